@@ -1,0 +1,1 @@
+"""From traces to time-varying affinities of neuron pairs."""

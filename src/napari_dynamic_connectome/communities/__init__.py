@@ -1,0 +1,1 @@
+"""From a weighted graph or a component to nested communities."""

@@ -1,0 +1,1 @@
+"""Components and communities against truth, behaviour, connectome and nulls."""

@@ -1,0 +1,1 @@
+"""From volume and labels to raw and corrected traces, with quality measures."""

@@ -1,0 +1,1 @@
+"""What there is: recordings, cohorts, results, sessions. No input or output, no Qt."""

@@ -1,0 +1,338 @@
+"""One animal: traces, the neuron table, stimuli, behaviour, and where its volume and labels are.
+
+Goes in: arrays and tables. Comes out: a validated, immutable `Recording`. No file is read or written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from .errors import InputError
+
+NEURON_COLUMNS: dict[str, Any] = {
+    "label": -1,
+    "name": "",
+    "confidence": np.nan,
+    "z": np.nan,
+    "y": np.nan,
+    "x": np.nan,
+    "rejected": False,
+    "note": "",
+}
+"""Columns of every neuron table with the value that means "not known"; `z`, `y`, `x` are micrometres."""
+
+STIMULUS_COLUMNS = ("name", "onset", "offset")
+MAX_NAME_LENGTH = 200
+
+
+@dataclass(frozen=True)
+class VolumeReference:
+    """Where a 4D image or its labels can be found, and in what units.
+
+    Parameters
+    ----------
+    path : str
+        File or folder; relative paths are relative to the session or settings file that holds them.
+    shape : tuple of int
+        Shape in the order of `axes`.
+    axes : str
+        One letter an axis, of "t", "c", "z", "y", "x".
+    voxel_size_um : tuple of float
+        Size of a voxel (z, y, x) in micrometres.
+    frame_rate_hz : float
+        Volumes per second; NaN for a single volume.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    axes: str
+    voxel_size_um: tuple[float, float, float]
+    frame_rate_hz: float = float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Traces and metadata of one animal.
+
+    Parameters
+    ----------
+    name : str
+        Unique name of the animal in a cohort.
+    traces : xarray.DataArray
+        (time, neuron), float32 or float64; coordinate `time` in seconds, strictly increasing; coordinate `neuron` holds
+        unique ids: the name of a named neuron, "#<label>" of an unnamed one. NaN where a neuron was not measured.
+    neurons : pandas.DataFrame
+        One row a neuron, index equal to the `neuron` coordinate, columns `NEURON_COLUMNS`.
+    stimuli : pandas.DataFrame
+        Columns name, onset, offset (s).
+    behaviour : xarray.Dataset
+        One variable (time,) a channel, same `time` as the traces; attribute `kind` is "binary" or "continuous", `units`.
+    seams : tuple of float
+        Times (s) at which the recording was interrupted: nothing is smoothed or differentiated across a seam. A seam lies
+        before the first sample at or after this time.
+    volume, labels : VolumeReference, optional
+        The images the traces came from.
+    quality : pandas.DataFrame, optional
+        Measures per neuron, same index as `neurons`.
+    provenance : dict
+        What was done to get here: versions, settings, input hashes, a list "history" of operations.
+    """
+
+    name: str
+    traces: xr.DataArray
+    neurons: pd.DataFrame
+    stimuli: pd.DataFrame = field(default_factory=lambda: empty_stimuli())
+    behaviour: xr.Dataset = field(default_factory=xr.Dataset)
+    seams: tuple[float, ...] = ()
+    volume: VolumeReference | None = None
+    labels: VolumeReference | None = None
+    quality: pd.DataFrame | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        where = f"recording '{self.name}'"
+        if not str(self.name).strip():
+            raise InputError("a recording needs a name", fix="Pass name='worm 1', for example.")
+        object.__setattr__(self, "traces", _check_traces(self.traces, where))
+        object.__setattr__(self, "neurons", _check_neurons(self.neurons, self.traces, where))
+        object.__setattr__(self, "stimuli", check_stimuli(self.stimuli, where))
+        object.__setattr__(self, "behaviour", _check_behaviour(self.behaviour, self.traces, where))
+        object.__setattr__(self, "seams", tuple(sorted(float(s) for s in self.seams)))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        traces: np.ndarray,
+        *,
+        name: str,
+        time_s: np.ndarray | None = None,
+        rate_hz: float | None = None,
+        names: Sequence[str] | None = None,
+        positions_um: np.ndarray | None = None,
+        labels: Sequence[int] | None = None,
+        confidence: Sequence[float] | None = None,
+        **more: Any,
+    ) -> Self:
+        """Build a recording from plain arrays.
+
+        Parameters
+        ----------
+        traces : array of shape (time, neuron)
+        name : str
+        time_s : array of shape (time,), optional
+            Seconds; or give `rate_hz` for even sampling from zero.
+        rate_hz : float, optional
+        names : sequence of str, optional
+            '' for an unnamed neuron.
+        positions_um : array of shape (neuron, 3), optional
+            (z, y, x) in micrometres.
+        labels : sequence of int, optional
+            Label ids in the image; 1, 2, ... by default.
+        confidence : sequence of float, optional
+        **more
+            Further fields of `Recording`.
+        """
+        values = np.asarray(traces)
+        where = f"recording '{name}'"
+        if values.ndim != 2:
+            raise InputError(f"traces have {values.ndim} dimensions, not 2", where=where, fix="Pass (time, neuron).")
+        n_time, n_neurons = values.shape
+        if time_s is None:
+            if rate_hz is None or not rate_hz > 0:
+                raise InputError("neither times nor a sampling rate are given", where=where, fix="Pass rate_hz= or time_s=.")
+            time_s = np.arange(n_time) / rate_hz
+        if len(np.asarray(time_s)) != n_time:
+            raise InputError(f"{len(np.asarray(time_s))} times for {n_time} time points", where=where)
+        label_ids = np.arange(1, n_neurons + 1) if labels is None else np.asarray(labels)
+        given = [""] * n_neurons if names is None else [str(n).strip() for n in names]
+        for what, items in (("names", given), ("labels", label_ids)):
+            if len(items) != n_neurons:
+                raise InputError(f"{len(items)} {what} for {n_neurons} neurons", where=where)
+        table = pd.DataFrame({"label": label_ids.astype(np.int64), "name": given})
+        if positions_um is not None:
+            positions = np.asarray(positions_um, float)
+            if positions.shape != (n_neurons, 3):
+                raise InputError(f"positions have shape {positions.shape}, not ({n_neurons}, 3)", where=where)
+            table["z"], table["y"], table["x"] = positions.T
+        if confidence is not None:
+            table["confidence"] = np.asarray(confidence, float)
+        ids = neuron_ids(given, label_ids, where=where)
+        array = xr.DataArray(
+            values, dims=("time", "neuron"), coords={"time": np.asarray(time_s, float), "neuron": ids}, name="traces"
+        )
+        table.index = pd.Index(ids, name="neuron")
+        return cls(name=name, traces=array, neurons=table, **more)
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons, named or not."""
+        return int(self.traces.sizes["neuron"])
+
+    @property
+    def n_times(self) -> int:
+        """Number of time points."""
+        return int(self.traces.sizes["time"])
+
+    @property
+    def time_s(self) -> np.ndarray:
+        """Times of the samples in seconds, shape (time,)."""
+        return np.asarray(self.traces["time"].values, float)
+
+    @property
+    def rate_hz(self) -> float:
+        """Median sampling rate."""
+        return float(1.0 / np.median(np.diff(self.time_s)))
+
+    @property
+    def named(self) -> list[str]:
+        """Ids of the neurons that have a name and were not rejected, in trace order."""
+        keep = (self.neurons["name"] != "") & ~self.neurons["rejected"].astype(bool)
+        return [str(i) for i in self.neurons.index[keep]]
+
+    @property
+    def positions_um(self) -> np.ndarray:
+        """Positions (neuron, 3) as (z, y, x) in micrometres; NaN where not known."""
+        return self.neurons[["z", "y", "x"]].to_numpy(float)
+
+    def replace(self, **changes: Any) -> Self:
+        """Copy with some fields changed, validated again."""
+        return replace(self, **changes)
+
+    def with_names(self, names: Mapping[int, str]) -> Self:
+        """Copy in which the neurons with these label ids have these names ('' removes a name)."""
+        table = self.neurons.copy()
+        known = set(table["label"].tolist())
+        for label, new in names.items():
+            if label not in known:
+                raise InputError(f"there is no neuron with label {label}", where=f"recording '{self.name}'")
+            table.loc[table["label"] == label, "name"] = str(new).strip()
+        ids = neuron_ids(table["name"].tolist(), table["label"].to_numpy(), where=f"recording '{self.name}'")
+        table.index = pd.Index(ids, name="neuron")
+        quality = None if self.quality is None else self.quality.set_axis(table.index, axis=0)
+        return replace(self, traces=self.traces.assign_coords(neuron=ids), neurons=table, quality=quality)
+
+
+def neuron_ids(names: Sequence[str], labels: Sequence[int] | np.ndarray, *, where: str = "") -> list[str]:
+    """Return the unique id of every neuron: its name, or "#<label>" where it has none."""
+    ids = [str(n) if n else f"#{int(label)}" for n, label in zip(names, labels, strict=True)]
+    seen: dict[str, int] = {}
+    for position, item in enumerate(ids):
+        if item in seen:
+            what = f"the name '{item}' is given twice" if names[position] else f"the label {item[1:]} is given twice"
+            raise InputError(
+                f"{what} (rows {seen[item] + 1} and {position + 1})",
+                where=where,
+                fix="Keep the surer one and leave the other unnamed.",
+            )
+        seen[item] = position
+    return ids
+
+
+def empty_stimuli() -> pd.DataFrame:
+    """Return a stimulus table without rows."""
+    return pd.DataFrame({"name": pd.Series(dtype=object), "onset": pd.Series(dtype=float), "offset": pd.Series(dtype=float)})
+
+
+def _check_traces(traces: xr.DataArray, where: str) -> xr.DataArray:
+    if not isinstance(traces, xr.DataArray) or tuple(traces.dims) != ("time", "neuron"):
+        raise InputError("traces must be an xarray.DataArray with dims (time, neuron)", where=where)
+    if traces.sizes["time"] < 1 or traces.sizes["neuron"] < 1:
+        raise InputError(f"traces are empty: {traces.sizes['time']} times, {traces.sizes['neuron']} neurons", where=where)
+    if traces.dtype.kind not in "fiu":
+        raise InputError(f"traces are of type {traces.dtype}, not numbers", where=where)
+    if traces.dtype.kind != "f":
+        traces = traces.astype(np.float32)
+    for coord in ("time", "neuron"):
+        if coord not in traces.coords:
+            raise InputError(f"traces have no coordinate '{coord}'", where=where)
+    time = np.asarray(traces["time"].values, float)
+    if not np.isfinite(time).all():
+        raise InputError("some times are not finite", where=where)
+    back = np.flatnonzero(np.diff(time) <= 0)
+    if len(back):
+        at = int(back[0])
+        raise InputError(
+            f"time does not increase at sample {at + 2} ({time[at]:g} s, then {time[at + 1]:g} s)",
+            where=where,
+            fix="Sort the samples, or mark the seam and give continuous times.",
+        )
+    values = traces.values
+    if np.isinf(values).any():
+        row, column = np.argwhere(np.isinf(values))[0]
+        raise InputError(
+            f"infinite value at {time[row]:g} s, neuron {traces['neuron'].values[column]}",
+            where=where,
+            fix="Use NaN for what was not measured.",
+        )
+    ids = [str(i) for i in traces["neuron"].values]
+    if len(set(ids)) != len(ids):
+        twice = next(i for i in ids if ids.count(i) > 1)
+        raise InputError(f"neuron id '{twice}' is given twice", where=where)
+    long = next((i for i in ids if len(i) > MAX_NAME_LENGTH), None)
+    if long is not None:
+        raise InputError(f"a neuron name has {len(long)} characters", where=where, fix=f"The limit is {MAX_NAME_LENGTH}.")
+    traces = traces.assign_coords(time=time, neuron=np.asarray(ids, dtype=object))
+    traces["time"].attrs["units"] = "s"
+    return traces
+
+
+def _check_neurons(table: pd.DataFrame, traces: xr.DataArray, where: str) -> pd.DataFrame:
+    ids = list(traces["neuron"].values)
+    if len(table) != len(ids):
+        raise InputError(f"the neuron table has {len(table)} rows for {len(ids)} traces", where=where)
+    table = table.copy()
+    if list(table.index) != ids:
+        if set(map(str, table.index)) != set(ids):
+            raise InputError("the neuron table's index is not the traces' neurons", where=where)
+        table = table.loc[ids]
+    for column, default in NEURON_COLUMNS.items():
+        if column not in table:
+            table[column] = default
+    table["name"] = [("" if n is None or n != n else str(n)) for n in table["name"].tolist()]
+    table["note"] = [("" if n is None or n != n else str(n)) for n in table["note"].tolist()]
+    table["label"] = table["label"].astype(np.int64)
+    table["rejected"] = table["rejected"].astype(bool)
+    for column in ("confidence", "z", "y", "x"):
+        table[column] = pd.to_numeric(table[column]).astype(float)
+    first = list(NEURON_COLUMNS)
+    table.index = pd.Index(ids, name="neuron", dtype=object)
+    return table[first + [c for c in table.columns if c not in first]]
+
+
+def check_stimuli(table: pd.DataFrame, where: str = "stimuli") -> pd.DataFrame:
+    """Validate a stimulus table and sort it by onset."""
+    missing = [c for c in STIMULUS_COLUMNS if c not in table]
+    if missing:
+        raise InputError(f"the stimulus table lacks {', '.join(missing)}", where=where, fix="Needed: name, onset, offset (s).")
+    table = table.copy()
+    table["onset"] = pd.to_numeric(table["onset"]).astype(float)
+    table["offset"] = pd.to_numeric(table["offset"]).astype(float)
+    table["name"] = [str(n) for n in table["name"]]
+    if not np.isfinite(table[["onset", "offset"]].to_numpy()).all():
+        raise InputError("a stimulus has no finite onset and offset", where=where)
+    wrong = table["offset"] < table["onset"]
+    if wrong.any():
+        raise InputError(f"stimulus '{table['name'][wrong].iloc[0]}' ends before it begins", where=where)
+    return table.sort_values("onset", kind="stable").reset_index(drop=True)
+
+
+def _check_behaviour(behaviour: xr.Dataset, traces: xr.DataArray, where: str) -> xr.Dataset:
+    checked = xr.Dataset()
+    for channel, values in behaviour.data_vars.items():
+        if values.dims != ("time",) or values.sizes["time"] != traces.sizes["time"]:
+            raise InputError(
+                f"behaviour '{channel}' has shape {tuple(values.shape)}, not ({traces.sizes['time']},)", where=where
+            )
+        array = np.asarray(values.values, float)
+        finite = array[np.isfinite(array)]
+        kind = values.attrs.get("kind") or ("binary" if len(finite) and np.isin(finite, (0.0, 1.0)).all() else "continuous")
+        checked[channel] = xr.DataArray(
+            array, dims=("time",), coords={"time": traces["time"].values}, attrs=dict(values.attrs) | {"kind": kind}
+        )
+    return checked

@@ -1,0 +1,247 @@
+"""What the analysis steps return: `Components` (factors of the tensor) and `Communities` (levels of a partition).
+
+Both are immutable, labelled with xarray, and carry the provenance that reproduces them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from .errors import InputError
+
+Model = Literal["aligned", "unaligned"]
+Kind = Literal["modules", "core"]
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Non-negative components of the (time x worm x neuron pair) tensor.
+
+    Components are numbered from 1 and sorted by falling weight; every factor column has unit 2-norm.
+
+    Parameters
+    ----------
+    model : {"aligned", "unaligned"}
+        `aligned`: X[w](t, p) = sum_r weight_r worm_r(w) time_r(t) pair_r(p), one clock for all worms.
+        `unaligned`: X[w](t, p) = sum_r weight_r time_r(w, t) pair_r(p), each worm its own time course.
+    time : xarray.DataArray
+        aligned: (time, component), `time` in seconds of the common clock.
+        unaligned: (sample, component), the worms one after the other, with coordinates `worm` and `time` along `sample`.
+    worm : xarray.DataArray
+        (worm, component); unaligned: the norm of each worm's part of the time factor.
+    pair : xarray.DataArray
+        (pair, component), with coordinates `neuron_a`, `neuron_b` and `sign` ("any", or "same" and "opposite" for signed
+        affinities, whose pairs are stacked) along `pair`.
+    weight : xarray.DataArray
+        (component,), the norms.
+    neurons : tuple of str
+        All neurons of the cohort, the order of `matrix`.
+    pair_worms : xarray.DataArray
+        (pair,), how many worms observed each pair; 0 = never observed, the factor there is NaN.
+    error : float
+        ||X - model|| / ||X|| over observed entries.
+    diagnostics : dict
+        Errors of every start, iterations, similarity of restarts, explained share of each component, ...
+    stimuli : pandas.DataFrame
+        Stimuli on the clock of `time` (aligned); empty otherwise.
+    provenance : dict
+    """
+
+    model: Model
+    time: xr.DataArray
+    worm: xr.DataArray
+    pair: xr.DataArray
+    weight: xr.DataArray
+    neurons: tuple[str, ...]
+    pair_worms: xr.DataArray
+    error: float
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    stimuli: pd.DataFrame = field(default_factory=pd.DataFrame)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rank(self) -> int:
+        """Number of components."""
+        return int(self.weight.sizes["component"])
+
+    @property
+    def signs(self) -> tuple[str, ...]:
+        """("any",), or ("same", "opposite") for signed affinities."""
+        return tuple(dict.fromkeys(str(s) for s in self.pair["sign"].values))
+
+    def _check(self, component: int) -> None:
+        if component not in self.weight["component"].values:
+            raise InputError(f"there is no component {component}", where="components", fix=f"Known: 1 to {self.rank}.")
+
+    def matrix(self, component: int, sign: str | None = None) -> xr.DataArray:
+        """Pair factor of one component as a symmetric matrix.
+
+        Parameters
+        ----------
+        component : int
+            Number from 1.
+        sign : str, optional
+            "same" or "opposite" for signed affinities; their sum by default.
+
+        Returns
+        -------
+        xarray.DataArray
+            (neuron, neuron_b), weight included, zero diagonal, NaN for pairs that no worm observed.
+        """
+        self._check(component)
+        index = {n: i for i, n in enumerate(self.neurons)}
+        total = np.full((len(self.neurons), len(self.neurons)), np.nan)
+        factor = self.pair.sel(component=component)
+        weight = float(self.weight.sel(component=component))
+        wanted = self.signs if sign is None else (sign,)
+        if sign is not None and sign not in self.signs:
+            raise InputError(f"there is no sign '{sign}'", where="components", fix=f"Known: {', '.join(self.signs)}.")
+        for one in wanted:
+            part = factor.values[self.pair["sign"].values == one] * weight
+            rows = [index[str(n)] for n in self.pair["neuron_a"].values[self.pair["sign"].values == one]]
+            columns = [index[str(n)] for n in self.pair["neuron_b"].values[self.pair["sign"].values == one]]
+            old = total[rows, columns]
+            total[rows, columns] = np.where(np.isnan(old), part, old + part)
+            total[columns, rows] = total[rows, columns]
+        np.fill_diagonal(total, 0.0)
+        names = np.asarray(self.neurons, dtype=object)
+        return xr.DataArray(
+            total,
+            dims=("neuron", "neuron_b"),
+            coords={"neuron": names, "neuron_b": names},
+            name=f"component {component}",
+            attrs={"component": component, "sign": sign or "any"},
+        )
+
+    def time_course(self, component: int, worm: str | None = None) -> xr.DataArray:
+        """Time course (time,) of one component, weight included.
+
+        Parameters
+        ----------
+        component : int
+        worm : str, optional
+            Needed for `unaligned`; for `aligned`, the common course scaled by this worm's loading.
+        """
+        self._check(component)
+        weight = float(self.weight.sel(component=component))
+        if worm is not None and worm not in self.worm["worm"].values:
+            raise InputError(f"there is no worm '{worm}'", where="components")
+        if self.model == "aligned":
+            scale = 1.0 if worm is None else float(self.worm.sel(component=component, worm=worm))
+            return self.time.sel(component=component) * (weight * scale)
+        if worm is None:
+            raise InputError("every worm has its own time course here", where="components", fix="Say which worm.")
+        column = self.time.sel(component=component)
+        mine = column.isel(sample=np.flatnonzero(column["worm"].values == worm))
+        return xr.DataArray(mine.values * weight, dims=("time",), coords={"time": mine["time"].values})
+
+    def strength(self, component: int) -> xr.DataArray:
+        """Strength (neuron,) in one component: mean pair factor over the neuron's observed pairs."""
+        values = self.matrix(component).values.copy()
+        np.fill_diagonal(values, np.nan)
+        seen = np.isfinite(values).sum(axis=1)
+        mean = np.where(seen > 0, np.nansum(values, axis=1) / np.maximum(seen, 1), np.nan)
+        return xr.DataArray(mean, dims=("neuron",), coords={"neuron": np.asarray(self.neurons, dtype=object)})
+
+
+@dataclass(frozen=True, eq=False)
+class Communities:
+    """A nested partition of neurons.
+
+    Parameters
+    ----------
+    labels : xarray.DataArray of int
+        (level, neuron); level 0 is the finest. Communities are numbered from 0 so that the children of one community are
+        next to each other; -1 = background or not observed.
+    chosen_level : int
+        The level that the stated rule picks (`rule`).
+    probability : xarray.DataArray of float
+        (level, neuron), probability that the neuron belongs to the community it is shown in; NaN without sampling.
+    kind : {"modules", "core"}
+        `modules`: structure beyond strength. `core`: who takes part and how strongly.
+    method : str
+        "nested sbm", "louvain", "leiden", "spectral".
+    description_length : float
+        In nats, of the best partition; NaN for methods without one.
+    membership : xarray.DataArray, optional
+        (neuron, community) of the chosen level, rows sum to 1.
+    co_membership : xarray.DataArray, optional
+        (neuron, neuron_b), probability to share a community at the chosen level.
+    n_groups : pandas.Series, optional
+        Posterior probability of the number of groups at the finest level.
+    significance : pandas.DataFrame, optional
+        One row a community of the chosen level: `gain` (nats), `p_value`; attrs["p_more_than_one"].
+    rule : str
+        How `chosen_level` was chosen, in words.
+    diagnostics, provenance : dict
+    """
+
+    labels: xr.DataArray
+    chosen_level: int
+    probability: xr.DataArray
+    kind: Kind = "modules"
+    method: str = "nested sbm"
+    description_length: float = float("nan")
+    membership: xr.DataArray | None = None
+    co_membership: xr.DataArray | None = None
+    n_groups: pd.Series | None = None
+    significance: pd.DataFrame | None = None
+    rule: str = ""
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_levels(self) -> int:
+        """Number of levels."""
+        return int(self.labels.sizes["level"])
+
+    @property
+    def neurons(self) -> tuple[str, ...]:
+        """Neurons in the order of `labels`."""
+        return tuple(str(n) for n in self.labels["neuron"].values)
+
+    def sizes(self, level: int | None = None) -> pd.Series:
+        """Number of members of each community at a level (the chosen one by default)."""
+        row = self.labels.isel(level=self.chosen_level if level is None else level).values
+        ids, counts = np.unique(row[row >= 0], return_counts=True)
+        return pd.Series(counts, index=pd.Index(ids, name="community"), name="size")
+
+    def members(self, community: int, level: int | None = None) -> list[str]:
+        """Names of the members, the surest first."""
+        level = self.chosen_level if level is None else level
+        inside = np.flatnonzero(self.labels.isel(level=level).values == community)
+        sure = np.nan_to_num(self.probability.isel(level=level).values[inside], nan=0.0)
+        return [self.neurons[i] for i in inside[np.argsort(-sure, kind="stable")]]
+
+    def table(self, level: int | None = None) -> pd.DataFrame:
+        """One row a community: community, size, members, probability (mean), p_value (NaN where not tested)."""
+        level = self.chosen_level if level is None else level
+        rows = []
+        for community, size in self.sizes(level).items():
+            inside = self.labels.isel(level=level).values == community
+            p_value = float("nan")
+            if self.significance is not None and level == self.chosen_level and community in self.significance.index:
+                p_value = float(self.significance.loc[community, "p_value"])
+            rows.append(
+                {
+                    "community": int(community),
+                    "size": int(size),
+                    "members": " ".join(self.members(int(community), level)),
+                    "probability": float(np.mean(self.probability.isel(level=level).values[inside])),
+                    "p_value": p_value,
+                }
+            )
+        return pd.DataFrame(rows, columns=["community", "size", "members", "probability", "p_value"])
+
+    def parents(self, level: int) -> dict[int, int]:
+        """Community at `level` -> the community at `level + 1` that holds it."""
+        if not 0 <= level < self.n_levels - 1:
+            return {}
+        fine, coarse = self.labels.isel(level=level).values, self.labels.isel(level=level + 1).values
+        return {int(c): int(coarse[np.flatnonzero(fine == c)[0]]) for c in np.unique(fine[fine >= 0])}

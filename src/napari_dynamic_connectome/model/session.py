@@ -1,0 +1,359 @@
+"""What is open and selected: the one object that docks listen to, with its signals and its undo history.
+
+No dock talks to another dock: each changes the session, and the session tells everyone. Results are immutable; the session
+only replaces them. Edits of neurons go through `Session.edit`, which validates, records who did what when, and can be undone.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from psygnal import Signal
+
+from .cohort import Cohort
+from .errors import InputError
+from .neurons import normalize
+from .recording import MAX_NAME_LENGTH, Recording, neuron_ids
+from .results import Communities, Components, Kind
+
+EDITABLE = ("name", "confidence", "rejected", "note")
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of one cell or several cells of a neuron table.
+
+    Parameters
+    ----------
+    recording : str
+    changes : tuple of (label, column, old, new)
+    who : str
+    when : str
+        ISO 8601, UTC.
+    text : str
+        What was done, in words ("name neuron 12 AVAL").
+    """
+
+    recording: str
+    changes: tuple[tuple[int, str, Any, Any], ...]
+    who: str
+    when: str
+    text: str
+
+    def inverse(self) -> Edit:
+        """The edit that takes this one back."""
+        back = tuple((label, column, new, old) for label, column, old, new in reversed(self.changes))
+        return Edit(self.recording, back, self.who, now(), f"undo: {self.text}")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is looked at: neurons (ids), community of the chosen component and level, time."""
+
+    neurons: tuple[str, ...] = ()
+    community: int | None = None
+    component: int = 1
+    kind: Kind = "modules"
+    level: int = 0
+    time_s: float = 0.0
+
+
+@dataclass
+class Truth:
+    """What a simulation planted; see `simulation`."""
+
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+class Session:
+    """Everything that is open.
+
+    Signals
+    -------
+    recordings_changed()
+        A recording was added, removed or replaced.
+    current_changed(name)
+        Another recording is the current one.
+    neurons_changed(recording name)
+        Names or flags were edited.
+    cohort_changed(), sweep_changed(), components_changed(), communities_changed()
+        A result was replaced (or dropped, because its input changed).
+    selection_changed(selection, changed)
+        `changed` is the frozenset of the names of the fields of `Selection` that differ.
+    history_changed()
+        There is something else to undo or redo.
+    """
+
+    recordings_changed = Signal()
+    current_changed = Signal(str)
+    neurons_changed = Signal(str)
+    cohort_changed = Signal()
+    sweep_changed = Signal()
+    components_changed = Signal()
+    communities_changed = Signal()
+    selection_changed = Signal(object, object)
+    history_changed = Signal()
+
+    def __init__(self) -> None:
+        self.recordings: dict[str, Recording] = {}
+        self.current: str | None = None
+        self.cohort: Cohort | None = None
+        self.sweep: Any = None
+        self.components: Components | None = None
+        self.communities: dict[tuple[int, Kind], Communities] = {}
+        self.settings: dict[str, Any] = {}
+        self.provenance: dict[str, Any] = {}
+        self.truth: Truth | None = None
+        self.selection = Selection()
+        self.trail: list[Edit] = []
+        self.undone: list[Edit] = []
+        self.done: list[Edit] = []
+        self.path: str | None = None
+        self.journal: Callable[[Edit], None] | None = None
+        """Called with every edit before it is applied; it must have the edit safely on disk when it returns."""
+
+    # --- recordings -------------------------------------------------------------------------------------------------
+
+    @property
+    def recording(self) -> Recording | None:
+        """The current recording."""
+        return self.recordings.get(self.current) if self.current is not None else None
+
+    def add(self, recording: Recording, *, replace: bool = False, make_current: bool = True) -> None:
+        """Add a recording; a second one of the same name is refused unless `replace`."""
+        if recording.name in self.recordings and not replace:
+            raise InputError(f"a recording called '{recording.name}' is open already", fix="Rename it or close the other.")
+        self.recordings[recording.name] = recording
+        self.recordings_changed.emit()
+        if make_current or self.current is None:
+            self.set_current(recording.name)
+
+    def remove(self, name: str) -> None:
+        """Close a recording."""
+        self._known(name)
+        del self.recordings[name]
+        self.done = [e for e in self.done if e.recording != name]
+        self.undone = [e for e in self.undone if e.recording != name]
+        if self.current == name:
+            self.current = next(iter(self.recordings), None)
+            self.current_changed.emit(self.current or "")
+        self.recordings_changed.emit()
+        self.history_changed.emit()
+
+    def set_current(self, name: str) -> None:
+        """Make a recording the one that is shown."""
+        self._known(name)
+        self.current = name
+        self.current_changed.emit(name)
+
+    def _known(self, name: str) -> Recording:
+        if name not in self.recordings:
+            raise InputError(f"no recording called '{name}' is open", fix=f"Open: {', '.join(self.recordings) or 'none'}.")
+        return self.recordings[name]
+
+    # --- edits ------------------------------------------------------------------------------------------------------
+
+    def edit(self, recording: str, changes: Mapping[int, Mapping[str, Any]], *, text: str = "", who: str = "") -> Edit:
+        """Change cells of a neuron table; validated as a whole, applied as a whole, undone as a whole.
+
+        Parameters
+        ----------
+        recording : str
+        changes : dict
+            label -> {column: value}; columns: name, confidence, rejected, note.
+        text : str
+            What is done, in words.
+        who : str
+            Who does it; the login name by default.
+
+        Raises
+        ------
+        InputError
+            Unknown label or column, a name that another neuron of this recording has, a name that is too long.
+        """
+        table = self._known(recording).neurons
+        steps: list[tuple[int, str, Any, Any]] = []
+        for label, cells in changes.items():
+            rows = table.index[table["label"] == int(label)]
+            if len(rows) != 1:
+                raise InputError(f"there is no neuron with label {label}", where=f"recording '{recording}'")
+            for column, value in cells.items():
+                if column not in EDITABLE:
+                    raise InputError(f"'{column}' cannot be edited", fix=f"Editable: {', '.join(EDITABLE)}.")
+                old = table.loc[rows[0], column]
+                steps.append((int(label), column, _plain(old), _clean(column, value)))
+        steps = [s for s in steps if not _same(s[2], s[3])]
+        edit = Edit(recording, tuple(steps), who or user(), now(), text or _describe(steps))
+        if not steps:
+            return edit
+        self._apply(edit)
+        self.done.append(edit)
+        self.undone.clear()
+        self.history_changed.emit()
+        return edit
+
+    def name_neuron(self, label: int, name: str, *, recording: str | None = None, confidence: float | None = None) -> Edit:
+        """Give a neuron of the current recording a name ('' takes it away)."""
+        target = recording or self.current
+        if target is None:
+            raise InputError("no recording is open", fix="Open one first.")
+        cells: dict[str, Any] = {"name": name}
+        if confidence is not None:
+            cells["confidence"] = confidence
+        return self.edit(target, {label: cells})
+
+    def undo(self) -> Edit | None:
+        """Take the last edit back; None if there is none."""
+        if not self.done:
+            return None
+        edit = self.done[-1]
+        self._apply(edit.inverse())
+        self.undone.append(self.done.pop())
+        self.history_changed.emit()
+        return edit
+
+    def redo(self) -> Edit | None:
+        """Do the last undone edit again; None if there is none."""
+        if not self.undone:
+            return None
+        edit = self.undone[-1]
+        self._apply(Edit(edit.recording, edit.changes, edit.who, now(), f"redo: {edit.text}"))
+        self.done.append(self.undone.pop())
+        self.history_changed.emit()
+        return edit
+
+    def _apply(self, edit: Edit) -> None:
+        recording = self._known(edit.recording)
+        table = recording.neurons.copy()
+        row_of = {int(label): row for row, label in enumerate(table["label"])}
+        for label, column, _, new in edit.changes:
+            table.iloc[row_of[label], table.columns.get_loc(column)] = new
+        ids = neuron_ids(table["name"].tolist(), table["label"].to_numpy(), where=f"recording '{recording.name}'")
+        table.index = pd.Index(ids, name="neuron")
+        quality = None if recording.quality is None else recording.quality.set_axis(table.index, axis=0)
+        new_recording = recording.replace(
+            traces=recording.traces.assign_coords(neuron=ids), neurons=table, quality=quality
+        )
+        if self.journal is not None:
+            self.journal(edit)
+        renamed = dict(zip(recording.neurons.index, ids, strict=True))
+        self.recordings[edit.recording] = new_recording
+        self.trail.append(edit)
+        if edit.recording == self.current and any(renamed.get(n, n) != n for n in self.selection.neurons):
+            self.select(neurons=tuple(renamed.get(n, n) for n in self.selection.neurons))
+        self.neurons_changed.emit(edit.recording)
+
+    # --- results ----------------------------------------------------------------------------------------------------
+
+    def set_cohort(self, cohort: Cohort | None) -> None:
+        """Replace the cohort; results made from another one are dropped."""
+        self.cohort = cohort
+        self.cohort_changed.emit()
+        self.set_sweep(None)
+        self.set_components(None)
+
+    def set_sweep(self, sweep: Any) -> None:
+        """Replace the rank sweep."""
+        self.sweep = sweep
+        self.sweep_changed.emit()
+
+    def set_components(self, components: Components | None) -> None:
+        """Replace the components; communities of others are dropped."""
+        self.components = components
+        self.communities = {}
+        self.components_changed.emit()
+        self.communities_changed.emit()
+        self.select(component=1, community=None, level=0)
+
+    def set_communities(self, communities: Mapping[tuple[int, Kind], Communities]) -> None:
+        """Add or replace communities, by (component, kind)."""
+        self.communities = self.communities | dict(communities)
+        self.communities_changed.emit()
+        shown = self.shown_communities
+        if shown is not None:
+            self.select(level=shown.chosen_level, community=None)
+
+    @property
+    def shown_communities(self) -> Communities | None:
+        """Communities of the selected component and kind."""
+        return self.communities.get((self.selection.component, self.selection.kind))
+
+    # --- selection --------------------------------------------------------------------------------------------------
+
+    def select(self, **changes: Any) -> None:
+        """Change fields of the selection; `selection_changed` fires once, and only if something differs."""
+        if "neurons" in changes:
+            changes["neurons"] = tuple(dict.fromkeys(str(n) for n in changes["neurons"]))
+        if "component" in changes and changes["component"] != self.selection.component or "kind" in changes:
+            key = (changes.get("component", self.selection.component), changes.get("kind", self.selection.kind))
+            found = self.communities.get(key)
+            if found is not None and "level" not in changes and key != (self.selection.component, self.selection.kind):
+                changes["level"] = found.chosen_level
+                changes.setdefault("community", None)
+        old = self.selection
+        new = Selection(**({f: getattr(old, f) for f in old.__dataclass_fields__} | changes))
+        changed = frozenset(f for f in old.__dataclass_fields__ if getattr(old, f) != getattr(new, f))
+        if not changed:
+            return
+        self.selection = new
+        self.selection_changed.emit(new, changed)
+
+
+def now() -> str:
+    """Return the present time, ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def user() -> str:
+    """Login name, or "unknown"."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
+
+
+def _clean(column: str, value: Any) -> Any:
+    if column == "name":
+        name = str(value or "").strip()
+        name = normalize(name) or name
+        if len(name) > MAX_NAME_LENGTH:
+            raise InputError(f"the name has {len(name)} characters", fix=f"The limit is {MAX_NAME_LENGTH}.")
+        if name.startswith("#"):
+            raise InputError("a name cannot begin with '#'", fix="'#' marks unnamed neurons.")
+        if any(not c.isprintable() for c in name):
+            raise InputError("the name has characters that cannot be printed")
+        return name
+    if column == "rejected":
+        return bool(value)
+    if column == "confidence":
+        number = float("nan") if value is None or value == "" else float(value)
+        if np.isinf(number) or number < 0:
+            raise InputError(f"confidence {value} is not a number from 0 up")
+        return number
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(a == b or (isinstance(a, float) and isinstance(b, float) and np.isnan(a) and np.isnan(b)))
+
+
+def _describe(steps: Iterable[tuple[int, str, Any, Any]]) -> str:
+    words = []
+    for label, column, old, new in steps:
+        if column == "name":
+            words.append(f"name neuron {label} {new}" if new else f"take the name {old} from neuron {label}")
+        elif column == "rejected":
+            words.append(f"{'reject' if new else 'keep'} neuron {label}")
+        else:
+            words.append(f"set {column} of neuron {label}")
+    return ", ".join(words)

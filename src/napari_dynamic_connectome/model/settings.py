@@ -1,0 +1,60 @@
+"""Base class of every step's settings: the one place where defaults, bounds, units and help texts are written.
+
+A settings model is at the same time the GUI form, the command-line options, the TOML table and the provenance record.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import SettingsError
+
+
+class StepSettings(BaseModel):
+    """Immutable settings of one step; unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=False)
+
+    @classmethod
+    def parse(cls, values: dict[str, Any] | StepSettings | None = None, *, where: str = "settings", **more: Any) -> Self:
+        """Build settings from a mapping (or settings) plus keyword overrides; errors become one `SettingsError`.
+
+        Parameters
+        ----------
+        values : dict or StepSettings, optional
+            Values by field name, or settings to start from.
+        where : str
+            Named in the error message (a file, a table of a TOML file).
+        **more
+            Overrides; a value of None leaves the field as it is.
+        """
+        if isinstance(values, StepSettings):
+            values = values.model_dump()
+        merged = dict(values or {}) | {k: v for k, v in more.items() if v is not None}
+        try:
+            return cls(**merged)
+        except ValidationError as error:
+            raise settings_error(error, where, cls) from error
+
+
+def settings_error(error: ValidationError, where: str, model: type[BaseModel]) -> SettingsError:
+    """Turn pydantic's report into one sentence that names the field and what it may hold."""
+    parts = []
+    for item in error.errors():
+        name = ".".join(str(p) for p in item["loc"]) or "settings"
+        if item["type"] == "extra_forbidden":
+            known = ", ".join(model.model_fields)
+            parts.append(f"unknown setting '{name}' (known: {known})")
+        else:
+            parts.append(f"'{name}' = {item.get('input')!r}: {item['msg'][:1].lower()}{item['msg'][1:]}")
+    return SettingsError("; ".join(parts), where=where)
+
+
+def setting(default: Any, help: str, *, unit: str = "", **bounds: Any) -> Any:
+    """Declare a settings field with its default, one sentence of help, its unit and its bounds (ge, gt, le, lt)."""
+    extra = {"unit": unit} if unit else None
+    if isinstance(default, (list, dict, set)):
+        return Field(default_factory=lambda: type(default)(default), description=help, json_schema_extra=extra, **bounds)
+    return Field(default=default, description=help, json_schema_extra=extra, **bounds)

@@ -1,0 +1,1 @@
+"""From results to napari layer data and colours; no Qt."""

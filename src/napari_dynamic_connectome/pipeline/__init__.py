@@ -1,0 +1,1 @@
+"""All steps' settings as one file; run and resume."""

@@ -1,0 +1,1 @@
+"""Synthetic worms with known truth: names, positions, traces, volumes."""

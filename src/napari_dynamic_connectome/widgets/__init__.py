@@ -1,0 +1,1 @@
+"""The napari docks: the only folder that imports napari or Qt."""
