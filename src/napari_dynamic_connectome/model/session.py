@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from .errors import InputError
 from .neurons import normalize
 from .recording import MAX_NAME_LENGTH, Recording, neuron_ids
 from .results import Communities, Components, Kind
+from .truth import Truth
 
 EDITABLE = ("name", "confidence", "rejected", "note")
 
@@ -62,13 +63,6 @@ class Selection:
     kind: Kind = "modules"
     level: int = 0
     time_s: float = 0.0
-
-
-@dataclass
-class Truth:
-    """What a simulation planted; see `simulation`."""
-
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 class Session:
