@@ -1,0 +1,49 @@
+# make demo and make test do all set-up themselves; see tools/setup.sh.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+OUT ?= demo-output
+
+.PHONY: help setup demo app test lint docs screenshots benchmark soak lock clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+
+setup: ## create .venv from the lock file and install system packages
+	@bash tools/setup.sh
+
+demo: setup ## run the main job on the built-in sample; writes demo-output/, opens napari where there is a screen
+	@.venv/bin/dynamic-connectome demo --output $(OUT)
+
+app: setup ## open napari with the plugin's docks
+	@$(PY) -m napari_dynamic_connectome.widgets.app
+
+test: ## run the tests (on a virtual screen where there is none)
+	@bash tools/setup.sh test
+	@bash tools/with_screen.sh $(PY) -m pytest $(ARGS)
+
+lint: setup ## check style, types and layers
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+docs: setup ## build the site into docs/_build/html, warnings are errors
+	@$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html && echo "docs/_build/html/index.html"
+
+screenshots: setup ## make the pictures of README and docs again, from real runs
+	@bash tools/with_screen.sh $(PY) docs/make_screenshots.py
+
+benchmark: setup ## run every speed and memory comparison, write the tables
+	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; bash tools/with_screen.sh $(PY) $$script $(ARGS) || exit 1; done
+
+soak: ## hundreds of kills, full disks, fuzzing: long
+	@bash tools/setup.sh test
+	@bash tools/with_screen.sh $(PY) tests/soak/soak.py $(ARGS)
+
+lock: ## resolve the dependencies anew into requirements.lock (needs uv)
+	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --no-header --quiet -o requirements.lock
+
+clean: ## remove what was built, not the environment
+	@rm -rf build dist docs/_build docs/_generated demo-output soak-output .pytest_cache .mypy_cache .ruff_cache
