@@ -1,8 +1,9 @@
-"""The 302 neurons of the adult hermaphrodite: canonical names, class, side, ganglion; mirror, completion, normalization.
+"""The 302 neurons of the adult hermaphrodite: names, class, side, ganglion; mirror, completion, normalization.
 
 Names and classes follow White, Southgate, Thomson & Brenner, "The structure of the nervous system of the nematode
 Caenorhabditis elegans", Phil. Trans. R. Soc. Lond. B 314, 1-340 (1986); the 20 pharyngeal neurons follow Albertson &
-Thomson, Phil. Trans. R. Soc. Lond. B 275, 299-325 (1976). Ganglia follow White et al. (1986) and Altun & Hall's WormAtlas.
+Thomson, Phil. Trans. R. Soc. Lond. B 275, 299-325 (1976). Ganglia follow White et al. (1986) and Altun & Hall's
+WormAtlas.
 The 11 cell bodies that lie along the body outside any ganglion have the ganglion "mid-body".
 """
 
@@ -74,9 +75,8 @@ class NeuronInfo:
 
 def natural_key(name: str) -> tuple[tuple[bool, int, str], ...]:
     """Sort key that puts VA2 before VA10."""
-    return tuple(
-        (part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.findall(r"[0-9]+|[^0-9]+", name)
-    )
+    parts = re.findall(r"[0-9]+|[^0-9]+", name)
+    return tuple((part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts)
 
 
 def _table() -> dict[str, NeuronInfo]:
@@ -136,8 +136,8 @@ def mirror(name: str) -> str | None:
 def normalize(text: str) -> str | None:
     """Return the canonical name that a text means, or None if it is not one.
 
-    Case, spaces, hyphens, underscores and dots do not matter, nor leading zeros ("VB01"); "left" and "right" may stand for
-    the side. Nothing is guessed: "AVA" (side unknown) and "AVAL?" (doubtful) give None.
+    Case, spaces, hyphens, underscores and dots do not matter, nor leading zeros ("VB01"); "left" and "right" may stand
+    for the side. Nothing is guessed: "AVA" (side unknown) and "AVAL?" (doubtful) give None.
 
     Examples
     --------
