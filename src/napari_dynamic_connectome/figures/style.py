@@ -1,0 +1,112 @@
+"""The look shared by all figures: small sans text, thin neutral lines, hue only for communities.
+
+Figures are made with matplotlib's object interface (no pyplot), so that they can be drawn in a worker thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK = "#26272b"
+MUTED = "#7b7f87"
+HAIRLINE = "#d7d8dc"
+SHADE = "#e9eaee"
+ACCENT = "#2f56c8"
+
+RC: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "text.color": INK,
+    "lines.linewidth": 1.0,
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "figure.facecolor": "white",
+    "savefig.dpi": 160,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "napari-dynamic-connectome",
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Use the shared look inside the block."""
+    import matplotlib
+
+    with matplotlib.rc_context(RC):
+        yield
+
+
+def new_figure(width: float, height: float, **options: Any) -> Figure:
+    """Return an empty figure (inches) that draws without a screen."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained", **options)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def grey_ramp(values: np.ndarray) -> Any:
+    """Colormap from white to near-black: heatmaps stay neutral."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("well", ["#f7f6f5", "#9a9ca3", "#17181c"])
+
+
+def ramp_to(color: Any) -> Any:
+    """Colormap from the neutral well to a community's colour."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("community", ["#f7f6f5", color])
+
+
+def shade_stimuli(axes: Axes, stimuli: pd.DataFrame | None, *, names: bool = True) -> None:
+    """Grey bands where a stimulus is on, its name above the first axes of a column."""
+    if stimuli is None or len(stimuli) == 0:
+        return
+    transform = axes.get_xaxis_transform()
+    for row in stimuli.itertuples():
+        axes.axvspan(row.onset, max(row.offset, row.onset), color=SHADE, lw=0, zorder=0)
+        if names:
+            axes.text(
+                row.onset, 1.02, _short(str(row.name)), transform=transform, fontsize=6.5, color=MUTED, clip_on=False
+            )
+
+
+def shade_binary(axes: Axes, time: np.ndarray, values: np.ndarray, *, color: str = SHADE) -> None:
+    """Bands where a binary behaviour channel is on."""
+    on = np.nan_to_num(np.asarray(values, float)) > 0.5
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], on.astype(int), [0]))))
+    step = float(np.median(np.diff(time))) if len(time) > 1 else 1.0
+    for start, stop in edges.reshape(-1, 2):
+        axes.axvspan(time[start], time[stop - 1] + step, color=color, lw=0, zorder=0)
+
+
+def _short(text: str, limit: int = 18) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

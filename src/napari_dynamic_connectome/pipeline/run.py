@@ -1,0 +1,425 @@
+"""The whole path in one call: files -> recordings -> cohort -> affinity -> components -> communities -> session.
+
+`run_pipeline` saves the session after every stage, so that a run that was interrupted goes on where it was: a stage is done
+again only if its settings or its input changed.
+"""
+
+from __future__ import annotations
+
+import glob
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..model.cohort import Cohort
+from ..model.errors import DynamicConnectomeError, InputError
+from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
+from ..model.recording import Recording
+from ..model.results import Communities, Components, Kind
+from ..model.session import Session
+from ..model.truth import Truth
+from .provenance import fingerprint, settings_hash, versions
+from .settings import PipelineSettings, VolumeInput
+
+if TYPE_CHECKING:
+    from ..affinity.spec import AffinitySpec
+
+SESSION_NAME = "session.zarr"
+
+
+@dataclass(frozen=True)
+class AnalysisResult:
+    """What `analyze` returns: the affinity's description, the sweep (if one ran), components, communities."""
+
+    affinity: AffinitySpec
+    sweep: Any
+    components: Components
+    communities: dict[tuple[int, Kind], Communities]
+
+
+def find_inputs(settings: PipelineSettings) -> tuple[list[Path], list[VolumeInput]]:
+    """Return the files that the settings name, wildcards expanded; a missing one is an `InputError`."""
+    paths: list[Path] = []
+    for pattern in settings.input.recordings:
+        if any(c in pattern for c in "*?["):
+            found = [Path(p) for p in sorted(glob.glob(pattern))]  # noqa: PTH207 (absolute patterns)
+            if not found:
+                raise InputError("no file fits this pattern", where=pattern, fix="Check input.recordings.")
+        else:
+            found = [Path(pattern)]
+        paths.extend(p for p in found if p not in paths)
+    for path in paths:
+        if not path.exists():
+            raise InputError("there is no such file or folder", where=str(path), fix="Check input.recordings.")
+    for volume in settings.input.volumes:
+        if not volume.volume:
+            raise InputError("a worm given as images has no 'volume'", where="input.volumes")
+        for one in (volume.volume, volume.labels, volume.names, volume.stimuli):
+            if one and not Path(one).exists():
+                raise InputError("there is no such file or folder", where=one, fix="Check input.volumes.")
+    if not paths and not settings.input.volumes:
+        raise InputError(
+            "nothing to analyze", where="input", fix="Name files in input.recordings or images in [[input.volumes]]."
+        )
+    return paths, list(settings.input.volumes)
+
+
+def load_recordings(
+    settings: PipelineSettings,
+    *,
+    checkpoint: Path | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+) -> list[Recording]:
+    """Read the recordings and extract those given as images; correct and assess them as the settings say."""
+    from ..extraction.correct import correct_traces
+    from ..extraction.quality import assess_quality
+    from ..io.registry import read_recordings
+
+    paths, volumes = find_inputs(settings)
+    jobs = len(volumes) * 10 + len(paths)
+    done = 0
+    recordings: list[Recording] = []
+    for volume in volumes:
+        step = part(progress, done / jobs, (done + 10) / jobs)
+        recording = _extract(volume, settings, checkpoint, step, cancel)
+        if settings.correct in ("extracted", "all"):
+            recording = correct_traces(recording, settings.correction)
+        recordings.append(recording)
+        done += 10
+    for path in paths:
+        check_cancel(cancel)
+        report(progress, done / jobs, f"reading {path.name}")
+        for recording in read_recordings(path):
+            recordings.append(
+                correct_traces(recording, settings.correction) if settings.correct == "all" else recording
+            )
+        done += 1
+    if settings.input.worms:
+        known = [r.name for r in recordings]
+        absent = [w for w in settings.input.worms if w not in known]
+        if absent:
+            raise InputError(f"there is no worm '{absent[0]}'", where="input.worms", fix=f"Found: {', '.join(known)}.")
+        recordings = [r for r in recordings if r.name in settings.input.worms]
+    names = [r.name for r in recordings]
+    twice = next((n for n in names if names.count(n) > 1), None)
+    if twice is not None:
+        raise InputError(f"two recordings are called '{twice}'", where="input", fix="Rename one of them.")
+    return [assess_quality(r, settings.quality) if r.quality is None else r for r in recordings]
+
+
+def _extract(
+    entry: VolumeInput,
+    settings: PipelineSettings,
+    checkpoint: Path | None,
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+) -> Recording:
+    from ..extraction.extract import extract_recording
+    from ..io.registry import open_labels, open_volume
+    from ..io.tables import read_names, read_stimuli
+
+    name = entry.name or Path(entry.volume).name.split(".")[0]
+    options: dict[str, Any] = {}
+    if entry.voxel_size_um is not None:
+        options["voxel_size_um"] = entry.voxel_size_um
+    if entry.frame_rate_hz is not None:
+        options["frame_rate_hz"] = entry.frame_rate_hz
+    volume = open_volume(entry.volume)
+    labels = open_labels(entry.labels or entry.volume)
+    return extract_recording(
+        volume,
+        labels,
+        name=name,
+        names=read_names(entry.names) if entry.names else None,
+        stimuli=read_stimuli(entry.stimuli) if entry.stimuli else None,
+        settings=settings.extraction,
+        checkpoint=checkpoint,
+        progress=progress,
+        cancel=cancel,
+        **options,
+    )
+
+
+def analyze(
+    cohort: Cohort,
+    settings: PipelineSettings | None = None,
+    *,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+    client: Any = None,
+) -> AnalysisResult:
+    """Cohort -> affinity -> components -> communities of every component.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    settings : PipelineSettings, optional
+    progress, cancel : callables, optional
+    client : dask.distributed.Client, optional
+        Runs the factorization's jobs on a cluster.
+    """
+    settings = settings or PipelineSettings()
+    affinity, sweep, components = decompose(
+        cohort, settings, progress=part(progress, 0, 0.7), cancel=cancel, client=client
+    )
+    communities = partition(components, settings, progress=part(progress, 0.7, 1), cancel=cancel)
+    return AnalysisResult(affinity, sweep, components, communities)
+
+
+def decompose(
+    cohort: Cohort,
+    settings: PipelineSettings,
+    *,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+    client: Any = None,
+) -> tuple[AffinitySpec, Any, Components]:
+    """Cohort -> affinity -> (rank sweep ->) components."""
+    from ..affinity.compute import compute_affinity
+    from ..factorization.factorize import factorize
+    from ..factorization.sweep import sweep_ranks
+
+    report(progress, 0, "affinities")
+    affinity = compute_affinity(cohort, settings.affinity)
+    check_cancel(cancel)
+    rank = settings.rank
+    if rank.rank is not None:
+        components = factorize(
+            affinity,
+            rank.rank,
+            settings.factorization,
+            starts=rank.starts,
+            seed=settings.seed,
+            progress=progress,
+            cancel=cancel,
+            client=client,
+        )
+        return affinity, None, components
+    sweep = sweep_ranks(
+        affinity,
+        range(rank.smallest, rank.largest + 1),
+        settings.factorization,
+        starts=rank.starts,
+        folds=rank.folds,
+        seed=settings.seed,
+        progress=progress,
+        cancel=cancel,
+        client=client,
+    )
+    return affinity, sweep, sweep.components[sweep.suggested]
+
+
+def partition(
+    components: Components,
+    settings: PipelineSettings,
+    *,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+) -> dict[tuple[int, Kind], Communities]:
+    """Communities of every component and kind."""
+    from ..communities.find import find_communities
+
+    jobs = [(component, kind) for component in range(1, components.rank + 1) for kind in settings.kinds]
+    found: dict[tuple[int, Kind], Communities] = {}
+    for done, (component, kind) in enumerate(jobs):
+        check_cancel(cancel)
+        step = part(progress, done / len(jobs), (done + 1) / len(jobs))
+        report(step, 0, f"communities of component {component} ({kind})")
+        found[component, kind] = find_communities(
+            components,
+            settings.communities,
+            component=component,
+            kind=kind,
+            seed=settings.seed,
+            progress=step,
+            cancel=cancel,
+        )
+    return found
+
+
+def run_pipeline(
+    settings: PipelineSettings | str | Path,
+    output: str | Path,
+    *,
+    resume: bool = True,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+    client: Any = None,
+) -> Session:
+    """Run all steps and keep the session in `output`/session.zarr, saved after every stage.
+
+    Parameters
+    ----------
+    settings : PipelineSettings or path of a TOML file
+    output : path
+        Folder; created if absent. A folder that holds other things but no session of ours is refused.
+    resume : bool
+        Use the stages of an earlier run in `output` whose settings and input are the same.
+    progress, cancel : callables, optional
+    client : dask.distributed.Client, optional
+
+    Returns
+    -------
+    Session
+        With recordings, cohort, sweep, components and communities.
+
+    Raises
+    ------
+    InputError
+        Whatever is wrong with settings, files or data; nothing is half-written.
+    """
+    from ..io.session import load_session, save_session
+
+    if not isinstance(settings, PipelineSettings):
+        settings = PipelineSettings.from_file(settings)
+    output = check_output(output)
+    paths, volumes = find_inputs(settings)
+    inputs = [fingerprint(p) for p in paths]
+    inputs += [fingerprint(f) for v in volumes for f in (v.volume, v.labels, v.names, v.stimuli) if f]
+    hashes = stage_hashes(settings, inputs)
+    target = output / SESSION_NAME
+    session = Session()
+    stages: dict[str, str] = {}
+    if resume and target.exists():
+        try:
+            session = load_session(target)
+            stages = dict(session.provenance.get("stages", {}))
+        except DynamicConnectomeError:
+            session, stages = Session(), {}  # an unusable earlier session is made anew, not an obstacle
+    output.mkdir(parents=True, exist_ok=True)
+
+    if stages.get("recordings") != hashes["recordings"]:
+        session, stages = Session(), {}
+        recordings = load_recordings(
+            settings, checkpoint=output / "checkpoints", progress=part(progress, 0, 0.25), cancel=cancel
+        )
+        for recording in recordings:
+            session.add(recording, make_current=False)
+        session.truth = read_truth(settings.input.truth) if settings.input.truth else None
+        _stamp(session, settings, inputs, stages, "recordings", hashes)
+        save_session(session, target)
+    if stages.get("components") != hashes["components"]:
+        cohort = Cohort(session.recordings.values(), settings.cohort)
+        session.set_cohort(cohort)
+        affinity, sweep, components = decompose(
+            cohort, settings, progress=part(progress, 0.25, 0.75), cancel=cancel, client=client
+        )
+        session.set_sweep(sweep)
+        session.set_components(components)
+        session.provenance["model"] = affinity.model
+        session.provenance["model_reason"] = affinity.model_reason
+        stages.pop("communities", None)
+        _stamp(session, settings, inputs, stages, "components", hashes)
+        save_session(session, target)
+    if stages.get("communities") != hashes["communities"]:
+        assert session.components is not None
+        found = partition(session.components, settings, progress=part(progress, 0.75, 1), cancel=cancel)
+        session.set_communities(found)
+        _stamp(session, settings, inputs, stages, "communities", hashes)
+        save_session(session, target)
+    report(progress, 1, "done")
+    return session
+
+
+def check_output(output: str | Path) -> Path:
+    """Return the output folder's path; one that holds other things is refused, so that nothing is mixed up."""
+    output = Path(output)
+    if output.exists() and not output.is_dir():
+        raise InputError("this is a file, not a folder", where=str(output), fix="Choose another output folder.")
+    ours = {SESSION_NAME, "settings.toml", "checkpoints", "data"}
+    if output.is_dir() and any(output.iterdir()) and not any((output / o).exists() for o in ours):
+        raise InputError(
+            "the folder is not empty, and no earlier run made it",
+            where=str(output),
+            fix="Choose another output folder.",
+        )
+    return output
+
+
+def stage_hashes(settings: PipelineSettings, inputs: list[dict[str, Any]]) -> dict[str, str]:
+    """Hash of everything that a stage depends on, for each stage."""
+    values = settings.model_dump(mode="json")
+    prints = [{k: v for k, v in i.items() if k != "path"} for i in inputs]
+    first = settings_hash(
+        prints, versions(), *(values[k] for k in ("input", "extraction", "correction", "quality", "correct"))
+    )
+    second = settings_hash(first, *(values[k] for k in ("seed", "cohort", "affinity", "rank", "factorization")))
+    third = settings_hash(second, values["communities"], values["kinds"])
+    return {"recordings": first, "components": second, "communities": third}
+
+
+def _stamp(
+    session: Session,
+    settings: PipelineSettings,
+    inputs: list[dict[str, Any]],
+    stages: dict[str, str],
+    stage: str,
+    hashes: Mapping[str, str],
+) -> None:
+    stages[stage] = hashes[stage]
+    session.settings = settings.model_dump(mode="json")
+    session.provenance.update(
+        {
+            "versions": versions(),
+            "settings": session.settings,
+            "seed": settings.seed,
+            "inputs": inputs,
+            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "stages": dict(stages),
+        }
+    )
+
+
+def read_truth(folder: str | Path) -> Truth:
+    """Read the truth of simulated data from motifs.csv, members.csv and windows.csv."""
+    folder = Path(folder)
+    tables = {}
+    for name in ("motifs", "members", "windows"):
+        path = folder / f"{name}.csv"
+        if not path.is_file():
+            raise InputError(
+                "there is no such file", where=str(path), fix="Point input.truth to the folder with the truth."
+            )
+        tables[name] = pd.read_csv(path, keep_default_na=False, na_values=["nan", "NaN"])
+        for column in tables[name].columns:
+            if column not in ("neuron", "worm", "kind", "stimulus"):
+                tables[name][column] = pd.to_numeric(tables[name][column])
+            else:
+                tables[name][column] = tables[name][column].astype(str)
+    return Truth(**tables)
+
+
+def write_truth(truth: Truth, folder: str | Path) -> Path:
+    """Write the truth of simulated data as three CSV files."""
+    from .tables import write_csv
+
+    folder = Path(folder)
+    for name in ("motifs", "members", "windows"):
+        write_csv(getattr(truth, name), folder / f"{name}.csv")
+    return folder
+
+
+def scores(session: Session) -> dict[str, pd.DataFrame]:
+    """Comparisons that a report shows: recovery of the truth, left/right control, behaviour; empty ones are left out."""
+    from ..comparison.behaviour import behaviour_correlations
+    from ..comparison.leftright import left_right_report
+    from ..comparison.recovery import recovery_scores
+
+    found: dict[str, pd.DataFrame] = {}
+    components = session.components
+    if components is None:
+        return found
+    modules = {c: v for (c, kind), v in session.communities.items() if kind == "modules"}
+    chosen = modules or {c: v for (c, kind), v in session.communities.items()}
+    if session.truth is not None:
+        found["Recovery of the planted motifs"] = recovery_scores(components, chosen, session.truth)
+    found["Left/right pairs (positive control)"] = left_right_report(components, chosen)
+    if session.cohort is not None and any(len(r.behaviour.data_vars) for r in session.cohort.recordings):
+        found["Components and behaviour"] = behaviour_correlations(components, session.cohort)
+    return {k: v for k, v in found.items() if len(v) and not np.all(v.isna())}

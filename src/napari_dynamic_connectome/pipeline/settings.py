@@ -1,0 +1,108 @@
+"""All steps' settings as one model: the file that `dynamic-connectome run` reads, and the record of what was run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from ..affinity.settings import AffinitySettings
+from ..communities.settings import CommunitySettings
+from ..extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
+from ..factorization.settings import FactorizationSettings
+from ..model.cohort import CohortSettings
+from ..model.results import Kind
+from ..model.settings import StepSettings, setting
+from .toml import merge, read_toml
+
+
+class VolumeInput(StepSettings):
+    """One worm given as images: extract its traces."""
+
+    name: str = setting("", "Name of the worm; the file name by default.")
+    volume: str = setting("", "4D image: OME-Zarr, TIFF, HDF5, NWB.")
+    labels: str = setting(
+        "", "Segmentation: static 3D or one per frame; by default the labels inside the OME-Zarr volume."
+    )
+    names: str = setting("", "CSV with columns label, name; by default the names stored with the labels.")
+    stimuli: str = setting("", "CSV with columns name, onset, offset (s).")
+    voxel_size_um: tuple[float, float, float] | None = setting(
+        None, "Voxel size (z, y, x), if the file does not say.", unit="um"
+    )
+    frame_rate_hz: float | None = setting(None, "Volumes per second, if the file does not say.", unit="Hz", gt=0)
+
+
+class InputSettings(StepSettings):
+    """What is analyzed; paths are relative to the settings file, and may hold * and ?."""
+
+    recordings: tuple[str, ...] = setting((), "Files with traces: npz, mat, NWB, CSV, Parquet.")
+    volumes: tuple[VolumeInput, ...] = Field(default=(), description="Worms given as images: [[input.volumes]] tables.")
+    worms: tuple[str, ...] = setting((), "Use only the worms of these names; all by default.")
+    truth: str = setting("", "Folder with the truth of simulated data, to score the recovery against.")
+
+
+class RankSettings(StepSettings):
+    """Number of components."""
+
+    rank: int | None = setting(None, "Number of components; suggested by a sweep if not set.", ge=1, le=200)
+    smallest: int = setting(2, "First rank of the sweep.", ge=1, le=200)
+    largest: int = setting(8, "Last rank of the sweep.", ge=1, le=200)
+    starts: int = setting(6, "Random starts a rank.", ge=1, le=1000)
+    folds: int = setting(3, "Folds of (pair, worm) fibres held out.", ge=0, le=20)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.largest < self.smallest:
+            raise ValueError(f"largest ({self.largest}) is below smallest ({self.smallest})")
+        return self
+
+
+class PipelineSettings(StepSettings):
+    """Everything a run needs; a run with equal settings and equal input gives equal results."""
+
+    title: str = setting("Dynamic functional connectome", "Heading of the report.")
+    seed: int = setting(0, "Seed of every random step.", ge=0)
+    correct: Literal["extracted", "all", "none"] = setting(
+        "extracted", "Which traces are corrected: those extracted from images, all, or none."
+    )
+    kinds: tuple[Kind, ...] = setting(("modules", "core"), "Communities to find: modules, core, or both.")
+    input: InputSettings = Field(default_factory=InputSettings, description="What is analyzed.")
+    extraction: ExtractionSettings = Field(default_factory=ExtractionSettings, description="Traces from images.")
+    correction: CorrectionSettings = Field(
+        default_factory=CorrectionSettings, description="Bleaching, dF/F0 and so on."
+    )
+    quality: QualitySettings = Field(default_factory=QualitySettings, description="Measures of every neuron.")
+    cohort: CohortSettings = Field(default_factory=CohortSettings, description="Which neurons take part.")
+    affinity: AffinitySettings = Field(default_factory=AffinitySettings, description="Time-varying affinity of pairs.")
+    rank: RankSettings = Field(default_factory=RankSettings, description="Number of components.")
+    factorization: FactorizationSettings = Field(
+        default_factory=FactorizationSettings, description="The tensor's factors."
+    )
+    communities: CommunitySettings = Field(default_factory=CommunitySettings, description="The block model.")
+
+    @classmethod
+    def from_file(cls, path: str | Path, overrides: dict[str, Any] | None = None) -> Self:
+        """Read a TOML file and resolve its paths against the file's folder."""
+        path = Path(path)
+        settings = cls.parse(merge(read_toml(path), overrides or {}), where=str(path))
+        return settings.resolve(path.resolve().parent)
+
+    def resolve(self, folder: Path) -> Self:
+        """Copy with the input's paths made absolute against `folder`."""
+
+        def absolute(text: str) -> str:
+            return text if not text or Path(text).is_absolute() or "://" in text else str(folder / text)
+
+        volumes = tuple(
+            v.model_copy(update={f: absolute(getattr(v, f)) for f in ("volume", "labels", "names", "stimuli")})
+            for v in self.input.volumes
+        )
+        new = self.input.model_copy(
+            update={
+                "recordings": tuple(absolute(r) for r in self.input.recordings),
+                "volumes": volumes,
+                "truth": absolute(self.input.truth),
+            }
+        )
+        return self.model_copy(update={"input": new})

@@ -1,0 +1,142 @@
+"""CSV tables of everything in a session: traces, neurons, components, communities, scores.
+
+Every table is written under a temporary name and renamed, so that no reader meets half of one. Text that a spreadsheet would
+take for a formula is written with a leading apostrophe.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from ..model.errors import InputError
+from ..model.session import Session
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def safe_cell(value: object) -> object:
+    """Neutralise text that a spreadsheet would run as a formula."""
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return "'" + value
+    return value
+
+
+def write_csv(table: pd.DataFrame, path: Path, *, index: bool = False) -> Path:
+    """Write a table atomically as CSV (UTF-8), formulas neutralised."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    safe = table.copy()
+    for column in safe.columns:
+        if safe[column].dtype.kind not in "fiub":
+            safe[column] = [safe_cell(v) for v in safe[column].tolist()]
+    safe.columns = [safe_cell(str(c)) for c in safe.columns]
+    if index and safe.index.dtype.kind not in "fiub":
+        safe.index = pd.Index([safe_cell(v) for v in safe.index.tolist()], name=safe.index.name)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            safe.to_csv(stream, index=index)
+        Path(temporary).chmod(0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def neuron_table(session: Session) -> pd.DataFrame:
+    """One row a neuron and worm: worm, neuron, label, name, position (um), quality."""
+    parts = []
+    for name, recording in session.recordings.items():
+        table = recording.neurons.reset_index()
+        table.insert(0, "worm", name)
+        table = table.rename(columns={"z": "z_um", "y": "y_um", "x": "x_um"})
+        if recording.quality is not None:
+            quality = recording.quality.drop(columns=[c for c in recording.quality.columns if c in table.columns])
+            table = table.merge(quality.reset_index(), on="neuron", how="left")
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def component_tables(session: Session) -> dict[str, pd.DataFrame]:
+    """Time courses, worm loadings and pair factors of the components, weights included."""
+    components = session.components
+    if components is None:
+        return {}
+    numbers = [int(c) for c in components.weight["component"].values]
+    columns = [f"component_{c}" for c in numbers]
+    weight = components.weight.values
+    time = pd.DataFrame(components.time.values * weight, columns=columns)
+    time.insert(0, "time_s", components.time["time"].values)
+    if components.model == "unaligned":
+        time.insert(0, "worm", components.time["worm"].values)
+    worm = pd.DataFrame(components.worm.values, columns=columns)
+    worm.insert(0, "worm", [str(w) for w in components.worm["worm"].values])
+    pair = pd.DataFrame(components.pair.values * weight, columns=columns)
+    pair.insert(0, "worms", components.pair_worms.values)
+    pair.insert(0, "sign", components.pair["sign"].values)
+    pair.insert(0, "neuron_b", components.pair["neuron_b"].values)
+    pair.insert(0, "neuron_a", components.pair["neuron_a"].values)
+    return {"components_time": time, "components_worms": worm, "components_pairs": pair}
+
+
+def community_table(session: Session) -> pd.DataFrame:
+    """One row a component, kind, level and neuron: community, probability, chosen."""
+    parts = []
+    for (component, kind), communities in sorted(session.communities.items()):
+        for level in range(communities.n_levels):
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "component": component,
+                        "kind": kind,
+                        "level": level,
+                        "chosen": level == communities.chosen_level,
+                        "neuron": list(communities.neurons),
+                        "community": communities.labels.isel(level=level).values,
+                        "probability": communities.probability.isel(level=level).values,
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def write_tables(session: Session, folder: str | Path, extra: dict[str, pd.DataFrame] | None = None) -> list[Path]:
+    """Write every table of a session into `folder` and return the paths.
+
+    Parameters
+    ----------
+    session : Session
+    folder : path
+        Created if absent.
+    extra : dict, optional
+        Further tables by file name without ".csv" (scores, for example).
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise InputError("this is a file, not a folder", where=str(folder), fix="Choose another output folder.")
+    paths = []
+    for name, recording in session.recordings.items():
+        table = recording.traces.to_pandas()
+        table.index.name = "time_s"
+        paths.append(write_csv(table, folder / "traces" / f"{safe_file_name(name)}.csv", index=True))
+    tables = {"neurons": neuron_table(session), **component_tables(session), "communities": community_table(session)}
+    if session.cohort is not None:
+        presence = session.cohort.presence.to_pandas().astype(int)
+        paths.append(write_csv(presence, folder / "presence.csv", index=True))
+    if session.sweep is not None:
+        tables["rank_sweep"] = session.sweep.table
+    tables.update(extra or {})
+    for name, table in tables.items():
+        if len(table):
+            paths.append(write_csv(table, folder / f"{name}.csv"))
+    return paths
+
+
+def safe_file_name(name: str) -> str:
+    """Return a file name made from any text: letters, digits, dot, dash and underscore only."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in str(name)).strip(".") or "unnamed"
+    return kept[:100]
