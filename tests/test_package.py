@@ -1,0 +1,71 @@
+"""What a user gets by installing: a light import, no Qt outside widgets/, names of the public API, a valid manifest."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import napari_dynamic_connectome as package
+
+ROOT = Path(__file__).parents[1]
+
+
+def run_python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_import_is_light() -> None:
+    loaded = json.loads(
+        run_python("import napari_dynamic_connectome, sys, json; print(json.dumps(sorted(sys.modules)))")
+    )
+    for heavy in ("napari", "qtpy", "PyQt6", "numba", "matplotlib", "pandas", "xarray", "scipy", "zarr"):
+        assert heavy not in loaded
+
+
+def test_every_public_name_can_be_imported() -> None:
+    assert set(package.__all__) == set(dir(package))
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    assert not hasattr(package, "no_such_name")
+
+
+def test_everything_but_the_widgets_works_where_napari_and_qt_are_absent() -> None:
+    code = """
+import sys, importlib, pkgutil
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] in ('napari', 'qtpy', 'PyQt6', 'PyQt5', 'PySide6', 'magicgui', 'pyqtgraph', 'vispy'):
+            raise ImportError('blocked: ' + name)
+sys.meta_path.insert(0, Block())
+import napari_dynamic_connectome as p
+seen = 0
+for m in pkgutil.walk_packages(p.__path__, p.__name__ + '.'):
+    if '.widgets' in m.name:
+        continue
+    importlib.import_module(m.name)
+    seen += 1
+print(seen)
+"""
+    assert int(run_python(code)) > 40
+
+
+def test_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == package.__version__
+    assert f"## {package.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_lock_file_names_no_host_and_pins_everything() -> None:
+    text = (ROOT / "requirements.lock").read_text()
+    assert "://" not in text
+    pinned = [line for line in text.splitlines() if line and line[0].isalnum()]
+    assert pinned and all("==" in line for line in pinned)
+    assert text.count("--hash=sha256:") >= len(pinned)
