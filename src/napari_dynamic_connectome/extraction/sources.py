@@ -1,0 +1,217 @@
+"""One face for everything that holds voxels: numpy, memory maps, dask, zarr, HDF5, a `Volume`, or a path.
+
+In: an array-like (or a path, opened by the registry in io). Out: a `Source` that tells shape, dtype and chunk borders and
+reads one box. Sources can be pickled and sent to another machine; in-memory arrays send only the box that is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..model.errors import InputError
+from ..model.recording import VolumeReference
+
+Box = tuple[slice, ...]
+
+
+class Source:
+    """Voxels that are read box by box.
+
+    Parameters
+    ----------
+    array : array-like
+        Anything with `shape`, `dtype` and slicing.
+    name : str
+        For messages.
+    about : VolumeReference, optional
+        Where the voxels come from and in what units.
+    """
+
+    def __init__(self, array: Any, name: str, about: VolumeReference | None = None) -> None:
+        self.array = array
+        self.name = name
+        self.about = about
+        self.shape = tuple(int(n) for n in array.shape)
+        self.dtype = np.dtype(array.dtype)
+        self.is_dask = hasattr(array, "dask") and hasattr(array, "compute")
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    def edges(self, axis: int) -> np.ndarray | None:
+        """Chunk borders along an axis, from 0 to its length; None where any box can be read at no extra cost."""
+        n = self.shape[axis]
+        if self.is_dask:
+            return np.concatenate([[0], np.cumsum(self.array.chunks[axis])]).astype(np.int64)
+        chunks = _stored_chunks(self.array)
+        if chunks is None:
+            return None
+        return np.append(np.arange(0, n, max(int(chunks[axis]), 1)), n).astype(np.int64)
+
+    def read(self, box: Box) -> np.ndarray:
+        """Read a box as a C-contiguous array in native byte order that compiled code can take."""
+        part = self.array[box]
+        if self.is_dask:
+            # the blocks are what runs in parallel; a second pool inside each would only compete for the cores
+            part = part.compute(scheduler="synchronous")
+        return native(np.asarray(part))
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether pickling the source would copy all its voxels."""
+        return isinstance(self.array, np.ndarray) and not self._mapped
+
+    @property
+    def _mapped(self) -> bool:
+        array = self.array
+        return (
+            isinstance(array, np.memmap) and array.filename is not None and array.base is not None and _is_whole(array)
+        )
+
+    def fingerprint(self) -> str:
+        """Short hash of shape, type and a few voxels, by which a checkpoint knows its input again."""
+        digest = hashlib.sha256(f"{self.shape} {self.dtype.str}".encode())
+        for frame in sorted({0, self.shape[0] - 1}):
+            corner = tuple(slice(n // 2, n // 2 + 4) for n in self.shape[1:])
+            digest.update(np.ascontiguousarray(self.read((slice(frame, frame + 1), *corner))).tobytes())
+        return digest.hexdigest()[:16]
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        array = self.array
+        if self._mapped:
+            # pickling a memory map would copy the whole file into the message
+            state["array"] = None
+            state["_map"] = (os.fspath(array.filename), array.dtype.str, array.offset, array.shape)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        mapped = state.pop("_map", None)
+        self.__dict__.update(state)
+        if mapped is not None:
+            path, dtype, offset, shape = mapped
+            self.array = np.memmap(path, dtype=np.dtype(dtype), mode="r", offset=offset, shape=shape)
+
+
+def _is_whole(array: np.memmap) -> bool:
+    """Whether a memory map is the mapping itself; a slice of it keeps the offset of the whole."""
+    import mmap
+
+    return isinstance(array.base, mmap.mmap) and bool(array.flags.c_contiguous)
+
+
+def _stored_chunks(array: Any) -> tuple[int, ...] | None:
+    if isinstance(array, np.ndarray):
+        return None
+    chunks = getattr(array, "chunks", None)
+    if not chunks or not all(isinstance(c, (int, np.integer)) for c in chunks):
+        return None
+    shards = getattr(array, "shards", None)
+    if shards and np.prod(shards, dtype=float) * np.dtype(array.dtype).itemsize <= 64e6:
+        # a shard is one file: read it whole and its index once
+        return tuple(int(s) for s in shards)
+    return tuple(int(c) for c in chunks)
+
+
+def native(array: np.ndarray) -> np.ndarray:
+    """Return the array C-contiguous, in native byte order, and of a type that numba knows."""
+    dtype = array.dtype
+    if dtype.kind == "b":
+        dtype = np.dtype(np.uint8)
+    elif dtype == np.float16:
+        dtype = np.dtype(np.float32)
+    elif dtype.kind == "f" and dtype.itemsize > 8:
+        dtype = np.dtype(np.float64)
+    return np.ascontiguousarray(array, dtype=dtype.newbyteorder("="))
+
+
+def open_source(given: Any, what: str, *, labels: bool = False) -> Source:
+    """Wrap an array, a `Volume` or a path.
+
+    Parameters
+    ----------
+    given : array-like, Volume, Source, str or Path
+    what : str
+        "volume", "labels" or "reference", for messages.
+    labels : bool
+        Open a path as labels.
+
+    Returns
+    -------
+    Source
+    """
+    if isinstance(given, Source):
+        return given
+    name = what
+    if isinstance(given, (str, Path)):
+        from ..io import registry
+
+        name = f"{what} {given}"
+        given = registry.open_labels(given) if labels else registry.open_volume(given)
+    reference = getattr(given, "reference", None)
+    if reference is not None and hasattr(given, "data"):
+        name = f"{what} {reference.path}" if reference.path else name
+        given = given.data
+    elif hasattr(given, "dims") and hasattr(given, "data"):  # xarray: by name, not by position
+        order = [d for d in ("t", "time", "z", "y", "x") if d in [str(x).lower() for x in given.dims]]
+        lower = {str(d).lower(): d for d in given.dims}
+        if len(order) != len(given.dims):
+            raise InputError(f"the axes are {given.dims}", where=name, fix="Name them t (or time), z, y, x.")
+        given = given.transpose(*[lower[d] for d in order]).data
+    if not (hasattr(given, "shape") and hasattr(given, "dtype") and hasattr(given, "__getitem__")):
+        try:
+            given = np.asarray(given)
+        except (ValueError, TypeError) as error:
+            raise InputError("this is not an array", where=name) from error
+    if 0 in tuple(given.shape):
+        raise InputError(f"the array is empty: shape {tuple(given.shape)}", where=name)
+    return Source(given, name, reference if isinstance(reference, VolumeReference) else None)
+
+
+def check_volume(source: Source) -> None:
+    """Raise unless this is a 4D array (t, z, y, x) of real numbers."""
+    if source.ndim != 4:
+        hint = (
+            "Give a single plane as array[:, None]."
+            if source.ndim == 3
+            else "Choose one channel; the order is t, z, y, x."
+        )
+        raise InputError(f"the array has {source.ndim} axes, not 4 (t, z, y, x)", where=source.name, fix=hint)
+    if source.dtype.kind not in "uifb":
+        raise InputError(f"voxels are of type {source.dtype}, not real numbers", where=source.name)
+
+
+def check_labels(source: Source, volume: Source) -> bool:
+    """Check the labels against the volume; return True if they are static (one set for all frames)."""
+    if source.dtype.kind == "f":
+        raise InputError(
+            f"labels are of type {source.dtype}, not whole numbers",
+            where=source.name,
+            fix="Labels are 0 for background and one positive whole number a neuron; convert with .astype('uint16') if they are.",
+        )
+    if source.dtype.kind == "b":
+        raise InputError(
+            "this is a mask, not labels: all neurons have the same value",
+            where=source.name,
+            fix="Give every neuron its own number (skimage.measure.label, for example).",
+        )
+    if source.dtype.kind not in "ui":
+        raise InputError(f"labels are of type {source.dtype}, not whole numbers", where=source.name)
+    if source.ndim == 3 and source.shape == volume.shape[1:]:
+        return True
+    if source.ndim == 4 and source.shape == (1, *volume.shape[1:]):
+        return True
+    if source.ndim == 4 and source.shape == volume.shape:
+        return False
+    raise InputError(
+        f"labels have shape {source.shape}, the volume {volume.shape}",
+        where=source.name,
+        fix=f"Give {volume.shape[1:]} for labels that hold for all frames, or {volume.shape} for labels of every frame.",
+    )
