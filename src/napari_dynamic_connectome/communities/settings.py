@@ -1,0 +1,49 @@
+"""Settings of the communities: which block model is fitted, how long it is searched, what is tested against chance."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..model.settings import StepSettings, setting
+
+
+class CommunitySettings(StepSettings):
+    """How the communities of a weighted graph or a component are found."""
+
+    likelihood: Literal["auto", "counts+weights", "weights"] = setting(
+        "auto",
+        "What the block model explains: which pairs are linked and how strongly (the paper's model), or only how strongly "
+        "(for nearly complete graphs); auto: counts+weights for core, weights for modules.",
+    )
+    weights: Literal["exponential", "normal", "lognormal", "none"] = setting(
+        "exponential", "Distribution of the weights between two groups (the paper: exponential)."
+    )
+    degree_correction: Literal["auto", "yes", "no"] = setting(
+        "auto", "Let neurons of one group differ in degree; auto: by description length. Only for counts+weights."
+    )
+    normalize_strength: Literal["auto", "yes", "no"] = setting(
+        "auto", "Divide weights by the strengths of their two neurons first; auto: for modules, not for core."
+    )
+    zeros: Literal["auto", "absent", "weak"] = setting(
+        "auto",
+        "An observed pair of weight zero is no link (absent) or a link of nearly no weight (weak); auto: weak only where "
+        "just the weights are explained and at least half of the observed pairs have weight.",
+    )
+    threshold: float = setting(0.0, "Weights up to this fraction of the largest one are set to zero.", ge=0, lt=1)
+    starts: int = setting(4, "Independent searches; the lowest description length wins.", ge=1, le=1000)
+    rounds: int = setting(12, "At most this many rounds of merge, split and hierarchy moves in each start.", ge=0, le=1000)
+    max_groups: int = setting(120, "At most this many groups at the finest level.", ge=1, le=2000)
+    samples: int = setting(200, "Partitions drawn from the posterior (0: no membership probabilities).", ge=0, le=100_000)
+    null_fits: int = setting(
+        39, "Fits on graphs with shuffled weights, for the p values (0: none; 19 or more to reach 0.05).", ge=0, le=10_000
+    )
+    alpha: float = setting(
+        0.05, "If a fitted null exists and p exceeds this, one group is shown instead of several.", gt=0, le=1
+    )
+    level: Literal["finest", "auto"] = setting(
+        "auto",
+        "Level shown first. finest: the lowest level. auto: the level whose groups explain most of the description length "
+        "for each group beyond the first.",
+    )
+    resolution: float = setting(1.0, "Resolution of Louvain and Leiden.", gt=0, le=100)
+    groups: int = setting(0, "Number of groups of spectral clustering (0: by the largest eigenvalue gap).", ge=0, le=2000)
