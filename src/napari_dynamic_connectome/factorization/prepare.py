@@ -1,0 +1,191 @@
+"""From an affinity to something that can be swept: rows checked, kept or streamed, compressed if that pays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..model.errors import InputError
+from ..model.progress import ProgressCallback, report
+from .parallel import Workers
+from .problem import Problem, build_problem
+from .settings import FactorizationSettings
+from .sources import MEGABYTE, CompressedSource, TileSource, compress_worm, compressed_megabytes, stored_megabytes
+
+Array = np.ndarray
+WORTH_COMPRESSING = 4_000_000
+"""Observed entries from which iterating on a compressed copy saves time."""
+
+
+@dataclass(eq=False)
+class Prepared:
+    """A problem with its values.
+
+    Parameters
+    ----------
+    problem : Problem
+    settings : FactorizationSettings
+    exact : TileSource
+    compressed : CompressedSource or None
+    batch : int
+        Starts that fit into memory together.
+    size : int
+        Time patterns kept for each worm; 0 without compression.
+    """
+
+    problem: Problem
+    settings: FactorizationSettings
+    exact: TileSource
+    compressed: CompressedSource | None
+    batch: int
+    size: int
+
+    def bind(self, pool: Workers) -> None:
+        """Let the sources give up when this pool is asked to stop."""
+        self.exact.stop = pool.stop
+        if self.compressed is not None:
+            self.compressed.stop = pool.stop
+
+
+def prepare(
+    affinity: Any,
+    rank: int,
+    settings: FactorizationSettings,
+    pool: Workers,
+    *,
+    starts: int,
+    seed: int,
+    worms: Sequence[str] | None = None,
+    worm_weights: Mapping[str, float] | None = None,
+    pairs_wanted: Array | None = None,
+    progress: ProgressCallback | None = None,
+) -> Prepared:
+    """Build the problem, check every value once, and choose how the values are held.
+
+    Parameters
+    ----------
+    rank : int
+        The largest rank that will be asked for.
+    starts : int
+        Starts that shall run together.
+
+    Raises
+    ------
+    InputError
+        See `build_problem`; NaN or negative observed values; all-zero affinity; rank too high; memory budget too small.
+    """
+    problem = build_problem(affinity, settings, worms=worms, worm_weights=worm_weights, pairs_wanted=pairs_wanted)
+    return prepare_problem(problem, rank, settings, pool, starts=starts, seed=seed, progress=progress)
+
+
+def prepare_problem(
+    problem: Problem,
+    rank: int,
+    settings: FactorizationSettings,
+    pool: Workers,
+    *,
+    starts: int,
+    seed: int,
+    progress: ProgressCallback | None = None,
+) -> Prepared:
+    """As `prepare`, from a problem."""
+    _check_rank(problem, rank)
+    wanted = max(settings.compressed_size, 3 * rank)
+    compress = _worth_compressing(problem, settings, wanted)
+    size = wanted if compress else 0
+    batch, stored = plan_memory(problem, settings, rank, starts, size, pool.threads)
+    exact = TileSource(problem, stored=stored, stop=pool.stop)
+    step = max(pool.threads, 1)
+    count = len(problem.worms)
+    share = 0.3 if compress else 1.0
+    for first in range(0, count, step):
+        pool.map(exact.load, range(first, min(first + step, count)))
+        report(progress, share * min(first + step, count) / count, "reading affinities")
+    problem = _without_silent(problem, exact)
+    compressed = None
+    if compress:
+        pieces: list[tuple[Array, Array]] = []
+        for first in range(0, count, step):
+            pieces += pool.map(lambda w: compress_worm(exact, w, size, seed), range(first, min(first + step, count)))
+            report(progress, share + (1 - share) * min(first + step, count) / count, "finding time patterns")
+        compressed = CompressedSource(exact, [p[0] for p in pieces], [p[1] for p in pieces])
+    return Prepared(problem, settings, exact, compressed, batch, size)
+
+
+def plan_memory(
+    problem: Problem, settings: FactorizationSettings, rank: int, starts: int, size: int, threads: int
+) -> tuple[int, bool]:
+    """How many starts run together, and whether the rows are kept in memory.
+
+    Returns
+    -------
+    batch : int
+    stored : bool
+
+    Raises
+    ------
+    InputError
+        Not even one start fits, or `storage="stored"` does not.
+    """
+    budget = settings.memory_mb
+    largest = max(w.n_rows + w.n_times for w in problem.worms)
+    base = problem.n_slots * len(problem.worms) * 9 / MEGABYTE + sum(w.n_rows for w in problem.worms) * 25 / MEGABYTE
+    base += compressed_megabytes(problem, size) if size else 0.0
+    # factors twice (active and all starts), numerators, products of one round of threads
+    each = rank * 8 * (3 * problem.n_slots + 4 * problem.n_times + 4 * threads * largest) / MEGABYTE
+    if base + each > budget:
+        raise InputError(
+            f"the memory budget of {budget:.0f} MB is too small: one start needs {base + each:.0f} MB",
+            where="memory_mb",
+            fix="Raise memory_mb, lower the rank, or set compression='off'.",
+        )
+    stored_mb = stored_megabytes(problem)
+    batch = min(starts, max(int((budget - base) / each), 1))
+    left = budget - base - batch * each
+    if settings.storage == "stored" and stored_mb > budget - base - each:
+        raise InputError(
+            f"the rows take {stored_mb:.0f} MB, more than the memory budget of {budget:.0f} MB leaves",
+            where="memory_mb",
+            fix="Raise memory_mb or use storage='streamed'.",
+        )
+    if settings.storage == "stored":
+        batch = min(starts, max(int((budget - base - stored_mb) / each), 1))
+    return batch, settings.storage == "stored" or (settings.storage == "auto" and stored_mb <= left)
+
+
+def _worth_compressing(problem: Problem, settings: FactorizationSettings, size: int) -> bool:
+    if settings.compression == "off":
+        return False
+    if settings.compression == "on":
+        return True
+    longest = float(np.median([w.n_times for w in problem.worms]))
+    return problem.n_entries >= WORTH_COMPRESSING and longest >= 3 * size
+
+
+def _check_rank(problem: Problem, rank: int) -> None:
+    if rank < 1:
+        raise InputError(f"rank {rank} is not a positive number", where="rank")
+    most = int(min(problem.seen_slots.sum(), problem.seen_times.sum()))
+    if problem.model == "unaligned":
+        most = min(most, max(min(w.n_rows, w.n_times) for w in problem.worms))
+    if rank > most:
+        raise InputError(
+            f"rank {rank} is more than the data can hold", where="rank", fix=f"The largest rank here is {most}."
+        )
+
+
+def _without_silent(problem: Problem, exact: TileSource) -> Problem:
+    norms = np.array([n.sum() for n in exact.row_norms])
+    if not norms.any():
+        raise InputError(
+            "every affinity is zero, so there is nothing to factorize",
+            where="affinity",
+            fix="Lower the noise threshold of the affinity, or check the traces.",
+        )
+    silent = [w.name for w, n in zip(problem.worms, norms, strict=True) if n == 0]
+    if silent:
+        exact.problem = replace(problem, notes=(*problem.notes, f"all affinities are zero in {', '.join(silent)}"))
+    return exact.problem

@@ -1,0 +1,341 @@
+"""Masked hierarchical alternating least squares for all starts at once.
+
+Minimises sum over observed entries of weight_w (X_w(p, t) - sum_r pair_r(p) worm_r(w) time_r(t))^2 with factors >= 0. Since a
+worm observes a pair at all of its samples or not at all, the normal equations are exact without a mask array: those of the time
+and worm factors are sums of one Gram matrix a worm, those of a pair depend only on which worms observe it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .kernels import gather, scatter_add, update_own, update_shared, update_smooth
+from .parallel import Workers
+from .problem import Problem
+from .settings import FactorizationSettings
+from .sources import Source
+
+Array = np.ndarray
+OnSweep = Callable[[int, "Factors"], None]
+
+
+@dataclass
+class Factors:
+    """Factors of several starts, (start, component, row) float64.
+
+    Parameters
+    ----------
+    time : array (start, component, n_times)
+        Carries the scale between sweeps; the two others have unit norm.
+    worm : array (start, component, worm)
+        All ones where the model is `unaligned`.
+    pair : array (start, component, n_slots)
+    """
+
+    time: Array
+    worm: Array
+    pair: Array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of starts, rank."""
+        return self.pair.shape[0], self.pair.shape[1]
+
+    def take(self, starts: Sequence[int] | Array) -> Factors:
+        """Copy of some starts."""
+        chosen = np.asarray(starts, int)
+        return Factors(self.time[chosen], self.worm[chosen], self.pair[chosen])
+
+    def put(self, starts: Array, other: Factors) -> None:
+        """Write some starts back."""
+        self.time[starts], self.worm[starts], self.pair[starts] = other.time, other.worm, other.pair
+
+
+@dataclass
+class Fit:
+    """What `Solver.run` returns.
+
+    Parameters
+    ----------
+    factors : Factors
+    errors : list of list of float
+        Relative error of every start after every sweep (weighted as the fit is).
+    sweeps : list of int
+    converged : list of bool
+    """
+
+    factors: Factors
+    errors: list[list[float]]
+    sweeps: list[int]
+    converged: list[bool]
+
+
+class Solver:
+    """One problem, one source of its values, one set of rows that count.
+
+    Parameters
+    ----------
+    problem : Problem
+    source : Source
+    settings : FactorizationSettings
+    pool : Workers
+    keep : list of bool array (n_rows,), optional
+        Rows of each worm that count; the others are held out.
+    fixed : collection of {"time", "worm", "pair"}
+        Factors that stay as they are.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        source: Source,
+        settings: FactorizationSettings,
+        pool: Workers,
+        *,
+        keep: list[Array] | None = None,
+        fixed: Sequence[str] = (),
+    ) -> None:
+        self.problem, self.source, self.settings, self.pool = problem, source, settings, pool
+        self.keep = keep or [np.ones(w.n_rows, bool) for w in problem.worms]
+        self.fixed = frozenset(fixed)
+        norms = np.array([float(n[k].sum()) for n, k in zip(source.row_norms, self.keep, strict=True)])
+        self.weights = worm_weights(problem, settings, norms)
+        self.norm2 = float((norms * self.weights).sum())
+        self.counts = np.zeros((problem.n_slots, len(problem.worms)))
+        for index, worm in enumerate(problem.worms):
+            self.counts[worm.slots[self.keep[index]], index] = self.weights[index]
+        self.l1 = settings.sparsity * float(np.sqrt(self.norm2 / problem.seen_times.sum()))
+        self._where = {}
+        for index, worm in enumerate(problem.worms):
+            inverse = np.full(problem.n_times, -1)
+            inverse[worm.times] = np.arange(worm.n_times)
+            self._where[index] = inverse if problem.model == "aligned" else None
+
+    def run(
+        self, factors: Factors, *, max_sweeps: int, tolerance: float, rescale: bool, on_sweep: OnSweep | None = None
+    ) -> Fit:
+        """Sweep until every start has converged.
+
+        Parameters
+        ----------
+        factors : Factors
+            Changed in place.
+        max_sweeps : int
+        tolerance : float
+        rescale : bool
+            Give random starts the scale that fits the data best before the first update.
+        on_sweep : callable, optional
+            Told the sweep's number after each sweep.
+        """
+        starts = factors.shape[0]
+        fit = Fit(factors, [[] for _ in range(starts)], [0] * starts, [False] * starts)
+        active = np.arange(starts)
+        part = factors.take(active)
+        for sweep in range(max_sweeps):
+            errors = self.sweep(part, rescale=rescale and sweep == 0)
+            going = []
+            for position, start in enumerate(active):
+                history = fit.errors[start]
+                history.append(float(errors[position]))
+                fit.sweeps[start] += 1
+                if len(history) > 1 and abs(history[-2] - history[-1]) < tolerance:
+                    fit.converged[start] = True
+                else:
+                    going.append(position)
+            if len(going) < len(active):
+                factors.put(active, part)
+                active = active[going]
+                part = part.take(going)
+            if on_sweep is not None:
+                on_sweep(sweep, factors)
+            if not len(active):
+                break
+        if len(active):
+            factors.put(active, part)
+        return fit
+
+    def sweep(self, factors: Factors, *, rescale: bool = False) -> Array:
+        """Update every factor once; return the relative error of each start."""
+        problem = self.problem
+        self._normalise(factors)
+        if not {"time", "worm"} <= self.fixed and not (problem.model == "unaligned" and "time" in self.fixed):
+            products = self.pool.map(lambda w: self._left(w, factors), range(len(problem.worms)))
+            moments = [p[0] for p in products]
+            grams = [p[1] for p in products]
+            if rescale:
+                self._rescale(factors, moments, grams)
+            if "time" not in self.fixed:
+                self._update_time(factors, moments, grams)
+            if problem.model == "aligned" and "worm" not in self.fixed:
+                self._update_worm(factors, moments, grams)
+        return self._update_pair(factors, update="pair" not in self.fixed)
+
+    # --- parts of a sweep -------------------------------------------------------------------------------------------
+
+    def _normalise(self, factors: Factors) -> None:
+        """Give the pair and worm factors unit norm; the time factor takes the scale (fixed factors stay)."""
+        for name in ("pair", "worm"):
+            if name in self.fixed or "time" in self.fixed or (name == "worm" and self.problem.model == "unaligned"):
+                continue
+            factor = getattr(factors, name)
+            norm = np.linalg.norm(factor, axis=2, keepdims=True)
+            safe = np.where(norm > 0, norm, 1.0)
+            factor /= safe
+            factors.time *= safe
+
+    def _left(self, worm: int, factors: Factors) -> tuple[Array, Array]:
+        """X_w^T A_w (start, component, time) and A_w^T A_w (start, component, component)."""
+        starts, rank = factors.shape
+        rows = self._pair_rows(worm, factors)
+        moment = self.source.left(worm, rows).reshape(starts, rank, -1)
+        wide = rows.reshape(starts, rank, -1).astype(np.float64)
+        return moment, wide @ wide.transpose(0, 2, 1)
+
+    def _pair_rows(self, worm: int, factors: Factors) -> Array:
+        starts, rank = factors.shape
+        item = self.problem.worms[worm]
+        rows = np.empty((starts * rank, item.n_rows), np.float32)
+        gather(factors.pair.reshape(starts * rank, -1), item.slots, self.keep[worm], rows)
+        return rows
+
+    def _group_sums(
+        self, group: tuple[Array, Array], factors: Factors, moments: list[Array], grams: list[Array]
+    ) -> tuple[Array, Array]:
+        """Numerator and Gram matrix of the time factor for one group of samples."""
+        times, members = group
+        numerator = np.zeros((*factors.shape, len(times)))
+        gram = np.zeros((*factors.shape, factors.shape[1]))
+        for w in members:
+            loading = factors.worm[:, :, w]
+            inverse = self._where[int(w)]
+            moment = moments[w] if inverse is None else moments[w][:, :, inverse[times]]
+            numerator += (self.weights[w] * loading)[:, :, None] * moment
+            gram += self.weights[w] * grams[w] * loading[:, :, None] * loading[:, None, :]
+        return numerator, gram
+
+    def _rescale(self, factors: Factors, moments: list[Array], grams: list[Array]) -> None:
+        cross = np.zeros(factors.shape[0])
+        square = np.zeros(factors.shape[0])
+        for group in self.problem.groups:
+            numerator, gram = self._group_sums(group, factors, moments, grams)
+            time = factors.time[:, :, group[0]]
+            cross += np.einsum("krt,krt->k", numerator, time)
+            square += np.einsum("krt,kst,krs->k", time, time, gram, optimize=True)
+        factors.time *= np.where(square > 0, cross / np.where(square > 0, square, 1.0), 1.0)[:, None, None]
+
+    def _update_time(self, factors: Factors, moments: list[Array], grams: list[Array]) -> None:
+        settings, problem = self.settings, self.problem
+
+        def one(group: tuple[Array, Array]) -> None:
+            numerator, gram = self._group_sums(group, factors, moments, grams)
+            times = group[0]
+            part = np.ascontiguousarray(factors.time[:, :, times])
+            if settings.smoothness > 0:
+                linked = problem.linked[times] & np.r_[False, np.diff(times) == 1]
+                update_smooth(part, numerator, gram, settings.inner, self.l1, settings.smoothness, linked)
+            else:
+                update_shared(part, numerator, gram, settings.inner, self.l1)
+            factors.time[:, :, times] = part
+
+        self.pool.map(one, problem.groups)
+
+    def _update_worm(self, factors: Factors, moments: list[Array], grams: list[Array]) -> None:
+        for w, item in enumerate(self.problem.worms):
+            time = factors.time[:, :, item.times]
+            numerator = np.einsum("krt,krt->kr", moments[w], time)[:, :, None]
+            gram = grams[w] * (time @ time.transpose(0, 2, 1))
+            loading = factors.worm[:, :, w : w + 1].copy()
+            update_shared(loading, numerator, gram, self.settings.inner, 0.0)
+            factors.worm[:, :, w : w + 1] = loading
+
+    def _worm_time(self, worm: int, factors: Factors) -> Array:
+        item = self.problem.worms[worm]
+        return np.asarray(factors.time[:, :, item.times] * factors.worm[:, :, worm : worm + 1])
+
+    def _right(self, worm: int, factors: Factors) -> tuple[Array, Array]:
+        """X_w T_w (start * component, row) and T_w^T T_w."""
+        starts, rank = factors.shape
+        time = self._worm_time(worm, factors).astype(np.float32)
+        moment = self.source.right(worm, time.reshape(starts * rank, -1))
+        wide = time.astype(np.float64)
+        return moment, wide @ wide.transpose(0, 2, 1)
+
+    def _update_pair(self, factors: Factors, *, update: bool) -> Array:
+        starts, rank = factors.shape
+        flat = np.zeros((starts * rank, self.problem.n_slots))
+        count = len(self.problem.worms)
+        grams = np.zeros((starts, rank * rank, count))
+        step = max(self.pool.threads, 1) * 2
+        for first in range(0, count, step):
+            batch = range(first, min(first + step, count))
+            for w, (moment, gram) in zip(batch, self.pool.map(lambda w: self._right(w, factors), batch), strict=True):
+                scatter_add(flat, self.problem.worms[w].slots, self.keep[w], moment, self.weights[w])
+                grams[:, :, w] = gram.reshape(starts, -1)
+        numerator = flat.reshape(starts, rank, -1)
+        chunk = max(CHUNK_ENTRIES // (rank * rank), 64)
+
+        def one(start: int) -> tuple[float, float]:
+            cross = square = 0.0
+            for p0 in range(0, self.problem.n_slots, chunk):
+                own = grams[start] @ self.counts[p0 : p0 + chunk].T
+                part = update_own(factors.pair[start], numerator[start], own, p0, self.settings.inner, update)
+                cross, square = cross + part[0], square + part[1]
+            return cross, square
+
+        sums = np.array(self.pool.map(one, range(starts)))
+        return np.asarray(np.sqrt(np.maximum(self.norm2 - 2 * sums[:, 0] + sums[:, 1], 0.0) / self.norm2))
+
+    # --- judging a fit ----------------------------------------------------------------------------------------------
+
+    def error_on(self, factors: Factors, rows: list[Array]) -> Array:
+        """Relative, unweighted error of each start on some rows of each worm (bool masks)."""
+        starts, rank = factors.shape
+
+        def one(w: int) -> tuple[Array, float]:
+            mask = rows[w]
+            norm = float(self.source.row_norms[w][mask].sum())
+            if not mask.any():
+                return np.zeros(starts), norm
+            moment, gram = self._right(w, factors)
+            pair = factors.pair[:, :, self.problem.worms[w].slots[mask]]
+            cross = np.einsum("krp,krp->k", moment.reshape(starts, rank, -1)[:, :, mask], pair)
+            square = np.einsum("krp,krp->k", gram @ pair, pair)
+            return norm - 2 * cross + square, norm
+
+        parts = self.pool.map(one, range(len(self.problem.worms)))
+        total = sum(p[1] for p in parts)
+        rest = np.sum([p[0] for p in parts], axis=0)
+        return np.asarray(np.sqrt(np.maximum(rest, 0.0) / total)) if total > 0 else np.full(starts, np.nan)
+
+
+CHUNK_ENTRIES = 1 << 16
+
+
+def worm_weights(problem: Problem, settings: FactorizationSettings, norms: Array) -> Array:
+    """Weight of each worm's squared errors; with `equal`, one over its squared norm, scaled to a mean of one."""
+    weights = np.array([w.weight for w in problem.worms])
+    if settings.worm_weighting == "equal":
+        inverse = np.where(norms > 0, 1.0 / np.where(norms > 0, norms, 1.0), 0.0)
+        weights = weights * inverse / inverse.mean() if inverse.any() else weights
+    return weights
+
+
+def random_factors(problem: Problem, rank: int, starts: Sequence[int], seed: int) -> Factors:
+    """Draw starts uniformly; start k depends on the seed and k alone, not on how many starts there are."""
+    seen = problem.seen_slots
+    parts = []
+    for start in starts:
+        rng = np.random.default_rng([seed, start])
+        pair = rng.random((rank, problem.n_slots)) * seen
+        worm = (
+            rng.random((rank, len(problem.worms)))
+            if problem.model == "aligned"
+            else np.ones((rank, len(problem.worms)))
+        )
+        time = rng.random((rank, problem.n_times))
+        time[:, ~problem.seen_times] = 0.0
+        parts.append((time, worm, pair))
+    return Factors(*(np.stack([p[i] for p in parts]) for i in range(3)))

@@ -1,0 +1,230 @@
+"""Where the affinities come from during a fit: rows in memory, tiles made again each time, or a compressed copy.
+
+Every source offers the two matrix products of a sweep, for all starts at once as rows of one matrix:
+`left(w, a)` = a X_w and `right(w, t)` = t X_w^T. Tiles are float32; sums over tiles are float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from threading import Event
+from typing import Protocol
+
+import numpy as np
+
+from ..model.errors import Cancelled, InputError
+from .problem import Problem, Worm
+
+Array = np.ndarray
+ROW_TILE = 256
+TIME_TILE = 512
+MEGABYTE = 1e6
+
+
+class Source(Protocol):
+    """The affinities of a problem, seen only through matrix products."""
+
+    problem: Problem
+    row_norms: list[Array]
+
+    def left(self, worm: int, rows_factor: Array) -> Array:
+        """(columns, n_rows) float32 -> (columns, n_times) float64."""
+        ...
+
+    def right(self, worm: int, time_factor: Array) -> Array:
+        """(columns, n_times) float32 -> (columns, n_rows) float64."""
+        ...
+
+
+class TileSource:
+    """Affinities read tile by tile, from memory or from the affinity's own kernel.
+
+    Parameters
+    ----------
+    problem : Problem
+    stored : bool
+        Keep the rows of every worm in memory.
+    stop : threading.Event, optional
+        Set when the user cancels; looked at for every tile.
+    """
+
+    def __init__(self, problem: Problem, *, stored: bool, stop: Event | None = None) -> None:
+        self.problem = problem
+        self.stop = stop or Event()
+        self.is_stored = stored
+        self.rows: list[Array | None] = [None] * len(problem.worms)
+        self.row_norms: list[Array] = [np.zeros(w.n_rows) for w in problem.worms]
+
+    def __getstate__(self) -> dict[str, object]:
+        """Everything but the event, which cannot travel to another process."""
+        return {k: v for k, v in self.__dict__.items() if k != "stop"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self.stop = Event()
+
+    def load(self, worm: int) -> None:
+        """Check one worm's values, note the squared norm of each row, and keep the rows if asked to."""
+        item = self.problem.worms[worm]
+        keep = np.empty((item.n_rows, item.n_times), np.float32) if self.is_stored else None
+        norms = np.zeros(item.n_rows)
+        for r0, r1, t0, t1, tile in self._made(item):
+            part = np.einsum("rt,rt->r", tile, tile, dtype=np.float64)
+            if not np.isfinite(part).all() or tile.min() < 0:
+                _refuse_values(item, tile, r0, t0, self.problem)
+            norms[r0:r1] += part
+            if keep is not None:
+                keep[r0:r1, t0:t1] = tile
+        self.rows[worm] = keep
+        self.row_norms[worm] = norms
+
+    def tiles(self, worm: int) -> Iterator[tuple[int, int, int, int, Array]]:
+        """Row and time bounds, and the values (row, time) float32, valid until the next tile."""
+        item, rows = self.problem.worms[worm], self.rows[worm]
+        if rows is None:
+            yield from self._made(item)
+            return
+        for r0 in range(0, item.n_rows, ROW_TILE):
+            r1 = min(r0 + ROW_TILE, item.n_rows)
+            for t0 in range(0, item.n_times, TIME_TILE):
+                t1 = min(t0 + TIME_TILE, item.n_times)
+                self._look()
+                yield r0, r1, t0, t1, rows[r0:r1, t0:t1]
+
+    def _look(self) -> None:
+        if self.stop.is_set():
+            raise Cancelled
+
+    def _made(self, item: Worm) -> Iterator[tuple[int, int, int, int, Array]]:
+        kept, samples, block = item.kept, item.samples, item.block
+        for layer in range(item.n_rows // len(kept)):
+            base = layer * len(kept)
+            for k0 in range(0, len(kept), ROW_TILE):
+                k1 = min(k0 + ROW_TILE, len(kept))
+                rows = kept[k0:k1]
+                for s0 in range(0, len(samples), TIME_TILE):
+                    s1 = min(s0 + TIME_TILE, len(samples))
+                    self._look()
+                    times = samples[s0:s1]
+                    tile = block.tile(int(rows[0]), int(rows[-1]) + 1, int(times[0]), int(times[-1]) + 1, layer)
+                    if tile.shape[0] != len(rows):
+                        tile = tile[rows - rows[0]]
+                    if tile.shape[1] != len(times):
+                        tile = tile[:, times - times[0]]
+                    yield base + k0, base + k1, s0, s1, np.ascontiguousarray(tile, np.float32)
+
+    def left(self, worm: int, rows_factor: Array) -> Array:
+        """See `Source`."""
+        item = self.problem.worms[worm]
+        total = np.zeros((len(rows_factor), item.n_times))
+        for r0, r1, t0, t1, tile in self.tiles(worm):
+            total[:, t0:t1] += rows_factor[:, r0:r1] @ tile
+        return total
+
+    def right(self, worm: int, time_factor: Array) -> Array:
+        """See `Source`."""
+        item = self.problem.worms[worm]
+        total = np.zeros((len(time_factor), item.n_rows))
+        for r0, r1, t0, t1, tile in self.tiles(worm):
+            total[:, r0:r1] += time_factor[:, t0:t1] @ tile.T
+        return total
+
+    def residual(self, worm: int, rows_factor: Array, time_factor: Array, keep: Array | None = None) -> float:
+        """Sum of squared differences between the values and rows_factor^T time_factor, entry by entry."""
+        total = 0.0
+        for r0, r1, t0, t1, tile in self.tiles(worm):
+            rest = tile - rows_factor[:, r0:r1].T @ time_factor[:, t0:t1]
+            part = np.einsum("rt,rt->r", rest, rest, dtype=np.float64)
+            total += float(part.sum() if keep is None else part[keep[r0:r1]].sum())
+        return total
+
+
+class CompressedSource:
+    """Each worm's rows projected on an orthonormal basis of a few time patterns: X_w ~ Z_w Q_w.
+
+    Parameters
+    ----------
+    exact : TileSource
+        Its row norms stay those of the exact data.
+    coefficients : list of array (n_rows, size) float32
+        Z_w, in blocks of rows.
+    bases : list of array (size, n_times) float32
+        Q_w, orthonormal rows.
+    """
+
+    def __init__(self, exact: TileSource, coefficients: list[Array], bases: list[Array]) -> None:
+        self.problem = exact.problem
+        self.row_norms = exact.row_norms
+        self.stop = exact.stop
+        self.coefficients = coefficients
+        self.bases = bases
+
+    def __getstate__(self) -> dict[str, object]:
+        """Everything but the event, which cannot travel to another process."""
+        return {k: v for k, v in self.__dict__.items() if k != "stop"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self.stop = Event()
+
+    def left(self, worm: int, rows_factor: Array) -> Array:
+        """See `Source`."""
+        coefficients = self.coefficients[worm]
+        total = np.zeros((len(rows_factor), coefficients.shape[1]))
+        for r0 in range(0, len(coefficients), 2048):
+            total += rows_factor[:, r0 : r0 + 2048] @ coefficients[r0 : r0 + 2048]
+        if self.stop.is_set():
+            raise Cancelled
+        return np.asarray(total.astype(np.float32) @ self.bases[worm], np.float64)
+
+    def right(self, worm: int, time_factor: Array) -> Array:
+        """See `Source`."""
+        if self.stop.is_set():
+            raise Cancelled
+        return np.asarray((time_factor @ self.bases[worm].T) @ self.coefficients[worm].T, np.float64)
+
+
+def compress_worm(source: TileSource, worm: int, size: int, seed: int) -> tuple[Array, Array]:
+    """Project one worm on its leading time patterns with a randomized range finder and one power iteration.
+
+    Halko, Martinsson & Tropp (2011), algorithm 4.4; the sketch runs over tiles, so the rows are never all in memory.
+
+    Returns
+    -------
+    coefficients : array (n_rows, size) float32
+    basis : array (size, n_times) float32
+    """
+    item = source.problem.worms[worm]
+    size = min(size, item.n_times, item.n_rows)
+    wide = min(size + 8, item.n_times, item.n_rows)
+    rng = np.random.default_rng([seed, worm])
+    sketch = source.left(worm, rng.standard_normal((wide, item.n_rows), dtype=np.float32))
+    basis = np.linalg.qr(sketch.T)[0].T.astype(np.float32)
+    basis = np.linalg.qr(source.left(worm, source.right(worm, basis).astype(np.float32)).T)[0].T.astype(np.float32)
+    coefficients = source.right(worm, basis)
+    values, vectors = np.linalg.eigh(coefficients @ coefficients.T)
+    leading = vectors[:, np.argsort(values)[::-1][:size]].T
+    return np.ascontiguousarray((leading @ coefficients).T, np.float32), np.asarray(leading @ basis, np.float32)
+
+
+def stored_megabytes(problem: Problem) -> float:
+    """Memory that all rows take in float32."""
+    return problem.n_entries * 4 / MEGABYTE
+
+
+def compressed_megabytes(problem: Problem, size: int) -> float:
+    """Memory that the compressed copy takes."""
+    return sum(min(size, w.n_times, w.n_rows) * 4 * (w.n_rows + w.n_times) for w in problem.worms) / MEGABYTE
+
+
+def _refuse_values(item: Worm, tile: Array, row0: int, time0: int, problem: Problem) -> None:
+    bad = np.argwhere(~np.isfinite(tile) | (tile < 0))[0]
+    pair = problem.affinity.pairs[item.slots[row0 + bad[0]] % len(problem.affinity.pairs)]
+    a, b = (problem.affinity.neurons[int(i)] for i in pair)
+    at = float(np.asarray(item.block.time_s, float)[item.samples[time0 + bad[1]]])
+    value = float(tile[bad[0], bad[1]])
+    raise InputError(
+        f"the affinity of {a} and {b} is {value:g} at {at:g} s although that time is marked as observed",
+        where=item.name,
+        fix="Affinities are finite and not negative; mark times that were not measured as unobserved.",
+    )

@@ -1,0 +1,152 @@
+"""Fit one rank from several starts: compressed sweeps, exact sweeps, in batches that fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..model.progress import ProgressCallback, report
+from .match import factor_match
+from .parallel import Workers
+from .prepare import Prepared
+from .solver import Factors, Solver, random_factors
+from .sources import Source
+
+Array = np.ndarray
+
+
+@dataclass
+class Starts:
+    """Fits of one rank from several starts.
+
+    Parameters
+    ----------
+    factors : Factors
+    errors : float array (start,)
+        Relative error over the observed entries that were fitted, weighted as the fit is.
+    histories : list of list of float
+    sweeps : list of int
+    converged : list of bool
+    """
+
+    factors: Factors
+    errors: Array
+    histories: list[list[float]]
+    sweeps: list[int]
+    converged: list[bool]
+
+    @property
+    def best(self) -> int:
+        """Start with the lowest error; the first of equals."""
+        return int(np.argmin(self.errors))
+
+    def similarity(self, prepared: Prepared) -> Array:
+        """Factor match score (start,) of every start with the best one."""
+        modes = ("time", "pair") if prepared.problem.model == "unaligned" else ("time", "worm", "pair")
+        best = [getattr(self.factors, m)[self.best] for m in modes]
+        others = range(len(self.errors))
+        return np.array([factor_match(best, [getattr(self.factors, m)[k] for m in modes])[0] for k in others])
+
+
+def fit_starts(
+    prepared: Prepared,
+    rank: int,
+    numbers: Sequence[int],
+    seed: int,
+    pool: Workers,
+    *,
+    keep: list[Array] | None = None,
+    fixed: Sequence[str] = (),
+    initial: Factors | None = None,
+    progress: ProgressCallback | None = None,
+) -> Starts:
+    """Fit one rank from the starts with these numbers.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    rank : int
+    numbers : sequence of int
+        A start's random factors depend on `seed` and its number only.
+    keep : list of bool array, optional
+        Rows that count (see `Solver`).
+    fixed : sequence of str
+        Factors that stay as they are.
+    initial : Factors, optional
+        Used instead of random factors for the first of the starts.
+    """
+    prepared.bind(pool)
+    parts = []
+    done = 0
+    for first in range(0, len(numbers), prepared.batch):
+        some = list(numbers[first : first + prepared.batch])
+        factors = random_factors(prepared.problem, rank, some, seed)
+        given = initial is not None and first == 0
+        if given and initial is not None:
+            factors.put(np.array([0]), initial)
+        begin, share = done / len(numbers), len(some) / len(numbers)
+        parts.append(_fit_batch(prepared, factors, pool, keep, fixed, given, begin, share, progress))
+        done += len(some)
+    return join_starts(parts)
+
+
+def join_starts(parts: Sequence[Starts]) -> Starts:
+    """Put batches of starts of the same rank together."""
+    if len(parts) == 1:
+        return parts[0]
+    joined = Factors(*(np.concatenate([getattr(p.factors, m) for p in parts]) for m in ("time", "worm", "pair")))
+    return Starts(
+        joined,
+        np.concatenate([p.errors for p in parts]),
+        [h for p in parts for h in p.histories],
+        [s for p in parts for s in p.sweeps],
+        [c for p in parts for c in p.converged],
+    )
+
+
+def _fit_batch(
+    prepared: Prepared,
+    factors: Factors,
+    pool: Workers,
+    keep: list[Array] | None,
+    fixed: Sequence[str],
+    given: bool,
+    begin: float,
+    share: float,
+    progress: ProgressCallback | None,
+) -> Starts:
+    settings = prepared.settings
+    starts = factors.shape[0]
+    histories: list[list[float]] = [[] for _ in range(starts)]
+    sweeps = [0] * starts
+
+    def tell(sweep: int, _: Factors) -> None:
+        part = (sweep + 1) / settings.max_sweeps
+        report(
+            progress,
+            begin + share * min(part * (2 - part), 0.95),
+            f"sweep {sweep + 1} of at most {settings.max_sweeps}",
+        )
+
+    rescale = not given and "time" not in fixed
+    stages: list[tuple[Source, int]] = [(prepared.exact, settings.max_sweeps)]
+    if prepared.compressed is not None:
+        stages = [(prepared.compressed, settings.max_sweeps), (prepared.exact, settings.exact_sweeps)]
+    for number, (source, most) in enumerate(stages):
+        solver = Solver(prepared.problem, source, settings, pool, keep=keep, fixed=fixed)
+        fit = solver.run(
+            factors,
+            max_sweeps=most,
+            tolerance=settings.tolerance,
+            rescale=rescale and number == 0,
+            on_sweep=tell if number == 0 else None,
+        )
+        if number == 0:
+            converged = fit.converged
+        for k in range(starts):
+            histories[k] += fit.errors[k]
+            sweeps[k] += fit.sweeps[k]
+    report(progress, begin + share, f"{starts} starts done")
+    return Starts(factors, np.array([h[-1] for h in histories]), histories, sweeps, converged)

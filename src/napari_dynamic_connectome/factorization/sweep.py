@@ -1,0 +1,268 @@
+"""How many components: errors, prediction of held-out fibres and agreement of restarts for a range of ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..model.errors import InputError
+from ..model.progress import CancelCallback, ProgressCallback, part, report
+from ..model.results import Components
+from .build import build_components
+from .consistency import core_consistency
+from .factorize import provenance
+from .folds import draw_folds, split_one_worm
+from .jobs import Job, run_jobs
+from .parallel import workers
+from .prepare import Prepared, prepare, prepare_problem
+from .settings import FactorizationSettings
+
+AGREE = 0.9
+COLUMNS = ("rank", "error", "error_min", "held_out", "held_out_se", "similarity", "core_consistency")
+
+
+@dataclass(frozen=True, eq=False)
+class RankSweep:
+    """Fits of several ranks and what speaks for each.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a rank: rank; error (median over starts) and error_min (relative, observed entries); held_out and held_out_se
+        (relative error on fibres that were not fitted, mean over folds and its standard error); similarity (median factor
+        match score of the restarts with the best start); core_consistency (percent; `aligned` only, else NaN).
+    suggested : int
+    reason : str
+        Why this rank, in words.
+    components : dict of int to Components
+        The best fit of every rank.
+    held_out : pandas.DataFrame
+        Relative error of every rank (rows) and fold (columns).
+    notes : tuple of str
+        What was done differently from the rule, and why.
+    provenance : dict
+    """
+
+    table: pd.DataFrame
+    suggested: int
+    reason: str
+    components: Mapping[int, Components]
+    held_out: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def sweep_ranks(
+    affinity: Any,
+    ranks: Iterable[int] = range(2, 11),
+    settings: FactorizationSettings | dict[str, Any] | None = None,
+    *,
+    starts: int = 10,
+    folds: int = 5,
+    fold_starts: int = 2,
+    held_out_share: float = 0.1,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+    client: Any = None,
+    worms: Sequence[str] | None = None,
+    worm_weights: Mapping[str, float] | None = None,
+    **options: Any,
+) -> RankSweep:
+    """Fit a range of ranks and suggest one.
+
+    The suggestion is the largest rank whose restarts agree (median factor match score of 0.9 or more) and whose held-out error
+    lies within one standard error of the smallest. The user decides, seeing the curves.
+
+    Parameters
+    ----------
+    affinity : AffinitySpec or ArrayAffinity
+    ranks : iterable of int
+    settings : FactorizationSettings or dict, optional
+    starts : int
+        Random starts for every rank.
+    folds : int
+        Disjoint sets of (pair, worm) fibres that are held out in turn; 0: none. A fibre can be held out if another worm shows
+        its pair. With a single worm, stretches of its time take the worms' place (and the notes say so).
+    fold_starts : int
+        Random starts for every rank and fold; the one with the lowest error on the fitted entries predicts.
+    held_out_share : float
+        Share of the fibres held out in each fold.
+    seed : int
+    progress, cancel : callable, optional
+    client : dask.distributed.Client, optional
+        Jobs run there; the result is the same as here.
+    worms, worm_weights, **options
+        As in `factorize`.
+
+    Returns
+    -------
+    RankSweep
+
+    Raises
+    ------
+    InputError
+        As `factorize`; no rank, or a share or number of folds that makes no sense.
+    """
+    chosen = FactorizationSettings.parse(settings, where="factorization settings", **options)
+    wanted = _check(ranks, starts, folds, fold_starts, held_out_share)
+    with workers(chosen.threads, cancel) as pool:
+        prepared = prepare(
+            affinity,
+            max(wanted),
+            chosen,
+            pool,
+            starts=starts,
+            seed=seed,
+            worms=worms,
+            worm_weights=worm_weights,
+            progress=part(progress, 0.0, 0.1),
+        )
+        judged, masks, notes = _held_out_problem(prepared, pool, max(wanted), folds, fold_starts, held_out_share, seed)
+        fits = {"pool": pool, "client": client, "cancel": cancel}
+        full = [Job(r, group, seed) for r in wanted for group in _groups(starts, prepared.batch)]
+        tests = [
+            Job(r, tuple(range(fold_starts)), seed + 1, fold, tuple(mask))
+            for r in wanted
+            for fold, mask in enumerate(masks)
+        ]
+        split = 0.1 + 0.85 * len(full) * starts / max(len(full) * starts + len(tests) * fold_starts, 1)
+        results = run_jobs(prepared, full, progress=part(progress, 0.1, split), **fits)
+        predicted = run_jobs(judged, tests, progress=part(progress, split, 0.95), **fits)
+        by_rank = _join(full, [r.fits for r in results])
+        held_out = pd.DataFrame(np.nan, index=pd.Index(wanted, name="rank"), columns=range(len(masks)))
+        for job, result in zip(tests, predicted, strict=True):
+            held_out.loc[job.rank, job.fold] = result.held_out
+        made = provenance(
+            affinity,
+            chosen,
+            ranks=wanted,
+            starts=starts,
+            folds=folds,
+            fold_starts=fold_starts,
+            held_out_share=held_out_share,
+            seed=seed,
+            worms=worms,
+        ) | {"step": "sweep_ranks"}
+        components, rows = {}, []
+        for number, rank in enumerate(wanted):
+            one = build_components(prepared, by_rank[rank], pool, provenance={**made, "rank": rank})
+            components[rank] = one
+            mean, error = _mean_and_error(held_out.loc[rank].to_numpy(float))
+            rows.append(
+                (
+                    rank,
+                    float(np.median(by_rank[rank].errors)),
+                    one.error,
+                    mean,
+                    error,
+                    one.diagnostics["similarity"],
+                    core_consistency(prepared, one, pool),
+                )
+            )
+            report(progress, 0.95 + 0.05 * (number + 1) / len(wanted), f"rank {rank}: error {one.error:.4f}")
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    suggested, reason = suggest_rank(table)
+    return RankSweep(table, suggested, reason, components, held_out, (*prepared.problem.notes, *notes), made)
+
+
+def suggest_rank(table: pd.DataFrame) -> tuple[int, str]:
+    """Suggest a rank from a sweep's table, and say why.
+
+    Falls back to the rank with the best-agreeing restarts near the smallest held-out error, or to agreement alone where nothing
+    could be held out; the reason says so.
+    """
+    table = table.set_index("rank")
+    similarity, held_out = table["similarity"], table["held_out"]
+    agree = similarity >= AGREE
+    if similarity.isna().all():
+        agree = pd.Series(True, index=table.index)
+        agreement = "with a single start, agreement of restarts is unknown"
+    else:
+        agreement = f"restarts agree (median match {AGREE} or more)"
+    if held_out.isna().all():
+        if agree.any():
+            best = int(table.index[agree].max())
+            return best, f"{best} is the largest rank at which {agreement}; no fibre could be held out."
+        best = _at_largest(similarity)
+        return best, (
+            f"restarts agree at no rank; they differ least at {best} (median match {similarity[best]:.2f}). "
+            "No fibre could be held out."
+        )
+    lowest = _at_largest(-held_out)
+    margin = table["held_out_se"].fillna(0.0)[lowest]
+    good = held_out <= held_out[lowest] + margin
+    limit = f"held-out error is within one standard error ({margin:.2g}) of the smallest ({held_out[lowest]:.4f}, rank {lowest})"
+    if (agree & good).any():
+        best = int(table.index[agree & good].max())
+        return best, f"{best} is the largest rank at which {agreement} and the {limit}."
+    if agree.any():
+        best = _at_largest(-held_out[agree])
+        return best, (
+            f"no rank has both: at ranks where the {limit}, restarts disagree. Among ranks at which {agreement}, "
+            f"{best} predicts held-out fibres best ({held_out[best]:.4f})."
+        )
+    best = _at_largest(similarity[good])
+    return best, (
+        f"restarts agree at no rank. Among ranks whose {limit}, they differ least at {best} "
+        f"(median match {similarity[best]:.2f}): read these components with care, or use more data."
+    )
+
+
+def _at_largest(column: pd.Series) -> int:
+    return int(column.index[int(np.nanargmax(column.to_numpy(float)))])
+
+
+def _check(ranks: Iterable[int], starts: int, folds: int, fold_starts: int, share: float) -> list[int]:
+    wanted = sorted({int(r) for r in ranks})
+    if not wanted:
+        raise InputError("no rank is given", where="ranks", fix="Pass ranks=range(2, 11), for example.")
+    if wanted[0] < 1:
+        raise InputError(f"rank {wanted[0]} is not a positive number", where="ranks")
+    if starts < 1 or fold_starts < 1:
+        raise InputError("at least one start is needed", where="starts")
+    if folds < 0 or folds == 1:
+        raise InputError(f"{folds} folds make no sense", where="folds", fix="Use 2 or more, or 0 for none.")
+    if not 0 < share <= 0.5:
+        raise InputError(f"a held-out share of {share} makes no sense", where="held_out_share", fix="Use 0.05 to 0.5.")
+    return wanted
+
+
+def _groups(starts: int, batch: int) -> list[tuple[int, ...]]:
+    return [tuple(range(a, min(a + batch, starts))) for a in range(0, starts, batch)]
+
+
+def _held_out_problem(
+    prepared: Prepared, pool: Any, rank: int, folds: int, starts: int, share: float, seed: int
+) -> tuple[Prepared, list[list[np.ndarray]], list[str]]:
+    """The problem on which fibres are held out: the same one, or the only worm cut into stretches."""
+    if folds == 0:
+        return prepared, [], ["nothing was held out, as asked"]
+    problem = prepared.problem
+    if len(problem.worms) > 1:
+        masks = draw_folds(problem, folds, share, seed)
+        return prepared, masks, [] if masks else ["no pair is seen by two worms, so nothing could be held out"]
+    if problem.worms[0].n_times < 10 * rank:
+        return prepared, [], ["one short worm: nothing could be held out"]
+    cut = prepare_problem(split_one_worm(problem), rank, prepared.settings, pool, starts=starts, seed=seed)
+    note = "one worm: stretches of its time take the worms' place for the held-out error"
+    return cut, draw_folds(cut.problem, folds, share, seed), [note]
+
+
+def _join(jobs: Sequence[Job], results: Sequence[Any]) -> dict[int, Any]:
+    from .starts import join_starts
+
+    return {
+        r: join_starts([f for j, f in zip(jobs, results, strict=True) if j.rank == r]) for r in {j.rank for j in jobs}
+    }
+
+
+def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return float("nan"), float("nan")
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
