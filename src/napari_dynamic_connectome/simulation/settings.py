@@ -50,7 +50,7 @@ class RenderSettings(StepSettings):
     voxel_z_um: float = setting(2.0, "Distance between slices.", unit="um", gt=0)
     voxel_y_um: float = setting(0.3, "Size of a voxel along y.", unit="um", gt=0)
     voxel_x_um: float = setting(0.3, "Size of a voxel along x.", unit="um", gt=0)
-    nucleus_um: float = setting(3.4, "Diameter of a nucleus.", unit="um", gt=0)
+    nucleus_um: float = setting(4.0, "Diameter of a nucleus.", unit="um", gt=0)
     psf_xy_um: float = setting(0.3, "Standard deviation of the point spread in the plane.", unit="um", ge=0)
     psf_z_um: float = setting(0.8, "Standard deviation of the point spread along z.", unit="um", ge=0)
     brightness: float = setting(
@@ -60,8 +60,8 @@ class RenderSettings(StepSettings):
     background: float = setting(110.0, "Counts where no neuron is.", unit="counts", ge=0, le=60_000)
     counts_per_photon: float = setting(1.0, "Camera gain: variance of the photon noise per count.", ge=0)
     read_noise: float = setting(3.0, "Standard deviation of the camera's read noise.", unit="counts", ge=0)
-    bleaching: float = setting(0.05, "Share of the fluorescence lost to bleaching in the recording.", ge=0, lt=1)
-    drift_um: float = setting(0.3, "Slow drift of the whole volume, root mean square.", unit="um", ge=0)
+    bleaching: float = setting(0.02, "Share of the fluorescence lost to bleaching in the recording.", ge=0, lt=1)
+    drift_um: float = setting(0.1, "Slow drift of the whole volume, root mean square.", unit="um", ge=0)
     motion_um: float = setting(0.0, "Movement and bending of the worm, root mean square.", unit="um", ge=0)
     labels: Literal["auto", "static", "per frame"] = setting(
         "auto",
