@@ -15,7 +15,7 @@ import xarray as xr
 
 from ..model.errors import InputError
 from .blocks import Block
-from .reduce import Job, Partial, add_partials
+from .job import Job, Partial, add_partials
 from .regions import VoxelSets
 
 Columns = dict[str, np.ndarray]
@@ -58,9 +58,10 @@ class Assembly:
             at = np.searchsorted(ids, mine)
             for name, values in parts.items():
                 if name not in columns:
-                    columns[name] = np.full((self.n_frames, len(ids)), np.nan, np.float32)
+                    absent = 0.0 if name == "voxels" else np.nan
+                    columns[name] = np.full((self.n_frames, len(ids)), absent, np.float32)
                 columns[name][start:stop, at] = values
-        voxels = columns.setdefault("voxels", np.full((self.n_frames, len(ids)), np.nan, np.float32))
+        voxels = columns["voxels"]
         with np.errstate(invalid="ignore"):
             if sets is not None:
                 positions = sets.centroids() * np.asarray(job.voxel_size_um)
@@ -121,7 +122,7 @@ def columns_of(total: Partial, job: Job) -> Columns:
                 columns[f"track_{name}"] = sums[name] / voxels * job.voxel_size_um[axis]
         background = _background(total, "", shape)
         if background is not None:
-            columns["background"] = background
+            columns["background"] = np.where(voxels > 0, background, np.nan)
             signal = signal - background * (count if job.settings.statistic == "sum" else 1.0)
         if job.reference is not None:
             if "reference_trace" in total.values:

@@ -23,8 +23,8 @@ from ..model.progress import CancelCallback, ProgressCallback, check_cancel, par
 from ..model.recording import Recording, VolumeReference, empty_stimuli, neuron_ids
 from .assemble import Assembly
 from .blocks import Block, plan_blocks
-from .reduce import Job, too_many
-from .regions import VoxelSets, box_key
+from .job import Job, too_many
+from .regions import VoxelSets, box_key, find_annuli
 from .run import Checkpoint, run_blocks
 from .settings import ExtractionSettings
 from .sources import Source, check_labels, check_volume, open_source
@@ -115,15 +115,8 @@ def extract_traces(
             )
     size = _voxel_size(voxel_size_um, source.about, source.name)
     times = frame_times(source.shape[0], time_s, frame_rate_hz, source.about, where=source.name)
-    whole_frames = parsed.statistic in ("median", "trimmed mean") or parsed.background != "none"
     beside = [s for s in (None if static else label_source, reference_source) if s is not None]
     threads = parsed.threads or _cores()
-    blocks = plan_blocks(
-        [source, *beside],
-        block_bytes=parsed.block_mb * 1e6,
-        whole_frames=whole_frames,
-        max_bytes=parsed.memory_mb * 1e6 / 2,
-    )
     job = Job(
         volume=source,
         labels=None if static else label_source,
@@ -132,12 +125,19 @@ def extract_traces(
         saturation=_saturation(parsed, source),
         voxel_size_um=size,
     )
+    blocks = plan_blocks(
+        [source, *beside],
+        block_bytes=parsed.block_mb * 1e6,
+        whole_frames=job.whole_frames,
+        max_bytes=parsed.memory_mb * 1e6 / 2,
+    )
     sets = None
     if static:
         check_cancel(cancel)
         report(progress, 0.0, "reading the labels")
-        ids, sets = static_sets(label_source, parsed)
-        job = _with_static_regions(job, ids, sets, blocks)
+        image, ids = _read_static(label_source, parsed)
+        sets = VoxelSets.of_labels(image, ids)
+        job = _with_static_regions(job, image, ids, sets, blocks)
     kept = None
     if checkpoint is not None:
         kept = Checkpoint(checkpoint, _plan(parsed, [source, *beside], sets, job, len(blocks)))
@@ -265,8 +265,8 @@ def frame_times(
     return np.asarray(np.arange(n) / rate)
 
 
-def static_sets(source: Source, settings: ExtractionSettings) -> tuple[np.ndarray, VoxelSets]:
-    """Read static labels; return the sorted ids and their voxels."""
+def _read_static(source: Source, settings: ExtractionSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Read static labels (z, y, x) and check them; return them and the sorted ids."""
     labels = source.read(tuple(slice(0, n) for n in source.shape))
     labels = labels.reshape(labels.shape[-3:])
     if labels.dtype.kind == "i" and labels.min() < 0:
@@ -278,12 +278,15 @@ def static_sets(source: Source, settings: ExtractionSettings) -> tuple[np.ndarra
     if not len(ids):
         raise InputError("there is no label: every voxel is 0", where=source.name)
     too_many(len(ids), settings, source.name)
-    return ids, VoxelSets.of_labels(labels, ids)
+    return labels, ids
 
 
-def _with_static_regions(job: Job, ids: np.ndarray, sets: VoxelSets, blocks: list[Block]) -> Job:
-    boxes = {box_key(box): box for block in blocks for box in block.boxes}
-    return replace(job, ids=ids, neurons=sets.in_boxes(boxes.values()))
+def _with_static_regions(job: Job, labels: np.ndarray, ids: np.ndarray, sets: VoxelSets, blocks: list[Block]) -> Job:
+    boxes = list({box_key(box): box for block in blocks for box in block.boxes}.values())
+    annuli = None
+    if job.settings.background == "annulus":
+        annuli = find_annuli(labels, ids, job.voxel_size_um, job.settings).in_boxes(boxes)
+    return replace(job, ids=ids, neurons=sets.in_boxes(boxes), annuli=annuli)
 
 
 def _voxel_size(
@@ -306,10 +309,12 @@ def _saturation(settings: ExtractionSettings, source: Source) -> float:
 
 
 def _block_bytes(job: Job, block: Block) -> float:
-    """Memory that one block in work needs: the largest box of all sources, twice (compressed and not)."""
+    """Memory that one block in work needs: all sources, twice (compressed and not)."""
     sources = [s for s in (job.volume, job.labels, job.reference) if s is not None]
     voxel = sum(s.dtype.itemsize for s in sources)
-    largest = max(float(np.prod([s.stop - s.start for s in box])) for box in block.boxes)
+    sizes = [float(np.prod([s.stop - s.start for s in box])) for box in block.boxes]
+    # with labels of every frame, whole frames are put together from the boxes
+    largest = sum(sizes) if job.whole_frames and job.labels is not None else max(sizes)
     return 2.0 * float(voxel) * largest * (block.stop - block.start)
 
 

@@ -1,165 +1,88 @@
-"""What is done with one block: read it, and reduce it to a few numbers per frame and neuron.
-
-In: a `Job` (what to read and how to reduce; it can be pickled and sent to a worker) and a `Block`. Out: a `Partial`, whose
-`sums` are added up over the blocks of a slab and whose `values` are final.
-"""
+"""What is done with one block: read it, and reduce it to a few sums per frame and neuron."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..model.errors import Cancelled, InputError
 from .blocks import Block
+from .job import Job, Partial, add_partials, too_many
 from .regions import Regions, box_key
-from .settings import ExtractionSettings
-from .sources import Source, native
 
 LARGEST_TABLE = 1 << 17
 """Labels up to this are counted in a table; larger ones are renumbered first."""
 
 
-@dataclass
-class Partial:
-    """What a block yields.
+Stop = Callable[[], bool] | None
 
-    Parameters
-    ----------
-    start, stop : int
-        Frames.
-    ids : int64 array
-        Labels, sorted.
-    sums : dict
-        Arrays (t, neuron) that are added over the blocks of a slab.
-    values : dict
-        Arrays (t, neuron) or (t,) that are final (medians; only from blocks of whole frames).
+
+def run_block(job: Job, block: Block, stop: Stop = None) -> Partial:
+    """Read and reduce one block; `stop` is asked between reads.
+
+    Raises
+    ------
+    Cancelled
+        When `stop` returned True.
+    InputError
+        Labels that are no labels.
     """
+    if job.whole_frames:
+        from .gather import gather_moving, gather_static
 
-    start: int
-    stop: int
-    ids: np.ndarray
-    sums: dict[str, np.ndarray] = field(default_factory=dict)
-    values: dict[str, np.ndarray] = field(default_factory=dict)
+        return gather_static(job, block, stop) if job.labels is None else gather_moving(job, block, stop)
+    return _static(job, block, stop) if job.labels is None else _moving(job, block, stop)
 
 
-@dataclass(frozen=True, eq=False)
-class Job:
-    """Everything that a worker needs to reduce any block.
-
-    Parameters
-    ----------
-    volume : Source
-    labels : Source or None
-        Labels of every frame; None if they are static.
-    reference : Source or None
-    settings : ExtractionSettings
-    saturation : float
-        Of the volume; NaN if there is none.
-    ids : array or None
-        Labels of the static regions.
-    neurons, annuli : dict or None
-        `Regions` by box, for static labels.
-    voxel_size_um : tuple of float
-    """
-
-    volume: Source
-    labels: Source | None
-    reference: Source | None
-    settings: ExtractionSettings
-    saturation: float
-    ids: np.ndarray | None = None
-    neurons: dict[tuple[int, ...], Regions] | None = None
-    annuli: dict[tuple[int, ...], Regions] | None = None
-    voxel_size_um: tuple[float, float, float] = (1.0, 1.0, 1.0)
-
-    @property
-    def missing(self) -> float:
-        """Value of missing voxels; NaN if there is none."""
-        value = self.settings.missing_value
-        return float("nan") if value is None else float(value)
-
-    def for_block(self, block: Block) -> tuple[Job, Block]:
-        """Job and block to send to another process, with only the voxels of this block where they are in memory."""
-        sources = (self.volume, self.labels, self.reference)
-        if not any(s is not None and s.in_memory for s in sources):
-            return self, block
-        whole = (slice(block.start, block.stop), *(slice(0, n) for n in self.volume.shape[1:]))
-
-        def cut(source: Source | None) -> Source | None:
-            if source is None or not source.in_memory:
-                return source
-            return _Window(source.array[whole], source.name, block.start)
-
-        small = replace(self, labels=cut(self.labels), reference=cut(self.reference))
-        return replace(small, volume=cut(self.volume) or self.volume), block
-
-    def run(self, block: Block, stop: Callable[[], bool] | None = None) -> Partial:
-        """Read and reduce one block; `stop` is asked between reads."""
-        if self.labels is None:
-            return self._static(block, stop)
-        return self._moving(block, stop)
-
-    def _static(self, block: Block, stop: Callable[[], bool] | None) -> Partial:
-        assert self.ids is not None and self.neurons is not None
-        partial = Partial(block.start, block.stop, self.ids)
-        for box in block.boxes:
+def _static(job: Job, block: Block, stop: Stop) -> Partial:
+    assert job.ids is not None and job.neurons is not None
+    partial = Partial(block.start, block.stop, job.ids)
+    for box in block.boxes:
+        regions = job.neurons[box_key(box)]
+        if not len(regions.index):
+            continue  # nothing to see here: the chunk need not be read at all
+        _ask(stop)
+        frames = _flat(job.volume.read(block.full(box)))
+        _add_static(partial, frames, regions, "", job.saturation, job.missing)
+        if job.reference is not None:
             _ask(stop)
-            regions = self.neurons[box_key(box)]
-            if not len(regions.index):
-                continue  # nothing to see here: the chunk need not be read at all
-            frames = _flat(self.volume.read(block.full(box)))
-            _add_static(partial, frames, regions, "", self.saturation, self.missing)
-            if self.reference is not None:
-                _ask(stop)
-                frames = _flat(self.reference.read(block.full(box)))
-                _add_static(partial, frames, regions, "reference_", float("nan"), self.missing)
-        shape = (block.stop - block.start, len(self.ids))
-        for name in ("sum", "count", "saturated"):
-            partial.sums.setdefault(name, np.zeros(shape, float if name == "sum" else np.int64))
-        partial.sums["voxels"] = np.zeros(shape, np.int64) + sum(
-            self.neurons[box_key(box)].sizes for box in block.boxes
-        )
-        if self.reference is not None:
-            partial.sums.setdefault("reference_sum", np.zeros(shape))
-            partial.sums.setdefault("reference_count", np.zeros(shape, np.int64))
-        return partial
+            frames = _flat(job.reference.read(block.full(box)))
+            _add_static(partial, frames, regions, "reference_", float("nan"), job.missing)
+    shape = (block.stop - block.start, len(job.ids))
+    for name in ("sum", "count", "saturated"):
+        partial.sums.setdefault(name, np.zeros(shape, float if name == "sum" else np.int64))
+    partial.sums["voxels"] = np.zeros(shape, np.int64) + sum(job.neurons[box_key(box)].sizes for box in block.boxes)
+    if job.reference is not None:
+        partial.sums.setdefault("reference_sum", np.zeros(shape))
+        partial.sums.setdefault("reference_count", np.zeros(shape, np.int64))
+    return partial
 
-    def _moving(self, block: Block, stop: Callable[[], bool] | None) -> Partial:
-        assert self.labels is not None
-        parts = []
-        for box in block.boxes:
+
+def _moving(job: Job, block: Block, stop: Stop) -> Partial:
+    from .kernels import any_label
+
+    assert job.labels is not None
+    parts = []
+    for box in block.boxes:
+        _ask(stop)
+        labels = job.labels.read(block.full(box))
+        if not any_label(labels.reshape(-1)):
+            continue
+        frames = job.volume.read(block.full(box))
+        part = _sum_moving(frames, labels, box, block, job, "", job.saturation)
+        if job.reference is not None:
             _ask(stop)
-            labels = self.labels.read(block.full(box))
-            if not labels.any():
-                continue
-            frames = self.volume.read(block.full(box))
-            part = _sum_moving(frames, labels, box, block, self, self.labels.name, "", self.saturation)
-            if self.reference is not None:
-                _ask(stop)
-                frames = self.reference.read(block.full(box))
-                more = _sum_moving(frames, labels, box, block, self, self.labels.name, "reference_", float("nan"))
-                part.sums |= {k: more.sums[k] for k in ("reference_sum", "reference_count")}
-            parts.append(part)
-        if not parts:
-            return Partial(block.start, block.stop, np.zeros(0, np.int64))
-        return add_partials(parts)
+            frames = job.reference.read(block.full(box))
+            more = _sum_moving(frames, labels, box, block, job, "reference_", float("nan"))
+            part.sums |= {k: more.sums[k] for k in ("reference_sum", "reference_count")}
+        parts.append(part)
+    if not parts:
+        return Partial(block.start, block.stop, np.zeros(0, np.int64))
+    return add_partials(parts)
 
 
-class _Window(Source):
-    """Some frames of an array, addressed by their number in the whole."""
-
-    def __init__(self, array: np.ndarray, name: str, start: int) -> None:
-        super().__init__(np.ascontiguousarray(array), name)
-        self.start = start
-
-    def read(self, box: tuple[slice, ...]) -> np.ndarray:
-        time = slice(box[0].start - self.start, box[0].stop - self.start)
-        return native(np.asarray(self.array[(time, *box[1:])]))
-
-
-def _ask(stop: Callable[[], bool] | None) -> None:
+def _ask(stop: Stop) -> None:
     if stop is not None and stop():
         raise Cancelled
 
@@ -188,12 +111,12 @@ def _sum_moving(
     box: tuple[slice, ...],
     block: Block,
     job: Job,
-    where: str,
     prefix: str,
     saturation: float,
 ) -> Partial:
     from .kernels import NEGATIVE, sum_labels
 
+    where = "labels" if job.labels is None else job.labels.name
     n_y, n_x = labels.shape[2:]
     flat = _flat(labels)
     known = None
@@ -233,31 +156,3 @@ def as_words(flat: np.ndarray) -> np.ndarray:
     if row % 8 or flat.itemsize > 8:
         return np.zeros((len(flat), 0), np.uint64)
     return flat.view(np.uint64)
-
-
-def too_many(n: int, settings: ExtractionSettings, where: str) -> None:
-    """Raise if there are more labels than any labelled worm has."""
-    if n > settings.max_neurons:
-        raise InputError(
-            f"there are {n} labels",
-            where=where,
-            fix=f"Is this a label image? Up to {settings.max_neurons} labels are taken (setting max_neurons).",
-        )
-
-
-def add_partials(parts: list[Partial]) -> Partial:
-    """Add up what the blocks of one slab yield, in the order given."""
-    if len(parts) == 1:
-        return parts[0]
-    first = parts[0]
-    ids = np.unique(np.concatenate([p.ids for p in parts]))
-    total = Partial(first.start, first.stop, ids)
-    shape = (first.stop - first.start, len(ids))
-    for part in parts:
-        at = np.searchsorted(ids, part.ids)
-        for name, values in part.sums.items():
-            if name not in total.sums:
-                total.sums[name] = np.zeros(shape, values.dtype)
-            total.sums[name][:, at] += values
-        total.values |= part.values
-    return total

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .settings import ExtractionSettings
 from .sources import Box
 
 
@@ -20,10 +21,13 @@ class Regions:
         Flat voxel numbers within the box, region after region.
     offsets : int64 array (region + 1,)
         Where each region starts in `index`.
+    place : int64 array
+        Where each voxel stands in the list of all boxes.
     """
 
     index: np.ndarray
     offsets: np.ndarray
+    place: np.ndarray
 
     @property
     def sizes(self) -> np.ndarray:
@@ -81,8 +85,46 @@ class VoxelSets:
             n_y, n_x = ys.stop - ys.start, xs.stop - xs.start
             index = ((z[inside] - zs.start) * n_y + (y[inside] - ys.start)) * n_x + (x[inside] - xs.start)
             offsets = np.concatenate([[0], np.cumsum(np.bincount(self.region[inside], minlength=self.n_regions))])
-            result[box_key(box)] = Regions(index.astype(np.int64), offsets.astype(np.int64))
+            result[box_key(box)] = Regions(index.astype(np.int64), offsets.astype(np.int64), np.flatnonzero(inside))
         return result
+
+
+def find_annuli(
+    labels: np.ndarray, ids: np.ndarray, voxel_size_um: tuple[float, float, float], settings: ExtractionSettings
+) -> VoxelSets:
+    """Voxels of background around every neuron.
+
+    A voxel belongs to the annulus of a neuron if its distance to the nearest voxel of the neuron is more than
+    `annulus_inner_um` and at most `annulus_outer_um`, if no neuron holds it, and if every other neuron is at least
+    `annulus_gap_um` away. Distances are Euclidean, between voxel centres.
+
+    Parameters
+    ----------
+    labels : array (z, y, x)
+    ids : array of int
+        Sorted.
+    voxel_size_um : tuple of float
+    settings : ExtractionSettings
+
+    Returns
+    -------
+    VoxelSets
+        A neuron without free voxels around it has none: its background is then not known (NaN).
+    """
+    from .kernels import annulus_voxels
+
+    numbers = np.zeros(labels.shape, np.int32)
+    inside = np.nonzero(labels)
+    numbers[inside] = np.searchsorted(ids, labels[inside]) + 1
+    voxels, sizes = annulus_voxels(
+        numbers,
+        len(ids),
+        np.asarray(voxel_size_um, float),
+        settings.annulus_inner_um,
+        settings.annulus_outer_um,
+        settings.annulus_gap_um,
+    )
+    return VoxelSets(labels.shape, voxels, np.repeat(np.arange(len(ids)), sizes), len(ids))
 
 
 def box_key(box: Box) -> tuple[int, ...]:

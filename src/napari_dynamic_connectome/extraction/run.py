@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import threading
@@ -16,9 +17,11 @@ import numpy as np
 from ..model.errors import InputError, MissingExtraError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from .blocks import Block
-from .reduce import Job, Partial
+from .job import Job, Partial
+from .reduce import run_block
 
 POLL_S = 0.2
+CONNECT_S = 10
 
 
 def run_blocks(
@@ -82,7 +85,7 @@ def _on_threads(
                 block = next(waiting, None)
                 if block is None:
                     break
-                running[pool.submit(job.run, block, stop.is_set)] = block
+                running[pool.submit(run_block, job, block, stop.is_set)] = block
             if not running:
                 return
             check_cancel(cancel)
@@ -104,7 +107,15 @@ def _on_cluster(
         raise MissingExtraError("distributed", "cluster", "running on a cluster") from error
     own = isinstance(client, str)
     if own:
-        client = distributed.Client(client, timeout=20)
+        address = client
+        try:
+            client = distributed.Client(address, timeout=CONNECT_S)
+        except (OSError, ValueError) as error:
+            raise InputError(
+                "the scheduler cannot be reached",
+                where=address,
+                fix="Is it running? An address looks like tcp://host:8786.",
+            ) from error
     try:
         yield from _submit(job, blocks, client, cancel, distributed)
     finally:
@@ -147,7 +158,7 @@ def _keep(job: Job) -> Job:
 
 
 def _run(job: Job, block: Block) -> Partial:
-    return job.run(block)
+    return run_block(job, block)
 
 
 class Checkpoint:
@@ -192,7 +203,7 @@ class Checkpoint:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as data:
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as data:
                 partial = Partial(block.start, block.stop, data["ids"])
                 for key in data.files:
                     kind, _, name = key.partition(".")
@@ -204,8 +215,6 @@ class Checkpoint:
 
     def save(self, block: Block, partial: Partial) -> None:
         """Write the result of a block; it appears in one piece or not at all."""
-        import io
-
         arrays = {"ids": partial.ids}
         arrays |= {f"sums.{k}": v for k, v in partial.sums.items()}
         arrays |= {f"values.{k}": v for k, v in partial.values.items()}
