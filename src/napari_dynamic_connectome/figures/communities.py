@@ -20,7 +20,8 @@ def community_order(communities: Communities, level: int | None = None) -> np.nd
     level = communities.chosen_level if level is None else level
     labels = communities.labels.isel(level=level).values
     sure = np.nan_to_num(communities.probability.isel(level=level).values, nan=0.0)
-    return np.lexsort((-sure, np.where(labels < 0, np.iinfo(np.int64).max, labels)))
+    order: np.ndarray = np.lexsort((-sure, np.where(labels < 0, np.iinfo(np.int64).max, labels)))
+    return order
 
 
 def plot_matrix(components: Components, component: int, communities: Communities, level: int | None = None) -> Figure:

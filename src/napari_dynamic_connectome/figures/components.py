@@ -102,7 +102,7 @@ def _binary_channel(behaviour: object, wanted: str | None) -> str | None:
     if wanted in channels:
         return wanted
     preferred = [c for c in channels if "revers" in c.lower()]
-    return (preferred or channels or [None])[0]
+    return next(iter(preferred or channels), None)
 
 
 def plot_sweep(table: pd.DataFrame, suggested: int, reason: str = "") -> Figure:

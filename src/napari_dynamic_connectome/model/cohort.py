@@ -94,7 +94,8 @@ class Cohort:
         """Cohort name -> trace ids of one worm (two ids where left and right are merged)."""
         from .neurons import info
 
-        table, found = recording.neurons, {}
+        table = recording.neurons
+        found: dict[str, list[str]] = {}
         finite = np.isfinite(recording.traces.values).any(axis=0)
         for keep, (neuron, row) in zip(finite, table.iterrows(), strict=True):
             if not keep or row["rejected"]:

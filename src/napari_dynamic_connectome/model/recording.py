@@ -198,7 +198,8 @@ class Recording:
     @property
     def positions_um(self) -> np.ndarray:
         """Positions (neuron, 3) as (z, y, x) in micrometres; NaN where not known."""
-        return self.neurons[["z", "y", "x"]].to_numpy(float)
+        positions: np.ndarray = self.neurons[["z", "y", "x"]].to_numpy(float)
+        return positions
 
     def replace(self, **changes: Any) -> Self:
         """Copy with some fields changed, validated again."""

@@ -54,7 +54,7 @@ def settings_error(error: ValidationError, where: str, model: type[BaseModel]) -
 
 def setting(default: Any, help: str, *, unit: str = "", **bounds: Any) -> Any:
     """Declare a settings field with its default, one sentence of help, its unit and its bounds (ge, gt, le, lt)."""
-    extra = {"unit": unit} if unit else None
+    extra: Any = {"unit": unit} if unit else None
     if isinstance(default, (list, dict, set)):
         return Field(default_factory=lambda: type(default)(default), description=help, json_schema_extra=extra, **bounds)
     return Field(default=default, description=help, json_schema_extra=extra, **bounds)
