@@ -21,7 +21,15 @@ CACHE_VARIABLE = "DYNAMIC_CONNECTOME_CACHE"
 
 # Small enough to be made in a few seconds, large enough to look like a worm.
 _WORM: dict[str, Any] = {"n_neurons": 110, "missing": 0.0, "duration_s": 120.0, "rate_hz": 2.0, "stimulus_s": 15.0}
-_VOLUME: dict[str, Any] = {"n_z": 14, "n_y": 128, "n_x": 256, "voxel_z_um": 2.8, "voxel_y_um": 0.55, "voxel_x_um": 0.55}
+_VOLUME: dict[str, Any] = {
+    "n_z": 24,
+    "n_y": 128,
+    "n_x": 280,
+    "voxel_z_um": 1.6,
+    "voxel_y_um": 0.5,
+    "voxel_x_um": 0.5,
+    "label_size": 0.9,
+}
 _COHORT: dict[str, Any] = {"n_worms": 8}
 _SEED = 7
 
