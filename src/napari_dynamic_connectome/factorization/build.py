@@ -65,7 +65,7 @@ def build_components(
         "n_entries": problem.n_entries,
         "model_reason": str(getattr(problem.affinity, "model_reason", "")),
         "compressed_size": prepared.size,
-        "storage": "stored" if prepared.exact.is_stored else "streamed",
+        "storage": prepared.exact.storage,
         "notes": list(problem.notes),
         **(extra or {}),
     }

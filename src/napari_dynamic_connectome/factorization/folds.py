@@ -63,9 +63,13 @@ class TimeSlice:
     block: object
     start: int
 
-    def tile(self, row0: int, row1: int, t0: int, t1: int, sign: int = 0) -> Array:
+    def tile(self, row0: int, row1: int, t0: int, t1: int, sign: int = 0, out: Array | None = None) -> Array:
         """Affinities of the stretch."""
-        return self.block.tile(row0, row1, t0 + self.start, t1 + self.start, sign)  # type: ignore[attr-defined, no-any-return]
+        values = self.block.tile(row0, row1, t0 + self.start, t1 + self.start, sign)  # type: ignore[attr-defined]
+        if out is None:
+            return np.asarray(values)
+        out[:] = values
+        return out
 
 
 def split_one_worm(problem: Problem, blocks: int = BLOCKS_OF_ONE_WORM) -> Problem:

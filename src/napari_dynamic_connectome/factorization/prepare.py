@@ -13,9 +13,22 @@ from ..model.progress import ProgressCallback, report
 from .parallel import Workers
 from .problem import Problem, build_problem
 from .settings import FactorizationSettings
-from .sources import MEGABYTE, CompressedSource, TileSource, compress_worm, compressed_megabytes, stored_megabytes
+from .sources import (
+    MEGABYTE,
+    CompressedSource,
+    TileSource,
+    compress_worm,
+    compressed_megabytes,
+    sampled_density,
+    sparse_megabytes,
+    stored_megabytes,
+)
 
 Array = np.ndarray
+SPARSE = 0.35
+"""Share of values that are not zero up to which products without the zeros are quicker."""
+FEW = 5
+"""Starts that shall still run together when memory goes to stored rows."""
 WORTH_COMPRESSING = 4_000_000
 """Observed entries from which iterating on a compressed copy saves time."""
 
@@ -96,8 +109,9 @@ def prepare_problem(
     wanted = max(settings.compressed_size, 3 * rank)
     compress = _worth_compressing(problem, settings, wanted)
     size = wanted if compress else 0
-    batch, stored = plan_memory(problem, settings, rank, starts, size, pool.threads)
-    exact = TileSource(problem, stored=stored, stop=pool.stop)
+    density = sampled_density(problem) if settings.storage in ("auto", "sparse") else 1.0
+    batch, storage = plan_memory(problem, settings, rank, starts, size, pool.threads, density)
+    exact = TileSource(problem, storage=storage, density=density, stop=pool.stop)
     step = max(pool.threads, 1)
     count = len(problem.worms)
     share = 0.3 if compress else 1.0
@@ -116,19 +130,19 @@ def prepare_problem(
 
 
 def plan_memory(
-    problem: Problem, settings: FactorizationSettings, rank: int, starts: int, size: int, threads: int
-) -> tuple[int, bool]:
-    """How many starts run together, and whether the rows are kept in memory.
+    problem: Problem, settings: FactorizationSettings, rank: int, starts: int, size: int, threads: int, density: float
+) -> tuple[int, str]:
+    """How many starts run together, and how the rows are held.
 
     Returns
     -------
     batch : int
-    stored : bool
+    storage : {"sparse", "stored", "streamed"}
 
     Raises
     ------
     InputError
-        Not even one start fits, or `storage="stored"` does not.
+        Not even one start fits, or the storage that was asked for does not.
     """
     budget = settings.memory_mb
     largest = max(w.n_rows + w.n_times for w in problem.worms)
@@ -136,24 +150,21 @@ def plan_memory(
     base += compressed_megabytes(problem, size) if size else 0.0
     # factors twice (active and all starts), numerators, products of one round of threads
     each = rank * 8 * (3 * problem.n_slots + 4 * problem.n_times + 4 * threads * largest) / MEGABYTE
-    if base + each > budget:
+    rows = {"sparse": sparse_megabytes(problem, density), "stored": stored_megabytes(problem), "streamed": 0.0}
+    if settings.storage == "auto":
+        liked = ["sparse", "stored"] if density <= SPARSE else ["stored"]
+        some = min(starts, FEW) * each
+        storage = next((k for k in liked if base + some + rows[k] <= budget), "streamed")
+    else:
+        storage = settings.storage
+    need = base + each + rows[storage]
+    if need > budget:
         raise InputError(
-            f"the memory budget of {budget:.0f} MB is too small: one start needs {base + each:.0f} MB",
+            f"the memory budget of {budget:.0f} MB is too small: one start needs {need:.0f} MB",
             where="memory_mb",
-            fix="Raise memory_mb, lower the rank, or set compression='off'.",
+            fix="Raise memory_mb, lower the rank, or set storage='auto' and compression='off'.",
         )
-    stored_mb = stored_megabytes(problem)
-    batch = min(starts, max(int((budget - base) / each), 1))
-    left = budget - base - batch * each
-    if settings.storage == "stored" and stored_mb > budget - base - each:
-        raise InputError(
-            f"the rows take {stored_mb:.0f} MB, more than the memory budget of {budget:.0f} MB leaves",
-            where="memory_mb",
-            fix="Raise memory_mb or use storage='streamed'.",
-        )
-    if settings.storage == "stored":
-        batch = min(starts, max(int((budget - base - stored_mb) / each), 1))
-    return batch, settings.storage == "stored" or (settings.storage == "auto" and stored_mb <= left)
+    return min(starts, max(int((budget - base - rows[storage]) / each), 1)), storage
 
 
 def _worth_compressing(problem: Problem, settings: FactorizationSettings, size: int) -> bool:

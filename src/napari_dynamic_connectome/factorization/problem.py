@@ -150,6 +150,11 @@ class Worm:
     weight: float
 
     @property
+    def fills(self) -> bool:
+        """Whether the block can write a tile into an array that it is given."""
+        return not isinstance(self.block, ArrayBlock)
+
+    @property
     def n_rows(self) -> int:
         """Rows of all sign layers."""
         return len(self.slots)

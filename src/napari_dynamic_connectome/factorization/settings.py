@@ -29,8 +29,10 @@ class FactorizationSettings(StepSettings):
         64, "Time patterns kept for each worm when compressing (at least 3 x rank).", ge=1, le=10_000
     )
     exact_sweeps: int = setting(2, "Exact sweeps after the compressed ones.", ge=1, le=1000)
-    storage: Literal["auto", "stored", "streamed"] = setting(
-        "auto", "Keep the affinities in memory, or make them again tile by tile; auto: by the memory budget."
+    storage: Literal["auto", "sparse", "stored", "streamed"] = setting(
+        "auto",
+        "Keep the affinities in memory without their zeros (sparse) or with them (stored), or make them again tile by tile "
+        "(streamed); auto: the quickest that fits into the memory budget.",
     )
     memory_mb: float = setting(600.0, "Memory that the factorization may take.", unit="MB", gt=0)
     threads: int = setting(0, "Threads (0: one a core). The result does not depend on it.", ge=0, le=1024)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..model.errors import Cancelled, InputError
 from .problem import Problem, Worm
+from .sparse import SparseRows, sparse_rows
 
 Array = np.ndarray
 ROW_TILE = 256
@@ -37,22 +38,24 @@ class Source(Protocol):
 
 
 class TileSource:
-    """Affinities read tile by tile, from memory or from the affinity's own kernel.
+    """Affinities kept without their zeros, kept as they are, or read tile by tile from the affinity's own kernel.
 
     Parameters
     ----------
     problem : Problem
-    stored : bool
-        Keep the rows of every worm in memory.
+    storage : {"sparse", "stored", "streamed"}
+    density : float
+        Expected share of values that are not zero (`sparse`).
     stop : threading.Event, optional
         Set when the user cancels; looked at for every tile.
     """
 
-    def __init__(self, problem: Problem, *, stored: bool, stop: Event | None = None) -> None:
+    def __init__(self, problem: Problem, *, storage: str, density: float = 0.2, stop: Event | None = None) -> None:
         self.problem = problem
         self.stop = stop or Event()
-        self.is_stored = stored
-        self.rows: list[Array | None] = [None] * len(problem.worms)
+        self.storage = storage
+        self.density = density
+        self.rows: list[Array | SparseRows | None] = [None] * len(problem.worms)
         self.row_norms: list[Array] = [np.zeros(w.n_rows) for w in problem.worms]
 
     def __getstate__(self) -> dict[str, object]:
@@ -66,22 +69,37 @@ class TileSource:
     def load(self, worm: int) -> None:
         """Check one worm's values, note the squared norm of each row, and keep the rows if asked to."""
         item = self.problem.worms[worm]
-        keep = np.empty((item.n_rows, item.n_times), np.float32) if self.is_stored else None
-        norms = np.zeros(item.n_rows)
+        if self.storage == "sparse":
+            guess = int(1.05 * self.density * item.n_rows * item.n_times) + 1024
+            self.rows[worm] = sparse_rows(self._checked_chunks(worm), item.n_times, guess)
+            return
+        keep = np.empty((item.n_rows, item.n_times), np.float32) if self.storage == "stored" else None
         for r0, r1, t0, t1, tile in self._made(item):
-            part = np.einsum("rt,rt->r", tile, tile, dtype=np.float64)
-            if not np.isfinite(part).all() or tile.min() < 0:
-                _refuse_values(item, tile, r0, t0, self.problem)
-            norms[r0:r1] += part
+            self._check(worm, tile, r0, t0)
             if keep is not None:
                 keep[r0:r1, t0:t1] = tile
         self.rows[worm] = keep
-        self.row_norms[worm] = norms
+
+    def _check(self, worm: int, tile: Array, r0: int, t0: int) -> None:
+        part = np.einsum("rt,rt->r", tile, tile, dtype=np.float64)
+        if not np.isfinite(part).all() or tile.min() < 0:
+            _refuse_values(self.problem.worms[worm], tile, r0, t0, self.problem)
+        self.row_norms[worm][r0 : r0 + len(tile)] += part
+
+    def _checked_chunks(self, worm: int) -> Iterator[Array]:
+        """Rows at full length, a few at a time; each is valid until the next."""
+        item = self.problem.worms[worm]
+        whole = np.empty((ROW_TILE, item.n_times), np.float32)
+        for r0, r1, t0, t1, tile in self._made(item):
+            self._check(worm, tile, r0, t0)
+            whole[: r1 - r0, t0:t1] = tile
+            if t1 == item.n_times:
+                yield whole[: r1 - r0]
 
     def tiles(self, worm: int) -> Iterator[tuple[int, int, int, int, Array]]:
         """Row and time bounds, and the values (row, time) float32, valid until the next tile."""
         item, rows = self.problem.worms[worm], self.rows[worm]
-        if rows is None:
+        if not isinstance(rows, np.ndarray):
             yield from self._made(item)
             return
         for r0 in range(0, item.n_rows, ROW_TILE):
@@ -97,6 +115,9 @@ class TileSource:
 
     def _made(self, item: Worm) -> Iterator[tuple[int, int, int, int, Array]]:
         kept, samples, block = item.kept, item.samples, item.block
+        whole_rows = len(kept) == kept[-1] - kept[0] + 1
+        whole_times = len(samples) == samples[-1] - samples[0] + 1
+        buffer = np.empty(ROW_TILE * TIME_TILE, np.float32) if whole_rows and whole_times and item.fills else None
         for layer in range(item.n_rows // len(kept)):
             base = layer * len(kept)
             for k0 in range(0, len(kept), ROW_TILE):
@@ -106,7 +127,12 @@ class TileSource:
                     s1 = min(s0 + TIME_TILE, len(samples))
                     self._look()
                     times = samples[s0:s1]
-                    tile = block.tile(int(rows[0]), int(rows[-1]) + 1, int(times[0]), int(times[-1]) + 1, layer)
+                    bounds = (int(rows[0]), int(rows[-1]) + 1, int(times[0]), int(times[-1]) + 1)
+                    if buffer is not None:
+                        out = buffer[: (k1 - k0) * (s1 - s0)].reshape(k1 - k0, s1 - s0)
+                        yield base + k0, base + k1, s0, s1, block.tile(*bounds, layer, out)
+                        continue
+                    tile = block.tile(*bounds, layer)
                     if tile.shape[0] != len(rows):
                         tile = tile[rows - rows[0]]
                     if tile.shape[1] != len(times):
@@ -115,7 +141,10 @@ class TileSource:
 
     def left(self, worm: int, rows_factor: Array) -> Array:
         """See `Source`."""
-        item = self.problem.worms[worm]
+        item, rows = self.problem.worms[worm], self.rows[worm]
+        if isinstance(rows, SparseRows):
+            self._look()
+            return rows.left(rows_factor)
         total = np.zeros((len(rows_factor), item.n_times))
         for r0, r1, t0, t1, tile in self.tiles(worm):
             total[:, t0:t1] += rows_factor[:, r0:r1] @ tile
@@ -123,19 +152,24 @@ class TileSource:
 
     def right(self, worm: int, time_factor: Array) -> Array:
         """See `Source`."""
-        item = self.problem.worms[worm]
+        item, rows = self.problem.worms[worm], self.rows[worm]
+        if isinstance(rows, SparseRows):
+            self._look()
+            return rows.right(time_factor)
         total = np.zeros((len(time_factor), item.n_rows))
         for r0, r1, t0, t1, tile in self.tiles(worm):
             total[:, r0:r1] += time_factor[:, t0:t1] @ tile.T
         return total
 
-    def residual(self, worm: int, rows_factor: Array, time_factor: Array, keep: Array | None = None) -> float:
+    def residual(self, worm: int, rows_factor: Array, time_factor: Array) -> float:
         """Sum of squared differences between the values and rows_factor^T time_factor, entry by entry."""
+        rows = self.rows[worm]
+        if isinstance(rows, SparseRows):
+            return rows.residual(rows_factor, time_factor, np.ones(rows.n_rows, bool))
         total = 0.0
         for r0, r1, t0, t1, tile in self.tiles(worm):
             rest = tile - rows_factor[:, r0:r1].T @ time_factor[:, t0:t1]
-            part = np.einsum("rt,rt->r", rest, rest, dtype=np.float64)
-            total += float(part.sum() if keep is None else part[keep[r0:r1]].sum())
+            total += float(np.einsum("rt,rt->", rest, rest, dtype=np.float64))
         return total
 
 
@@ -210,6 +244,26 @@ def compress_worm(source: TileSource, worm: int, size: int, seed: int) -> tuple[
 def stored_megabytes(problem: Problem) -> float:
     """Memory that all rows take in float32."""
     return problem.n_entries * 4 / MEGABYTE
+
+
+def sampled_density(problem: Problem) -> float:
+    """Share of values that are not zero, from a few rows of every worm."""
+    found = total = 0
+    for item in problem.worms:
+        layers = range(item.n_rows // len(item.kept))
+        for layer in layers:
+            for row in item.kept[:: max(len(item.kept) // 24, 1)]:
+                values = item.block.tile(int(row), int(row) + 1, 0, int(item.samples[-1]) + 1, layer)
+                found += int(np.count_nonzero(values))
+                total += values.size
+    return found / max(total, 1)
+
+
+def sparse_megabytes(problem: Problem, density: float) -> float:
+    """Memory that the rows take without their zeros, with a margin for the estimate."""
+    return (
+        1.15 * density * sum(w.n_rows * w.n_times * (6 if w.n_times < 65536 else 8) for w in problem.worms) / MEGABYTE
+    )
 
 
 def compressed_megabytes(problem: Problem, size: int) -> float:
