@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, part, report
-from ..model.results import Components
+from ..model.results import RankSweep
 from .build import build_components
 from .consistency import core_consistency
 from .factorize import provenance
@@ -23,37 +22,6 @@ from .settings import FactorizationSettings
 
 AGREE = 0.9
 COLUMNS = ("rank", "error", "error_min", "held_out", "held_out_se", "similarity", "core_consistency")
-
-
-@dataclass(frozen=True, eq=False)
-class RankSweep:
-    """Fits of several ranks and what speaks for each.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row a rank: rank; error (median over starts) and error_min (relative, observed entries); held_out and held_out_se
-        (relative error on fibres that were not fitted, mean over folds and its standard error); similarity (median factor
-        match score of the restarts with the best start); core_consistency (percent; `aligned` only, else NaN).
-    suggested : int
-    reason : str
-        Why this rank, in words.
-    components : dict of int to Components
-        The best fit of every rank.
-    held_out : pandas.DataFrame
-        Relative error of every rank (rows) and fold (columns).
-    notes : tuple of str
-        What was done differently from the rule, and why.
-    provenance : dict
-    """
-
-    table: pd.DataFrame
-    suggested: int
-    reason: str
-    components: Mapping[int, Components]
-    held_out: pd.DataFrame
-    notes: tuple[str, ...] = ()
-    provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
 def sweep_ranks(

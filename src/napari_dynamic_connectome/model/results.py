@@ -151,6 +151,37 @@ class Components:
 
 
 @dataclass(frozen=True, eq=False)
+class RankSweep:
+    """Fits of several ranks and what speaks for each.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a rank: rank; error (median over starts) and error_min (relative, observed entries); held_out and held_out_se
+        (relative error on fibres that were not fitted, mean over folds and its standard error); similarity (median factor
+        match score of the restarts with the best start); core_consistency (percent; `aligned` only, else NaN).
+    suggested : int
+    reason : str
+        Why this rank, in words.
+    components : dict of int to Components
+        The best fit of every rank.
+    held_out : pandas.DataFrame
+        Relative error of every rank (rows) and fold (columns).
+    notes : tuple of str
+        What was done differently from the rule, and why.
+    provenance : dict
+    """
+
+    table: pd.DataFrame
+    suggested: int
+    reason: str
+    components: Mapping[int, Components]
+    held_out: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class Communities:
     """A nested partition of neurons.
 
