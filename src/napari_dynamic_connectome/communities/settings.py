@@ -31,11 +31,18 @@ class CommunitySettings(StepSettings):
     )
     threshold: float = setting(0.0, "Weights up to this fraction of the largest one are set to zero.", ge=0, lt=1)
     starts: int = setting(4, "Independent searches; the lowest description length wins.", ge=1, le=1000)
-    rounds: int = setting(12, "At most this many rounds of merge, split and hierarchy moves in each start.", ge=0, le=1000)
+    rounds: int = setting(
+        12, "At most this many rounds of merge, split and hierarchy moves in each start.", ge=0, le=1000
+    )
     max_groups: int = setting(120, "At most this many groups at the finest level.", ge=1, le=2000)
-    samples: int = setting(200, "Partitions drawn from the posterior (0: no membership probabilities).", ge=0, le=100_000)
+    samples: int = setting(
+        200, "Partitions drawn from the posterior (0: no membership probabilities).", ge=0, le=100_000
+    )
     null_fits: int = setting(
-        39, "Fits on graphs with shuffled weights, for the p values (0: none; 19 or more to reach 0.05).", ge=0, le=10_000
+        39,
+        "Fits on graphs with shuffled weights, for the p values (0: none; 19 or more to reach 0.05).",
+        ge=0,
+        le=10_000,
     )
     alpha: float = setting(
         0.05, "If a fitted null exists and p exceeds this, one group is shown instead of several.", gt=0, le=1
@@ -46,4 +53,6 @@ class CommunitySettings(StepSettings):
         "for each group beyond the first.",
     )
     resolution: float = setting(1.0, "Resolution of Louvain and Leiden.", gt=0, le=100)
-    groups: int = setting(0, "Number of groups of spectral clustering (0: by the largest eigenvalue gap).", ge=0, le=2000)
+    groups: int = setting(
+        0, "Number of groups of spectral clustering (0: by the largest eigenvalue gap).", ge=0, le=2000
+    )
