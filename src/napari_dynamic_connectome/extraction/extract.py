@@ -273,8 +273,7 @@ def _read_static(source: Source, settings: ExtractionSettings) -> tuple[np.ndarr
         raise InputError(
             "there are negative labels", where=source.name, fix="0 is background, neurons are positive numbers."
         )
-    ids = np.unique(labels)
-    ids = ids[ids != 0].astype(np.int64)
+    ids = np.unique(labels[labels != 0]).astype(np.int64)
     if not len(ids):
         raise InputError("there is no label: every voxel is 0", where=source.name)
     too_many(len(ids), settings, source.name)

@@ -128,7 +128,8 @@ def _kept_type(source: Source) -> np.dtype:
         return np.dtype(np.uint8)
     if source.dtype.kind == "f":
         return np.dtype(np.float32 if source.dtype.itemsize <= 4 else np.float64)
-    return np.dtype(source.dtype.newbyteorder("="))
+    kept: np.dtype = np.dtype(source.dtype.newbyteorder("="))
+    return kept
 
 
 def _read_frames(source: Source, block: Block, stop: Stop) -> np.ndarray:

@@ -62,6 +62,30 @@ def sum_regions(
 
 
 @njit(nogil=True, cache=True)
+def _find_labels(line: np.ndarray, found: np.ndarray) -> int:
+    """Write the positions of the values that are not zero to `found`; return how many there are."""
+    n = len(line)
+    count = 0
+    zero = line[0] & np.uint8(0)
+    for first in range(0, n - 15, 16):
+        # most of a volume is background: with a fixed length the compiler turns this into wide loads
+        some = zero
+        for k in range(16):
+            some |= line[first + k]
+        if some == 0:
+            continue
+        for k in range(first, first + 16):
+            if line[k] != 0:
+                found[count] = k
+                count += 1
+    for k in range(n - n % 16, n):
+        if line[k] != 0:
+            found[count] = k
+            count += 1
+    return count
+
+
+@njit(nogil=True, cache=True)
 def sum_labels(
     frames: np.ndarray,
     labels: np.ndarray,
@@ -102,78 +126,59 @@ def sum_labels(
     whole = np.zeros((n_t, size, 6), np.int64)
     n_words = words.shape[1]
     per_word = n // n_words if n_words else 1
+    found = np.empty(n_words if n_words else n, np.int64)
     status = 0
-    plane = n_x * n_y
     for t in range(n_t):
-        line = words[t]
-        w = 0
-        while w < n_words:
-            # whole stretches of background first: the compiler turns this into wide loads
-            while w + 8 <= n_words:
-                if (
-                    line[w]
-                    | line[w + 1]
-                    | line[w + 2]
-                    | line[w + 3]
-                    | line[w + 4]
-                    | line[w + 5]
-                    | line[w + 6]
-                    | line[w + 7]
-                ) != 0:
-                    break
-                w += 8
-            if w >= n_words:
-                break
-            stop = min(w + 8, n_words)
-            while w < stop:
-                if line[w] != 0:
-                    for k in range(w * per_word, (w + 1) * per_word):
-                        label = np.int64(labels[t, k])
-                        if label == 0:
-                            continue
-                        if label < 0:
-                            return NEGATIVE, real, whole
-                        if label >= size:
-                            status = max(status, int(label))
-                            continue
-                        value = np.float64(frames[t, k])
-                        cell = whole[t, label]
-                        cell[1] += 1
-                        z = k // plane
-                        rest = k - z * plane
-                        y = rest // n_x
-                        cell[3] += z
-                        cell[4] += y
-                        cell[5] += rest - y * n_x
-                        if value - value == 0.0 and value != missing:
-                            real[t, label, 0] += value
-                            cell[0] += 1
-                            if value >= saturation:
-                                cell[2] += 1
-                w += 1
-        for k in range(n_words * per_word, n):
-            label = np.int64(labels[t, k])
-            if label == 0:
-                continue
-            if label < 0:
-                return NEGATIVE, real, whole
-            if label >= size:
-                status = max(status, int(label))
-                continue
-            value = np.float64(frames[t, k])
-            cell = whole[t, label]
-            cell[1] += 1
-            z = k // plane
-            rest = k - z * plane
-            y = rest // n_x
-            cell[3] += z
-            cell[4] += y
-            cell[5] += rest - y * n_x
-            if value - value == 0.0 and value != missing:
-                real[t, label, 0] += value
-                cell[0] += 1
-                if value >= saturation:
-                    cell[2] += 1
+        image, ids = frames[t], labels[t]
+        n_found = _find_labels(words[t], found) if n_words else _find_labels(ids, found)
+        # voxels of one label stand in rows: sums are kept at hand and stored when the label changes
+        current = np.int64(0)
+        total, count, voxels, high, sum_z, sum_y, sum_x = 0.0, 0, 0, 0, 0, 0, 0
+        for i in range(n_found + 1):
+            first = found[i] * per_word if i < n_found else 0
+            last = first + per_word if i < n_found else first + 1
+            row = first // n_x
+            x = first - row * n_x
+            z = row // n_y
+            y = row - z * n_y
+            for k in range(first, last):
+                label = np.int64(ids[k]) if i < n_found else np.int64(-1)
+                if label != current:
+                    if 0 < current < size:
+                        real[t, current, 0] += total
+                        cell = whole[t, current]
+                        cell[0] += count
+                        cell[1] += voxels
+                        cell[2] += high
+                        cell[3] += sum_z
+                        cell[4] += sum_y
+                        cell[5] += sum_x
+                    elif current < 0:
+                        return NEGATIVE, real, whole
+                    elif current >= size:
+                        status = max(status, int(current))
+                    current = label
+                    total, count, voxels, high, sum_z, sum_y, sum_x = 0.0, 0, 0, 0, 0, 0, 0
+                if label != 0:
+                    voxels += 1
+                    sum_z += z
+                    sum_y += y
+                    sum_x += x
+                    value = np.float64(image[k])
+                    # written so that NaN and infinity fail the comparison
+                    if value - value == 0.0 and value != missing:
+                        total += value
+                        count += 1
+                        if value >= saturation:
+                            high += 1
+                # the position is counted on, because dividing once a voxel takes longer than all the rest
+                x += 1
+                if x == n_x:
+                    x = 0
+                    y += 1
+                    if y == n_y:
+                        y = 0
+                        z += 1
     return status, real, whole
 
 
