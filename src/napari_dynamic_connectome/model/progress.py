@@ -10,13 +10,15 @@ from .errors import Cancelled
 class ProgressCallback(Protocol):
     """Called with the fraction that is done (0 to 1) and a short text that says what runs now."""
 
-    def __call__(self, fraction: float, message: str = "", /) -> None: ...
+    def __call__(self, fraction: float, message: str = "", /) -> None:  # noqa: D102
+        ...
 
 
 class CancelCallback(Protocol):
     """Returns True once the step shall stop; polled at least every half second."""
 
-    def __call__(self) -> bool: ...
+    def __call__(self) -> bool:  # noqa: D102
+        ...
 
 
 def report(progress: ProgressCallback | None, fraction: float, message: str = "") -> None:

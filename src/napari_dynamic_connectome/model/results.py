@@ -176,7 +176,7 @@ class RankSweep:
     suggested: int
     reason: str
     components: Mapping[int, Components]
-    held_out: pd.DataFrame
+    held_out: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 

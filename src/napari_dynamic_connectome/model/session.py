@@ -10,7 +10,8 @@ import getpass
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from .recording import MAX_NAME_LENGTH, Recording, neuron_ids
 from .results import Communities, Components, Kind
 from .truth import Truth
 
+Action = Literal["edit", "undo", "redo"]
 EDITABLE = ("name", "confidence", "rejected", "note")
 
 
@@ -39,6 +41,8 @@ class Edit:
         ISO 8601, UTC.
     text : str
         What was done, in words ("name neuron 12 AVAL").
+    action : {"edit", "undo", "redo"}
+        Whether it was done for the first time, taken back, or done again; the undo history is rebuilt from it.
     """
 
     recording: str
@@ -46,11 +50,12 @@ class Edit:
     who: str
     when: str
     text: str
+    action: Action = "edit"
 
     def inverse(self) -> Edit:
         """The edit that takes this one back."""
         back = tuple((label, column, new, old) for label, column, old, new in reversed(self.changes))
-        return Edit(self.recording, back, self.who, now(), f"undo: {self.text}")
+        return Edit(self.recording, back, self.who, now(), f"undo: {self.text}", "undo")
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,12 @@ class Session:
         self.undone: list[Edit] = []
         self.done: list[Edit] = []
         self.path: str | None = None
+        self.uid: str = uuid4().hex
+        """Stays the same when the session is saved, moved or copied."""
+        self.revision: str = ""
+        """Which state of the file this session was read from or written to; "" before the first save."""
+        self.references: dict[str, dict[str, Any]] = {}
+        """Size and hash of volumes and labels when they were last seen, by "<recording>/volume" or "/labels"."""
         self.journal: Callable[[Edit], None] | None = None
         """Called with every edit before it is applied; it must have the edit safely on disk when it returns."""
 
@@ -122,7 +133,9 @@ class Session:
     def add(self, recording: Recording, *, replace: bool = False, make_current: bool = True) -> None:
         """Add a recording; a second one of the same name is refused unless `replace`."""
         if recording.name in self.recordings and not replace:
-            raise InputError(f"a recording called '{recording.name}' is open already", fix="Rename it or close the other.")
+            raise InputError(
+                f"a recording called '{recording.name}' is open already", fix="Rename it or close the other."
+            )
         self.recordings[recording.name] = recording
         self.recordings_changed.emit()
         if make_current or self.current is None:
@@ -148,7 +161,9 @@ class Session:
 
     def _known(self, name: str) -> Recording:
         if name not in self.recordings:
-            raise InputError(f"no recording called '{name}' is open", fix=f"Open: {', '.join(self.recordings) or 'none'}.")
+            raise InputError(
+                f"no recording called '{name}' is open", fix=f"Open: {', '.join(self.recordings) or 'none'}."
+            )
         return self.recordings[name]
 
     # --- edits ------------------------------------------------------------------------------------------------------
@@ -192,7 +207,9 @@ class Session:
         self.history_changed.emit()
         return edit
 
-    def name_neuron(self, label: int, name: str, *, recording: str | None = None, confidence: float | None = None) -> Edit:
+    def name_neuron(
+        self, label: int, name: str, *, recording: str | None = None, confidence: float | None = None
+    ) -> Edit:
         """Give a neuron of the current recording a name ('' takes it away)."""
         target = recording or self.current
         if target is None:
@@ -217,10 +234,35 @@ class Session:
         if not self.undone:
             return None
         edit = self.undone[-1]
-        self._apply(Edit(edit.recording, edit.changes, edit.who, now(), f"redo: {edit.text}"))
+        self._apply(Edit(edit.recording, edit.changes, edit.who, now(), f"redo: {edit.text}", "redo"))
         self.done.append(self.undone.pop())
         self.history_changed.emit()
         return edit
+
+    def replay(self, edit: Edit) -> None:
+        """Do an edit again that was recorded earlier, as an edit, an undo or a redo; who and when stay as recorded.
+
+        Raises
+        ------
+        InputError
+            It does not fit: no such recording or neuron, or the cell holds another value than when the edit was made.
+        """
+        table = self._known(edit.recording).neurons
+        for label, column, old, _ in edit.changes:
+            rows = table.index[table["label"] == int(label)]
+            if len(rows) != 1 or column not in EDITABLE or not _same(_plain(table.loc[rows[0], column]), old):
+                raise InputError(
+                    f"the edit '{edit.text}' does not fit the present table", where=f"recording '{edit.recording}'"
+                )
+        self._apply(edit)
+        if edit.action == "undo" and self.done:
+            self.undone.append(self.done.pop())
+        elif edit.action == "redo" and self.undone:
+            self.done.append(self.undone.pop())
+        elif edit.action == "edit":
+            self.done.append(edit)
+            self.undone.clear()
+        self.history_changed.emit()
 
     def _apply(self, edit: Edit) -> None:
         recording = self._known(edit.recording)
@@ -284,7 +326,7 @@ class Session:
         """Change fields of the selection; `selection_changed` fires once, and only if something differs."""
         if "neurons" in changes:
             changes["neurons"] = tuple(dict.fromkeys(str(n) for n in changes["neurons"]))
-        if "component" in changes and changes["component"] != self.selection.component or "kind" in changes:
+        if ("component" in changes and changes["component"] != self.selection.component) or "kind" in changes:
             key = (changes.get("component", self.selection.component), changes.get("kind", self.selection.kind))
             found = self.communities.get(key)
             if found is not None and "level" not in changes and key != (self.selection.component, self.selection.kind):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..io.fingerprint import fingerprint
 from ..model.cohort import Cohort
 from ..model.errors import DynamicConnectomeError, InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
@@ -23,7 +24,7 @@ from ..model.recording import Recording
 from ..model.results import Communities, Components, Kind
 from ..model.session import Session
 from ..model.truth import Truth
-from .provenance import fingerprint, settings_hash, versions
+from .provenance import settings_hash, versions
 from .settings import PipelineSettings, VolumeInput
 
 if TYPE_CHECKING:

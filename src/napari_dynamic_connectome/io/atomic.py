@@ -1,0 +1,112 @@
+"""Writes that are there whole or not at all: a temporary sibling, flushed to disk, then renamed into place."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..model.errors import InputError
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def fsync_path(path: Path) -> None:
+    """Flush a file or a folder's entries to disk; systems that cannot do that for folders are let be."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def fsync_tree(folder: Path) -> None:
+    """Flush every file and folder below `folder`."""
+    for item in folder.rglob("*"):
+        fsync_path(item)
+    fsync_path(folder)
+
+
+def exchange(first: Path, second: Path) -> bool:
+    """Swap two paths in one step (Linux); False where the system or the file system cannot."""
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return False
+    return bool(renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) == 0)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Give a temporary sibling to write a file or folder to; it takes the place of `path` when the block ends well.
+
+    On any error the temporary is removed, and what was at `path` before stays.
+    """
+    parent = path.parent
+    if parent.exists() and not parent.is_dir():
+        raise InputError("this is a file, not a folder", where=str(parent), fix="Choose another place.")
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the folder cannot be made ({error.strerror})", where=str(parent)) from error
+    temporary = parent / f".{path.name}.{uuid.uuid4().hex[:8]}.partial"
+    try:
+        yield temporary
+        if temporary.is_dir():
+            fsync_tree(temporary)
+        else:
+            fsync_path(temporary)
+        put_in_place(temporary, path)
+    except OSError as error:
+        remove(temporary)
+        raise InputError(
+            f"writing failed ({error.strerror or error})",
+            where=str(path),
+            fix="What was there before is unchanged. Check the space on the disk and your permission to write.",
+        ) from error
+    except BaseException:
+        remove(temporary)
+        raise
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Move a finished temporary to its name, replacing what is there in one step where the system can."""
+    if temporary.is_dir() and path.exists():
+        if not exchange(temporary, path):
+            aside = path.with_name(f".{path.name}.previous")
+            remove(aside)
+            path.rename(aside)
+            temporary.rename(path)
+            remove(aside)
+        else:
+            remove(temporary)
+    else:
+        os.replace(temporary, path)
+    fsync_path(path.parent)
+
+
+def recover(path: Path) -> None:
+    """Undo a replacement that was cut off between its two renames (systems without `exchange`)."""
+    aside = path.with_name(f".{path.name}.previous")
+    if not path.exists() and aside.exists():
+        aside.rename(path)
