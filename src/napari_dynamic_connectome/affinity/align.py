@@ -301,7 +301,7 @@ def event_times(recording: Recording, name: str, settings: AffinitySettings) -> 
     table = recording.stimuli[recording.stimuli["name"] == name]
     if not len(table):
         return None
-    return table["offset" if settings.event_edge == "offset" else "onset"].to_numpy(float)
+    return np.asarray(table["offset" if settings.event_edge == "offset" else "onset"], float)
 
 
 def _onsets(time: Array, on: Array, known: Array, seams: tuple[float, ...], settings: AffinitySettings) -> Array:

@@ -54,7 +54,7 @@ def compute_affinity(
     >>> worm = Recording.from_arrays(np.stack([wave, wave, -wave], axis=1), name="w", rate_hz=4, names=["AVAL", "AVAR", "RIBL"])
     >>> affinity = compute_affinity(Cohort([worm]))
     >>> mean = affinity.mean_affinity()
-    >>> bool(mean.sel(neuron="AVAL", neuron_b="AVAR") > 0.3), float(mean.sel(neuron="AVAL", neuron_b="RIBL"))
+    >>> bool(mean.sel(neuron="AVAL", neuron_b="AVAR") > 0.1), float(mean.sel(neuron="AVAL", neuron_b="RIBL"))
     (True, 0.0)
     """
     chosen = AffinitySettings.parse(settings, where="affinity settings", **options)

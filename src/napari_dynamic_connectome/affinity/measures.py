@@ -9,8 +9,10 @@ from .sampling import Sampling
 from .settings import AffinitySettings
 
 Array = np.ndarray
-SATURATION = 99.0
-"""Percentile of a neuron's slopes that counts as full strength (our choice: robust to single jumps)."""
+PEAK = 99.0
+"""Percentile of a neuron's slopes that counts as full strength where `scale` is "peak"."""
+MEANS = 3.0
+"""Full strength in units of the neuron's mean slope where `scale` is "mean"."""
 FLOOR = 3.0
 """Full strength is at least this many standard deviations of the slope's noise, so that noise never saturates."""
 
@@ -35,27 +37,29 @@ def worm_features(sampling: Sampling, neurons: Array, times: Array, settings: Af
     return _windows(sampling, neurons, times, usable, settings)
 
 
-def strengths(sampling: Sampling, sigma_s: float, kappa: float) -> Array:
-    """Signed strength of change r_i(t) of every neuron, float64 (n, T), -1 to 1 (our definition, steps 1 to 3).
+def strengths(sampling: Sampling, settings: AffinitySettings) -> Array:
+    """Signed strength of change r_i(t) of every neuron, float64 (n, T), -1 to 1 (our definition).
 
-    Slope by a local linear fit with Gaussian weights (inside a piece: the trace convolved with the derivative of a
-    Gaussian); soft threshold at `kappa` standard deviations of the slope's noise; divided by the 99th percentile of what is
-    left, or by three standard deviations of the noise if that is more; cut to [-1, 1].
+    1. d_i: slope by a local linear fit with Gaussian weights of width `sigma_s` (inside a piece, the trace convolved with the
+       derivative of a Gaussian).
+    2. u_i: d_i, soft threshold at `kappa` standard deviations of its noise.
+    3. r_i = min(|u_i| / s_i, 1) ** exponent with the sign of u_i, where s_i is three times the mean of |u_i| (or its 99th
+       percentile), and at least three standard deviations of the noise of d_i.
     """
-    slope, gain = sampling.fit(sigma_s, 1)
+    slope, gain = sampling.fit(settings.sigma_s, 1)
     slope[_still(sampling)] = 0.0
     noise = sampling.noise()[:, None] * gain
-    left = np.sign(slope) * np.maximum(np.abs(slope) - kappa * noise, 0.0)
-    out = np.zeros(left.shape)
+    size = np.maximum(np.abs(slope) - settings.kappa * noise, 0.0)
+    out = np.zeros(slope.shape)
     for neuron, ok in enumerate(sampling.valid):
         if not ok.any():
             continue
-        full = max(
-            float(np.percentile(np.abs(left[neuron, ok]), SATURATION)), FLOOR * float(np.median(noise[neuron, ok]))
-        )
+        mine = size[neuron, ok]
+        full = float(np.percentile(mine, PEAK)) if settings.scale == "peak" else MEANS * float(mine.mean())
+        full = max(full, FLOOR * float(np.median(noise[neuron, ok])))
         if full > 0:
-            out[neuron, ok] = np.clip(left[neuron, ok] / full, -1.0, 1.0)
-    return np.asarray(out)
+            out[neuron, ok] = np.sign(slope[neuron, ok]) * np.minimum(mine / full, 1.0) ** settings.exponent
+    return out
 
 
 def _still(sampling: Sampling) -> Array:
@@ -71,7 +75,7 @@ def _still(sampling: Sampling) -> Array:
 def _runs(sampling: Sampling, neurons: Array, usable: Array, settings: AffinitySettings) -> RunFeatures:
     from .kernels import run_lengths
 
-    value = np.where(usable, strengths(sampling, settings.sigma_s, settings.kappa)[neurons], 0.0).astype(np.float32)
+    value = np.where(usable, strengths(sampling, settings)[neurons], 0.0).astype(np.float32)
     min_run = max(1, int(np.ceil(settings.min_run_s * sampling.rate_hz - 1e-6)))
     dtype = np.uint8 if min_run < 128 else np.uint16 if min_run < 32_768 else np.uint32
     ahead, behind = np.empty(value.shape, dtype), np.empty(value.shape, dtype)

@@ -28,7 +28,18 @@ class AffinitySettings(StepSettings):
     )
     sigma_s: float = setting(1.0, "Width of the smoothing of the derivative.", unit="s", gt=0, le=600)
     kappa: float = setting(
-        1.0, "Slopes below this many standard deviations of their noise count as no change.", ge=0, le=20
+        0.0,
+        "Slopes below this many standard deviations of their noise count as no change: 0 keeps weak signals, 1 to 2 "
+        "silences noise.",
+        ge=0,
+        le=20,
+    )
+    scale: Literal["mean", "peak"] = setting(
+        "mean",
+        "What counts as a strong change of a neuron: three times its mean slope, or the 99th percentile of its slopes.",
+    )
+    exponent: float = setting(
+        1.5, "Strengths are raised to this power: above 1, weak chance agreement counts less.", ge=0.25, le=8
     )
     min_run_s: float = setting(
         0.75, "Both neurons must keep their direction together for at least this long.", unit="s", ge=0, le=600
