@@ -11,6 +11,7 @@ import numpy as np
 
 Array = np.ndarray
 CHUNK = 256
+OWN = 64
 
 
 @nb.njit(cache=True, nogil=True)
@@ -88,8 +89,8 @@ def update_own(
     ----------
     factor, numerator : float64 (component, row)
         All rows; those from `row0` on for which `grams` are given are changed.
-    grams : float64 (component * component, n)
-        Gram matrix of each of the n rows.
+    grams : float64 (component * (component + 1) / 2, n)
+        Upper triangle (row by row) of the Gram matrix of each of the n rows.
     row0, inner : int
     update : bool
         False: leave the factor as it is and only return the sums.
@@ -101,35 +102,115 @@ def update_own(
     """
     rank = factor.shape[0]
     total = grams.shape[1]
-    part = np.empty(CHUNK)
+    part = np.empty(OWN)
+    values = np.empty((rank, OWN))
     cross = 0.0
     square = 0.0
-    for c0 in range(0, total, CHUNK):
-        n = min(CHUNK, total - c0)
+    for c0 in range(0, total, OWN):
+        n = min(OWN, total - c0)
         at = row0 + c0
-        if update:
-            for _ in range(inner):
-                for r in range(rank):
-                    for i in range(n):
-                        part[i] = numerator[r, at + i]
-                    for j in range(rank):
-                        if j != r:
-                            for i in range(n):
-                                part[i] -= grams[r * rank + j, c0 + i] * factor[j, at + i]
-                    for i in range(n):
-                        diagonal = grams[r * rank + r, c0 + i]
-                        if diagonal > 0.0:
-                            factor[r, at + i] = max(part[i] / diagonal, 0.0)
+        for r in range(rank):
+            for i in range(n):
+                values[r, i] = factor[r, at + i]
+        for _ in range(inner if update else 0):
+            for r in range(rank):
+                for i in range(n):
+                    part[i] = numerator[r, at + i]
+                for j in range(rank):
+                    if j != r:
+                        low, high = min(r, j), max(r, j)
+                        gram = grams[low * rank - low * (low - 1) // 2 + high - low]
+                        for i in range(n):
+                            part[i] -= gram[c0 + i] * values[j, i]
+                gram = grams[r * rank - r * (r - 1) // 2]
+                for i in range(n):
+                    diagonal = gram[c0 + i]
+                    if diagonal > 0.0:
+                        values[r, i] = max(part[i] / diagonal, 0.0)
         for r in range(rank):
             for i in range(n):
                 part[i] = 0.0
-            for j in range(rank):
+            for j in range(r, rank):
+                gram = grams[r * rank - r * (r - 1) // 2 + j - r]
+                twice = 1.0 if j == r else 2.0
                 for i in range(n):
-                    part[i] += grams[r * rank + j, c0 + i] * factor[j, at + i]
+                    part[i] += twice * gram[c0 + i] * values[j, i]
             for i in range(n):
-                cross += numerator[r, at + i] * factor[r, at + i]
-                square += part[i] * factor[r, at + i]
+                cross += numerator[r, at + i] * values[r, i]
+                square += part[i] * values[r, i]
+                factor[r, at + i] = values[r, i]
     return cross, square
+
+
+@nb.njit(cache=True, nogil=True)
+def update_grouped(
+    factor: Array, numerator: Array, grams: Array, start: Array, slots: Array, inner: int, update: bool
+) -> tuple[float, float]:
+    """As `update_own`, where many rows share a Gram matrix because the same worms observe them.
+
+    Parameters
+    ----------
+    factor, numerator : float64 (component, row)
+    grams : float64 (group, component, component)
+    start : int array (group + 1,)
+        Where each group begins in `slots`.
+    slots : int array (n,)
+        Rows, group after group.
+    inner : int
+    update : bool
+    """
+    rank = factor.shape[0]
+    part = np.empty(OWN)
+    values = np.empty((rank, OWN))
+    wanted = np.empty((rank, OWN))
+    cross = 0.0
+    square = 0.0
+    for g in range(grams.shape[0]):
+        gram = grams[g]
+        for c0 in range(start[g], start[g + 1], OWN):
+            n = min(OWN, start[g + 1] - c0)
+            for r in range(rank):
+                for i in range(n):
+                    values[r, i] = factor[r, slots[c0 + i]]
+                    wanted[r, i] = numerator[r, slots[c0 + i]]
+            for _ in range(inner if update else 0):
+                for r in range(rank):
+                    if gram[r, r] <= 0.0:
+                        continue
+                    for i in range(n):
+                        part[i] = wanted[r, i]
+                    for j in range(rank):
+                        weight = gram[r, j]
+                        if j != r and weight != 0.0:
+                            for i in range(n):
+                                part[i] -= weight * values[j, i]
+                    scale = 1.0 / gram[r, r]
+                    for i in range(n):
+                        values[r, i] = max(part[i] * scale, 0.0)
+            for r in range(rank):
+                for i in range(n):
+                    part[i] = 0.0
+                for j in range(rank):
+                    weight = gram[r, j]
+                    for i in range(n):
+                        part[i] += weight * values[j, i]
+                for i in range(n):
+                    cross += wanted[r, i] * values[r, i]
+                    square += part[i] * values[r, i]
+                    factor[r, slots[c0 + i]] = values[r, i]
+    return cross, square
+
+
+@nb.njit(cache=True, nogil=True)
+def extrapolate(now: Array, before: Array, step: Array) -> None:
+    """Move on by a step a start, in place: now + step (now - before), at least 0; `before` becomes the old `now`."""
+    starts, rank, rows = now.shape
+    for k in range(starts):
+        for r in range(rank):
+            for i in range(rows):
+                value = now[k, r, i]
+                now[k, r, i] = max(value + step[k] * (value - before[k, r, i]), 0.0)
+                before[k, r, i] = value
 
 
 @nb.njit(cache=True, nogil=True)

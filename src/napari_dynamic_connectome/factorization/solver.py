@@ -12,7 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .kernels import gather, scatter_add, update_own, update_shared, update_smooth
+from .kernels import (
+    extrapolate,
+    gather,
+    scatter_add,
+    update_grouped,
+    update_own,
+    update_shared,
+    update_smooth,
+)
 from .parallel import Workers
 from .problem import Problem
 from .settings import FactorizationSettings
@@ -73,6 +81,29 @@ class Fit:
     converged: list[bool]
 
 
+class _Pace:
+    """Length of the extrapolation of every start: grows while the error falls, shrinks when it rises.
+
+    The rule and its constants are those of Ang & Gillis (2019), Neural Computation 31, 417, algorithm 2.
+    """
+
+    GROW, GROW_LIMIT, SHRINK = 1.05, 1.01, 1.5
+
+    def __init__(self, starts: int) -> None:
+        self.step = np.full(starts, 0.5)
+        self.limit = np.ones(starts)
+
+    def next(self, active: Array, better: Array) -> Array:
+        """Steps of the active starts; zero for those whose error rose (they go back and try a plain sweep)."""
+        steps = np.where(better, self.step[active], 0.0)
+        worse, good = active[~better], active[better]
+        self.limit[worse] = self.step[worse]
+        self.step[worse] /= self.SHRINK
+        self.limit[good] = np.minimum(1.0, self.GROW_LIMIT * self.limit[good])
+        self.step[good] = np.minimum(self.limit[good], self.GROW * self.step[good])
+        return steps
+
+
 class Solver:
     """One problem, one source of its values, one set of rows that count.
 
@@ -108,6 +139,7 @@ class Solver:
         for index, worm in enumerate(problem.worms):
             self.counts[worm.slots[self.keep[index]], index] = self.weights[index]
         self.l1 = settings.sparsity * float(np.sqrt(self.norm2 / problem.seen_times.sum()))
+        self.patterns = _patterns(self.counts)
         self._where = {}
         for index, worm in enumerate(problem.worms):
             inverse = np.full(problem.n_times, -1)
@@ -132,29 +164,39 @@ class Solver:
         """
         starts = factors.shape[0]
         fit = Fit(factors, [[] for _ in range(starts)], [0] * starts, [False] * starts)
+        accelerate = not (self.fixed or self.l1 > 0 or self.settings.smoothness > 0)
         active = np.arange(starts)
-        part = factors.take(active)
+        part, before = factors.take(active), factors.take(active)
+        pace = _Pace(starts)
         for sweep in range(max_sweeps):
             errors = self.sweep(part, rescale=rescale and sweep == 0)
-            going = []
+            self._normalise(part)
+            going, better = [], np.ones(len(active), bool)
             for position, start in enumerate(active):
                 history = fit.errors[start]
-                history.append(float(errors[position]))
                 fit.sweeps[start] += 1
-                if len(history) > 1 and abs(history[-2] - history[-1]) < tolerance:
+                better[position] = not (accelerate and history and errors[position] > history[-1])
+                if better[position]:
+                    history.append(float(errors[position]))
+                if better[position] and len(history) > 1 and abs(history[-2] - history[-1]) < tolerance:
                     fit.converged[start] = True
+                    factors.put(np.array([start]), part.take([position]))
                 else:
                     going.append(position)
+            worse = np.flatnonzero(~better)
+            part.put(worse, before.take(worse))
+            steps = pace.next(active, better) if accelerate and sweep > 0 else np.zeros(len(active))
             if len(going) < len(active):
-                factors.put(active, part)
-                active = active[going]
-                part = part.take(going)
+                active, steps = active[going], steps[going]
+                part, before = part.take(going), before.take(going)
             if on_sweep is not None:
                 on_sweep(sweep, factors)
             if not len(active):
                 break
+            for name in ("time", "worm", "pair"):
+                extrapolate(getattr(part, name), getattr(before, name), steps)
         if len(active):
-            factors.put(active, part)
+            factors.put(active, before)
         return fit
 
     def sweep(self, factors: Factors, *, rescale: bool = False) -> Array:
@@ -275,18 +317,32 @@ class Solver:
                 scatter_add(flat, self.problem.worms[w].slots, self.keep[w], moment, self.weights[w])
                 grams[:, :, w] = gram.reshape(starts, -1)
         numerator = flat.reshape(starts, rank, -1)
-        chunk = max(CHUNK_ENTRIES // (rank * rank), 64)
-
-        def one(start: int) -> tuple[float, float]:
-            cross = square = 0.0
-            for p0 in range(0, self.problem.n_slots, chunk):
-                own = grams[start] @ self.counts[p0 : p0 + chunk].T
-                part = update_own(factors.pair[start], numerator[start], own, p0, self.settings.inner, update)
-                cross, square = cross + part[0], square + part[1]
-            return cross, square
-
-        sums = np.array(self.pool.map(one, range(starts)))
+        one = self._grouped_rows if self.patterns is not None else self._own_rows
+        jobs = [(factors.pair[k], numerator[k], grams[k], update) for k in range(starts)]
+        sums = np.array(self.pool.map(one, jobs))
         return np.asarray(np.sqrt(np.maximum(self.norm2 - 2 * sums[:, 0] + sums[:, 1], 0.0) / self.norm2))
+
+    def _own_rows(self, job: tuple[Array, Array, Array, bool]) -> tuple[float, float]:
+        """Update the pair factor of one start where hardly two pairs are seen by the same worms."""
+        pair, numerator, grams, update = job
+        rank = len(pair)
+        triangle = grams[np.flatnonzero(np.triu(np.ones((rank, rank), bool)).ravel())]
+        chunk = max(CHUNK_ENTRIES // len(triangle), 64)
+        cross = square = 0.0
+        for p0 in range(0, self.problem.n_slots, chunk):
+            own = triangle @ self.counts[p0 : p0 + chunk].T
+            part = update_own(pair, numerator, own, p0, self.settings.inner, update)
+            cross, square = cross + part[0], square + part[1]
+        return cross, square
+
+    def _grouped_rows(self, job: tuple[Array, Array, Array, bool]) -> tuple[float, float]:
+        """Update the pair factor of one start where many pairs are seen by the same worms."""
+        pair, numerator, grams, update = job
+        assert self.patterns is not None
+        worms, start, slots = self.patterns
+        shared = (worms @ grams.T).reshape(len(worms), len(pair), len(pair))
+        cross, square = update_grouped(pair, numerator, shared, start, slots, self.settings.inner, update)
+        return float(cross), float(square)
 
     # --- judging a fit ----------------------------------------------------------------------------------------------
 
@@ -312,6 +368,16 @@ class Solver:
 
 
 CHUNK_ENTRIES = 1 << 16
+ROWS_A_PATTERN = 16
+
+
+def _patterns(counts: Array) -> tuple[Array, Array, Array] | None:
+    """Distinct rows of `counts` with the slots that have them, where there are few; else None."""
+    worms, which, sizes = np.unique(counts, axis=0, return_inverse=True, return_counts=True)
+    if len(worms) * ROWS_A_PATTERN > len(counts) and len(worms) > 1:
+        return None
+    slots = np.argsort(which.ravel(), kind="stable")
+    return worms, np.concatenate([[0], np.cumsum(sizes)]), slots
 
 
 def worm_weights(problem: Problem, settings: FactorizationSettings, norms: Array) -> Array:
