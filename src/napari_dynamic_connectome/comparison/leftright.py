@@ -23,6 +23,8 @@ COLUMNS = (
     "percentile",
     "percentile_chance",
     "p_percentile",
+    "strength_ratio",
+    "p_strength",
     "pairs_in_communities",
     "together",
     "together_chance",
@@ -53,14 +55,23 @@ def left_right_report(
     Returns
     -------
     pandas.DataFrame
-        One row a component: number of left/right pairs observed; `percentile`, their mean percentile (0 to 1) among all
-        observed pairs by strength, with what mismatched pairs reach and a one-sided p value; `pairs_in_communities`, the
-        pairs with at least one neuron in a community; `together`, the share of them whose two neurons are in the same
-        community, with chance and p value. Rows without left/right pairs hold NaN.
+        One row a component, and a row "all" for their sum (every component times its mean over time and worms):
+
+        * `pairs`: number of left/right pairs that were observed;
+        * `percentile`: their mean percentile (0 to 1) by strength among all observed pairs, `percentile_chance` the same
+          for mismatched pairs, `p_percentile` a one-sided p value;
+        * `strength_ratio`: their mean strength over that of mismatched pairs, with `p_strength`. In a single component
+          this says more than the percentile, as most pairs take no part in it;
+        * `pairs_in_communities`: pairs with at least one neuron in a community; `together`: the share of them whose
+          neurons are in the same one, with chance and p value.
+
+        Fields that cannot be computed are NaN.
     """
     rows = []
     if mean_affinity is not None:
         rows.append({"component": "affinity"} | _strength(mean_affinity, permutations, seed))
+    if components is not None:
+        rows.append({"component": "all"} | _strength(_sum(components), permutations, seed))
     for component in range(1, components.rank + 1) if components is not None else ():
         row: dict[str, object] = {"component": str(component)}
         if components is not None:
@@ -70,6 +81,19 @@ def left_right_report(
             row |= _together(partition, permutations, seed)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _sum(components: Components) -> xr.DataArray:
+    """Time-averaged affinity of the model: all components, each with its mean over time and worms."""
+    total = None
+    for component in range(1, components.rank + 1):
+        scale = float(components.time.sel(component=component).mean())
+        if components.model == "aligned":
+            scale *= float(components.worm.sel(component=component).mean())
+        matrix = components.matrix(component) * scale
+        total = matrix if total is None else total + matrix
+    assert total is not None
+    return total
 
 
 def _matchings(n: int, permutations: int, seed: int) -> Array:
@@ -89,20 +113,22 @@ def _strength(matrix: xr.DataArray, permutations: int, seed: int) -> dict[str, o
     ranks.T[upper] = ranks[upper]
     pairs = [(index[a], index[b]) for a, b in left_right_pairs(names) if np.isfinite(values[index[a], index[b]])]
     result: dict[str, object] = {"pairs": len(pairs)}
-    if not pairs:
-        return result | dict.fromkeys(("percentile", "percentile_chance", "p_percentile"), float("nan"))
+    if len(pairs) < 2:
+        return result
     left, right = np.array(pairs).T
-    observed = float(ranks[left, right].mean())
-    if len(pairs) == 1:
-        return result | {"percentile": observed, "percentile_chance": float("nan"), "p_percentile": float("nan")}
-    table = ranks[np.ix_(left, right)]
-    # Mismatched pairs that no worm has seen are left out of the mean.
-    drawn = table[np.arange(len(left)), _matchings(len(left), permutations, seed)]
-    null = np.nanmean(drawn, axis=1)
+    shuffled = _matchings(len(pairs), permutations, seed)
+    rows = np.arange(len(pairs))
+    # Mismatched pairs that no worm has seen are left out of the means.
+    percentile, strength = float(ranks[left, right].mean()), float(values[left, right].mean())
+    null_percentile = np.nanmean(ranks[np.ix_(left, right)][rows, shuffled], axis=1)
+    null_strength = np.nanmean(values[np.ix_(left, right)][rows, shuffled], axis=1)
+    chance = float(null_strength.mean())
     return result | {
-        "percentile": observed,
-        "percentile_chance": float(null.mean()),
-        "p_percentile": permutation_p(observed, null),
+        "percentile": percentile,
+        "percentile_chance": float(null_percentile.mean()),
+        "p_percentile": permutation_p(percentile, null_percentile),
+        "strength_ratio": strength / chance if chance > 0 else float("nan"),
+        "p_strength": permutation_p(strength, null_strength),
     }
 
 
@@ -114,7 +140,7 @@ def _together(partition: Communities, permutations: int, seed: int) -> dict[str,
     pairs = [(a, b) for a, b in pairs if labels[a] >= 0 or labels[b] >= 0]
     result: dict[str, object] = {"pairs_in_communities": len(pairs)}
     if len(pairs) < 2:
-        return result | dict.fromkeys(("together", "together_chance", "p_together"), float("nan"))
+        return result
     left, right = labels[np.array(pairs)].T
 
     def share(partner: Array) -> Array:

@@ -66,7 +66,8 @@ def draw_nuclei(
                     squared = dz + dy + dx + 1e-12
                     distance = np.sqrt(squared)
                     sigma = np.sqrt((dz * sz + dy * sy + dx * sx) / squared + 1e-12)
-                    q = ((distance - radius) / sigma + 4.0) * per
+                    # Blurring moves the edge of a ball inwards by about sigma^2 / radius, as it is curved.
+                    q = ((distance - radius + sigma * sigma / radius) / sigma + 4.0) * per
                     if q < steps:
                         if q <= 0.0:
                             frame[z, y, x] += amplitudes[i]

@@ -51,17 +51,17 @@ class RenderSettings(StepSettings):
     voxel_y_um: float = setting(0.3, "Size of a voxel along y.", unit="um", gt=0)
     voxel_x_um: float = setting(0.3, "Size of a voxel along x.", unit="um", gt=0)
     nucleus_um: float = setting(4.0, "Diameter of a nucleus.", unit="um", gt=0)
-    psf_xy_um: float = setting(0.3, "Standard deviation of the point spread in the plane.", unit="um", ge=0)
-    psf_z_um: float = setting(0.8, "Standard deviation of the point spread along z.", unit="um", ge=0)
+    psf_xy_um: float = setting(0.25, "Standard deviation of the point spread in the plane.", unit="um", ge=0)
+    psf_z_um: float = setting(0.5, "Standard deviation of the point spread along z.", unit="um", ge=0)
     brightness: float = setting(
         400.0, "Counts of a neuron of mean brightness at its mean.", unit="counts", gt=0, le=60_000
     )
     brightness_spread: float = setting(0.3, "Spread of the neurons' brightness (sigma of a log-normal).", ge=0, le=2)
     background: float = setting(110.0, "Counts where no neuron is.", unit="counts", ge=0, le=60_000)
-    counts_per_photon: float = setting(1.0, "Camera gain: variance of the photon noise per count.", ge=0)
+    counts_per_photon: float = setting(0.5, "Camera gain: variance of the photon noise per count.", ge=0)
     read_noise: float = setting(3.0, "Standard deviation of the camera's read noise.", unit="counts", ge=0)
-    bleaching: float = setting(0.02, "Share of the fluorescence lost to bleaching in the recording.", ge=0, lt=1)
-    drift_um: float = setting(0.1, "Slow drift of the whole volume, root mean square.", unit="um", ge=0)
+    bleaching: float = setting(0.01, "Share of the fluorescence lost to bleaching in the recording.", ge=0, lt=1)
+    drift_um: float = setting(0.08, "Slow drift of the whole volume, root mean square.", unit="um", ge=0)
     motion_um: float = setting(0.0, "Movement and bending of the worm, root mean square.", unit="um", ge=0)
     labels: Literal["auto", "static", "per frame"] = setting(
         "auto",
