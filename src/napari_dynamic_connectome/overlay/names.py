@@ -1,0 +1,103 @@
+"""Where names go in a 3D view so that they neither overlap nor hide neurons: greedy placement in screen space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One name: its text, the point it belongs to (index), its centre in pixels, and whether a leader line is needed."""
+
+    text: str
+    index: int
+    x: float
+    y: float
+    leader: bool
+
+
+def merge_pairs(points: np.ndarray, names: Sequence[str], nearer_px: float = 30.0) -> list[tuple[str, int]]:
+    """Merge a left and a right neuron that lie closer than this on the screen: AVAL and AVAR become "AVAL/R"."""
+    by_name = {n: i for i, n in enumerate(names)}
+    merged: list[tuple[str, int]] = []
+    for name, index in by_name.items():
+        if name.endswith("R") and name[:-1] + "L" in by_name:
+            partner = by_name[name[:-1] + "L"]
+            if np.hypot(*(points[index] - points[partner])) < nearer_px:
+                continue
+        text = name
+        if name.endswith("L") and name[:-1] + "R" in by_name:
+            partner = by_name[name[:-1] + "R"]
+            if np.hypot(*(points[index] - points[partner])) < nearer_px:
+                text = f"{name}/R"
+        merged.append((text, index))
+    return merged
+
+
+def place_names(
+    points: np.ndarray,
+    names: Sequence[str],
+    obstacles: np.ndarray,
+    *,
+    char_px: float = 7.0,
+    height_px: float = 15.0,
+    size: tuple[float, float] | None = None,
+) -> list[Placed]:
+    """Place names around their points.
+
+    Parameters
+    ----------
+    points : array (name, 2)
+        Screen positions (x, y) in pixels, y downwards.
+    names : sequence of str
+    obstacles : array (other, 2)
+        Other neurons that should stay visible.
+    char_px, height_px : float
+        Size of the text.
+    size : (width, height), optional
+        Canvas size: names are kept inside.
+
+    Returns
+    -------
+    list of Placed
+        One a name (a close pair has one), in the order in which they were placed: those in the crowd last.
+    """
+    points = np.asarray(points, float).reshape(-1, 2)
+    obstacles = np.asarray(obstacles, float).reshape(-1, 2)
+    items = merge_pairs(points, names)
+    if not items:
+        return []
+    middle = points.mean(axis=0)
+    items.sort(key=lambda item: -float(np.hypot(*(points[item[1]] - middle))))
+    angles = np.deg2rad(np.arange(0, 360, 22.5))
+    boxes: list[tuple[float, float, float, float]] = []
+    placed: list[Placed] = []
+    for text, index in items:
+        half_w, half_h = len(text) * char_px / 2 + 2, height_px / 2
+        outward = points[index] - middle
+        best: tuple[float, float, float, float] | None = None
+        for radius in (18.0, 30.0, 44.0, 62.0, 84.0, 112.0):
+            for angle in angles:
+                x = points[index][0] + np.cos(angle) * (radius + half_w * 0.8)
+                y = points[index][1] + np.sin(angle) * radius
+                cost = radius * 0.6
+                for bx, by, bw, bh in boxes:
+                    dx, dy = half_w + bw - abs(x - bx), half_h + bh - abs(y - by)
+                    if dx > 0 and dy > 0:
+                        cost += 60.0 + dx * dy * 0.3
+                hidden = (np.abs(obstacles[:, 0] - x) < half_w + 4) & (np.abs(obstacles[:, 1] - y) < half_h + 4)
+                cost += 9.0 * hidden.sum()
+                cost -= 0.08 * float(np.dot(outward, [np.cos(angle), np.sin(angle)]))
+                if size is not None:
+                    out = max(half_w - x, x + half_w - size[0], half_h - y, y + half_h - size[1], 0.0)
+                    cost += 5.0 * out
+                if best is None or cost < best[0]:
+                    best = (cost, x, y, radius)
+        assert best is not None
+        _, x, y, radius = best
+        boxes.append((x, y, half_w, half_h))
+        placed.append(Placed(text, index, float(x), float(y), radius > 20.0))
+    return placed
