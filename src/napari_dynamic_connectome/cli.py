@@ -233,10 +233,11 @@ def write_simulation(
     import pandas as pd
 
     from .io.registry import write_recording
+    from .io.tables import write_csv
     from .model.progress import part, report
     from .pipeline.run import write_truth
     from .pipeline.settings import InputSettings, PipelineSettings, VolumeInput
-    from .pipeline.tables import safe_file_name, write_csv
+    from .pipeline.tables import safe_file_name
     from .pipeline.toml import to_toml
     from .simulation.render import render_recording
     from .simulation.simulate import simulate_cohort

@@ -92,6 +92,6 @@ def test_overrides() -> None:
         "kinds": ["core"],
         "seed": 3,
     }
-    with pytest.raises(InputError, match="TABLE.FIELD=VALUE"):
+    with pytest.raises(InputError, match=r"TABLE\.FIELD=VALUE"):
         parse_overrides(["rank"])
     assert merge({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}, "d": 4}) == {"a": {"b": 3, "c": 2}, "d": 4}

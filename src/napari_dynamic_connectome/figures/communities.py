@@ -8,7 +8,7 @@ import numpy as np
 
 from ..model.recording import Recording
 from ..model.results import Communities, Components
-from ..overlay.palette import BACKGROUND_LIGHT, community_colors
+from ..overlay.palette import UNASSIGNED, Style, styles
 from .style import MUTED, grey_ramp, new_figure, ramp_to, shade_stimuli, styled
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ def community_order(communities: Communities, level: int | None = None) -> np.nd
     return order
 
 
+def _color(shown: dict[int, Style], community: int) -> str:
+    return shown[community].color if community in shown else UNASSIGNED[False]
+
+
 def plot_matrix(components: Components, component: int, communities: Communities, level: int | None = None) -> Figure:
     """Pair factor of a component, sorted by community; blocks of a community run to its colour, the rest is grey."""
     level = communities.chosen_level if level is None else level
@@ -31,7 +35,7 @@ def plot_matrix(components: Components, component: int, communities: Communities
     labels = communities.labels.isel(level=level).values[order]
     names = np.asarray(communities.neurons, dtype=object)[order]
     matrix = components.matrix(component).sel(neuron=list(names), neuron_b=list(names)).values
-    colors = community_colors(communities, level=level, theme="light")
+    shown = styles(communities, level, dark=False)
     top = float(np.nanpercentile(matrix[np.isfinite(matrix)], 99)) if np.isfinite(matrix).any() else 1.0
     scaled = np.clip(matrix / (top or 1.0), 0, 1)
     with styled():
@@ -41,12 +45,12 @@ def plot_matrix(components: Components, component: int, communities: Communities
         for community in np.unique(labels[labels >= 0]):
             inside = labels == community
             block = np.ix_(inside, inside)
-            picture[block] = ramp_to(colors[int(community)])(np.nan_to_num(scaled[block]))
+            picture[block] = ramp_to(shown[int(community)].color)(np.nan_to_num(scaled[block]))
         picture[~np.isfinite(scaled)] = (0.93, 0.93, 0.95, 1.0)
         figure = new_figure(6.6, 5.6)
         bar, axes = figure.subplots(1, 2, gridspec_kw={"width_ratios": [0.03, 1]})
         axes.imshow(picture, interpolation="nearest", aspect="equal")
-        strip = np.array([matplotlib.colors.to_rgba(colors.get(int(c), BACKGROUND_LIGHT)) for c in labels])[:, None, :]
+        strip = np.array([matplotlib.colors.to_rgba(_color(shown, int(c))) for c in labels])[:, None, :]
         bar.imshow(strip, aspect="auto", interpolation="nearest")
         bar.set_xticks([])
         size = max(2.2, min(7.0, 330 / max(len(names), 1)))
@@ -74,11 +78,9 @@ def plot_traces(recording: Recording, communities: Communities | None = None, le
         known = {n: i for i, n in enumerate(communities.neurons)}
         ordered = [communities.neurons[i] for i in community_order(communities, level)]
         names = [n for n in ordered if n in set(names)] + [n for n in names if n not in known]
-        colors = community_colors(communities, level=level, theme="light")
+        shown = styles(communities, level, dark=False)
         labels = communities.labels.isel(level=level).values
-        strip_colors = [
-            colors.get(int(labels[known[n]]), BACKGROUND_LIGHT) if n in known else BACKGROUND_LIGHT for n in names
-        ]
+        strip_colors = [_color(shown, int(labels[known[n]])) if n in known else UNASSIGNED[False] for n in names]
     values = recording.traces.sel(neuron=names).values.T.astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
         values = (values - np.nanmean(values, axis=1, keepdims=True)) / np.nanstd(values, axis=1, keepdims=True)

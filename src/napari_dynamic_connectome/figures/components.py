@@ -56,7 +56,7 @@ def plot_components(components: Components, cohort: Cohort | None = None, *, beh
         per_row = 0.95 if aligned else 0.42 * len(shown) + 0.45
         figure = new_figure(9.2, 0.55 + per_row * rank)
         rows = figure.subfigures(rank, 1, squeeze=False)[:, 0]
-        share = components.diagnostics.get("share")
+        share = components.diagnostics.get("explained")
         for r, row in enumerate(rows, start=1):
             grid = row.subplots(len(shown), 2, squeeze=False, sharex="col", gridspec_kw={"width_ratios": [4.2, 1]})
             for line, worm in enumerate(shown):

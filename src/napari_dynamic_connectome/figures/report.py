@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ..model.session import Session
+from ..overlay.palette import UNASSIGNED, Style, styles
 from .communities import plot_matrix, plot_traces
 from .components import plot_components, plot_sweep, strongest_neurons, strongest_pairs
 
@@ -65,7 +66,7 @@ def _cell(value: Any) -> str:
     return f"<td>{html.escape(str(value))}</td>"
 
 
-def html_table(table: pd.DataFrame, *, limit: int = 60, swatches: Mapping[int, str] | None = None) -> str:
+def html_table(table: pd.DataFrame, *, limit: int = 60, swatches: Mapping[int, Style] | None = None) -> str:
     """Return a DataFrame as an escaped HTML table; `swatches` colours its column `community`."""
     head = "".join(f"<th>{html.escape(str(c).replace('_', ' '))}</th>" for c in table.columns)
     rows = []
@@ -73,8 +74,9 @@ def html_table(table: pd.DataFrame, *, limit: int = 60, swatches: Mapping[int, s
         cells = []
         for column, value in zip(table.columns, record, strict=True):
             if column == "community" and swatches is not None:
-                color = html.escape(swatches.get(int(value), "#8a8f98"))
-                cells.append(f'<td><span class="swatch" style="background:{color}"></span>{int(value) + 1}</td>')
+                style = swatches.get(int(value))
+                color, label = (style.color, style.label) if style is not None else (UNASSIGNED[False], str(value))
+                cells.append(f'<td><span class="swatch" style="background:{color}"></span>{html.escape(label)}</td>')
             else:
                 cells.append(_cell(value))
         rows.append(f"<tr>{''.join(cells)}</tr>")
@@ -176,8 +178,6 @@ def recording_summary(session: Session) -> pd.DataFrame:
 
 
 def _component_section(session: Session, component: int) -> str:
-    from ..overlay.palette import community_colors
-
     components = session.components
     assert components is not None
     names = ", ".join(strongest_neurons(components, component, 5))
@@ -191,7 +191,7 @@ def _component_section(session: Session, component: int) -> str:
             " ".join(str(m).split()[:24]) + (" …" if n > 24 else "")
             for m, n in zip(table["members"], table["size"], strict=True)
         ]
-        colors = community_colors(communities, theme="light")
+        shown = styles(communities, communities.chosen_level, dark=False)
         what = "structure beyond strength" if kind == "modules" else "who takes part, and how strongly"
         parts.append(f"<p><b>{kind}</b> ({what}); {html.escape(communities.rule)}</p>")
         if kind == "modules":
@@ -202,7 +202,7 @@ def _component_section(session: Session, component: int) -> str:
                     f"matrix of component {component}",
                 )
             )
-        parts.append(html_table(table, swatches=colors))
+        parts.append(html_table(table, swatches=shown))
     pairs = html_table(strongest_pairs(components, component))
     parts.append(f"<details><summary>Strongest pairs</summary>{pairs}</details>")
     return "".join(parts)

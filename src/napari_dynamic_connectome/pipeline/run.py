@@ -398,9 +398,10 @@ def read_truth(folder: str | Path) -> Truth:
 
 def write_truth(truth: Truth, folder: str | Path) -> Path:
     """Write the truth of simulated data as three CSV files."""
-    from .tables import write_csv
+    from ..io.tables import write_csv
 
     folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     for name in ("motifs", "members", "windows"):
         write_csv(getattr(truth, name), folder / f"{name}.csv")
     return folder

@@ -1,50 +1,17 @@
 """CSV tables of everything in a session: traces, neurons, components, communities, scores.
 
-Every table is written under a temporary name and renamed, so that no reader meets half of one. Text that a spreadsheet would
-take for a formula is written with a leading apostrophe.
+Every table is in place only when complete, and harmless in a spreadsheet (`io.tables.write_csv`).
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import pandas as pd
 
+from ..io.tables import write_csv
 from ..model.errors import InputError
 from ..model.session import Session
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-def safe_cell(value: object) -> object:
-    """Neutralise text that a spreadsheet would run as a formula."""
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return "'" + value
-    return value
-
-
-def write_csv(table: pd.DataFrame, path: Path, *, index: bool = False) -> Path:
-    """Write a table atomically as CSV (UTF-8), formulas neutralised."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    safe = table.copy()
-    for column in safe.columns:
-        if safe[column].dtype.kind not in "fiub":
-            safe[column] = [safe_cell(v) for v in safe[column].tolist()]
-    safe.columns = [safe_cell(str(c)) for c in safe.columns]
-    if index and safe.index.dtype.kind not in "fiub":
-        safe.index = pd.Index([safe_cell(v) for v in safe.index.tolist()], name=safe.index.name)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            safe.to_csv(stream, index=index)
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
 
 
 def neuron_table(session: Session) -> pd.DataFrame:
@@ -118,6 +85,7 @@ def write_tables(session: Session, folder: str | Path, extra: dict[str, pd.DataF
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError("this is a file, not a folder", where=str(folder), fix="Choose another output folder.")
+    (folder / "traces").mkdir(parents=True, exist_ok=True)
     paths = []
     for name, recording in session.recordings.items():
         table = recording.traces.to_pandas()
