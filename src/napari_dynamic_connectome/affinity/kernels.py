@@ -39,7 +39,8 @@ def local_fit(times: Array, values: Array, at: Array, sigma: float, order: int, 
     n = values.shape[1]
     lo = 0
     hi = 0
-    reach = 4.0 * sigma
+    # A sample exactly at the cut must count on either side, whatever the rounding of its time.
+    reach = 4.0 * sigma * (1.0 + 1e-6)
     for a in range(at.shape[0]):
         now = at[a]
         while lo < times.shape[0] and times[lo] < now - reach:

@@ -26,12 +26,17 @@ def natural_rate(time_s: Array) -> float:
 def even_clock(time_s: Array, rate_hz: float) -> Array:
     """Times with an even rate that cover a recording; its own time stamps where they are (nearly) even already."""
     place = (time_s - time_s[0]) * rate_hz
+    # The first sample may be off like any other: count from the middle of all of them.
+    place -= np.median(place - np.rint(place))
     nearest = np.rint(place).astype(np.int64)
-    if np.abs(place - nearest).max() < 0.25 and (np.diff(nearest) > 0).all():
-        clock = time_s[0] + np.arange(nearest[-1] + 1) / rate_hz
+    nearest -= nearest[0]
+    if np.abs(place - np.rint(place)).max() < 0.25 and (np.diff(nearest) > 0).all():
+        start = float(np.median(time_s - nearest / rate_hz))
+        clock = start + np.arange(nearest[-1] + 1) / rate_hz
         clock[nearest] = time_s
         return np.asarray(clock)
-    return np.asarray(time_s[0] + np.arange(int(np.floor(place[-1] + 1e-6)) + 1) / rate_hz)
+    last = (time_s[-1] - time_s[0]) * rate_hz
+    return np.asarray(time_s[0] + np.arange(int(np.floor(last + 1e-6)) + 1) / rate_hz)
 
 
 def pieces(time_s: Array, seams: tuple[float, ...], limit_s: float) -> list[tuple[int, int]]:

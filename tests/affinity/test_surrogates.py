@@ -1,0 +1,87 @@
+"""Surrogates keep what one neuron does alone and destroy what two do together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_dynamic_connectome import Cohort, InputError, Recording
+from napari_dynamic_connectome.affinity.compute import compute_affinity
+from napari_dynamic_connectome.affinity.surrogates import phase_randomised, surrogate_cohort
+
+METHODS = ["circular shift", "phase randomisation"]
+
+
+def cohort(seed=0, **more):
+    rng = np.random.default_rng(seed)
+    common = rng.standard_normal(400).cumsum()
+    x = common[:, None] + 0.5 * rng.standard_normal((400, 6))
+    return Cohort(
+        [
+            Recording.from_arrays(
+                x, name="w", rate_hz=4.0, names=["AVAL", "AVAR", "AVEL", "AVER", "RIBL", "RIBR"], **more
+            )
+        ]
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_common_changes_lose_their_affinity(method):
+    real = cohort()
+    strong = compute_affinity(real).mean_affinity().values.sum()
+    weak = compute_affinity(surrogate_cohort(real, method, seed=1)).mean_affinity().values.sum()
+    assert weak < 0.6 * strong
+
+
+def test_a_shift_keeps_the_values_of_every_block_in_cyclic_order():
+    seams = (30.0, 70.0)
+    real = cohort(seams=seams)
+    made = surrogate_cohort(real, seed=2)
+    for first, last in ((0, 120), (120, 280), (280, 400)):
+        for neuron in range(6):
+            before = real.recordings[0].traces.values[first:last, neuron]
+            after = made.recordings[0].traces.values[first:last, neuron]
+            shift = int(np.flatnonzero(after == before[0])[0])
+            np.testing.assert_array_equal(after, np.roll(before, shift))
+            assert 20 <= shift <= last - first - 20
+
+
+def test_stimulus_blocks_are_not_mixed():
+    stimuli = pd.DataFrame({"name": ["NaCl"], "onset": [50.0], "offset": [60.0]})
+    real = cohort(stimuli=stimuli)
+    cut = surrogate_cohort(real, seed=3).recordings[0].traces.values
+    np.testing.assert_array_equal(np.sort(cut[:200], axis=0), np.sort(real.recordings[0].traces.values[:200], axis=0))
+    whole = surrogate_cohort(real, seed=3, cut_at_stimuli=False).recordings[0].traces.values
+    assert not np.array_equal(np.sort(whole[:200], axis=0), np.sort(cut[:200], axis=0))
+
+
+@pytest.mark.parametrize("n", [63, 64])
+def test_phase_randomisation_keeps_mean_and_spectrum(n):
+    x = np.random.default_rng(4).standard_normal(n).cumsum() + 5
+    y = phase_randomised(x, np.random.default_rng(5))
+    np.testing.assert_allclose(np.abs(np.fft.rfft(y)), np.abs(np.fft.rfft(x)), atol=1e-9)
+    assert y.mean() == pytest.approx(x.mean())
+    assert np.abs(y - x).max() > 0.1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_missing_samples_stay_where_they_are(method):
+    real = cohort()
+    x = real.recordings[0].traces.copy()
+    x[40:90, 2] = np.nan
+    holed = Cohort([real.recordings[0].replace(traces=x)])
+    made = surrogate_cohort(holed, method, seed=6).recordings[0].traces.values
+    np.testing.assert_array_equal(np.isnan(made), np.isnan(x.values))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_same_seed_same_surrogate(method):
+    one, two, other = (surrogate_cohort(cohort(), method, seed=s).recordings[0].traces.values for s in (7, 7, 8))
+    np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(one, other)
+
+
+def test_unknown_method():
+    with pytest.raises(InputError, match="no surrogate 'shuffle'"):
+        surrogate_cohort(cohort(), "shuffle")
