@@ -59,7 +59,7 @@ def toml_value(value: Any) -> str:
 
 def toml_key(key: str) -> str:
     """Return a key, quoted where TOML asks for it."""
-    return key if key and all(c.isascii() and (c.isalnum() or c in "-_") for c in key) else json.dumps(str(key))
+    return key if key and all(c.isascii() and (c.isalnum() or c in "-_") for c in key) else toml_value(str(key))
 
 
 def to_toml(model: BaseModel, *, comments: bool = True, only_set: bool = False) -> str:
