@@ -1,0 +1,131 @@
+"""What all readers and writers need: paths that exist, first bytes, library errors as ours, writing by rename."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..model.errors import DynamicConnectomeError, FormatError, InputError
+
+
+def existing(path: str | Path) -> Path:
+    """Return the path, or raise an `InputError` that says it is absent, empty or unreadable."""
+    path = Path(path).expanduser()
+    where = str(path)
+    if "\0" in where:
+        raise InputError("a path holds a zero byte", where=repr(where))
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise InputError(f"this path cannot be used ({error.strerror})", where=where[:200]) from error
+    if not there:
+        raise InputError("there is no such file or folder", where=where, fix="Check the spelling and the folder.")
+    if not os.access(path, os.R_OK):
+        raise InputError("this cannot be read (no permission)", where=where)
+    if path.is_file() and path.stat().st_size == 0:
+        raise FormatError("the file is empty (0 bytes)", where=where, fix="Copy or export it again.")
+    return path
+
+
+def head(path: Path, n_bytes: int = 1024) -> bytes:
+    """Return the first bytes of a file."""
+    with path.open("rb") as stream:
+        return stream.read(n_bytes)
+
+
+@contextmanager
+def reading(where: str | Path, what: str) -> Iterator[None]:
+    """Turn whatever a library raises on a damaged file into one `FormatError`.
+
+    Parameters
+    ----------
+    where : str or Path
+        The file.
+    what : str
+        Its format ("TIFF file").
+    """
+    try:
+        yield
+    except (DynamicConnectomeError, KeyboardInterrupt, SystemExit):
+        raise
+    except MemoryError as error:
+        raise FormatError(f"this {what} needs more memory than there is", where=str(where)) from error
+    except Exception as error:
+        raise FormatError(
+            f"this {what} cannot be read ({summary(error)})",
+            where=str(where),
+            fix="It may be damaged or cut off; copy or export it again.",
+        ) from error
+
+
+def summary(error: BaseException) -> str:
+    """Return the first line of an exception's message, shortened."""
+    text = str(error).strip().splitlines()
+    line = text[0].strip() if text else ""
+    return (line[:157] + "...") if len(line) > 160 else (line or type(error).__name__)
+
+
+@contextmanager
+def atomic_file(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; it takes its place only if the block ends well."""
+    path = Path(path).expanduser()
+    if not path.parent.is_dir():
+        raise InputError("the folder does not exist", where=str(path.parent), fix="Make it first.")
+    if path.is_dir():
+        raise InputError("this is a folder", where=str(path), fix="Give the name of a file.")
+    # the ending stays, because some libraries choose their format by it
+    temporary = path.with_name(f".{path.stem[:100]}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror or summary(error)})", where=str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | Path, *, overwrite: bool = False, marker: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; it takes its place only if the block ends well.
+
+    Parameters
+    ----------
+    path : str or Path
+    overwrite : bool
+        Replace a folder that holds one of the `marker` files; anything else is never replaced.
+    marker : tuple of str
+    """
+    path = Path(path).expanduser()
+    if not path.parent.is_dir():
+        raise InputError("the folder does not exist", where=str(path.parent), fix="Make it first.")
+    if path.exists() and not (overwrite and any((path / name).is_file() for name in marker)):
+        raise InputError("there is something already", where=str(path), fix="Choose another name.")
+    temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:8]}")
+    old = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:8]}.old")
+    try:
+        yield temporary
+        if path.exists():
+            os.replace(path, old)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror or summary(error)})", where=str(path)) from error
+    finally:
+        for leftover in (temporary, old):
+            if leftover.exists():
+                shutil.rmtree(leftover, ignore_errors=True)
+
+
+def inside(folder: Path, relative: str, where: str) -> Path:
+    """Return `folder / relative`, or raise `FormatError` if that lies outside the folder."""
+    target = (folder / relative).resolve()
+    if Path(relative).is_absolute() or not target.is_relative_to(folder.resolve()):
+        raise FormatError(
+            f"the path '{relative[:100]}' inside the file leads out of its folder",
+            where=where,
+            fix="Such a file can read what it should not; get it from a source you trust.",
+        )
+    return target

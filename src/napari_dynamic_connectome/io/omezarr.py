@@ -1,0 +1,662 @@
+"""OME-Zarr (NGFF 0.4 and 0.5): volumes and labels, read lazily and written with axes, scale and units.
+
+In: a folder (or a zip of one) with `multiscales` metadata. Out: a `Volume`. Labels are found in `labels/` below an image.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..model.errors import FormatError, InputError
+from . import limits
+from .axes import resolve_axes
+from .files import existing, inside, reading
+from .units import micrometres, seconds
+from .volume import Volume, as_dask, build_volume, check_label_values, sizes_below
+
+OUR_ATTRIBUTE = "dynamic_connectome"
+MARKERS = (".zgroup", ".zattrs", "zarr.json", ".zarray")
+
+
+class ZarrArray:
+    """A zarr array below a folder or zip, opened again after pickling."""
+
+    def __init__(self, root: str, name: str) -> None:
+        self.root, self.name = root, name
+        self._open()
+
+    def _open(self) -> None:
+        import zarr
+
+        with reading(self.root, "zarr array"):
+            array = zarr.open_array(_store(Path(self.root)), path=self.name, mode="r")
+        self.array = array
+        self.shape = tuple(int(n) for n in array.shape)
+        self.dtype = np.dtype(array.dtype)
+        self.ndim = len(self.shape)
+        shards = getattr(array, "shards", None)
+        self.chunks = tuple(int(n) for n in array.chunks)
+        if shards and math.prod(shards) * self.dtype.itemsize <= 64e6:
+            self.chunks = tuple(int(n) for n in shards)
+
+    def __getitem__(self, box: Any) -> np.ndarray:
+        with reading(f"{self.root}/{self.name}", "zarr chunk"):
+            return np.asarray(self.array[box])
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"root": self.root, "name": self.name}
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        self.root, self.name = state["root"], state["name"]
+        self._open()
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder (or a zip) is a zarr hierarchy."""
+    if path.is_dir():
+        return any((path / name).is_file() for name in MARKERS)
+    import zipfile
+
+    if not zipfile.is_zipfile(path):
+        return False
+    with reading(path, "zip archive"), zipfile.ZipFile(path) as archive:
+        names = archive.namelist()[: limits.MAX_MEMBERS]
+    return any(name in MARKERS for name in names)
+
+
+def attributes(path: Path, group: str = "") -> dict[str, Any]:
+    """Return the attributes of a group, of zarr format 2 or 3; the "ome" block of 0.5 is merged in."""
+    found: dict[str, Any] = {}
+    for name in ("zarr.json", ".zattrs"):
+        text = _read_text(path, str(PurePosixPath(group) / name) if group else name)
+        if text is None:
+            continue
+        with reading(path, f"metadata file {name}"):
+            content = json.loads(text)
+        if not isinstance(content, dict):
+            raise FormatError(f"{name} does not hold an object", where=str(path))
+        found = content.get("attributes", {}) if name == "zarr.json" else content
+        break
+    if not isinstance(found, dict):
+        raise FormatError("the attributes are not an object", where=str(path))
+    ome = found.get("ome")
+    return {**found, **ome} if isinstance(ome, dict) else found
+
+
+def open_volume(path: str | Path, *, group: str = "", level: int = 0, labels: bool = False, **options: Any) -> Volume:
+    """Open one image of an OME-Zarr lazily.
+
+    Parameters
+    ----------
+    path : str or Path
+        The `.zarr` folder or a zip of one.
+    group : str
+        Image below it; the root by default (the first image of a plate or collection has to be named).
+    level : int
+        Resolution, 0 the finest.
+    labels : bool
+        Treat it as labels.
+    **options
+        axes, channel, voxel_size_um, frame_rate_hz: see `build_volume`.
+    """
+    path = existing(path)
+    where = f"{path}/{group}" if group else str(path)
+    _check_zip(path)
+    attrs = attributes(path, group)
+    scales = attrs.get("multiscales")
+    if not scales:
+        return _plain_array(path, group, attrs, where, labels=labels, **options)
+    scale = scales[0] if isinstance(scales, list) and scales else None
+    if not isinstance(scale, dict) or not isinstance(scale.get("datasets"), list) or not scale["datasets"]:
+        raise FormatError("the multiscales metadata lists no datasets", where=where, fix="Export the image again.")
+    datasets = scale["datasets"]
+    if not 0 <= level < len(datasets):
+        raise InputError(f"there is no resolution level {level}", where=where, fix=f"There are {len(datasets)}.")
+    names = [_array_name(path, group, item, where) for item in datasets]
+    main = ZarrArray(str(path), names[level])
+    _check_array(path, main, where)
+    found = [a.get("name", "") if isinstance(a, dict) else str(a) for a in scale.get("axes") or ()]
+    letters = resolve_axes(found or None, main.shape, options.get("axes"), where)
+    size, rate = _scales(scale, datasets[level], letters, where)
+    coarser = []
+    for name in names[level + 1 :]:
+        array = ZarrArray(str(path), name)
+        if array.ndim == main.ndim:
+            coarser.append(as_dask(array, array.chunks))
+    ours = attrs.get(OUR_ATTRIBUTE) if isinstance(attrs.get(OUR_ATTRIBUTE), dict) else {}
+    assert isinstance(ours, dict)
+    return build_volume(
+        as_dask(main, main.chunks),
+        found or None,
+        where,
+        channels=_channel_names(attrs),
+        file_voxel_size_um=size,
+        file_frame_rate_hz=rate,
+        labels=labels,
+        levels=coarser,
+        time_s=_times(ours, main.shape, letters),
+        stimuli=_stimuli(ours),
+        **_label_properties(attrs, where, math.prod(main.shape)),
+        **options,
+    )
+
+
+def open_labels(path: str | Path, *, group: str | None = None, name: str | None = None, **options: Any) -> Volume:
+    """Open labels: the group `labels/<name>` of an image, or an OME-Zarr that is itself labels.
+
+    Parameters
+    ----------
+    path : str or Path
+    group : str, optional
+        Where the labels lie; found by itself if there is only one.
+    name : str, optional
+        Which of several labels of an image.
+    **options
+        See `build_volume`.
+    """
+    path = existing(path)
+    _check_zip(path)
+    if group is None:
+        group = _find_labels(path, name)
+    volume = open_volume(path, group=group, labels=True, **options)
+    check_first_frame(volume, f"{path}/{group}" if group else str(path))
+    return volume
+
+
+def check_first_frame(volume: Volume, where: str) -> None:
+    """Check labels for negative values: all of static ones, the first frame of others."""
+    part = volume.data if volume.data.ndim == 3 else volume.data[0]
+    if part.nbytes <= limits.GIB:
+        check_label_values(part.compute(scheduler="synchronous"), where)
+
+
+def _find_labels(path: Path, name: str | None) -> str:
+    attrs = attributes(path)
+    if "image-label" in attrs:
+        return ""
+    listed = attributes(path, "labels").get("labels")
+    if not isinstance(listed, list):
+        listed = attrs.get("labels") if isinstance(attrs.get("labels"), list) else []
+    listed = [str(item) for item in listed or ()]
+    if not listed:
+        if attributes(path).get("multiscales") or name is None:
+            return ""  # an image whose voxels are whole numbers may be labels; its type is checked
+        raise InputError("there are no labels in this OME-Zarr", where=str(path), fix="Give the labels' own file.")
+    if name is not None:
+        if name not in listed:
+            raise InputError(f"there are no labels '{name}'", where=str(path), fix=f"Found: {', '.join(listed)}.")
+        return f"labels/{name}"
+    if len(listed) > 1:
+        raise InputError("there are several labels", where=str(path), fix=f"Pass name= one of: {', '.join(listed)}.")
+    return f"labels/{listed[0]}"
+
+
+def has_labels(path: str | Path) -> bool:
+    """Whether an OME-Zarr image has labels below it."""
+    listed = attributes(Path(path), "labels").get("labels")
+    return isinstance(listed, list) and len(listed) > 0
+
+
+def is_labels(path: str | Path) -> bool:
+    """Whether an OME-Zarr is itself labels."""
+    return "image-label" in attributes(Path(path))
+
+
+def _plain_array(path: Path, group: str, attrs: dict[str, Any], where: str, *, labels: bool, **options: Any) -> Volume:
+    """Open a zarr array without multiscales metadata: its axes come from dimension names or the user."""
+    import zarr
+
+    with reading(where, "zarr"):
+        node = zarr.open(_store(path), path=group or None, mode="r")
+    if isinstance(node, zarr.Group):
+        arrays = sorted(name for name, _ in node.arrays())
+        if not arrays:
+            raise FormatError(
+                "this zarr group holds no image",
+                where=where,
+                fix="Choose the folder with .zattrs or zarr.json of the image.",
+            )
+        if len(arrays) > 1:
+            raise InputError(
+                "this zarr group has several arrays and no multiscales metadata",
+                where=where,
+                fix=f"Pass group= one of: {', '.join(arrays[:10])}.",
+            )
+        group = f"{group}/{arrays[0]}" if group else arrays[0]
+    array = ZarrArray(str(path), group)
+    _check_array(path, array, where)
+    names = attrs.get("_ARRAY_DIMENSIONS") or getattr(array.array.metadata, "dimension_names", None)
+    found = [str(n or "") for n in names] if names else None
+    return build_volume(as_dask(array, array.chunks), found, where, labels=labels, **options)
+
+
+def _store(path: Path) -> Any:
+    if path.is_dir():
+        return str(path)
+    from zarr.storage import ZipStore
+
+    return ZipStore(path, mode="r")
+
+
+def _check_zip(path: Path) -> None:
+    if path.is_dir():
+        return
+    import zipfile
+
+    with reading(path, "zip archive"), zipfile.ZipFile(path) as archive:
+        for item in archive.infolist():
+            parts = PurePosixPath(item.filename.replace("\\", "/")).parts
+            if item.filename.startswith(("/", "\\")) or ".." in parts:
+                raise FormatError(
+                    f"the archive member '{item.filename[:100]}' leads out of the archive",
+                    where=str(path),
+                    fix="Get the file from a source you trust.",
+                )
+            limits.check_expansion(item.compress_size, item.file_size, str(path))
+
+
+def _read_text(path: Path, name: str) -> str | None:
+    if path.is_dir():
+        file = inside(path, name, str(path))
+        if not file.is_file():
+            return None
+        limits.check_size(file.stat().st_size, limits.MAX_JSON_BYTES, str(file), "the metadata")
+        with reading(file, "metadata file"):
+            return file.read_text(encoding="utf-8")
+    import zipfile
+
+    with reading(path, "zip archive"), zipfile.ZipFile(path) as archive:
+        try:
+            item = archive.getinfo(name)
+        except KeyError:
+            return None
+        limits.check_size(item.file_size, limits.MAX_JSON_BYTES, str(path), "the metadata")
+        return archive.read(item).decode("utf-8")
+
+
+def _array_name(path: Path, group: str, item: Any, where: str) -> str:
+    name = item.get("path") if isinstance(item, dict) else None
+    if not isinstance(name, str) or not name:
+        raise FormatError("a dataset of the multiscales metadata has no path", where=where)
+    full = str(PurePosixPath(group) / name) if group else name
+    if path.is_dir():
+        inside(path, full, where)
+        if not (path / full).is_dir():
+            raise FormatError(
+                f"the array '{name}' that the metadata names is not there",
+                where=where,
+                fix="Copy the whole folder again.",
+            )
+    elif ".." in PurePosixPath(full).parts or full.startswith("/"):
+        raise FormatError(f"the path '{name[:100]}' leads out of the archive", where=where)
+    return full
+
+
+def _check_array(path: Path, array: ZarrArray, where: str) -> None:
+    chunk = math.prod(array.chunks) * array.dtype.itemsize
+    limits.check_size(chunk, limits.MAX_CHUNK_BYTES, where, "one chunk")
+    if path.is_dir():
+        limits.check_sparse(math.prod(array.shape) * array.dtype.itemsize, sizes_below(path / array.name), where)
+
+
+def _scales(scale: dict[str, Any], dataset: dict[str, Any], letters: str, where: str) -> tuple[list[float], float]:
+    """Return voxel size (z, y, x) in um and frames a second, NaN where the file is silent."""
+    factors = np.ones(len(letters))
+    given = False
+    for holder in (scale, dataset):
+        for step in holder.get("coordinateTransformations") or ():
+            if not isinstance(step, dict) or step.get("type") != "scale":
+                continue
+            values = step.get("scale")
+            numbers = isinstance(values, list) and all(isinstance(v, (int, float)) and math.isfinite(v) for v in values)
+            if not numbers or len(values) != len(letters) or min(values) <= 0:
+                raise FormatError(
+                    f"the scale {str(values)[:80]} does not fit {len(letters)} axes",
+                    where=where,
+                    fix="Correct the metadata, or export again.",
+                )
+            factors *= np.asarray(values, float)
+            given = True
+    size, rate = [math.nan] * 3, math.nan
+    if not given:
+        return size, rate
+    axes = [a if isinstance(a, dict) else {} for a in scale.get("axes") or ()]
+    axes = axes if len(axes) == len(letters) else [{}] * len(letters)
+    for letter, axis, factor in zip(letters, axes, factors, strict=True):
+        if letter in "zyx":
+            unit = micrometres(axis.get("unit"), where)
+            size["zyx".index(letter)] = float(factor * unit) if unit else math.nan
+        elif letter == "t":
+            unit = seconds(axis.get("unit"), where)
+            rate = float(1.0 / (factor * unit)) if unit else math.nan
+    if "z" not in letters and math.isfinite(size[1]):
+        size[0] = 1.0  # a single plane has no depth; any size does
+    return size, rate
+
+
+def _channel_names(attrs: Mapping[str, Any]) -> list[str]:
+    omero = attrs.get("omero")
+    channels = omero.get("channels") if isinstance(omero, dict) else None
+    return [str(c.get("label", i)) if isinstance(c, dict) else str(i) for i, c in enumerate(channels or ())]
+
+
+def _times(ours: Mapping[str, Any], shape: Sequence[int], letters: str) -> np.ndarray | None:
+    if "t" not in letters:
+        return None
+    n = shape[letters.index("t")]
+    listed = ours.get("time_s")
+    if isinstance(listed, list) and len(listed) == n:
+        return np.asarray(listed, float)
+    start, rate = ours.get("time_start_s"), ours.get("frame_rate_hz")
+    if isinstance(start, (int, float)) and isinstance(rate, (int, float)) and rate > 0 and start != 0:
+        return np.asarray(start + np.arange(n) / rate, float)
+    return None
+
+
+def _stimuli(ours: Mapping[str, Any]) -> pd.DataFrame | None:
+    rows = ours.get("stimuli")
+    if not isinstance(rows, list) or not rows or not all(isinstance(r, dict) for r in rows):
+        return None
+    from ..model.recording import check_stimuli
+
+    return check_stimuli(pd.DataFrame(rows))
+
+
+def _label_properties(attrs: Mapping[str, Any], where: str, n_voxels: int) -> dict[str, Any]:
+    block = attrs.get("image-label")
+    rows = block.get("properties") if isinstance(block, dict) else None
+    if not isinstance(rows, list) or not rows:
+        return {}
+    rows = [r for r in rows if isinstance(r, dict) and isinstance(r.get("label-value"), int)]
+    if len(rows) > n_voxels:
+        raise FormatError(
+            f"{len(rows)} labels are described for {n_voxels} voxels",
+            where=where,
+            fix="The metadata belongs to another image.",
+        )
+    table = pd.DataFrame(rows).rename(columns={"label-value": "label"})
+    if table["label"].duplicated().any():
+        raise FormatError(
+            f"label {table['label'][table['label'].duplicated()].iloc[0]} is described twice", where=where
+        )
+    names: dict[int, str] = {}
+    if "name" in table:
+        names = {int(i): str(n) for i, n in zip(table["label"], table["name"], strict=True) if isinstance(n, str) and n}
+    return {"properties": table, "names": names}
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Layout:
+    version: str
+    zarr_format: int
+
+
+def _layout(version: str) -> _Layout:
+    if version not in ("0.4", "0.5"):
+        raise InputError(f"OME-Zarr {version} is not written", fix="Choose version='0.4' or '0.5'.")
+    return _Layout(version, 2 if version == "0.4" else 3)
+
+
+def create_volume(
+    path: str | Path,
+    shape: Sequence[int],
+    axes: str = "tzyx",
+    *,
+    voxel_size_um: Sequence[float] | None = None,
+    frame_rate_hz: float | None = None,
+    chunks: Sequence[int] | None = None,
+    dtype: Any = "uint16",
+    channels: Sequence[str] = (),
+    version: str = "0.4",
+    name: str = "image",
+) -> Any:
+    """Make an OME-Zarr image of one resolution, filled with zeros.
+
+    Parameters
+    ----------
+    path : str or Path
+        A new folder (make it under a temporary name and rename it when it is complete).
+    shape, axes : sequence of int, str
+        Axes of "tczyx" in that order.
+    voxel_size_um : sequence of float, optional
+        (z, y, x).
+    frame_rate_hz : float, optional
+    chunks : sequence of int, optional
+        One frame (and channel) by default.
+    dtype : dtype
+    channels : sequence of str
+    version : str
+        "0.4" or "0.5".
+    name : str
+
+    Returns
+    -------
+    zarr.Array
+        To be filled.
+    """
+    import zarr
+
+    layout = _layout(version)
+    _check_axes_order(axes, shape)
+    root = zarr.open_group(str(path), mode="w-", zarr_format=layout.zarr_format)
+    attrs: dict[str, Any] = {"multiscales": [_multiscale(name, axes, voxel_size_um, frame_rate_hz, layout)]}
+    if channels:
+        attrs["omero"] = {
+            "channels": [
+                {
+                    "label": c,
+                    "color": "FFFFFF",
+                    "active": True,
+                    "window": {"min": 0, "max": 65535, "start": 0, "end": 65535},
+                }
+                for c in channels
+            ]
+        }
+    _set_attributes(root, attrs, layout)
+    return _create_array(root, shape, axes, chunks, dtype, layout, labels=False)
+
+
+def create_labels(
+    path: str | Path,
+    shape: Sequence[int],
+    axes: str = "tzyx",
+    *,
+    name: str = "neurons",
+    voxel_size_um: Sequence[float] | None = None,
+    frame_rate_hz: float | None = None,
+    chunks: Sequence[int] | None = None,
+    dtype: Any = "uint16",
+    properties: Sequence[Mapping[str, Any]] = (),
+    version: str = "0.4",
+    image: bool = True,
+) -> Any:
+    """Make a labels image: the group `labels/<name>` of an image that exists, or (image=False) a store of its own.
+
+    Parameters
+    ----------
+    path, shape, axes, voxel_size_um, frame_rate_hz, chunks, dtype, version
+        As in `create_volume`.
+    name : str
+    properties : sequence of mappings
+        One a label, with "label-value", and "name" for named neurons.
+    image : bool
+        Whether `path` is an image to which the labels belong.
+    """
+    import zarr
+
+    layout = _layout(version)
+    _check_axes_order(axes, shape)
+    check = np.dtype(dtype)
+    if check.kind not in "ui":
+        raise InputError(f"labels are of type {check}, not whole numbers", where=str(path))
+    if image:
+        root = zarr.open_group(str(path), mode="r+", zarr_format=layout.zarr_format)
+        holder = root.require_group("labels")
+        known = dict(holder.attrs)
+        listed = (known.get("ome") or {}).get("labels", []) if layout.zarr_format == 3 else known.get("labels", [])
+        if name in listed:
+            raise InputError(f"there are labels '{name}' already", where=str(path), fix="Choose another name.")
+        _set_attributes(holder, {"labels": [*listed, name]}, layout)
+        group = holder.create_group(name)
+    else:
+        group = zarr.open_group(str(path), mode="w-", zarr_format=layout.zarr_format)
+    block: dict[str, Any] = {"version": layout.version, "properties": [dict(p) for p in properties]}
+    if image:
+        block["source"] = {"image": "../../"}
+    _set_attributes(
+        group,
+        {"multiscales": [_multiscale(name, axes, voxel_size_um, frame_rate_hz, layout)], "image-label": block},
+        layout,
+    )
+    return _create_array(group, shape, axes, chunks, dtype, layout, labels=True)
+
+
+def write_labels(
+    path: str | Path,
+    labels: Any,
+    axes: str | None = None,
+    *,
+    voxel_size_um: Sequence[float] | None = None,
+    frame_rate_hz: float | None = None,
+    names: Mapping[int, str] | None = None,
+    version: str = "0.4",
+    overwrite: bool = False,
+) -> Path:
+    """Write labels as an OME-Zarr of their own, frame by frame; it appears only when complete.
+
+    Parameters
+    ----------
+    path : str or Path
+    labels : array or Volume
+        (z, y, x) or (t, z, y, x), whole numbers.
+    axes : str, optional
+        "zyx" or "tzyx"; by the number of axes if absent.
+    voxel_size_um, frame_rate_hz
+        Taken from a `Volume` if absent.
+    names : mapping of int to str, optional
+    version : str
+    overwrite : bool
+    """
+    from .files import atomic_folder
+    from .volume import check_label_type
+
+    if isinstance(labels, Volume):
+        reference = labels.reference
+        voxel_size_um = reference.voxel_size_um if voxel_size_um is None else voxel_size_um
+        frame_rate_hz = reference.frame_rate_hz if frame_rate_hz is None else frame_rate_hz
+        names = labels.names if names is None else names
+        labels, axes = labels.data, reference.axes
+    check_label_type(labels.dtype, str(path))
+    axes = axes or {3: "zyx", 4: "tzyx"}.get(labels.ndim, "")
+    dtype = np.dtype(labels.dtype)
+    dtype = np.dtype(f"uint{dtype.itemsize * 8}")
+    found: set[int] = set()
+    with atomic_folder(path, overwrite=overwrite, marker=MARKERS) as temporary:
+        array = create_labels(
+            temporary,
+            labels.shape,
+            axes,
+            voxel_size_um=voxel_size_um,
+            frame_rate_hz=frame_rate_hz,
+            dtype=dtype,
+            version=version,
+            image=False,
+        )
+        for index in range(labels.shape[0]) if axes[0] == "t" else (slice(None),):
+            frame = np.asarray(labels[index])
+            check_label_values(frame, str(path))
+            found.update(int(i) for i in np.unique(frame) if i)
+            array[index] = frame
+        import zarr
+
+        layout = _layout(version)
+        group = zarr.open_group(str(temporary), mode="r+", zarr_format=layout.zarr_format)
+        rows = [{"label-value": i, "name": (names or {}).get(i, "")} for i in sorted(found)]
+        old = dict(group.attrs.get("ome", {}) if layout.zarr_format == 3 else group.attrs)
+        _set_attributes(group, old | {"image-label": {"version": layout.version, "properties": rows}}, layout)
+    return Path(path)
+
+
+def _check_axes_order(axes: str, shape: Sequence[int]) -> None:
+    order = [("tczyx").find(a) for a in axes]
+    if -1 in order or order != sorted(set(order)) or len(axes) != len(shape) or not axes.endswith("yx"):
+        raise InputError(
+            f"axes '{axes}' do not fit shape {tuple(shape)}", fix="Axes of 't', 'c', 'z', 'y', 'x', in this order."
+        )
+
+
+def _multiscale(
+    name: str, axes: str, voxel_size_um: Sequence[float] | None, rate: float | None, layout: _Layout
+) -> dict[str, Any]:
+    size = dict(zip("zyx", voxel_size_um, strict=True)) if voxel_size_um is not None else {}
+    described: list[dict[str, Any]] = []
+    scale: list[float] = []
+    for axis in axes:
+        value, unit = 1.0, None
+        if axis in "zyx" and axis in size and math.isfinite(size[axis]):
+            value, unit = float(size[axis]), "micrometer"
+        elif axis == "t" and rate and math.isfinite(rate):
+            value, unit = 1.0 / float(rate), "second"
+        kind = {"t": "time", "c": "channel"}.get(axis, "space")
+        described.append({"name": axis, "type": kind} | ({"unit": unit} if unit else {}))
+        scale.append(value)
+    content: dict[str, Any] = {
+        "name": name,
+        "axes": described,
+        "datasets": [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}],
+    }
+    return ({"version": layout.version} if layout.zarr_format == 2 else {}) | content
+
+
+def _set_attributes(group: Any, attrs: dict[str, Any], layout: _Layout) -> None:
+    if layout.zarr_format == 2:
+        group.attrs.update(attrs)
+    else:
+        old = dict(group.attrs.get("ome", {}))
+        group.attrs["ome"] = old | {"version": layout.version} | attrs
+
+
+def _create_array(
+    group: Any,
+    shape: Sequence[int],
+    axes: str,
+    chunks: Sequence[int] | None,
+    dtype: Any,
+    layout: _Layout,
+    *,
+    labels: bool,
+) -> Any:
+    if chunks is None:
+        chunks = [1 if axis in "tc" else int(n) for axis, n in zip(axes, shape, strict=True)]
+    common: dict[str, Any] = {
+        "shape": tuple(int(n) for n in shape),
+        "chunks": tuple(int(n) for n in chunks),
+        "dtype": dtype,
+        "fill_value": 0,
+    }
+    if layout.zarr_format == 2:
+        from numcodecs import Blosc
+
+        packing = (
+            Blosc(cname="zstd", clevel=3, shuffle=Blosc.SHUFFLE)
+            if labels
+            else Blosc(cname="lz4", clevel=1, shuffle=Blosc.BITSHUFFLE)
+        )
+        return group.create_array(
+            "0", compressors=packing, chunk_key_encoding={"name": "v2", "separator": "/"}, **common
+        )
+    from zarr.codecs import BloscCodec
+
+    codec = BloscCodec(cname="zstd" if labels else "lz4", clevel=3 if labels else 1)
+    return group.create_array("0", compressors=codec, dimension_names=list(axes), **common)

@@ -1,0 +1,364 @@
+"""All formats, recognised by content: the functions that the rest of the package reads and writes files with.
+
+A format is one entry of `FORMATS`. Names of files only decide what is written; what is read is decided by the first bytes.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..model.errors import FormatError, InputError
+from ..model.recording import Recording
+from .files import existing, head
+from .volume import Volume
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format of files.
+
+    Parameters
+    ----------
+    key : str
+        Short name.
+    title : str
+        For people.
+    patterns : tuple of str
+        Names of such files, for file dialogs and the manifest.
+    holds : tuple of str
+        Of "recording", "volume", "labels", "connectome", "table".
+    module : str
+        Module of this folder with `read_recordings`, `open_volume`, `open_labels` or `write_recording`.
+    writes : tuple of str
+        What can be written.
+    extra : str
+        Optional dependency, if one is needed to read or write.
+    note : str
+        One sentence for the table in the docs.
+    """
+
+    key: str
+    title: str
+    patterns: tuple[str, ...]
+    holds: tuple[str, ...]
+    module: str
+    writes: tuple[str, ...] = ()
+    extra: str = ""
+    note: str = ""
+    folder: bool = field(default=False)
+
+
+FORMATS: list[Format] = [
+    Format(
+        "omezarr", "OME-Zarr 0.4 and 0.5", ("*.zarr", "*.zarr.zip"), ("volume", "labels"), "omezarr", ("labels",), folder=True,
+        note="Multiscale, several channels, labels below the image; axes, scale and units from the metadata.",
+    ),
+    Format(
+        "tiff", "TIFF, OME-TIFF, ImageJ hyperstack", ("*.tif", "*.tiff", "*.btf"), ("volume", "labels"), "tiff",
+        note="Memory-mapped if contiguous, else read by page.",
+    ),
+    Format(
+        "nwb", "NWB (WormID layout)", ("*.nwb",), ("recording", "volume", "labels"), "nwb", ("recording",), "nwb",
+        note="Reading needs nothing extra; writing needs the extra.",
+    ),
+    Format(
+        "hdf5", "HDF5 dataset", ("*.h5", "*.hdf5", "*.hdf"), ("volume", "labels"), "hdf5",
+        note="dataset= chooses one of several; axes from dimension labels, or axes=.",
+    ),
+    Format(
+        "npz", "NumPy", ("*.npz", "*.npy"), ("recording", "volume", "labels"), "npz", ("recording",),
+        note="Recordings by field names, never with pickle; arrays of voxels need axes=.",
+    ),
+    Format(
+        "mat", "MATLAB v5 and v7.3", ("*.mat",), ("recording",), "mat",
+        note="Our field names, and NeuroPAL trace files (many worms in one file).",
+    ),
+    Format(
+        "csv", "CSV", ("*.csv", "*.tsv", "*.csv.gz", "*.txt"), ("recording", "labels", "connectome", "table"), "csv", ("recording",),
+        note="Traces wide or long; tables of centres become labels; names, stimuli, behaviour, neuron lists, connectomes.",
+    ),
+    Format(
+        "parquet", "Parquet", ("*.parquet", "*.pq"), ("recording", "labels", "table"), "parquet", ("recording",), "parquet",
+        note="Wide, long, centres, or the homogenized collection, filtered by dataset and worm.",
+    ),
+    Format(
+        "graphml", "GraphML", ("*.graphml",), ("connectome",), "connectome",
+        note="No document types, no entities.",
+    ),
+]  # fmt: skip
+"""Every format, in the order of the docs."""
+
+_BY_KEY = {f.key: f for f in FORMATS}
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def identify(path: str | Path) -> Format:
+    """Return the format of a file or folder by its content.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Raises
+    ------
+    FormatError
+        If no reader knows it.
+    """
+    path = existing(path)
+    where = str(path)
+    if path.is_dir():
+        return _identify_folder(path)
+    start = head(path, 1024)
+    if start.startswith(_TIFF):
+        return _BY_KEY["tiff"]
+    if start.startswith(b"PAR1"):
+        return _BY_KEY["parquet"]
+    if start.startswith(b"\x93NUMPY"):
+        return _BY_KEY["npz"]
+    if start.startswith(b"MATLAB 5.0 MAT-file"):
+        return _BY_KEY["mat"]
+    if start.startswith(b"MATLAB 7.3 MAT-file"):
+        return _BY_KEY["mat"]
+    if start.startswith(_HDF5) or start[512:].startswith(_HDF5):
+        from .hdf5 import is_mat, is_nwb
+
+        return _BY_KEY["nwb" if is_nwb(path) else "mat" if is_mat(path) else "hdf5"]
+    if start.startswith(b"PK\x03\x04") or start.startswith(b"PK\x05\x06"):
+        from .omezarr import is_zarr
+
+        return _BY_KEY["omezarr" if is_zarr(path) else "npz"]
+    return _identify_text(path, start, where)
+
+
+def _identify_folder(path: Path) -> Format:
+    from .omezarr import is_zarr
+
+    if is_zarr(path):
+        return _BY_KEY["omezarr"]
+    if next(path.glob("*.parquet"), None) is not None or next(path.glob("*/*.parquet"), None) is not None:
+        return _BY_KEY["parquet"]
+    raise FormatError(
+        "this folder is neither OME-Zarr nor a collection of Parquet files",
+        where=str(path),
+        fix="Choose the .zarr folder itself, or a file.",
+    )
+
+
+def _identify_text(path: Path, start: bytes, where: str) -> Format:
+    if start.startswith(b"\x1f\x8b"):
+        return _BY_KEY["csv"]
+    body = start.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if body.startswith(b"<"):
+        if b"graphml" in start.lower() or b"<?xml" in start:
+            return _BY_KEY["graphml"]
+        raise FormatError(
+            "this is XML or HTML, not data", where=where, fix="A failed download often looks like this; fetch it again."
+        )
+    text = start if start[:2] not in (b"\xff\xfe", b"\xfe\xff") else start.decode("utf-16", errors="ignore").encode()
+    binary = b"\0" in text or sum(c < 9 or 13 < c < 32 for c in text) > 0.02 * len(text)
+    if not binary:
+        return _BY_KEY["csv"]
+    known = {
+        ".nwb": "HDF5",
+        ".h5": "HDF5",
+        ".hdf5": "HDF5",
+        ".tif": "TIFF",
+        ".tiff": "TIFF",
+        ".mat": "MATLAB",
+        ".npz": "zip",
+        ".parquet": "Parquet",
+    }
+    expected = known.get(path.suffix.lower())
+    what = (
+        f"this is not a {expected} file, although it is called {path.suffix}"
+        if expected
+        else "no reader knows this file"
+    )
+    raise FormatError(what, where=where, fix=f"Readable are: {', '.join(f.title for f in FORMATS)}.")
+
+
+def _function(form: Format, name: str) -> Callable[..., Any] | None:
+    module = importlib.import_module(f".{form.module}", __package__)
+    return getattr(module, name, None)
+
+
+def read_recordings(path: str | Path, **options: Any) -> list[Recording]:
+    """Read all recordings of a file.
+
+    Parameters
+    ----------
+    path : str or Path
+    **options
+        Of the format: `name`, `rate_hz`; `dataset`, `worm` for collections; `signal` for NWB.
+
+    Returns
+    -------
+    list of Recording
+
+    Raises
+    ------
+    FormatError
+        The file is damaged, unsafe or of an unknown format.
+    InputError
+        The content cannot be used as traces.
+    """
+    form = identify(path)
+    if form.key == "omezarr":
+        raise InputError(
+            "this is an image, not a recording",
+            where=str(path),
+            fix="Extract its traces first (dynamic-connectome extract).",
+        )
+    reader = _function(form, "read_recordings")
+    if "recording" not in form.holds or reader is None:
+        raise InputError(
+            f"{form.title} files hold no recordings",
+            where=str(path),
+            fix="Recordings are npz, mat, NWB, CSV or Parquet.",
+        )
+    found: list[Recording] = _call(reader, path, form, options)
+    if not found:
+        raise InputError("there is no recording in this file", where=str(path))
+    return found
+
+
+def _call(reader: Callable[..., Any], path: str | Path, form: Format, options: dict[str, Any]) -> Any:
+    import inspect
+
+    parameters = inspect.signature(reader).parameters
+    if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        unknown = [k for k in options if k not in parameters]
+        if unknown:
+            known = ", ".join(p for p in parameters if p != "path")
+            raise InputError(
+                f"the option {unknown[0]}= does not apply to {form.title}", where=str(path), fix=f"Known: {known}."
+            )
+    return reader(path, **options)
+
+
+def read_recording(path: str | Path, *, worm: str | None = None, **options: Any) -> Recording:
+    """Read the traces and metadata of one animal.
+
+    The format is recognised by the file's content: npz, MATLAB, NWB, CSV or Parquet.
+
+    Parameters
+    ----------
+    path : str or Path
+    worm : str, optional
+        Name of the animal in a file that holds several.
+    **options
+        See `read_recordings`.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    InputError
+        With what is wrong, where, and what to do; also if the file holds several animals and none was chosen.
+    """
+    found = read_recordings(path, **options)
+    if worm is not None:
+        named = [r for r in found if r.name == worm or r.name.endswith(f" {worm}")]
+        if len(named) != 1:
+            raise InputError(
+                f"there is no worm '{worm}'", where=str(path), fix=f"Found: {', '.join(r.name for r in found[:20])}."
+            )
+        return named[0]
+    if len(found) > 1:
+        names = ", ".join(r.name for r in found[:20])
+        raise InputError(f"the file holds {len(found)} worms", where=str(path), fix=f"Pass worm= one of: {names}.")
+    return found[0]
+
+
+def write_recording(recording: Recording, path: str | Path, **options: Any) -> Path:
+    """Write a recording in the format that the file's name says: .npz, .csv, .csv.gz, .parquet or .nwb.
+
+    Parameters
+    ----------
+    recording : Recording
+    path : str or Path
+        Replaced only when the new file is complete.
+    **options
+        `layout` ("wide" or "long") for CSV and Parquet.
+    """
+    name = Path(path).name.lower()
+    for ending, key in ((".npz", "npz"), (".csv", "csv"), (".csv.gz", "csv"), (".parquet", "parquet"), (".nwb", "nwb")):
+        if name.endswith(ending):
+            form = _BY_KEY[key]
+            writer = _function(form, "write_recording")
+            assert writer is not None
+            parts = dict(options)
+            import inspect
+
+            unknown = [k for k in parts if k not in inspect.signature(writer).parameters]
+            if unknown:
+                raise InputError(f"the option {unknown[0]}= does not apply to {form.title}", where=str(path))
+            return Path(writer(recording, path, **parts))
+    raise InputError(
+        "no format is written under this name", where=str(path), fix="Use .npz, .nwb, .csv, .csv.gz or .parquet."
+    )
+
+
+def open_volume(path: str | Path, **options: Any) -> Volume:
+    """Open a 4D image lazily, whatever its format.
+
+    Parameters
+    ----------
+    path : str or Path
+    **options
+        axes : str, such as "tzyx", where the file does not name its axes; channel : int or str; voxel_size_um : (z, y, x);
+        frame_rate_hz : float; and of the format: `group`, `dataset`, `series`, `level`, `array`.
+
+    Returns
+    -------
+    Volume
+        `.data` is a dask array (t, z, y, x) of one channel.
+    """
+    form = identify(path)
+    opener = _function(form, "open_volume")
+    if "volume" not in form.holds or opener is None:
+        raise InputError(
+            f"{form.title} files hold no images", where=str(path), fix="Images are OME-Zarr, TIFF, HDF5, NWB or npy."
+        )
+    volume: Volume = opener(path, **options)
+    return volume
+
+
+def open_labels(path: str | Path, **options: Any) -> Volume:
+    """Open labels lazily: static (z, y, x) or per frame (t, z, y, x); also tables of centres, with radius_um=.
+
+    Parameters
+    ----------
+    path : str or Path
+    **options
+        As in `open_volume`; for tables of centres: `shape`, `radius_um`, `voxel_size_um`, `units`.
+
+    Returns
+    -------
+    Volume
+        `.data` is a dask array; `.names` holds the names the file gives.
+    """
+    form = identify(path)
+    if "labels" not in form.holds:
+        raise InputError(
+            f"{form.title} files hold no labels",
+            where=str(path),
+            fix="Labels are OME-Zarr, TIFF, HDF5, NWB, npy, or a table of centres.",
+        )
+    opener = _function(form, "open_labels")
+    if form.key in ("csv", "parquet"):
+        from .centres import open_labels as opener
+    if opener is not None:
+        found: Volume = opener(path, **options)
+        return found
+    opener = _function(form, "open_volume")
+    assert opener is not None
+    volume: Volume = opener(path, labels=True, **options)
+    return volume

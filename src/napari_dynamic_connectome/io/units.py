@@ -1,0 +1,49 @@
+"""Units of length and time as they are spelled in files, turned into micrometres and seconds."""
+
+from __future__ import annotations
+
+from ..model.errors import InputError
+
+_LENGTH = {
+    1.0: ("micrometer", "micrometre", "micron", "microns", "um", "µm", "μm", "\\u00b5m", "micrometers", "micrometres"),
+    1e-3: ("nanometer", "nanometre", "nm", "nanometers"),
+    1e-4: ("angstrom", "å", "\u212b"),
+    1e3: ("millimeter", "millimetre", "mm", "millimeters"),
+    1e4: ("centimeter", "centimetre", "cm"),
+    1e6: ("meter", "metre", "m", "meters", "metres"),
+    25_400.0: ("inch", "inches", "in"),
+}
+_TIME = {
+    1.0: ("second", "seconds", "s", "sec", "secs"),
+    1e-3: ("millisecond", "milliseconds", "ms", "msec"),
+    1e-6: ("microsecond", "microseconds", "us", "µs", "μs"),
+    60.0: ("minute", "minutes", "min", "mins"),
+    3600.0: ("hour", "hours", "h", "hr"),
+}
+_UNKNOWN = ("", "pixel", "pixels", "px", "voxel", "frame", "frames", "none", "unitless", "arbitrary")
+
+
+def micrometres(unit: str | None, where: str) -> float | None:
+    """Return how many micrometres a unit of length is; None if the file does not say (or counts pixels).
+
+    Raises
+    ------
+    InputError
+        For a unit that is not one of length.
+    """
+    return _factor(unit, _LENGTH, "length", where, "voxel_size_um=(z, y, x)")
+
+
+def seconds(unit: str | None, where: str) -> float | None:
+    """Return how many seconds a unit of time is; None if the file does not say."""
+    return _factor(unit, _TIME, "time", where, "frame_rate_hz=")
+
+
+def _factor(unit: str | None, table: dict[float, tuple[str, ...]], kind: str, where: str, option: str) -> float | None:
+    text = str(unit or "").strip().lower()
+    if text in _UNKNOWN:
+        return None
+    for factor, names in table.items():
+        if text in names:
+            return factor
+    raise InputError(f"the unit '{str(unit)[:40]}' is not a {kind} we know", where=where, fix=f"Pass {option} instead.")
