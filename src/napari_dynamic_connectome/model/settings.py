@@ -5,7 +5,7 @@ A settings model is at the same time the GUI form, the command-line options, the
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -45,11 +45,24 @@ def settings_error(error: ValidationError, where: str, model: type[BaseModel]) -
     for item in error.errors():
         name = ".".join(str(p) for p in item["loc"]) or "settings"
         if item["type"] == "extra_forbidden":
-            known = ", ".join(model.model_fields)
+            known = ", ".join(_model_at(model, item["loc"][:-1]).model_fields)
             parts.append(f"unknown setting '{name}' (known: {known})")
         else:
             parts.append(f"'{name}' = {item.get('input')!r}: {item['msg'][:1].lower()}{item['msg'][1:]}")
     return SettingsError("; ".join(parts), where=where)
+
+
+def _model_at(model: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel]:
+    """Follow field names from a model to the nested model that they lead to."""
+    for step in path:
+        field = model.model_fields.get(str(step))
+        if field is None:
+            continue
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                model = kind
+                break
+    return model
 
 
 def setting(default: Any, help: str, *, unit: str = "", **bounds: Any) -> Any:
