@@ -63,7 +63,7 @@ def log_partition_table(total: int, parts: int) -> Array:
 
 
 def log_partition_curve(points: int = 4096) -> Array:
-    """ln f and g of u = n / sqrt(m), for q(m, n) ~ f(u) / m exp(sqrt(m) g(u)) (Szekeres; ref. 2, appendix).
+    """Ln f and g of u = n / sqrt(m), for q(m, n) ~ f(u) / m exp(sqrt(m) g(u)) (Szekeres; ref. 2, appendix).
 
     Returns
     -------

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
+from ..model.errors import SettingsError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Communities, Kind
-from .graph import apply_threshold, read_graph
+from .graph import WeightedGraph, apply_threshold, normalize_strength, read_graph
 from .levels import expand, number_levels
-from .model import fit_model, prepare
+from .methods import leiden, louvain, spectral
+from .model import BlockModel, fit_model, prepare
+from .null import NullResult, compare_with_null
+from .posterior import Posterior, sample_posterior
+from .search import Fit, one_group
 from .settings import CommunitySettings
 
 Method = Literal["sbm", "louvain", "leiden", "spectral"]
 Array = np.ndarray[Any, Any]
+METHODS = {"sbm": "nested sbm", "louvain": "louvain", "leiden": "leiden", "spectral": "spectral"}
+NO_LINKS = "there are no links, so nobody is in a community"
 
 
 def find_communities(
@@ -28,6 +36,7 @@ def find_communities(
     method: Method = "sbm",
     names: Sequence[str] | None = None,
     seed: int = 0,
+    null_graphs: Iterable[Any] | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
     **options: Any,
@@ -46,6 +55,9 @@ def find_communities(
     method : {"sbm", "louvain", "leiden", "spectral"}
     names : sequence of str, optional
     seed : int
+    null_graphs : iterable, optional
+        Graphs to compare with (anything that `weights` may be, such as components of circularly shifted affinities); by
+        default, `settings.null_fits` graphs with shuffled weights.
     progress, cancel : callable, optional
     **options
         Fields of `CommunitySettings` that override `settings`.
@@ -53,33 +65,259 @@ def find_communities(
     Returns
     -------
     Communities
+        Level 0 is the finest; the last level is one single group. Neurons without an observed pair, and for a likelihood
+        of the weights only those without a link, are -1. A graph without links: everyone -1.
 
     Raises
     ------
     InputError
         The weights cannot be used (see `graph_from_matrix`).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> group = np.arange(40) // 20
+    >>> weights = np.triu(rng.exponential(np.where(group[:, None] == group, 4.0, 1.0)), 1)
+    >>> found = find_communities(weights + weights.T, kind="core", likelihood="weights", null_fits=0, samples=0)
+    >>> found.sizes(0).tolist()
+    [20, 20]
     """
     settings = CommunitySettings.parse(settings, where="communities", **options)
-    graph = apply_threshold(read_graph(weights, component, names), settings.threshold)
+    if method not in METHODS or kind not in ("modules", "core"):
+        raise SettingsError(
+            f"method '{method}' or kind '{kind}' is unknown",
+            where="find_communities",
+            fix=f"Methods: {', '.join(METHODS)}; kinds: modules, core.",
+        )
     report(progress, 0.0, "reading the graph")
     check_cancel(cancel)
-    used = graph.observed
+    graph = apply_threshold(read_graph(weights, component, names), settings.threshold)
+    provenance = {
+        "settings": settings.model_dump(),
+        "seed": seed,
+        "method": method,
+        "kind": kind,
+        "component": component,
+    }
+    if not len(graph.weights):
+        return _assemble(
+            graph.names, np.full((1, graph.n), -1), kind, METHODS[method], rule=NO_LINKS, provenance=provenance
+        )
+    if method != "sbm":
+        return _other_method(graph, settings, kind, method, seed, provenance)
+    used = graph.observed.copy()
     inner, model = prepare(graph.subset(used), settings, kind)
-    fits = fit_model(inner, model, settings, seed=seed, progress=part(progress, 0.02, 0.98), cancel=cancel)
-    best = fits[0]
-    levels = expand(best.levels)
-    labels = np.full((len(levels), graph.n), -1, dtype=np.int64)
-    labels[:, used] = levels
-    labels = number_levels(labels)
-    names_array = np.asarray(graph.names, dtype=object)
-    coords = {"level": np.arange(len(labels)), "neuron": names_array}
-    return Communities(
-        labels=xr.DataArray(labels, dims=("level", "neuron"), coords=coords, name="community"),
-        chosen_level=0,
-        probability=xr.DataArray(np.full(labels.shape, np.nan), dims=("level", "neuron"), coords=coords),
-        kind=kind,
-        method="nested sbm",
-        description_length=best.cost + model.offset,
-        rule="the finest level of the partition of lowest description length",
-        provenance={"settings": settings.model_dump(), "seed": seed},
+    if not model.counts:
+        linked = np.bincount(inner.edges.ravel(), minlength=inner.n) > 0
+        used[np.flatnonzero(used)[~linked]] = False
+        inner = inner.subset(linked)
+    fits, model, inner = _best_weights(
+        graph.subset(used), inner, model, settings, kind, seed, part(progress, 0.02, 0.6), cancel
     )
+    best = fits[0]
+    posterior = None
+    if settings.samples:
+        posterior = sample_posterior(
+            best, settings.samples, seed + 1, progress=part(progress, 0.6, 0.75), cancel=cancel
+        )
+    null = None
+    if null_graphs is not None or settings.null_fits:
+        brought = None if null_graphs is None else (_prepared(one, settings, kind, used) for one in null_graphs)
+        null = compare_with_null(
+            inner,
+            model,
+            best,
+            best.levels[0],
+            settings,
+            seed + 2,
+            brought,
+            progress=part(progress, 0.75, 1.0),
+            cancel=cancel,
+        )
+    check_cancel(cancel)
+    return _result(graph, used, fits, model, posterior, null, settings, kind, provenance)
+
+
+def _best_weights(
+    graph: WeightedGraph,
+    inner: WeightedGraph,
+    model: BlockModel,
+    settings: CommunitySettings,
+    kind: Kind,
+    seed: int,
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+) -> tuple[list[Fit], BlockModel, WeightedGraph]:
+    """Fit; with weights `auto`, exponential and lognormal, and keep the lower description length."""
+    if settings.weights != "auto":
+        return fit_model(inner, model, settings, seed=seed, progress=progress, cancel=cancel), model, inner
+    tried = []
+    for number, name in enumerate(("exponential", "lognormal")):
+        own = settings.model_copy(update={"weights": name})
+        one, variant = prepare(graph, own, kind)
+        fits = fit_model(
+            one, variant, own, seed=seed, progress=part(progress, number / 2, (number + 1) / 2), cancel=cancel
+        )
+        tried.append((fits[0].cost + variant.offset + variant.scale_cost, number, fits, variant, one))
+    _, _, fits, variant, one = min(tried, key=lambda item: item[:2])
+    return fits, variant, one
+
+
+def _prepared(weights: Any, settings: CommunitySettings, kind: Kind, used: Array) -> Callable[[], WeightedGraph]:
+    """Read and prepare a graph that the caller brings as a null."""
+
+    def make() -> WeightedGraph:
+        graph = apply_threshold(read_graph(weights), settings.threshold)
+        return prepare(graph.subset(used), settings, kind)[0]
+
+    return make
+
+
+def _assemble(
+    names: tuple[str, ...], labels: Array, kind: Kind, method: str, *, probability: Array | None = None, **more: Any
+) -> Communities:
+    """Communities from labels (level, neuron), numbered so that children are beside their parent."""
+    coords = {"level": np.arange(len(labels)), "neuron": np.asarray(names, dtype=object)}
+    dims = ("level", "neuron")
+    probability = np.full(labels.shape, np.nan) if probability is None else probability
+    return Communities(
+        labels=xr.DataArray(labels, dims=dims, coords=coords, name="community"),
+        chosen_level=more.pop("chosen_level", 0),
+        probability=xr.DataArray(probability, dims=dims, coords=coords, name="probability"),
+        kind=kind,
+        method=method,
+        **more,
+    )
+
+
+def _other_method(
+    graph: WeightedGraph, settings: CommunitySettings, kind: Kind, method: str, seed: int, provenance: dict[str, Any]
+) -> Communities:
+    """One level of labels by Louvain, Leiden or spectral clustering."""
+    linked = np.bincount(graph.edges.ravel(), minlength=graph.n) > 0
+    inner = graph.subset(linked)
+    if settings.normalize_strength == "yes":
+        inner = normalize_strength(inner)
+    if method == "spectral":
+        found = spectral(inner, settings.groups, seed)
+    else:
+        found = (louvain if method == "louvain" else leiden)(inner, settings.resolution, seed)
+    labels = np.full((1, graph.n), -1, dtype=np.int64)
+    labels[0, linked] = found
+    rule = f"{METHODS[method]} gives one level and no test against chance"
+    return _assemble(graph.names, number_levels(labels), kind, METHODS[method], rule=rule, provenance=provenance)
+
+
+def _result(
+    graph: WeightedGraph,
+    used: Array,
+    fits: list[Fit],
+    model: BlockModel,
+    posterior: Posterior | None,
+    null: NullResult | None,
+    settings: CommunitySettings,
+    kind: Kind,
+    provenance: dict[str, Any],
+) -> Communities:
+    """Put fit, samples and p values together, under the final numbers of the communities."""
+    best = fits[0]
+    inner = expand(best.levels)
+    raw = np.full((len(inner), graph.n), -1, dtype=np.int64)
+    raw[:, used] = inner
+    labels = number_levels(raw)
+    chosen, rule = 0, "the finest level of the partition of lowest description length"
+    if settings.level == "auto" and null is not None and null.p_value > settings.alpha and len(labels) > 1:
+        chosen = len(labels) - 1
+        rule = (
+            f"one group: {null.p_value:.2g} of {null.fits} fits to shuffled weights gain as much as this partition "
+            f"(p > {settings.alpha:g}); finer levels are not distinguished from chance"
+        )
+    elif null is not None and len(labels) > 1:
+        rule += f" (p = {null.p_value:.2g} against {null.fits} fits to shuffled weights)"
+    names = np.asarray(graph.names, dtype=object)
+    renamed = {level: _renaming(raw[level], labels[level]) for level in {0, chosen}}
+    probability, extra = None, {}
+    if posterior is not None:
+        probability = np.full(labels.shape, np.nan)
+        probability[:, used] = posterior.probability
+        extra = _sampled(posterior, chosen, renamed[chosen], used, names)
+    if null is not None:
+        table = pd.DataFrame({"gain": null.community_gain, "p_value": null.community_p})
+        table.index = pd.Index([renamed[0][g] for g in range(len(table))], name="community")
+        if chosen != 0:
+            table = pd.DataFrame({"gain": [0.0], "p_value": [1.0]}, index=pd.Index([0], name="community"))
+        table = table.sort_index()
+        table.attrs["p_more_than_one"] = null.p_value
+        extra["significance"] = table
+    variants = {("degree-corrected" if f.degree_corrected else "plain"): f.cost + model.offset for f in fits}
+    diagnostics: dict[str, Any] = {
+        "model": model.description + (", degree-corrected" if best.degree_corrected else ""),
+        "description_length_nats": variants,
+        "gain_over_one_group_nats": one_group(best.problem).cost - best.cost,
+        "groups_per_level": [int(row.max()) + 1 for row in labels],
+        "unobserved": [n for n, k in zip(graph.names, graph.observed) if not k],
+    }
+    if null is not None:
+        diagnostics["null_fits"], diagnostics["null_gain_nats"] = null.fits, null.null_gain.tolist()
+    if posterior is not None:
+        entropy = -np.where((m := posterior.membership[chosen]) > 0, m * np.log(np.maximum(m, 1e-300)), 0.0).sum(axis=1)
+        uncertainty = np.full(graph.n, np.nan)
+        uncertainty[used] = entropy
+        consensus = np.full(graph.n, -1, dtype=np.int64)
+        sure = posterior.membership[chosen][:, :-1].argmax(axis=1)
+        consensus[used] = np.array([renamed[chosen][g] for g in range(len(renamed[chosen]))])[sure]
+        diagnostics["uncertainty_nats"], diagnostics["consensus"] = uncertainty, consensus
+    return _assemble(
+        graph.names,
+        labels,
+        kind,
+        "nested sbm",
+        probability=probability,
+        chosen_level=chosen,
+        description_length=float(best.cost + model.offset),
+        rule=rule,
+        diagnostics=diagnostics,
+        provenance=provenance,
+        **extra,
+    )
+
+
+def _renaming(raw: Array, labels: Array) -> dict[int, int]:
+    """Group of the search -> number that the user sees."""
+    return {int(g): int(labels[np.flatnonzero(raw == g)[0]]) for g in np.unique(raw[raw >= 0])}
+
+
+def _sampled(posterior: Posterior, level: int, renamed: dict[int, int], used: Array, names: Array) -> dict[str, Any]:
+    """Membership, co-membership and number of groups as labelled arrays."""
+    shares = posterior.membership[level]
+    groups = shares.shape[1] - 1
+    order = np.argsort([renamed[g] for g in range(groups)])
+    columns, numbers = shares[:, order], np.arange(groups)
+    if shares[:, -1].any():
+        columns, numbers = np.concatenate([columns, shares[:, -1:]], axis=1), np.append(numbers, -1)
+    mine = names[used]
+    counts = pd.Series(posterior.n_groups).value_counts(normalize=True).sort_index()
+    counts.index.name, counts.name = "groups", "probability"
+    return {
+        "membership": xr.DataArray(
+            columns, dims=("neuron", "community"), coords={"neuron": mine, "community": numbers}, name="membership"
+        ),
+        "co_membership": xr.DataArray(
+            posterior.co_membership(level),
+            dims=("neuron", "neuron_b"),
+            coords={"neuron": mine, "neuron_b": mine},
+            name="co-membership",
+        ),
+        "n_groups": counts,
+    }
+
+
+def warm_up() -> None:
+    """Compile (or load from the disk cache) all that `find_communities` needs, on a tiny graph.
+
+    Meant for a background thread: the first time takes tens of seconds, later ones about one.
+    """
+    rng = np.random.default_rng(0)
+    weights = np.triu(rng.exponential(size=(12, 12)), 1)
+    find_communities(weights + weights.T, kind="core", starts=2, rounds=2, samples=2, null_fits=1)

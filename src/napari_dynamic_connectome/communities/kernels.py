@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 LOG2 = math.log(2.0)
-KEEP = {"cache": True, "nogil": True}
+KEEP = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @njit(**KEEP)
@@ -366,7 +366,7 @@ def shift(p, st, first, r, s, moved, own, ends, degree_class, parent, apply):
         if r != s:
             new_r, new_s = size_r + delta_r, size_s + delta_s
             for t in range(top):
-                if t == r or t == s or st.size[level, t] == 0:
+                if t in (r, s) or st.size[level, t] == 0:
                     continue
                 size_t = st.size[level, t]
                 up_t = st.label[level + 1, t] if above else 0
@@ -510,7 +510,7 @@ def shift(p, st, first, r, s, moved, own, ends, degree_class, parent, apply):
                 break
         elif r != s:
             for t in range(top):
-                if flow[0, t] != 0.0 and st.size[level, t] > 0 or (t == r or t == s):
+                if t in (r, s) or (flow[0, t] != 0.0 and st.size[level, t] > 0):
                     # links to t move, at the level above, from the parent of r to the parent of s
                     up_t = up_r if t == r else (up_s if t == s else st.label[level + 1, t])
                     up[0, up_t] += flow[0, t]

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from ..model.results import Communities
 
 Array = np.ndarray[Any, Any]
 
@@ -42,3 +45,51 @@ def number_levels(labels: Array) -> Array:
             out[level, row == key[3]] = number
         order = out[level].copy()
     return out
+
+
+def match_labels(first: Array, second: Array) -> dict[int, int]:
+    """Match groups of two labelings of the same nodes one to one, so that they share as many nodes as possible.
+
+    Parameters
+    ----------
+    first, second : ndarray of int
+        (N,), -1 = none.
+
+    Returns
+    -------
+    dict
+        Group of `second` -> group of `first`; groups without a partner are left out.
+    """
+    both = (first >= 0) & (second >= 0)
+    if not both.any():
+        return {}
+    names_a, a = np.unique(first[both], return_inverse=True)
+    names_b, b = np.unique(second[both], return_inverse=True)
+    overlap = np.zeros((len(names_b), len(names_a)))
+    np.add.at(overlap, (b.reshape(-1), a.reshape(-1)), 1.0)
+    union = overlap.sum(axis=1, keepdims=True) + overlap.sum(axis=0, keepdims=True) - overlap
+    rows, columns = linear_sum_assignment(-(overlap + overlap / union))
+    return {int(names_b[r]): int(names_a[c]) for r, c in zip(rows, columns) if overlap[r, c] > 0}
+
+
+def match_communities(first: Communities, second: Communities, level: int | None = None) -> dict[int, int]:
+    """Which community of `second` is which community of `first`, by shared neurons (for equal colours).
+
+    Parameters
+    ----------
+    first, second : Communities
+        Of two components, kinds or methods; neurons are matched by name.
+    level : int, optional
+        The chosen level of each by default.
+
+    Returns
+    -------
+    dict
+        Community of `second` -> community of `first`; those without a partner are left out.
+    """
+    names = {name: i for i, name in enumerate(second.neurons)}
+    place = np.array([names.get(name, -1) for name in first.neurons], dtype=np.int64)
+    a = first.labels.isel(level=first.chosen_level if level is None else level).values
+    b = second.labels.isel(level=second.chosen_level if level is None else level).values
+    other = np.where(place >= 0, b[np.maximum(place, 0)], -1) if len(b) else np.full(len(a), -1)
+    return match_labels(a, other)

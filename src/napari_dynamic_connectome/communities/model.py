@@ -10,19 +10,21 @@ import numpy as np
 from ..model.progress import CancelCallback, ProgressCallback, part
 from ..model.results import Kind
 from .graph import WeightedGraph, fill_zeros, normalize_strength
-from .search import SINGLETON_LIMIT, Fit, search
+from .search import SINGLETON_LIMIT, Fit, one_group, search
 from .settings import CommunitySettings
-from .state import build_problem
+from .state import Problem, build_problem
 
 Array = np.ndarray[Any, Any]
 NEARLY_COMPLETE = 0.5
+CLOSE = 40.0
 
 
 @dataclass(frozen=True)
 class BlockModel:
     """One block model: what it explains, of which weights.
 
-    `unit` is the mean weight; costs are in units of it, and `offset` nats lead back to the caller's unit.
+    `unit` is the mean weight; costs are in units of it, and `offset` nats lead back to the caller's unit;
+    `scale_cost` is that of the sum of all weights under a scale-free prior, which makes different models comparable.
     """
 
     counts: bool
@@ -31,6 +33,7 @@ class BlockModel:
     weak_zeros: bool
     degree_corrected: tuple[bool, ...]
     offset: float = 0.0
+    scale_cost: float = 0.0
 
     @property
     def description(self) -> str:
@@ -58,13 +61,14 @@ def prepare(graph: WeightedGraph, settings: CommunitySettings, kind: Kind) -> tu
     corrected: tuple[bool, ...] = (False,)
     if counts:
         corrected = {"auto": (True, False), "yes": (True,), "no": (False,)}[settings.degree_correction]
-    weights, offset = graph.weights, 0.0
+    weights, offset, scale_cost = graph.weights, 0.0, 0.0
     weight_model: Literal["exponential", "normal", "none"] = "exponential"
     if settings.weights == "none":
         weight_model = "none"
-    elif settings.weights == "exponential" and len(weights):
+    elif settings.weights in ("exponential", "auto") and len(weights):
         unit = float(weights.mean())
         weights, offset = weights / unit, (len(weights) - 1) * float(np.log(unit))
+        scale_cost = float(np.log(graph.weights.sum()))
     elif len(weights):
         weight_model = "normal"
         if settings.weights == "lognormal":
@@ -73,8 +77,22 @@ def prepare(graph: WeightedGraph, settings: CommunitySettings, kind: Kind) -> tu
         spread = float(weights.std()) or 1.0
         weights = (weights - weights.mean()) / spread
         offset += len(weights) * float(np.log(spread))
-    model = BlockModel(counts, weight_model, normalized, weak, corrected, offset)
+    model = BlockModel(counts, weight_model, normalized, weak, corrected, offset, scale_cost)
     return replace(graph, weights=weights), model
+
+
+def problem_of(graph: WeightedGraph, model: BlockModel, corrected: bool, slots: int) -> Problem:
+    """Compiled search's arrangement of a prepared graph."""
+    return build_problem(
+        graph.edges,
+        graph.weights,
+        graph.n,
+        slots=slots,
+        counts=model.counts,
+        degree_corrected=corrected,
+        weight_model=model.weight_model,
+        unobserved=graph.unobserved,
+    )
 
 
 def fit_model(
@@ -82,34 +100,48 @@ def fit_model(
     model: BlockModel,
     settings: CommunitySettings,
     *,
-    starts: int | None = None,
-    rounds: int | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> list[Fit]:
-    """Best fit of every variant (degree-corrected or not), the best one first."""
-    fits = []
+    """Best fit of every variant (degree-corrected or not), the best one first.
+
+    Every variant gets one start; the rest go to those within `CLOSE` nats of the best.
+    """
     slots = max(settings.max_groups, min(graph.n, SINGLETON_LIMIT), 2)
+    more: dict[str, Any] = {"rounds": settings.rounds, "max_groups": settings.max_groups, "cancel": cancel}
+    fits = []
+    share = 1 / (settings.starts * len(model.degree_corrected))
     for number, corrected in enumerate(model.degree_corrected):
-        problem = build_problem(
-            graph.edges,
-            graph.weights,
-            graph.n,
-            slots=slots,
-            counts=model.counts,
-            degree_corrected=corrected,
-            weight_model=model.weight_model,
-            unobserved=graph.unobserved,
-        )
-        fit = search(
-            problem,
-            starts=settings.starts if starts is None else starts,
-            rounds=settings.rounds if rounds is None else rounds,
-            max_groups=settings.max_groups,
-            seed=seed,
-            progress=part(progress, number / len(model.degree_corrected), (number + 1) / len(model.degree_corrected)),
-            cancel=cancel,
-        )
+        own = part(progress, number * share, (number + 1) * share)
+        problem = problem_of(graph, model, corrected, slots)
+        fit = search(problem, starts=1, seed=seed, progress=own, **more)
         fits.append(replace(fit, degree_corrected=corrected))
+    low = min(fit.cost for fit in fits)
+    begin = share * len(fits)
+    for number, fit in enumerate(fits):
+        if fit.cost < low + CLOSE and settings.starts > 1:
+            span = (1 - begin) / len(fits)
+            own = part(progress, begin + number * span, begin + (number + 1) * span)
+            better = search(fit.problem, starts=settings.starts - 1, first=1, seed=seed, best=fit, progress=own, **more)
+            fits[number] = replace(better, degree_corrected=fit.degree_corrected)
     return sorted(fits, key=lambda fit: fit.cost)
+
+
+def quick_fit(
+    graph: WeightedGraph,
+    model: BlockModel,
+    settings: CommunitySettings,
+    seed: int,
+    cancel: CancelCallback | None = None,
+) -> tuple[Fit, float]:
+    """Cheap fit from few groups, for nulls; returns the fit and its gain over one group in nats."""
+    best: tuple[Fit, float] | None = None
+    for corrected in model.degree_corrected:
+        slots = max(min(settings.max_groups, 24), 2)
+        problem = problem_of(graph, model, corrected, max(slots, 2))
+        fit = search(problem, starts=2, rounds=2, max_groups=slots, seed=seed, initial=10, cancel=cancel)
+        if best is None or fit.cost < best[0].cost:
+            best = (fit, one_group(problem).cost - fit.cost)
+    assert best is not None
+    return best

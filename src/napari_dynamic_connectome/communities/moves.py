@@ -156,6 +156,35 @@ def settle(p, st, level, most):
 
 
 @njit(**KEEP)
+def draw(p, st, sweeps, out):
+    """Sample nested partitions at beta = 1, one a sweep, into `out` (sample, level, node) as slots.
+
+    Nodes of level 0 may found and close groups; groups of higher levels change their parents.
+    """
+    depth = st.size.shape[0]
+    for k in range(sweeps):
+        for level in range(max(depth - 1, 1)):
+            sweep(p, st, level, 1.0, level == 0)
+        for i in range(st.nodes[0]):
+            u = i
+            for level in range(depth):
+                u = st.label[level, u]
+                out[k, level, i] = u
+
+
+@njit(**KEEP)
+def merge_costs(p, st):
+    """For every slot of level 0: the least change of description length if its group joined another one."""
+    cost = np.full(st.top[0], np.inf)
+    alive = group_list(st, 0)
+    for a in range(len(alive)):
+        for b in range(len(alive)):
+            if a != b:
+                cost[alive[a]] = min(cost[alive[a]], merge_groups(p, st, 0, alive[a], alive[b], False))
+    return cost
+
+
+@njit(**KEEP)
 def merge_down(p, st, level, target):
     """Merge groups, the cheapest first, until `target` are left; returns the change."""
     change = 0.0
@@ -206,11 +235,11 @@ def merge_better(p, st, level):
     while st.groups[level] > 1:
         alive = group_list(st, level)
         best, best_r, best_s = -1e-9, -1, -1
+        siblings = level + 1 < st.size.shape[0] and len(alive) > MANY
         for a in range(len(alive)):
             for b in range(a + 1, len(alive)):
-                if level + 1 < st.size.shape[0] and len(alive) > MANY:
-                    if st.label[level + 1, alive[a]] != st.label[level + 1, alive[b]]:
-                        continue
+                if siblings and st.label[level + 1, alive[a]] != st.label[level + 1, alive[b]]:
+                    continue
                 cost = merge_groups(p, st, level, alive[a], alive[b], False)
                 if cost < best:
                     best, best_r, best_s = cost, alive[a], alive[b]
@@ -334,9 +363,9 @@ def remerge(p, st, level, r, s, style):
     if home < 0:
         return change
     for u in range(limit):
-        if (before[u] == r or before[u] == s) and (level == 0 or st.size[level - 1, u] > 0):
-            if st.label[level, u] != r:
-                move_node(p, st, level, u, r, 0, True)
+        there = level == 0 or st.size[level - 1, u] > 0
+        if there and before[u] in (r, s) and st.label[level, u] != r:
+            move_node(p, st, level, u, r, 0, True)
     for u in range(limit):
         if before[u] == s and (level == 0 or st.size[level - 1, u] > 0):
             move_node(p, st, level, u, s, parent, True)

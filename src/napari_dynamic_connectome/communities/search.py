@@ -49,20 +49,20 @@ def flat(labels: Array) -> list[Array]:
 
 
 def agglomerate(
-    problem: Problem, n: int, slots: int, seed: int, cancel: CancelCallback | None = None
+    problem: Problem, n: int, slots: int, seed: int, initial: int = 0, cancel: CancelCallback | None = None
 ) -> tuple[Array, float]:
-    """Best flat partition on the way from many groups to one; returns labels and cost."""
+    """Best flat partition on the way from many groups (`initial`, 0: as many as sensible) to one; labels and cost."""
     from .moves import merge_down, settle
 
     rng = np.random.default_rng(seed)
-    if n <= min(SINGLETON_LIMIT, slots):
+    if initial == 0 and n <= min(SINGLETON_LIMIT, slots):
         labels = np.arange(n)
     else:
-        labels = rng.permutation(np.arange(n) % min(slots, 60))
+        labels = rng.permutation(np.arange(n) % min(slots, initial or 60))
     state = build_state(problem, flat(labels), slots=max(slots, int(labels.max()) + 1), seed=seed)
     groups = int(labels.max()) + 1
     best, best_cost = labels, math.inf
-    if n > SINGLETON_LIMIT:
+    if groups < n:
         settle(problem, state, 0, 4)
     while True:
         cost = state_cost(problem, state)
@@ -160,6 +160,21 @@ def trim(levels: Sequence[Array]) -> list[Array]:
     return out
 
 
+def one_group(problem: Problem) -> Fit:
+    """All nodes in one group."""
+    levels = flat(np.zeros(len(problem.degree), dtype=np.int64))
+    return Fit(tuple(levels), state_cost(problem, build_state(problem, levels, slots=2)), problem)
+
+
+def kick(labels: Array, rng: np.random.Generator, most: int) -> Array:
+    """Disturb a partition: a quarter of the nodes go to random groups, of which there may be a few more."""
+    out = labels.copy()
+    groups = min(int(labels.max()) + 1 + int(rng.integers(0, 4)), most)
+    chosen = rng.random(len(out)) < 0.25
+    out[chosen] = rng.integers(0, groups, int(chosen.sum()))
+    return np.unique(out, return_inverse=True)[1].reshape(-1)
+
+
 def search(
     problem: Problem,
     *,
@@ -167,33 +182,45 @@ def search(
     rounds: int,
     max_groups: int,
     seed: int,
+    first: int = 0,
+    initial: int = 0,
+    best: Fit | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> Fit:
     """Fit of lowest description length over several starts, and never worse than one group.
 
+    Even starts agglomerate anew, odd ones disturb the best fit so far.
+
     Parameters
     ----------
     problem : Problem
         From `build_problem` with `slots` of at least max(max_groups, min(N, 160)).
+    first : int
+        Number of the first start, to go on from `best`.
+    initial : int
+        Groups to begin with (0: as many as sensible).
     """
     n = len(problem.degree)
-    one = flat(np.zeros(n, dtype=np.int64))
-    best = Fit(tuple(one), state_cost(problem, build_state(problem, one, slots=2)), problem)
+    best = one_group(problem) if best is None else best
     if n < 3 or len(problem.neighbour) == 0 or max_groups == 1:
         return best
     slots = n if n <= SINGLETON_LIMIT else max_groups
     tried: set[bytes] = set()
-    for start in range(starts):
-        report(progress, start / starts, f"start {start + 1} of {starts}")
-        labels, _ = agglomerate(problem, n, slots, seed + 1009 * start, cancel)
+    for start in range(first, first + starts):
+        report(progress, (start - first) / max(starts, 1), f"start {start + 1}")
+        check_cancel(cancel)
+        own = seed + 1009 * start
+        if start % 2 and best.n_groups > 1:
+            labels = kick(best.levels[0], np.random.default_rng(own), min(max_groups, n))
+        else:
+            labels, _ = agglomerate(problem, n, slots, own, initial, cancel)
         key = labels.tobytes()
         if key in tried:
             continue
         tried.add(key)
-        fit = refine(
-            problem, labels, min(max(max_groups, int(labels.max()) + 2), n), rounds, seed + 1009 * start, None, cancel
-        )
+        groups = int(labels.max()) + 1
+        fit = refine(problem, labels, min(max(max_groups, groups + 2), n, 4 * groups + 16), rounds, own, None, cancel)
         if fit.cost < best.cost - 1e-9:
             best = fit
     return best

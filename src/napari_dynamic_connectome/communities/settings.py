@@ -15,8 +15,10 @@ class CommunitySettings(StepSettings):
         "What the block model explains: which pairs are linked and how strongly (the paper's model), or only how strongly "
         "(for nearly complete graphs); auto: counts+weights for core, weights for modules.",
     )
-    weights: Literal["exponential", "normal", "lognormal", "none"] = setting(
-        "exponential", "Distribution of the weights between two groups (the paper: exponential)."
+    weights: Literal["exponential", "normal", "lognormal", "none", "auto"] = setting(
+        "exponential",
+        "Distribution of the weights between two groups: exponential (the paper's), normal, lognormal, none (links only); "
+        "auto: exponential or lognormal, by description length.",
     )
     degree_correction: Literal["auto", "yes", "no"] = setting(
         "auto", "Let neurons of one group differ in degree; auto: by description length. Only for counts+weights."
@@ -39,18 +41,16 @@ class CommunitySettings(StepSettings):
         200, "Partitions drawn from the posterior (0: no membership probabilities).", ge=0, le=100_000
     )
     null_fits: int = setting(
-        39,
+        19,
         "Fits on graphs with shuffled weights, for the p values (0: none; 19 or more to reach 0.05).",
         ge=0,
         le=10_000,
     )
-    alpha: float = setting(
-        0.05, "If a fitted null exists and p exceeds this, one group is shown instead of several.", gt=0, le=1
-    )
-    level: Literal["finest", "auto"] = setting(
+    alpha: float = setting(0.05, "If p of 'more than one group' exceeds this, one group is shown first.", gt=0, le=1)
+    level: Literal["auto", "finest"] = setting(
         "auto",
-        "Level shown first. finest: the lowest level. auto: the level whose groups explain most of the description length "
-        "for each group beyond the first.",
+        "Level shown first. auto: the finest one, or one single group where chance explains as much (p above alpha); "
+        "finest: always the finest.",
     )
     resolution: float = setting(1.0, "Resolution of Louvain and Leiden.", gt=0, le=100)
     groups: int = setting(

@@ -136,7 +136,7 @@ def build_problem(
 
 def empty_state(problem: Problem, n: int, slots: int, depth: int, seed: int) -> State:
     """State with room for `slots` groups and `depth` levels; `fill_state` makes it valid."""
-    counts, corrected, model, has_hidden = (int(v) for v in problem.options)
+    _, corrected, model, has_hidden = (int(v) for v in problem.options)
     square, hidden = (slots if model == 2 else 0), (slots if has_hidden else 0)
     classes = int(problem.degree_class.max()) + 1 if corrected and n else 0
     width = max(slots, n)

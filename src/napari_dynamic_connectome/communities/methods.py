@@ -1,0 +1,166 @@
+"""Other ways to find communities, for comparison: Louvain (networkx), Leiden (our own), spectral clustering (scikit-learn).
+
+All take the same graph and return labels (N,); none of them says whether there is anything to find.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ..model.errors import InputError
+from .graph import WeightedGraph
+
+Array = np.ndarray[Any, Any]
+MOST_GROUPS = 20
+
+
+def louvain(graph: WeightedGraph, resolution: float = 1.0, seed: int = 0) -> Array:
+    """Modularity by Louvain's method (networkx)."""
+    import networkx as nx
+
+    made = nx.Graph()
+    made.add_nodes_from(range(graph.n))
+    made.add_weighted_edges_from((int(a), int(b), float(w)) for (a, b), w in zip(graph.edges, graph.weights))
+    labels = np.zeros(graph.n, dtype=np.int64)
+    for number, group in enumerate(nx.community.louvain_communities(made, resolution=resolution, seed=seed)):
+        labels[list(group)] = number
+    return labels
+
+
+def _links(graph: WeightedGraph) -> sparse.csr_array:
+    rows, columns = graph.edges[:, 0], graph.edges[:, 1]
+    half = sparse.coo_array((graph.weights, (rows, columns)), shape=(graph.n, graph.n))
+    return sparse.csr_array(half + half.T)
+
+
+def modularity(links: Any, labels: Array, resolution: float = 1.0) -> float:
+    """Modularity of a partition of a weighted graph, given as a symmetric sparse matrix."""
+    strength = np.asarray(links.sum(axis=1)).ravel()
+    whole = strength.sum()
+    if whole == 0:
+        return 0.0
+    groups = int(labels.max()) + 1
+    table = sparse.coo_array(links)
+    rows, columns = table.coords
+    inside = table.data[labels[rows] == labels[columns]].sum()
+    return float(inside / whole - resolution * (np.bincount(labels, strength, groups) ** 2).sum() / whole**2)
+
+
+def _move(
+    links: Any, strength: Array, labels: Array, resolution: float, rng: np.random.Generator, within: Array | None = None
+) -> Array:
+    """Local moving with a queue; with `within`, only single nodes merge, and only inside the same group of `within`."""
+    labels = labels.copy()
+    n = len(labels)
+    whole = strength.sum()
+    total = np.bincount(labels, strength, n)
+    size = np.bincount(labels, minlength=n)
+    queue = list(rng.permutation(n))
+    waiting = np.ones(n, dtype=bool)
+    while queue:
+        u = queue.pop()
+        waiting[u] = False
+        here = labels[u]
+        if within is not None and size[here] > 1:
+            continue
+        neighbours = links.indices[links.indptr[u] : links.indptr[u + 1]]
+        values = links.data[links.indptr[u] : links.indptr[u + 1]]
+        if within is not None:
+            keep = within[neighbours] == within[u]
+            neighbours, values = neighbours[keep], values[keep]
+        other = neighbours != u
+        neighbours, values = neighbours[other], values[other]
+        if not len(neighbours):
+            continue
+        groups, place = np.unique(labels[neighbours], return_inverse=True)
+        weight = np.bincount(place.reshape(-1), values)
+        lost = total[groups] - np.where(groups == here, strength[u], 0.0)
+        gain = weight - resolution * strength[u] * lost / whole
+        stay = (
+            gain[groups == here][0]
+            if (groups == here).any()
+            else -resolution * strength[u] * (total[here] - strength[u]) / whole
+        )
+        if within is None:
+            best = int(np.argmax(gain))
+        else:
+            good = np.flatnonzero(gain >= max(stay, 0.0))
+            if not len(good):
+                continue
+            scale = max(float(gain[good].max()), 1e-300)
+            odds = np.exp((gain[good] - scale) / (0.1 * scale))
+            best = int(rng.choice(good, p=odds / odds.sum()))
+        if gain[best] <= stay + 1e-12 * whole or groups[best] == here:
+            continue
+        there = groups[best]
+        labels[u] = there
+        total[here] -= strength[u]
+        total[there] += strength[u]
+        size[here] -= 1
+        size[there] += 1
+        if within is None:
+            again = neighbours[(labels[neighbours] != there) & ~waiting[neighbours]]
+            waiting[again] = True
+            queue[:0] = list(again)
+    return np.unique(labels, return_inverse=True)[1].reshape(-1)
+
+
+def leiden(graph: WeightedGraph, resolution: float = 1.0, seed: int = 0) -> Array:
+    """Modularity by the Leiden method (Traag, Waltman & van Eck 2019): move, refine inside groups, aggregate.
+
+    Our own implementation: networkx only forwards this method to other packages.
+    """
+    rng = np.random.default_rng(seed)
+    links = _links(graph)
+    member = np.arange(graph.n)
+    labels = np.arange(graph.n)
+    strength = np.asarray(links.sum(axis=1)).ravel()
+    if strength.sum() == 0:
+        return labels
+    for _ in range(50):
+        moved = _move(links, strength, labels, resolution, rng)
+        if int(moved.max()) + 1 == len(moved):
+            return moved[member]
+        refined = _move(links, strength, np.arange(len(moved)), resolution, rng, within=moved)
+        if int(refined.max()) + 1 == len(refined):
+            return moved[member]
+        groups = int(refined.max()) + 1
+        join = sparse.csr_array(
+            (np.ones(len(refined)), (np.arange(len(refined)), refined)), shape=(len(refined), groups)
+        )
+        links = sparse.csr_array(join.T @ links @ join)
+        strength = np.bincount(refined, strength, groups)
+        labels = np.zeros(groups, dtype=np.int64)
+        labels[refined] = moved
+        member = refined[member]
+    return labels[member]
+
+
+def spectral(graph: WeightedGraph, groups: int = 0, seed: int = 0) -> Array:
+    """Spectral clustering (scikit-learn) of the weights as affinities.
+
+    Parameters
+    ----------
+    groups : int
+        0: by the largest gap between eigenvalues of the normalised Laplacian, 2 to 20.
+    """
+    from sklearn.cluster import SpectralClustering
+
+    if graph.n < 3 or not len(graph.weights):
+        return np.zeros(graph.n, dtype=np.int64)
+    if graph.n > 5000:
+        raise InputError("spectral clustering takes at most 5000 nodes", where="method", fix="Use the block model.")
+    matrix = graph.matrix()
+    if groups == 0:
+        scale = 1 / np.sqrt(np.maximum(matrix.sum(axis=1), 1e-300))
+        values = np.linalg.eigvalsh(matrix * scale[:, None] * scale)[::-1][: MOST_GROUPS + 1]
+        groups = int(np.argmax(values[1:-1] - values[2:])) + 2 if len(values) > 3 else 2
+    groups = min(groups, graph.n - 1)
+    if groups == 1:
+        return np.zeros(graph.n, dtype=np.int64)
+    floor = matrix + 1e-9 * matrix.max()
+    found = SpectralClustering(groups, affinity="precomputed", random_state=seed, assign_labels="kmeans")
+    return np.asarray(found.fit_predict(floor), dtype=np.int64)
