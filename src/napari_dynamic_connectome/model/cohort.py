@@ -122,9 +122,11 @@ class Cohort:
         index = self.worms.index(worm) if isinstance(worm, str) else int(worm)
         recording, members = self.recordings[index], self._trace_ids[index]
         chosen = [n for n in self.neurons if n in members]
+        at = {str(n): k for k, n in enumerate(recording.traces["neuron"].values)}
+        traces = recording.traces.values
         columns = []
         for neuron in chosen:
-            values = recording.traces.sel(neuron=members[neuron]).values.astype(float)
+            values = traces[:, [at[n] for n in members[neuron]]].astype(float)
             if values.shape[1] > 1:
                 with np.errstate(invalid="ignore", divide="ignore"):
                     values = (values - np.nanmean(values, axis=0)) / np.nanstd(values, axis=0)
