@@ -77,8 +77,9 @@ def plan_motifs(settings: SimulationSettings, rng: np.random.Generator) -> Plan:
         theme = _THEMES[stimulus or "spontaneous"] if number <= 4 and (stimulus or number == 1) else ()
         chosen = _choose_members(settings, rng, unit_of, [u for u in theme if u in unit_of], used)
         # The first unit keeps the positive sign, so that every motif has one.
-        signs = np.where(rng.random(len(chosen)) < settings.opposite, -1, 1)
-        signs[0] = 1
+        signs = np.ones(len(chosen), int)
+        n_opposite = min(round(settings.opposite * len(chosen)), len(chosen) - 1)
+        signs[1 + rng.permutation(len(chosen) - 1)[:n_opposite]] = -1
         for unit, sign in zip(chosen, signs, strict=True):
             loading = rng.uniform(0.6, 1.0)
             for name in unit_of[unit]:
