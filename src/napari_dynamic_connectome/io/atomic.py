@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import hashlib
 import os
 import shutil
+import socket
 import sys
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from glob import escape as glob_escape
 from pathlib import Path
 
 from ..model.errors import InputError
@@ -32,9 +36,9 @@ def fsync_path(path: Path) -> None:
 
 def fsync_tree(folder: Path) -> None:
     """Flush every file and folder below `folder`."""
-    for item in folder.rglob("*"):
-        fsync_path(item)
-    fsync_path(folder)
+    # several at a time: the system writes them together
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(fsync_path, [*folder.rglob("*"), folder]))
 
 
 def exchange(first: Path, second: Path) -> bool:
@@ -69,7 +73,8 @@ def writing(path: Path) -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"the folder cannot be made ({error.strerror})", where=str(parent)) from error
-    temporary = parent / f".{path.name}.{uuid.uuid4().hex[:8]}.partial"
+    remove_leftovers(path)
+    temporary = parent / f".{path.name}.{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.partial"
     try:
         yield temporary
         if temporary.is_dir():
@@ -87,6 +92,28 @@ def writing(path: Path) -> Iterator[Path]:
     except BaseException:
         remove(temporary)
         raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove temporaries of `path` that processes of this machine left when they were killed."""
+    for item in path.parent.glob(f".{glob_escape(path.name)}.{_machine()}-*.partial"):
+        pid = item.name.split("-")[-2]
+        if pid.isdigit() and int(pid) != os.getpid() and not _runs(int(pid)):
+            remove(item)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _machine() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
 
 
 def put_in_place(temporary: Path, path: Path) -> None:

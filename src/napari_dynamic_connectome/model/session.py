@@ -116,8 +116,8 @@ class Session:
         self.path: str | None = None
         self.uid: str = uuid4().hex
         """Stays the same when the session is saved, moved or copied."""
-        self.revision: str = ""
-        """Which state of the file this session was read from or written to; "" before the first save."""
+        self.revisions: tuple[str, ...] = ()
+        """The saved states that this session comes from, the last one last; empty before the first save."""
         self.references: dict[str, dict[str, Any]] = {}
         """Size and hash of volumes and labels when they were last seen, by "<recording>/volume" or "/labels"."""
         self.journal: Callable[[Edit], None] | None = None
