@@ -136,14 +136,15 @@ def others(volume: np.ndarray, labels: np.ndarray) -> dict[str, tuple[Callable[[
 
 
 CHILD = """
-import resource, sys, zarr
+import sys, zarr
 sys.path.insert(0, {here!r})
 from bench_extraction import First, UNITS
 from napari_dynamic_connectome.extraction.extract import extract_traces
 volume = First(zarr.open_array({volume!r}, mode="r"), {n})
 labels = zarr.open_array({labels!r}, mode="r")
 extract_traces(volume, labels if labels.ndim == 3 else First(labels, {n}), **{options!r}, **UNITS)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+# not ru_maxrss: that also counts the parent, whose memory a new process shares before it starts its own program
+print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 """
 
 
@@ -151,7 +152,7 @@ def peak_mb(volume: Path, labels: Path, n: int, **options: object) -> float:
     """Peak memory of a process of its own that extracts the first `n` frames."""
     script = CHILD.format(here=str(Path(__file__).parent), volume=str(volume), labels=str(labels), n=n, options=options)
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
-    return float(done.stdout.split()[-1])
+    return float(done.stdout.split()[-1]) / 1024
 
 
 def run(folder: Path, quick: bool) -> str:

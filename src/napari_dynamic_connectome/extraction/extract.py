@@ -24,7 +24,7 @@ from ..model.recording import Recording, VolumeReference, empty_stimuli, neuron_
 from .assemble import Assembly
 from .blocks import Block, plan_blocks
 from .job import Job, too_many
-from .regions import VoxelSets, box_key, find_annuli
+from .regions import VoxelSets, box_key, find_annuli, labelled_voxels
 from .run import Checkpoint, run_blocks
 from .settings import ExtractionSettings
 from .sources import Source, check_labels, check_volume, open_source
@@ -135,8 +135,7 @@ def extract_traces(
     if static:
         check_cancel(cancel)
         report(progress, 0.0, "reading the labels")
-        image, ids = _read_static(label_source, parsed)
-        sets = VoxelSets.of_labels(image, ids)
+        image, ids, sets = _read_static(label_source, parsed)
         job = _with_static_regions(job, image, ids, sets, blocks)
     kept = None
     if checkpoint is not None:
@@ -265,19 +264,23 @@ def frame_times(
     return np.asarray(np.arange(n) / rate)
 
 
-def _read_static(source: Source, settings: ExtractionSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Read static labels (z, y, x) and check them; return them and the sorted ids."""
+def _read_static(source: Source, settings: ExtractionSettings) -> tuple[np.ndarray, np.ndarray, VoxelSets]:
+    """Read static labels (z, y, x) and check them; return them, the sorted ids, and the voxels of each."""
     labels = source.read(tuple(slice(0, n) for n in source.shape))
     labels = labels.reshape(labels.shape[-3:])
-    if labels.dtype.kind == "i" and labels.min() < 0:
+    voxels = labelled_voxels(labels.reshape(-1))
+    found = labels.reshape(-1)[voxels]
+    if not len(found):
+        raise InputError("there is no label: every voxel is 0", where=source.name)
+    if found.min() < 0:
         raise InputError(
             "there are negative labels", where=source.name, fix="0 is background, neurons are positive numbers."
         )
-    ids = np.unique(labels[labels != 0]).astype(np.int64)
-    if not len(ids):
-        raise InputError("there is no label: every voxel is 0", where=source.name)
+    ids = np.unique(found).astype(np.int64)
     too_many(len(ids), settings, source.name)
-    return labels, ids
+    region = np.searchsorted(ids, found)
+    order = np.argsort(region, kind="stable")
+    return labels, ids, VoxelSets(labels.shape, voxels[order], region[order], len(ids))
 
 
 def _with_static_regions(job: Job, labels: np.ndarray, ids: np.ndarray, sets: VoxelSets, blocks: list[Block]) -> Job:

@@ -13,7 +13,7 @@ import numpy as np
 from ..model.errors import Cancelled, InputError
 from .blocks import Block
 from .job import Job, Partial, too_many
-from .regions import Regions, box_key, find_annuli
+from .regions import Regions, box_key, find_annuli, labelled_voxels
 from .sources import Source
 
 KINDS = {"mean": 0, "median": 1, "trimmed mean": 2, "sum": 3}
@@ -59,13 +59,13 @@ def gather_moving(job: Job, block: Block, stop: Stop) -> Partial:
     shape = job.volume.shape[1:]
     n_t = block.stop - block.start
     labels = _read_frames(job.labels, block, stop)
-    if labels.dtype.kind == "i" and labels.min() < 0:
+    flat = labels.reshape(-1)
+    where = labelled_voxels(flat)
+    found = flat[where].astype(np.int64)
+    if len(found) and found.min() < 0:
         raise InputError(
             "there are negative labels", where=job.labels.name, fix="0 is background, neurons are positive numbers."
         )
-    flat = labels.reshape(-1)
-    where = np.flatnonzero(flat)
-    found = flat[where].astype(np.int64)
     ids = np.unique(found)
     too_many(len(ids), job.settings, job.labels.name)
     n = len(ids)

@@ -62,7 +62,7 @@ def sum_regions(
 
 
 @njit(nogil=True, cache=True)
-def _find_labels(line: np.ndarray, found: np.ndarray) -> int:
+def find_labels(line: np.ndarray, found: np.ndarray) -> int:
     """Write the positions of the values that are not zero to `found`; return how many there are."""
     n = len(line)
     count = 0
@@ -130,7 +130,7 @@ def sum_labels(
     status = 0
     for t in range(n_t):
         image, ids = frames[t], labels[t]
-        n_found = _find_labels(words[t], found) if n_words else _find_labels(ids, found)
+        n_found = find_labels(words[t], found) if n_words else find_labels(ids, found)
         # voxels of one label stand in rows: sums are kept at hand and stored when the label changes
         current = np.int64(0)
         total, count, voxels, high, sum_z, sum_y, sum_x = 0.0, 0, 0, 0, 0, 0, 0

@@ -9,7 +9,7 @@ import numpy as np
 from ..model.errors import Cancelled, InputError
 from .blocks import Block
 from .job import Job, Partial, add_partials, too_many
-from .regions import Regions, box_key
+from .regions import Regions, as_words, box_key
 
 LARGEST_TABLE = 1 << 17
 """Labels up to this are counted in a table; larger ones are renumbered first."""
@@ -67,7 +67,9 @@ def _moving(job: Job, block: Block, stop: Stop) -> Partial:
     for box in block.boxes:
         _ask(stop)
         labels = job.labels.read(block.full(box))
-        if not any_label(labels.reshape(-1)):
+        flat = labels.reshape(1, -1)
+        words = as_words(flat)
+        if not any_label(words[0] if words.size else flat[0]):
             continue
         frames = job.volume.read(block.full(box))
         part = _sum_moving(frames, labels, box, block, job, "", job.saturation)
@@ -148,11 +150,3 @@ def _sum_moving(
         for axis, name in enumerate("zyx"):
             sums[name] = whole[:, :, 3 + axis] + voxels * int(box[axis].start)
     return Partial(block.start, block.stop, ids, sums)
-
-
-def as_words(flat: np.ndarray) -> np.ndarray:
-    """View the rows of a contiguous array as 8-byte words, or as rows without words if their length does not allow it."""
-    row = flat.shape[1] * flat.itemsize
-    if row % 8 or flat.itemsize > 8:
-        return np.zeros((len(flat), 0), np.uint64)
-    return flat.view(np.uint64)
