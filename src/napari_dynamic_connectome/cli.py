@@ -160,13 +160,13 @@ def progress_bar(title: str) -> Iterator[ProgressCallback]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        shown = {"text": ""}
+        shown = {"twentieth": -1}
 
         def plain(fraction: float, message: str = "", /) -> None:
-            stage = message.split(":")[0].split(" (")[0]
-            if stage and stage != shown["text"]:
-                shown["text"] = stage
-                print(f"{title}: {100 * fraction:3.0f} %  {message}", file=sys.stderr)
+            twentieth = int(20 * fraction)
+            if message and twentieth > shown["twentieth"]:
+                shown["twentieth"] = twentieth
+                print(f"{title}: {100 * fraction:3.0f} %  {message}", file=sys.stderr, flush=True)
 
         yield plain
         return

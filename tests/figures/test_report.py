@@ -161,7 +161,7 @@ def test_matrix_figure_colours_communities_and_leaves_the_rest_grey() -> None:
     session = small_session()
     assert session.components is not None
     figure = plot_matrix(session.components, 1, session.communities[1, "modules"])
-    picture = np.asarray(figure.axes[1].images[0].get_array())
+    picture = np.asarray(figure.axes[0].images[0].get_array())
     inside, outside = picture[0, 1, :3], picture[0, 4, :3]
     assert np.ptp(inside) > 0.15
     assert np.ptp(outside) < 0.08

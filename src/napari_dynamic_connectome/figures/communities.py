@@ -47,8 +47,9 @@ def plot_matrix(components: Components, component: int, communities: Communities
             block = np.ix_(inside, inside)
             picture[block] = ramp_to(shown[int(community)].color)(np.nan_to_num(scaled[block]))
         picture[~np.isfinite(scaled)] = (0.93, 0.93, 0.95, 1.0)
-        figure = new_figure(6.6, 5.6)
-        bar, axes = figure.subplots(1, 2, gridspec_kw={"width_ratios": [0.03, 1]})
+        figure = new_figure(6.0, 5.6)
+        axes = figure.subplots()
+        bar = axes.inset_axes((-0.035, 0, 0.022, 1))
         axes.imshow(picture, interpolation="nearest", aspect="equal")
         strip = np.array([matplotlib.colors.to_rgba(_color(shown, int(c))) for c in labels])[:, None, :]
         bar.imshow(strip, aspect="auto", interpolation="nearest")
@@ -65,7 +66,7 @@ def plot_matrix(components: Components, component: int, communities: Communities
             f"Component {component}: {count} {'community' if count == 1 else 'communities'} "
             f"({communities.kind}, level {level})"
         )
-        axes.set_xlabel("affinity in this component, same order; lilac: pair not observed in any worm", color=MUTED)
+        axes.set_xlabel("affinity in this component, white to dark; lilac: pair observed in no worm", color=MUTED)
         return figure
 
 

@@ -7,6 +7,7 @@ again only if its settings or its input changed.
 from __future__ import annotations
 
 import glob
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -305,6 +306,7 @@ def run_pipeline(
         session.truth = read_truth(settings.input.truth) if settings.input.truth else None
         _stamp(session, settings, inputs, stages, "recordings", hashes)
         save_session(session, target)
+        shutil.rmtree(output / "checkpoints", ignore_errors=True)
     if stages.get("components") != hashes["components"]:
         cohort = Cohort(session.recordings.values(), settings.cohort)
         session.set_cohort(cohort)
