@@ -42,6 +42,12 @@ class FactorizationSettings(StepSettings):
     smoothness: float = setting(
         0.0, "Smoothness of the time factor: weight of steps between neighbouring samples.", ge=0
     )
+    ridge: float = setting(
+        0.01,
+        "Shrink the factors of pairs that not every worm observes, where the worms that do hardly show a component; strength "
+        "relative to an average worm (0: plain least squares).",
+        ge=0,
+    )
     min_worms: int = setting(1, "Leave out pairs that fewer worms than this have observed.", ge=1)
     worm_weighting: Literal["entries", "equal"] = setting(
         "entries", "entries: every observed value counts the same; equal: every worm counts the same."

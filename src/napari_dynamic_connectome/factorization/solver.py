@@ -135,10 +135,14 @@ class Solver:
         norms = np.array([float(n[k].sum()) for n, k in zip(source.row_norms, self.keep, strict=True)])
         self.weights = worm_weights(problem, settings, norms)
         self.norm2 = float((norms * self.weights).sum())
-        self.counts = np.zeros((problem.n_slots, len(problem.worms)))
+        self.counts = np.zeros((problem.n_slots, len(problem.worms) + (settings.ridge > 0)))
         for index, worm in enumerate(problem.worms):
             self.counts[worm.slots[self.keep[index]], index] = self.weights[index]
         self.l1 = settings.sparsity * float(np.sqrt(self.norm2 / problem.seen_times.sum()))
+        if settings.ridge > 0:
+            # the ridge enters as one more worm, whose Gram matrix is the diagonal of the mean of the others'
+            own = self.counts[:, :-1] > 0
+            self.counts[own.any(axis=1) & ~own.all(axis=1), -1] = settings.ridge
         self.patterns = _patterns(self.counts)
         self._where = {}
         for index, worm in enumerate(problem.worms):
@@ -309,13 +313,16 @@ class Solver:
         starts, rank = factors.shape
         flat = np.zeros((starts * rank, self.problem.n_slots))
         count = len(self.problem.worms)
-        grams = np.zeros((starts, rank * rank, count))
+        grams = np.zeros((starts, rank * rank, self.counts.shape[1]))
         step = max(self.pool.threads, 1) * 2
         for first in range(0, count, step):
             batch = range(first, min(first + step, count))
             for w, (moment, gram) in zip(batch, self.pool.map(lambda w: self._right(w, factors), batch), strict=True):
                 scatter_add(flat, self.problem.worms[w].slots, self.keep[w], moment, self.weights[w])
                 grams[:, :, w] = gram.reshape(starts, -1)
+        if self.settings.ridge > 0:
+            each = np.arange(rank) * (rank + 1)
+            grams[:, each, -1] = grams[:, each, :count].mean(axis=2)
         numerator = flat.reshape(starts, rank, -1)
         one = self._grouped_rows if self.patterns is not None else self._own_rows
         jobs = [(factors.pair[k], numerator[k], grams[k], update) for k in range(starts)]
@@ -345,6 +352,12 @@ class Solver:
         return float(cross), float(square)
 
     # --- judging a fit ----------------------------------------------------------------------------------------------
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the minimised error is the plain relative error, without weights or penalties."""
+        penalised = self.settings.ridge > 0 and bool(self.counts[:, -1].any())
+        return bool((self.weights == 1).all()) and not penalised
 
     def error_on(self, factors: Factors, rows: list[Array]) -> Array:
         """Relative, unweighted error of each start on some rows of each worm (bool masks)."""

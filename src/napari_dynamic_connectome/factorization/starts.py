@@ -25,8 +25,9 @@ class Starts:
     ----------
     factors : Factors
     errors : float array (start,)
-        Relative error over the observed entries that were fitted, weighted as the fit is.
+        Relative error over the observed entries that were fitted, without weights or penalties.
     histories : list of list of float
+        What was minimised, after every sweep: with weights and penalties, relative to the norm of the data.
     sweeps : list of int
     converged : list of bool
     """
@@ -149,4 +150,5 @@ def _fit_batch(
             histories[k] += fit.errors[k]
             sweeps[k] += fit.sweeps[k]
     report(progress, begin + share, f"{starts} starts done")
-    return Starts(factors, np.array([h[-1] for h in histories]), histories, sweeps, converged)
+    errors = np.array([h[-1] for h in histories]) if solver.is_plain else solver.error_on(factors, solver.keep)
+    return Starts(factors, errors, histories, sweeps, converged)
