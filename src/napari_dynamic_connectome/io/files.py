@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..model.errors import DynamicConnectomeError, FormatError, InputError
+from .atomic import writing
 
 
 def existing(path: str | Path) -> Path:
@@ -73,19 +72,10 @@ def summary(error: BaseException) -> str:
 def atomic_file(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it takes its place only if the block ends well."""
     path = Path(path).expanduser()
-    if not path.parent.is_dir():
-        raise InputError("the folder does not exist", where=str(path.parent), fix="Make it first.")
     if path.is_dir():
         raise InputError("this is a folder", where=str(path), fix="Give the name of a file.")
-    # the ending stays, because some libraries choose their format by it
-    temporary = path.with_name(f".{path.stem[:100]}.{uuid.uuid4().hex[:8]}{path.suffix}")
-    try:
+    with writing(path) as temporary:
         yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror or summary(error)})", where=str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -100,23 +90,10 @@ def atomic_folder(path: str | Path, *, overwrite: bool = False, marker: tuple[st
     marker : tuple of str
     """
     path = Path(path).expanduser()
-    if not path.parent.is_dir():
-        raise InputError("the folder does not exist", where=str(path.parent), fix="Make it first.")
     if path.exists() and not (overwrite and any((path / name).is_file() for name in marker)):
         raise InputError("there is something already", where=str(path), fix="Choose another name.")
-    temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:8]}")
-    old = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex[:8]}.old")
-    try:
+    with writing(path) as temporary:
         yield temporary
-        if path.exists():
-            os.replace(path, old)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror or summary(error)})", where=str(path)) from error
-    finally:
-        for leftover in (temporary, old):
-            if leftover.exists():
-                shutil.rmtree(leftover, ignore_errors=True)
 
 
 def inside(folder: Path, relative: str, where: str) -> Path:

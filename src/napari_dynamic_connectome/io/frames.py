@@ -58,7 +58,7 @@ def recordings_from_table(
 def _column(table: pd.DataFrame, column: str, where: str, *, missing: bool = True) -> np.ndarray:
     values = table[column]
     if values.dtype.kind in "fiub":
-        array = values.to_numpy(np.float32 if values.dtype == np.float32 else float)
+        array: np.ndarray = values.to_numpy(np.float32 if values.dtype == np.float32 else float)
         if not missing and np.isnan(array).any():
             raise InputError(
                 f"column '{column}' is empty in row {int(np.flatnonzero(np.isnan(array))[0]) + 2}", where=where
@@ -85,7 +85,7 @@ def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.n
     )
 
 
-def _split_ids(ids: list[str], where: str) -> tuple[list[str], np.ndarray]:
+def _split_ids(ids: list[str], where: str) -> tuple[list[str], list[int]]:
     """Return names and labels: '#7' is label 7 without a name; named neurons take the labels that are left."""
     taken = {int(i[1:]) for i in ids if _UNNAMED.match(i)}
     names, labels, free = [], [], 1
@@ -101,7 +101,7 @@ def _split_ids(ids: list[str], where: str) -> tuple[list[str], np.ndarray]:
         labels.append(free)
     if len(ids) > limits.MAX_NEURONS:
         raise InputError(f"{len(ids)} neurons", where=where, fix="A wide table has a column a neuron and a row a time.")
-    return names, np.asarray(labels, np.int64)
+    return names, labels
 
 
 def _from_wide(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | None) -> Recording:
@@ -178,7 +178,7 @@ def _one_long(plain: pd.DataFrame, where: str, name: str) -> Recording:
     first = plain.groupby("neuron", sort=False).first()
     positions = first[["z", "y", "x"]].to_numpy(float) if {"z", "y", "x"} <= set(first) else None
     if "label" in first and first["label"].notna().all():
-        labels = first["label"].to_numpy(np.int64)
+        labels = [int(v) for v in first["label"]]
     confidence = first["confidence"].to_numpy(float) if "confidence" in first else None
     return Recording.from_arrays(
         values, name=name, time_s=clock, names=names, labels=labels, positions_um=positions, confidence=confidence

@@ -49,7 +49,7 @@ def parse(content: bytes, where: str) -> Element:
         depth -= 1
         builder.end(qualified(name))
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any) -> int:
         raise FormatError("the XML declares entities", where=where, fix="Remove the <!DOCTYPE> part; it is not needed.")
 
     parser.StartElementHandler = start

@@ -66,7 +66,9 @@ def load_fields(path: Path) -> dict[str, np.ndarray]:
 
 
 def _header(stream: IO[bytes], where: str, size: int | None) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    from numpy.lib import format as npy
+    from numpy.lib import format as module
+
+    npy: Any = module
 
     try:
         version = npy.read_magic(stream)

@@ -316,7 +316,9 @@ def _scales(scale: dict[str, Any], dataset: dict[str, Any], letters: str, where:
             if not isinstance(step, dict) or step.get("type") != "scale":
                 continue
             values = step.get("scale")
-            numbers = isinstance(values, list) and all(isinstance(v, (int, float)) and math.isfinite(v) for v in values)
+            if not isinstance(values, list):
+                values = []
+            numbers = all(isinstance(v, (int, float)) and math.isfinite(v) for v in values)
             if not numbers or len(values) != len(letters) or min(values) <= 0:
                 raise FormatError(
                     f"the scale {str(values)[:80]} does not fit {len(letters)} axes",

@@ -354,7 +354,9 @@ def open_labels(path: str | Path, **options: Any) -> Volume:
         )
     opener = _function(form, "open_labels")
     if form.key in ("csv", "parquet"):
-        from .centres import open_labels as opener
+        from . import centres
+
+        opener = centres.open_labels
     if opener is not None:
         found: Volume = opener(path, **options)
         return found
@@ -362,3 +364,17 @@ def open_labels(path: str | Path, **options: Any) -> Volume:
     assert opener is not None
     volume: Volume = opener(path, labels=True, **options)
     return volume
+
+
+def read_layers(path: Any, **options: Any) -> list[tuple[Any, dict[str, Any], str]]:
+    """Read any file as napari layer data; see `layers.read_layers`.
+
+    Parameters
+    ----------
+    path : str, Path or sequence of them
+    **options
+        See `open_volume`.
+    """
+    from . import layers
+
+    return layers.read_layers(path, **options)

@@ -167,7 +167,7 @@ def to_numbers(values: Sequence[str], column: str, where: str, *, missing: bool 
     blank = series.map(
         lambda v: v is None or (isinstance(v, str) and v.lower() in ("", "nan", "na", "n/a", "null", "none"))
     )
-    result = pd.to_numeric(series.where(~blank, np.nan), errors="coerce").to_numpy(float)
+    result: np.ndarray = pd.to_numeric(series.where(~blank, np.nan), errors="coerce").to_numpy(float)
     bad = np.flatnonzero(np.isnan(result) & ~blank.to_numpy(bool))
     if len(bad):
         raise InputError(
@@ -327,13 +327,23 @@ def read_behaviour(path: str | Path, time_s: np.ndarray | None = None) -> xr.Dat
         values = to_numbers(table[name].tolist(), str(name), where)
         finite = values[np.isfinite(values)]
         binary = len(finite) > 0 and bool(np.isin(finite, (0.0, 1.0)).all())
-        course = values if time_s is None else _onto(clock, own, values, binary)
+        course = values if time_s is None else onto_clock(clock, own, values, binary)
         label = str(name).strip().removeprefix("beh_")
         channels[label] = xr.DataArray(course, dims="time", attrs={"kind": "binary" if binary else "continuous"})
     return channels
 
 
-def _onto(clock: np.ndarray, own: np.ndarray, values: np.ndarray, binary: bool) -> np.ndarray:
+def onto_clock(clock: np.ndarray, own: np.ndarray, values: np.ndarray, binary: bool) -> np.ndarray:
+    """Return a channel on another clock: interpolated, or the nearest sample if binary; NaN outside its own times.
+
+    Parameters
+    ----------
+    clock : array of shape (time,)
+        Times that are asked for.
+    own, values : array of shape (n,)
+        Times (increasing) and values of the channel.
+    binary : bool
+    """
     if len(own) == 1:
         return np.where(clock == own[0], values[0], np.nan)
     after = np.clip(np.searchsorted(own, clock), 1, len(own) - 1)

@@ -218,7 +218,7 @@ def _metadata(file: Any, level: Any, letters: str, where: str) -> dict[str, Any]
             factor = seconds(info.get("tunit") or "s", where)
             rate = 1.0 / (float(interval) * factor) if factor else math.nan
     elif file.is_shaped:
-        info = (file.shaped_metadata or ({},))[0]
+        info = dict((file.shaped_metadata or ({"axes": ""},))[0])
         spacing = info.get("voxel_size_um")
         if isinstance(spacing, list) and len(spacing) == 3 and all(isinstance(v, (int, float)) for v in spacing):
             size = [float(v) for v in spacing]

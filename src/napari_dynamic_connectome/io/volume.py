@@ -66,7 +66,8 @@ class Volume:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of a voxel."""
-        return np.dtype(self.data.dtype)
+        kind: np.dtype[Any] = np.dtype(self.data.dtype)
+        return kind
 
     @property
     def voxel_size_um(self) -> tuple[float, float, float]:

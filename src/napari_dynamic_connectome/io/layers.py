@@ -1,0 +1,233 @@
+"""Any readable file -> napari layer data, without napari: what drag and drop shows.
+
+In: a path. Out: a list of (data, keyword arguments, layer type). Images and labels become layers; a recording becomes points
+at its positions with names and the recording itself in the metadata; connectomes and small tables are refused with a reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..model.errors import DynamicConnectomeError, InputError
+from ..model.recording import Recording
+from .registry import FORMATS, identify, open_labels, open_volume, read_recordings
+from .volume import Volume
+
+LayerData = tuple[Any, dict[str, Any], str]
+METADATA_KEY = "dynamic_connectome"
+
+
+def patterns() -> tuple[str, ...]:
+    """Return the file name patterns of every format, for the manifest's reader."""
+    return tuple(dict.fromkeys(p for f in FORMATS for p in f.patterns))
+
+
+def can_read(path: str | Path | Sequence[str]) -> bool:
+    """Whether `read_layers` knows the format of a path (looks at the first bytes only)."""
+    items = [path] if isinstance(path, (str, Path)) else list(path)
+    try:
+        return bool(items) and all(identify(p) is not None for p in items)
+    except DynamicConnectomeError:
+        return False
+
+
+def reader(path: str | Path | Sequence[str]) -> Callable[[Any], list[LayerData]] | None:
+    """Return `read_layers` if it can read the path, else None; the form that npe2 readers have.
+
+    Parameters
+    ----------
+    path : str or list of str
+    """
+    return read_layers if can_read(path) else None
+
+
+def read_layers(path: str | Path | Sequence[str], **options: Any) -> list[LayerData]:
+    """Read a file (or several) as layer data.
+
+    Parameters
+    ----------
+    path : str, Path or sequence of them
+    **options
+        Passed to `open_volume` (axes=, ...).
+
+    Returns
+    -------
+    list of (data, dict, str)
+        "image", "labels" or "points" layers; the metadata of points holds the `Recording`.
+
+    Raises
+    ------
+    InputError
+        With what to do.
+    """
+    if not isinstance(path, (str, Path)):
+        return [layer for item in path for layer in read_layers(item, **options)]
+    path = Path(path)
+    form = identify(path)
+    if form.key == "omezarr":
+        return _zarr_layers(path, options)
+    if form.key in ("tiff", "hdf5"):
+        return _image_layers(path, options)
+    if form.key == "npz":
+        return _npz_layers(path, options)
+    if form.key == "nwb":
+        return _nwb_layers(path, options)
+    if "recording" in form.holds:
+        return [recording_layer(r) for r in read_recordings(path, **options)]
+    raise InputError(
+        f"{form.title} files are not shown as layers",
+        where=str(path),
+        fix="Load connectomes in the dock that compares with them.",
+    )
+
+
+def _name(path: Path) -> str:
+    return path.name.split(".")[0] or path.name
+
+
+def _zarr_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
+    from .omezarr import has_labels, is_labels
+
+    if is_labels(path):
+        return [labels_layer(open_labels(path, **options), _name(path))]
+    layers = image_layers(open_volume(path, **options), _name(path))
+    if has_labels(path):
+        from .omezarr import attributes
+
+        for name in attributes(path, "labels").get("labels", []):
+            layers.append(labels_layer(open_labels(path, name=str(name)), f"{_name(path)} {name}"))
+    return layers
+
+
+def _image_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
+    called_labels = any(word in path.name.lower() for word in ("label", "mask", "segmentation"))
+    if called_labels:
+        volume = open_volume(path, **options)
+        if volume.dtype.kind in "ui":
+            return [labels_layer(open_labels(path, **options), _name(path))]
+        return image_layers(volume, _name(path))
+    return image_layers(open_volume(path, **options), _name(path))
+
+
+def _npz_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
+    if path.suffix == ".npy":
+        return _image_layers(path, options)
+    from .fields import ALIASES
+    from .npz import load_fields
+
+    if any(key in load_fields(path) for key in ALIASES["traces"]):
+        return [recording_layer(r) for r in read_recordings(path, **options)]
+    return _image_layers(path, options)
+
+
+def _nwb_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
+    from .hdf5 import opened
+    from .nwb import image_series
+
+    layers: list[LayerData] = []
+    problems: list[DynamicConnectomeError] = []
+    with opened(path, "NWB file") as file:
+        series = [k for k, shape in image_series(file, str(path)).items() if 0 not in shape]
+    for dataset in series:
+        try:
+            layers += image_layers(open_volume(path, dataset=dataset, **options), dataset.rsplit("/", 1)[-1])
+        except DynamicConnectomeError as error:
+            problems.append(error)
+    try:
+        layers += [recording_layer(r) for r in read_recordings(path)]
+    except DynamicConnectomeError as error:
+        problems.append(error)
+    if not layers:
+        raise problems[0]
+    return layers
+
+
+def image_layers(volume: Volume, name: str) -> list[LayerData]:
+    """Return an image layer for every channel of a volume.
+
+    Parameters
+    ----------
+    volume : Volume
+    name : str
+    """
+    scale = _scale(volume)
+    layers: list[LayerData] = []
+    colours = ("gray",) if len(volume.channels) == 1 else ("green", "red", "cyan", "yellow", "magenta", "blue")
+    for index, channel in enumerate(volume.channels):
+        data = volume.all_channels[:, index]
+        title = name if len(volume.channels) == 1 else f"{name} {channel}"
+        keywords: dict[str, Any] = {
+            "name": title,
+            "scale": scale,
+            "colormap": colours[index % len(colours)],
+            "blending": "additive" if len(volume.channels) > 1 else "translucent_no_depth",
+            "metadata": {
+                METADATA_KEY: {"reference": volume.reference, "stimuli": volume.stimuli, "time_s": volume.time_s}
+            },
+        }
+        layers.append((data, keywords, "image"))
+    return layers
+
+
+def labels_layer(volume: Volume, name: str) -> LayerData:
+    """Return a labels layer; the names of the neurons are in its features.
+
+    Parameters
+    ----------
+    volume : Volume
+    name : str
+    """
+    import pandas as pd
+
+    names = volume.names
+    features = pd.DataFrame({"index": [0, *names], "name": ["", *names.values()]})
+    data = volume.data
+    if data.dtype.itemsize > 2 or data.dtype.kind == "i":
+        # 8 and 16 bit labels are drawn several times faster; larger ids keep their type
+        kind = np.uint32 if data.dtype.itemsize <= 4 else np.uint64
+        data = data.astype(kind)
+    keywords: dict[str, Any] = {
+        "name": name,
+        "scale": _scale(volume)[-data.ndim :],
+        "features": features,
+        "metadata": {METADATA_KEY: {"reference": volume.reference, "names": names}},
+    }
+    return data, keywords, "labels"
+
+
+def recording_layer(recording: Recording) -> LayerData:
+    """Return a points layer (z, y, x in um) of a recording; neurons without a position lie on a grid beside the others.
+
+    Parameters
+    ----------
+    recording : Recording
+    """
+    positions = recording.positions_um.copy()
+    unknown = ~np.isfinite(positions).all(axis=1)
+    if unknown.any():
+        known = positions[~unknown]
+        start = known.max(axis=0) + 10.0 if len(known) else np.zeros(3)
+        count = int(unknown.sum())
+        side = math.ceil(math.sqrt(count))
+        grid = np.stack([np.zeros(count), np.arange(count) // side * 5.0, np.arange(count) % side * 5.0], axis=1)
+        positions[unknown] = grid + [0.0 if not len(known) else float(known[:, 0].mean()), start[1], 0.0]
+    features = recording.neurons.reset_index()[["neuron", "label", "name", "confidence"]]
+    features = features.assign(position_known=~unknown)
+    keywords: dict[str, Any] = {
+        "name": recording.name,
+        "features": features,
+        "size": 4.0,
+        "face_color": "white",
+        "metadata": {METADATA_KEY: {"recording": recording}},
+    }
+    return positions, keywords, "points"
+
+
+def _scale(volume: Volume) -> tuple[float, ...]:
+    size = tuple(v if math.isfinite(v) else 1.0 for v in volume.voxel_size_um)
+    return (1.0, *size)
