@@ -101,8 +101,9 @@ def build_parser() -> argparse.ArgumentParser:
     extract.add_argument("labels", nargs="?", help="3D or 4D labels (default: those inside an OME-Zarr image)")
     extract.add_argument("-o", "--output", required=True, help="file to write: .csv, .parquet, .npz or .nwb")
     extract.add_argument("--name", help="name of the worm (default: the image's file name)")
-    extract.add_argument("--names", help="CSV with columns label, name")
+    extract.add_argument("--names", help="CSV with columns label, name (default: the names stored with the labels)")
     extract.add_argument("--stimuli", help="CSV with columns name, onset, offset (s)")
+    extract.add_argument("--behaviour", help="CSV with a time column and one column a channel")
     extract.add_argument(
         "--voxel-size", type=float, nargs=3, metavar=("Z", "Y", "X"), help="micrometres, if the file does not say"
     )
@@ -230,10 +231,7 @@ def write_simulation(
     progress: ProgressCallback | None = None,
 ) -> Path:
     """Write simulated worms, their truth and a settings file into a new folder; return the settings file."""
-    import pandas as pd
-
     from .io.registry import write_recording
-    from .io.tables import write_csv
     from .model.progress import part, report
     from .pipeline.run import write_truth
     from .pipeline.settings import InputSettings, PipelineSettings, VolumeInput
@@ -256,17 +254,7 @@ def write_simulation(
         if index < render:
             step = part(progress, 0.05 + 0.9 * index / max(render, 1), 0.05 + 0.9 * (index + 1) / max(render, 1))
             render_recording(recording, folder / f"{stem}.ome.zarr", seed=seed + index, progress=step)
-            named = recording.neurons[recording.neurons["name"] != ""]
-            write_csv(pd.DataFrame({"label": named["label"], "name": named["name"]}), folder / f"{stem}_names.csv")
-            write_csv(recording.stimuli, folder / f"{stem}_stimuli.csv")
-            volumes.append(
-                VolumeInput(
-                    name=recording.name,
-                    volume=f"{stem}.ome.zarr",
-                    names=f"{stem}_names.csv",
-                    stimuli=f"{stem}_stimuli.csv" if len(recording.stimuli) else "",
-                )
-            )
+            volumes.append(VolumeInput(name=recording.name, volume=f"{stem}.ome.zarr"))
         else:
             write_recording(recording, folder / f"{stem}.npz")
             paths.append(f"{stem}.npz")
@@ -285,16 +273,12 @@ def write_simulation(
 
 def _extract(options: argparse.Namespace) -> None:
     from .extraction.correct import correct_traces
-    from .extraction.extract import extract_recording
     from .extraction.quality import assess_quality
     from .extraction.settings import CorrectionSettings, ExtractionSettings
-    from .io.registry import open_labels, open_volume, write_recording
-    from .io.tables import read_names, read_stimuli
+    from .io.registry import write_recording
+    from .pipeline.images import extract_files
     from .pipeline.toml import parse_overrides
 
-    for path in (options.volume, options.labels, options.names, options.stimuli):
-        if path and not Path(path).exists():
-            raise InputError("there is no such file or folder", where=str(path))
     overrides = parse_overrides(options.set)
     unknown = set(overrides) - {"extraction", "correction"}
     if unknown:
@@ -311,12 +295,13 @@ def _extract(options: argparse.Namespace) -> None:
     client = _client(options)
     try:
         with progress_bar("extract") as progress:
-            recording = extract_recording(
-                open_volume(options.volume),
-                open_labels(options.labels or options.volume),
-                name=options.name or Path(options.volume).name.split(".")[0],
-                names=read_names(options.names) if options.names else None,
-                stimuli=read_stimuli(options.stimuli) if options.stimuli else None,
+            recording = extract_files(
+                options.volume,
+                options.labels or "",
+                name=options.name or "",
+                names=options.names or "",
+                stimuli=options.stimuli or "",
+                behaviour=options.behaviour or "",
                 settings=settings,
                 checkpoint=Path(options.resume) if options.resume else None,
                 client=client,

@@ -25,6 +25,7 @@ from ..model.recording import Recording
 from ..model.results import Communities, Components, Kind
 from ..model.session import Session
 from ..model.truth import Truth
+from .images import extract_files
 from .provenance import settings_hash, versions
 from .settings import PipelineSettings, VolumeInput
 
@@ -61,7 +62,7 @@ def find_inputs(settings: PipelineSettings) -> tuple[list[Path], list[VolumeInpu
     for volume in settings.input.volumes:
         if not volume.volume:
             raise InputError("a worm given as images has no 'volume'", where="input.volumes")
-        for one in (volume.volume, volume.labels, volume.names, volume.stimuli):
+        for one in (volume.volume, volume.labels, volume.names, volume.stimuli, volume.behaviour):
             if one and not Path(one).exists():
                 raise InputError("there is no such file or folder", where=one, fix="Check input.volumes.")
     if not paths and not settings.input.volumes:
@@ -122,24 +123,18 @@ def _extract(
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
 ) -> Recording:
-    from ..extraction.extract import extract_recording
-    from ..io.registry import open_labels, open_volume
-    from ..io.tables import read_names, read_stimuli
-
-    name = entry.name or Path(entry.volume).name.split(".")[0]
     options: dict[str, Any] = {}
     if entry.voxel_size_um is not None:
         options["voxel_size_um"] = entry.voxel_size_um
     if entry.frame_rate_hz is not None:
         options["frame_rate_hz"] = entry.frame_rate_hz
-    volume = open_volume(entry.volume)
-    labels = open_labels(entry.labels or entry.volume)
-    return extract_recording(
-        volume,
-        labels,
-        name=name,
-        names=read_names(entry.names) if entry.names else None,
-        stimuli=read_stimuli(entry.stimuli) if entry.stimuli else None,
+    return extract_files(
+        entry.volume,
+        entry.labels,
+        name=entry.name,
+        names=entry.names,
+        stimuli=entry.stimuli,
+        behaviour=entry.behaviour,
         settings=settings.extraction,
         checkpoint=checkpoint,
         progress=progress,
@@ -283,7 +278,7 @@ def run_pipeline(
     output = check_output(output)
     paths, volumes = find_inputs(settings)
     inputs = [fingerprint(p) for p in paths]
-    inputs += [fingerprint(f) for v in volumes for f in (v.volume, v.labels, v.names, v.stimuli) if f]
+    inputs += [fingerprint(f) for v in volumes for f in (v.volume, v.labels, v.names, v.stimuli, v.behaviour) if f]
     hashes = stage_hashes(settings, inputs)
     target = output / SESSION_NAME
     session = Session()

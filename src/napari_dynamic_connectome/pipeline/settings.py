@@ -26,7 +26,12 @@ class VolumeInput(StepSettings):
         "", "Segmentation: static 3D or one per frame; by default the labels inside the OME-Zarr volume."
     )
     names: str = setting("", "CSV with columns label, name; by default the names stored with the labels.")
-    stimuli: str = setting("", "CSV with columns name, onset, offset (s).")
+    stimuli: str = setting(
+        "", "CSV with columns name, onset, offset (s); by default stimuli.csv inside the image's folder."
+    )
+    behaviour: str = setting(
+        "", "CSV with a time column and channels; by default behaviour.csv inside the image's folder."
+    )
     voxel_size_um: tuple[float, float, float] | None = setting(
         None, "Voxel size (z, y, x), if the file does not say.", unit="um"
     )
@@ -95,7 +100,9 @@ class PipelineSettings(StepSettings):
             return text if not text or Path(text).is_absolute() or "://" in text else str(folder / text)
 
         volumes = tuple(
-            v.model_copy(update={f: absolute(getattr(v, f)) for f in ("volume", "labels", "names", "stimuli")})
+            v.model_copy(
+                update={f: absolute(getattr(v, f)) for f in ("volume", "labels", "names", "stimuli", "behaviour")}
+            )
             for v in self.input.volumes
         )
         new = self.input.model_copy(
