@@ -114,6 +114,8 @@ def extract_traces(
                 where=reference_source.name,
             )
     size = _voxel_size(voxel_size_um, source.about, source.name)
+    if time_s is None and frame_rate_hz is None:
+        time_s = source.time_s
     times = frame_times(source.shape[0], time_s, frame_rate_hz, source.about, where=source.name)
     beside = [s for s in (None if static else label_source, reference_source) if s is not None]
     threads = parsed.threads or _cores()
@@ -181,9 +183,9 @@ def extract_recording(
     name : str
         Of the animal.
     names : mapping of int to str, optional
-        Label id -> neuron name.
+        Label id -> neuron name; those in the file of the labels by default.
     stimuli : pandas.DataFrame, optional
-        name, onset, offset (s).
+        name, onset, offset (s); those in the file of the volume by default.
     behaviour : xarray.Dataset, optional
         One variable (time,) a channel.
     **more
@@ -198,8 +200,12 @@ def extract_recording(
     traces = extract_traces(
         source, label_source, settings, voxel_size_um=voxel_size_um, frame_rate_hz=frame_rate_hz, time_s=time_s, **more
     )
-    given = {int(k): str(v).strip() for k, v in (names or {}).items() if str(v).strip()}
     known = [int(i) for i in traces["label"].values]
+    if names is None:  # a file may name labels that no voxel has; a user who does has made a mistake
+        names = {k: v for k, v in label_source.names.items() if int(k) in set(known)}
+    if stimuli is None:
+        stimuli = source.stimuli
+    given = {int(k): str(v).strip() for k, v in names.items() if str(v).strip()}
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise InputError(
@@ -294,7 +300,7 @@ def _with_static_regions(job: Job, labels: np.ndarray, ids: np.ndarray, sets: Vo
 def _voxel_size(
     given: tuple[float, float, float] | None, about: VolumeReference | None, where: str
 ) -> tuple[float, float, float]:
-    if given is None and about is not None:
+    if given is None and about is not None and np.isfinite(about.voxel_size_um).all():
         given = about.voxel_size_um
     if given is None:
         raise InputError("the voxel size is not known", where=where, fix="Pass voxel_size_um=(z, y, x) in micrometres.")

@@ -30,12 +30,17 @@ class Source:
         For messages.
     about : VolumeReference, optional
         Where the voxels come from and in what units.
+    time_s, names, stimuli : optional
+        What else the file tells.
     """
 
     def __init__(self, array: Any, name: str, about: VolumeReference | None = None) -> None:
         self.array = array
         self.name = name
         self.about = about
+        self.time_s: np.ndarray | None = None
+        self.names: dict[int, str] = {}
+        self.stimuli: Any = None
         self.shape = tuple(int(n) for n in array.shape)
         self.dtype = np.dtype(array.dtype)
         self.is_dask = hasattr(array, "dask") and hasattr(array, "compute")
@@ -59,8 +64,7 @@ class Source:
         """Read a box as a C-contiguous array in native byte order that compiled code can take."""
         part = self.array[box]
         if self.is_dask:
-            # the blocks are what runs in parallel; a second pool inside each would only compete for the cores
-            part = part.compute(scheduler="synchronous")
+            part = _compute(part)
         return native(np.asarray(part))
 
     @property
@@ -98,6 +102,22 @@ class Source:
         if mapped is not None:
             path, dtype, offset, shape = mapped
             self.array = np.memmap(path, dtype=np.dtype(dtype), mode="r", offset=offset, shape=shape)
+
+
+def _compute(part: Any) -> Any:
+    """Compute a piece of a dask array in this thread.
+
+    The blocks are what runs in parallel; a second pool inside each would only compete for the cores. A piece that is one
+    chunk is taken from the graph as it is: `compute` would copy it.
+    """
+    import dask
+
+    key: Any = part.__dask_keys__()
+    while isinstance(key, list) and len(key) == 1:
+        key = key[0]
+    if isinstance(key, list):
+        return part.compute(scheduler="synchronous")
+    return dask.get(part.__dask_optimize__(part.dask, part.__dask_keys__()), key)
 
 
 def _is_whole(array: np.memmap) -> bool:
@@ -155,6 +175,7 @@ def open_source(given: Any, what: str, *, labels: bool = False) -> Source:
 
         name = f"{what} {given}"
         given = registry.open_labels(given) if labels else registry.open_volume(given)
+    holder = given
     reference = getattr(given, "reference", None)
     if reference is not None and hasattr(given, "data"):
         name = f"{what} {reference.path}" if reference.path else name
@@ -172,7 +193,13 @@ def open_source(given: Any, what: str, *, labels: bool = False) -> Source:
             raise InputError("this is not an array", where=name) from error
     if 0 in tuple(given.shape):
         raise InputError(f"the array is empty: shape {tuple(given.shape)}", where=name)
-    return Source(given, name, reference if isinstance(reference, VolumeReference) else None)
+    if not isinstance(reference, VolumeReference):
+        return Source(given, name)
+    source = Source(given, name, reference)
+    source.time_s = getattr(holder, "time_s", None)
+    source.names = dict(getattr(holder, "names", None) or {})
+    source.stimuli = getattr(holder, "stimuli", None)
+    return source
 
 
 def check_volume(source: Source) -> None:

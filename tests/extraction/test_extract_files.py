@@ -1,0 +1,108 @@
+"""Extraction from files and from real images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+from scipy import ndimage
+from skimage.measure import regionprops_table
+
+from napari_dynamic_connectome.extraction.correct import correct_traces
+from napari_dynamic_connectome.extraction.extract import extract_recording, extract_traces
+from napari_dynamic_connectome.extraction.quality import assess_quality
+from napari_dynamic_connectome.io.registry import open_labels, open_volume
+from napari_dynamic_connectome.model.recording import Recording
+from napari_dynamic_connectome.simulation.render import render_recording
+from napari_dynamic_connectome.simulation.simulate import simulate_recording
+
+UNITS = {"voxel_size_um": (1.0, 0.5, 0.5), "frame_rate_hz": 2.0}
+
+
+def test_paths_and_opened_volumes_give_the_same_as_arrays(tmp_path):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 900, (6, 3, 16, 20)).astype(np.uint16)
+    labels = np.zeros((3, 16, 20), np.uint16)
+    labels[1, 2:6, 3:9], labels[:, 9:12, 12:18] = 4, 7
+    tifffile.imwrite(tmp_path / "image.ome.tif", image, metadata={"axes": "TZYX"})
+    tifffile.imwrite(tmp_path / "labels.ome.tif", labels, metadata={"axes": "ZYX"})
+    expected = extract_traces(image, labels, **UNITS)
+    found = extract_traces(tmp_path / "image.ome.tif", tmp_path / "labels.ome.tif", **UNITS)
+    np.testing.assert_array_equal(found.values, expected.values)
+    opened = extract_traces(open_volume(tmp_path / "image.ome.tif"), open_labels(tmp_path / "labels.ome.tif"), **UNITS)
+    np.testing.assert_array_equal(opened.values, expected.values)
+    recording = extract_recording(tmp_path / "image.ome.tif", tmp_path / "labels.ome.tif", name="w", **UNITS)
+    assert recording.volume is not None
+    assert recording.volume.path.endswith("image.ome.tif")
+
+
+@pytest.mark.parametrize("labels", ["static", "per frame"])
+def test_a_rendered_worm_comes_back_with_its_activity_and_places(tmp_path, labels):
+    worm, _ = simulate_recording(n_neurons=16, duration_s=20, rate_hz=2, noise=0.0, artefacts_per_min=0.0, seed=3)
+    rendered = render_recording(
+        worm, tmp_path / "worm", seed=3, n_z=12, n_y=96, n_x=192, voxel_y_um=0.6, voxel_x_um=0.6, labels=labels
+    )
+    found = extract_recording(rendered.volume.path, rendered.labels.path, name="back", names=None)
+    assert found.rate_hz == pytest.approx(2.0)
+    assert found.n_times == worm.n_times
+    drawn = rendered.recording
+    true = dict(zip(drawn.neurons["label"], drawn.traces.values.T))
+    places = dict(zip(drawn.neurons["label"], drawn.positions_um))
+    matched = [
+        np.corrcoef(found.traces.values[:, i], true[label])[0, 1]
+        for i, label in enumerate(found.neurons["label"]) if label in true and np.std(true[label]) > 0
+    ]  # fmt: skip
+    assert len(matched) > 5
+    assert np.median(matched) > 0.8
+    away = np.array([found.positions_um[i] - places[label] for i, label in enumerate(found.neurons["label"])])
+    assert np.abs(away).max() < 1.0  # half a slice
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("background", ["none", "annulus"])
+def test_real_nuclei_equal_regionprops(shared_data, background):
+    image = tifffile.imread(shared_data / "volumes" / "cells3d_nuclei.tif")
+    labels = tifffile.imread(shared_data / "volumes" / "cells3d_nuclei_label.tif").astype(np.uint16)
+    series = np.stack([image, image // 2, np.roll(image, 3, axis=1)])
+    traces = extract_traces(series, labels, voxel_size_um=(0.29, 0.26, 0.26), frame_rate_hz=1.0, background=background)
+    assert traces.sizes["neuron"] == len(np.unique(labels)) - 1
+    for t, frame in enumerate(series):
+        table = regionprops_table(labels, frame, properties=("label", "intensity_mean"))
+        plus = traces["background"].values[t] if background == "annulus" else 0.0
+        np.testing.assert_allclose(traces.values[t] + plus, table["intensity_mean"], rtol=1e-5)
+    if background == "annulus":  # around a bright nucleus it is darker
+        assert (traces["background"].values[0] < traces.values[0] + traces["background"].values[0]).mean() > 0.9
+
+
+@pytest.mark.data
+def test_real_tracked_labels_that_appear_and_vanish(shared_data):
+    with np.load(shared_data / "volumes" / "tgmm_mini_labels.npz") as data:
+        labels = data[data.files[0]]
+    assert labels.ndim == 4
+    labels = labels.astype(np.uint16)
+    image = np.random.default_rng(0).poisson(100 + labels % 50).astype(np.uint16)
+    traces = extract_traces(image, labels, **UNITS)
+    ids = traces["label"].values
+    assert len(ids) == len(np.unique(labels[labels > 0]))
+    for t in range(0, len(labels), 7):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            expected = ndimage.mean(image[t].astype(float), labels[t], ids)
+        np.testing.assert_allclose(traces.values[t], expected, rtol=3e-7)
+    present = np.array([[(frame == i).any() for i in ids[:40]] for frame in labels])
+    np.testing.assert_array_equal(np.isfinite(traces.values[:, :40]), present)
+    assert not present.all()
+
+
+@pytest.mark.data
+def test_real_traces_can_be_corrected_and_judged(shared_data):
+    with np.load(shared_data / "traces" / "dag2023_2022-07-26-31.npz", allow_pickle=False) as data:
+        worm = Recording.from_arrays(data["traces_raw"].astype(np.float32), name="dag", time_s=data["t"])
+        names = data["names"]
+    corrected = correct_traces(worm, bleaching="double exponential", smoothing="gaussian", smoothing_s=0.6)
+    judged = assess_quality(corrected).quality
+    assert np.isfinite(corrected.traces.values).mean() > 0.99
+    assert judged["snr"].median() > 1.0
+    left, right = (corrected.traces.values[:, list(names).index(n)] for n in ("AVAL", "AVAR"))
+    assert np.corrcoef(left, right)[0, 1] > 0.85  # the two command neurons fire together
+    assert set(judged["reason"][~judged["flagged"]]) == {""}
+    assert 0 < judged["flagged"].sum() < worm.n_neurons
