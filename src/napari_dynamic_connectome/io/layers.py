@@ -155,7 +155,6 @@ def image_layers(volume: Volume, name: str) -> list[LayerData]:
     volume : Volume
     name : str
     """
-    scale = _scale(volume)
     layers: list[LayerData] = []
     colours = ("gray",) if len(volume.channels) == 1 else ("green", "red", "cyan", "yellow", "magenta", "blue")
     for index, channel in enumerate(volume.channels):
@@ -163,12 +162,10 @@ def image_layers(volume: Volume, name: str) -> list[LayerData]:
         title = name if len(volume.channels) == 1 else f"{name} {channel}"
         keywords: dict[str, Any] = {
             "name": title,
-            "scale": scale,
+            **_place(volume, 4),
             "colormap": colours[index % len(colours)],
             "blending": "additive" if len(volume.channels) > 1 else "translucent_no_depth",
-            "metadata": {
-                METADATA_KEY: {"reference": volume.reference, "stimuli": volume.stimuli, "time_s": volume.time_s}
-            },
+            "metadata": {METADATA_KEY: _about(volume, name)},
         }
         layers.append((data, keywords, "image"))
     return layers
@@ -193,41 +190,52 @@ def labels_layer(volume: Volume, name: str) -> LayerData:
         data = data.astype(kind)
     keywords: dict[str, Any] = {
         "name": name,
-        "scale": _scale(volume)[-data.ndim :],
+        **_place(volume, data.ndim),
         "features": features,
-        "metadata": {METADATA_KEY: {"reference": volume.reference, "names": names}},
+        "metadata": {METADATA_KEY: _about(volume, name)},
     }
     return data, keywords, "labels"
 
 
 def recording_layer(recording: Recording) -> LayerData:
-    """Return a points layer (z, y, x in um) of a recording; neurons without a position lie on a grid beside the others.
+    """Return a points layer (z, y, x in um) of the neurons of a recording whose position is known.
 
     Parameters
     ----------
     recording : Recording
     """
-    positions = recording.positions_um.copy()
-    unknown = ~np.isfinite(positions).all(axis=1)
-    if unknown.any():
-        known = positions[~unknown]
-        start = known.max(axis=0) + 10.0 if len(known) else np.zeros(3)
-        count = int(unknown.sum())
-        side = math.ceil(math.sqrt(count))
-        grid = np.stack([np.zeros(count), np.arange(count) // side * 5.0, np.arange(count) % side * 5.0], axis=1)
-        positions[unknown] = grid + [0.0 if not len(known) else float(known[:, 0].mean()), start[1], 0.0]
-    features = recording.neurons.reset_index()[["neuron", "label", "name", "confidence"]]
-    features = features.assign(position_known=~unknown)
+    known = np.isfinite(recording.positions_um).all(axis=1)
     keywords: dict[str, Any] = {
         "name": recording.name,
-        "features": features,
-        "size": 4.0,
-        "face_color": "white",
+        "features": recording.neurons[known].drop(columns=["z", "y", "x"]).reset_index(),
+        "size": 3.0,
+        "units": ("um", "um", "um"),
         "metadata": {METADATA_KEY: {"recording": recording}},
     }
-    return positions, keywords, "points"
+    return recording.positions_um[known], keywords, "points"
 
 
-def _scale(volume: Volume) -> tuple[float, ...]:
-    size = tuple(v if math.isfinite(v) else 1.0 for v in volume.voxel_size_um)
-    return (1.0, *size)
+def _about(volume: Volume, name: str) -> dict[str, Any]:
+    """Return what the docks take from a layer: plain values, None where the file does not say."""
+    size, rate = volume.voxel_size_um, volume.frame_rate_hz
+    return {
+        "name": name,
+        "path": volume.reference.path,
+        "voxel_size_um": size if all(math.isfinite(v) for v in size) else None,
+        "frame_rate_hz": rate if math.isfinite(rate) else None,
+        "time_s": None if volume.time_s is None else [float(t) for t in volume.time_s],
+        "stimuli": volume.stimuli,
+        "names": dict(volume.names) or None,
+    }
+
+
+def _place(volume: Volume, n_axes: int) -> dict[str, Any]:
+    """Return scale and units of a layer: micrometres and seconds where known, else voxels and frames."""
+    known = all(math.isfinite(v) for v in volume.voxel_size_um)
+    space = volume.voxel_size_um if known else (1.0, 1.0, 1.0)
+    units = ("um" if known else "pixel",) * 3
+    if n_axes == 3:
+        return {"scale": space, "units": units}
+    rate = volume.frame_rate_hz
+    timed = math.isfinite(rate)
+    return {"scale": (1.0 / rate if timed else 1.0, *space), "units": ("s" if timed else "pixel", *units)}

@@ -14,7 +14,7 @@ import numpy as np
 from ..model.errors import FormatError, InputError
 from . import limits
 from .axes import resolve_axes
-from .files import existing, reading
+from .files import existing, reading, summary
 from .units import micrometres, seconds
 from .volume import Volume, as_dask, build_volume
 
@@ -141,9 +141,9 @@ def open_volume(path: str | Path, *, series: int = 0, labels: bool = False, **op
         declared = math.prod(shape) * dtype.itemsize
         size = path.stat().st_size
         limits.check_sparse(declared, [size], where)
-        _check_codec(level.keyframe, where)
         page = math.prod(level.keyframe.shape) * dtype.itemsize
         limits.check_size(page, limits.MAX_CHUNK_BYTES, where, "one plane")
+        _check_codec(level.keyframe, where)
         letters = resolve_axes(found, shape, options.get("axes"), where)
         known = _metadata(file, level, letters, where)
         offset = level.dataoffset if level.keyframe.compression == 1 else None
@@ -172,19 +172,18 @@ def open_volume(path: str | Path, *, series: int = 0, labels: bool = False, **op
 
 
 def _check_codec(page: Any, where: str) -> None:
-    import tifffile
-
+    """Decode one plane of a compressed file, so that an absent codec is found now and not in the middle of a run."""
+    if page.compression == 1:
+        return
     try:
-        decode = page.decode
-        compression = page.compression
+        page.asarray()
     except Exception as error:
+        name = getattr(page.compression, "name", page.compression)
         raise FormatError(
-            "the compression of this TIFF cannot be read", where=where, fix="Save it uncompressed or with zlib."
+            f"the first plane cannot be decoded (codec {name}: {summary(error)})",
+            where=where,
+            fix="The file is damaged, or the codec is not installed: save it uncompressed or with zlib.",
         ) from error
-    if compression != 1 and compression not in tifffile.TIFF.DECOMPRESSORS:
-        name = getattr(compression, "name", compression)
-        raise FormatError(f"the codec {name} is not available", where=where, fix="Save it uncompressed or with zlib.")
-    del decode
 
 
 def _metadata(file: Any, level: Any, letters: str, where: str) -> dict[str, Any]:
