@@ -62,7 +62,7 @@ class BallLabels:
     def frame(self, t: int) -> np.ndarray:
         """Return the labels (z, y, x) of one frame."""
         labels = np.zeros(self.shape[1:], self.dtype)
-        distance = np.full(self.shape[1:], np.float32(np.inf))
+        distance = np.full(self.shape[1:], np.inf)
         for row in range(self.starts[t], self.starts[t + 1]):
             centre = self.centres[row]
             low = np.maximum(np.ceil(centre - self.radius), 0).astype(int)
@@ -70,11 +70,12 @@ class BallLabels:
             if (high <= low).any():
                 continue
             part = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-            squared = np.zeros(tuple(high - low), np.float32)
+            squared = np.zeros(tuple(high - low))
             for axis in range(3):
-                offset = ((np.arange(low[axis], high[axis]) - centre[axis]) / self.radius[axis]).astype(np.float32) ** 2
+                offset = ((np.arange(low[axis], high[axis]) - centre[axis]) / self.radius[axis]) ** 2
                 squared += offset.reshape([-1 if a == axis else 1 for a in range(3)])
-            mine = (squared <= 1) & (squared < distance[part])
+            # a voxel on the surface, or as far from two centres, must not depend on rounding
+            mine = (squared <= 1 + 1e-9) & (squared < distance[part] - 1e-9)
             labels[part][mine] = self.ids[row]
             distance[part][mine] = squared[mine]
         return labels

@@ -18,7 +18,7 @@ from ..model.errors import InputError
 from ..model.recording import Recording
 from . import limits
 from .fields import BEHAVIOUR_PREFIX
-from .tables import find_column, find_time, to_numbers
+from .tables import find_column, find_time, plain_cell, to_numbers
 
 NEURON_COLUMN = ("neuron", "neuron_id", "roi", "cell")
 VALUE_COLUMN = ("value", "trace", "dff", "df/f", "dff0", "f", "activity", "calcium", "signal", "intensity")
@@ -137,7 +137,7 @@ def _from_long(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | N
     plain = pd.DataFrame(
         {
             "time": time,
-            "neuron": table[neuron].map(str).str.strip().to_numpy(object),
+            "neuron": table[neuron].map(lambda v: plain_cell(str(v).strip())).to_numpy(object),
             "value": _column(table, value, where),
         }
     )
@@ -153,7 +153,7 @@ def _from_long(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | N
             plain[axis] = _column(table, column, where)
     groups: list[tuple[str, pd.DataFrame]] = [(name, plain)]
     if worm is not None:
-        keys = table[worm].map(str).str.strip().to_numpy(object)
+        keys = table[worm].map(lambda v: plain_cell(str(v).strip())).to_numpy(object)
         groups = [(str(k), plain[keys == k]) for k in dict.fromkeys(keys.tolist())]
     return [_one_long(group, where, title) for title, group in groups]
 
@@ -244,7 +244,7 @@ def with_sidecar(
         key = find_column(neurons, "neuron", "id")
         if key is None:
             raise InputError("there is no column 'neuron'", where=where)
-        rows = neurons.set_index(neurons[key].str.strip())
+        rows = neurons.set_index(pd.Index([plain_cell(v.strip()) for v in neurons[key]]))
         ids = list(recording.neurons.index)
         absent = [i for i in ids if i not in rows.index]
         if absent or rows.index.has_duplicates:
@@ -259,7 +259,7 @@ def with_sidecar(
                 table[column] = to_numbers(rows[column].tolist(), column, where)
         for column in ("name", "note"):
             if column in rows:
-                table[column] = rows[column].tolist()
+                table[column] = [plain_cell(v) for v in rows[column]]
         if "rejected" in rows:
             table["rejected"] = rows["rejected"].str.strip().str.lower().isin(("true", "1", "yes")).tolist()
         recording = recording.replace(neurons=table)
