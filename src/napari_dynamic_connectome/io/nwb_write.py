@@ -218,7 +218,7 @@ def _add_image(file: Any, recording: Recording, volume: Any, ndx: Any) -> None:
             comments=json.dumps(
                 {"voxel_size_um": list(reference.voxel_size_um), "axes": reference.axes, "shape": list(reference.shape)}
             ),
-            data=np.zeros((0, 1, 1, 1), np.uint16),
+            data=np.zeros((0, 0, 0, 0), np.uint16),
             external_file=[reference.path],
             format="external",
             starting_frame=[0],

@@ -1,0 +1,226 @@
+"""NWB: files that pynwb wrote in the WormID layout are read; what we write is valid and comes back the same."""
+
+from __future__ import annotations
+
+import sys
+import types
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_dynamic_connectome.io.registry import identify, open_labels, open_volume, read_recording, write_recording
+from napari_dynamic_connectome.model.errors import InputError
+from napari_dynamic_connectome.model.recording import Recording, VolumeReference
+
+warnings.filterwarnings("ignore", module="hdmf")
+pynwb = pytest.importorskip("pynwb")
+ndx = pytest.importorskip("ndx_multichannel_volume")
+
+SHAPE = (6, 20, 16, 5)  # frame, x, y, z
+NAMES = ["AVAL", "", "RIML"]
+VOXELS = [[(3, 4, 1), (4, 4, 1)], [(10, 11, 2)], [(15, 2, 4), (15, 3, 4)]]
+
+
+def wormid(path: Path, *, indexed_names: bool = False, raw: bool = False, transposed: bool = False) -> np.ndarray:
+    """Write a small file as the labs of the WormID consortium do, with pynwb alone; return the image (t, x, y, z)."""
+    file = pynwb.NWBFile("whole brain", "some-id", datetime(2022, 1, 2, tzinfo=UTC))
+    file.subject = ndx.CElegansSubject(
+        subject_id="2022-01-02-w3", growth_stage="YA", species="Caenorhabditis elegans", sex="XX", age="P2D"
+    )
+    device = file.create_device(name="scope")
+    channel = ndx.OpticalChannelPlus(
+        name="GCaMP",
+        description="d",
+        emission_lambda=510.0,
+        emission_range=[495.0, 545.0],
+        excitation_range=[480.0, 496.0],
+        excitation_lambda=488.0,
+    )
+    order = ndx.OpticalChannelReferences(name="order_optical_channels", channels=["GCaMP"])
+    volume = ndx.ImagingVolume(
+        name="CalciumImVol", description="d", device=device, location="head", grid_spacing=[0.5, 0.5, 2.0], grid_spacing_unit="um",
+        reference_frame="r", optical_channel_plus=[channel], order_optical_channels=order,
+    )  # fmt: skip
+    file.add_imaging_plane(volume)
+    image = np.random.default_rng(0).integers(0, 4000, SHAPE, dtype=np.uint16)
+    file.add_acquisition(
+        ndx.MultiChannelVolumeSeries(
+            name="CalciumImageSeries",
+            description="d",
+            data=image,
+            device=device,
+            unit="n.a.",
+            rate=2.5,
+            starting_time=0.0,
+            dimension=list(SHAPE[1:]),
+            imaging_volume=volume,
+        )
+    )
+    calcium = file.create_processing_module("CalciumActivity", "d")
+    table = pynwb.ophys.PlaneSegmentation(name="Aligned_neuron_coordinates", description="d", imaging_plane=volume)
+    for voxels in VOXELS:
+        table.add_roi(voxel_mask=[(*v, 1.0) for v in voxels])
+    if indexed_names:
+        table.add_column(name="ID_labels", description="d", data=[list(n) for n in NAMES], index=True)
+    else:
+        table.add_column(name="ID_labels", description="d", data=NAMES)
+    segmentation = pynwb.ophys.ImageSegmentation(name="CalciumSeriesSegmentation")
+    segmentation.add_plane_segmentation(table)
+    calcium.add(segmentation)
+    traces = np.arange(18.0).reshape(6, 3)
+    for name, kind, factor in (
+        ("SignalDFoF", pynwb.ophys.DfOverF, 1.0),
+        ("SignalRawFluor", pynwb.ophys.Fluorescence, 100.0),
+    ):
+        if raw and name == "SignalDFoF":
+            continue
+        rois = table.create_roi_table_region(description="all", region=[0, 1, 2])
+        values = traces * factor
+        series = pynwb.ophys.RoiResponseSeries(
+            name="SignalCalciumImResponseSeries",
+            description="d",
+            data=values.T if transposed else values,
+            rois=rois,
+            unit="lumens",
+            timestamps=np.arange(6) * 0.4 + 1,
+        )
+        calcium.add(kind(name=name, roi_response_series=series))
+    stimuli = pynwb.epoch.TimeIntervals(name="chemical_stimuli", description="d")
+    stimuli.add_column(name="stimulus_name", description="d")
+    stimuli.add_interval(start_time=1.5, stop_time=2.0, stimulus_name="butanone")
+    file.add_time_intervals(stimuli)
+    behaviour = file.create_processing_module("Behavior", "d")
+    velocity = pynwb.behavior.BehavioralTimeSeries(name="velocity")
+    velocity.create_timeseries(name="velocity", data=np.arange(31.0) / 10, unit="mm/s", rate=10.0, starting_time=0.5)
+    behaviour.add(velocity)
+    with pynwb.NWBHDF5IO(str(path), "w") as io:
+        io.write(file)
+    return image
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_wormid_recording(tmp_path, indexed) -> None:
+    wormid(tmp_path / "w.nwb", indexed_names=indexed)
+    assert identify(tmp_path / "w.nwb").key == "nwb"
+    held = read_recording(tmp_path / "w.nwb")
+    assert held.name == "2022-01-02-w3"
+    assert list(held.neurons["name"]) == NAMES
+    np.testing.assert_allclose(held.traces.values, np.arange(18.0).reshape(6, 3))
+    np.testing.assert_allclose(held.time_s, np.arange(6) * 0.4 + 1)
+    np.testing.assert_allclose(held.positions_um, [[2, 2, 1.75], [4, 5.5, 5], [8, 1.25, 7.5]])
+    assert held.stimuli.to_dict("list") == {"name": ["butanone"], "onset": [1.5], "offset": [2.0]}
+    # velocity is t - 0.5 on its own clock, from 0.5 to 3.5 s
+    np.testing.assert_allclose(held.behaviour["velocity"].values, held.time_s - 0.5)
+    assert held.behaviour["velocity"].attrs["units"] == "mm/s"
+
+
+def test_signal_is_chosen_by_name(tmp_path) -> None:
+    wormid(tmp_path / "w.nwb")
+    held = read_recording(tmp_path / "w.nwb", signal="SignalRawFluor")
+    assert held.traces.values[5, 2] == 1700
+    with pytest.raises(InputError, match="SignalDFoF"):
+        read_recording(tmp_path / "w.nwb", signal="Nothing")
+
+
+def test_transposed_traces_are_told_by_the_number_of_regions(tmp_path) -> None:
+    wormid(tmp_path / "w.nwb", raw=True, transposed=True)
+    assert read_recording(tmp_path / "w.nwb").traces.shape == (6, 3)
+
+
+def test_wormid_images_and_labels(tmp_path) -> None:
+    image = wormid(tmp_path / "w.nwb")
+    volume = open_volume(tmp_path / "w.nwb")
+    assert (volume.data.compute() == image.transpose(0, 3, 2, 1)).all()
+    assert volume.voxel_size_um == (2.0, 0.5, 0.5)
+    assert volume.frame_rate_hz == 2.5
+    labels = open_labels(tmp_path / "w.nwb")
+    expected = np.zeros(volume.shape[1:], int)
+    for number, voxels in enumerate(VOXELS, start=1):
+        for x, y, z in voxels:
+            expected[z, y, x] = number
+    assert (labels.data.compute() == expected).all()
+    assert labels.names == {1: "AVAL", 3: "RIML"}
+
+
+def recording() -> Recording:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(30, 4))
+    values[3:6, 1] = np.nan
+    import xarray as xr
+
+    positions = rng.uniform(-10, 50, (4, 3))
+    positions[3] = np.nan
+    return Recording.from_arrays(
+        values,
+        name="worm/7",
+        time_s=np.cumsum(rng.uniform(0.2, 0.4, 30)),
+        names=["AVAL", "AVAR", "", "RIML"],
+        labels=[4, 9, 2, 7],
+        positions_um=positions,
+        confidence=[5, 4, np.nan, 3],
+        stimuli=pd.DataFrame({"name": ["NaCl", "flash"], "onset": [1.0, 3.0], "offset": [2.0, 3.0]}),
+        behaviour=xr.Dataset({"velocity": ("time", rng.normal(size=30), {"units": "mm/s"})}),
+        seams=(2.5,),
+        volume=VolumeReference("w.ome.zarr", (30, 5, 16, 20), "tzyx", (2.0, 0.5, 0.5), 3.3),
+        provenance={"history": [{"step": "extract"}]},
+    )
+
+
+def test_written_file_comes_back(tmp_path) -> None:
+    worm = recording()
+    held = read_recording(write_recording(worm, tmp_path / "w.nwb"))
+    np.testing.assert_array_equal(held.traces.values, worm.traces.values)
+    np.testing.assert_array_equal(held.time_s, worm.time_s)
+    pd.testing.assert_frame_equal(held.neurons, worm.neurons)
+    pd.testing.assert_frame_equal(held.stimuli, worm.stimuli)
+    np.testing.assert_array_equal(held.behaviour["velocity"].values, worm.behaviour["velocity"].values)
+    assert held.seams == worm.seams
+    assert held.provenance["history"] == [{"step": "extract"}]
+
+
+def test_written_file_is_laid_out_as_wormid(tmp_path) -> None:
+    worm = recording()
+    path = write_recording(worm, tmp_path / "w.nwb")
+    with pynwb.NWBHDF5IO(str(path), "r", load_namespaces=True) as io:
+        file = io.read()
+        series = file.processing["CalciumActivity"]["SignalDFoF"]["SignalCalciumImResponseSeries"]
+        np.testing.assert_array_equal(series.data[:], worm.traces.values)
+        neurons = file.processing["NeuroPAL"]["NeuroPALSegmentation"]["NeuroPALNeurons"]
+        assert list(neurons["ID_labels"][:]) == list(worm.neurons["name"])
+        assert file.processing["CalciumActivity"]["CalciumSeriesSegmentation"] is not None
+        assert list(file.processing["CalciumActivity"]["NeuronIDs"].labels) == list(worm.neurons["name"])
+        assert list(file.acquisition["CalciumImageSeries"].external_file) == ["w.ome.zarr"]
+        np.testing.assert_allclose(file.imaging_planes["CalciumImVol"].grid_spacing[:], [0.5e-6, 0.5e-6, 2e-6])
+
+
+def test_inspector_finds_no_error(tmp_path, monkeypatch) -> None:
+    # nwbinspector imports hdmf_zarr, which does not know zarr 3; HDF5 files do not need it
+    zarr_backend = types.ModuleType("hdmf_zarr")
+    none = type("NWBZarrIO", (), {"can_read": staticmethod(lambda path: False)})
+    zarr_backend.ZarrIO = zarr_backend.NWBZarrIO = none  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "hdmf_zarr", zarr_backend)
+    pytest.importorskip("nwbinspector")
+    from nwbinspector import Importance, inspect_nwbfile
+
+    path = write_recording(recording(), tmp_path / "w.nwb")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        messages = list(inspect_nwbfile(nwbfile_path=path))
+    assert messages  # it did look
+    serious = (Importance.ERROR, Importance.PYNWB_VALIDATION, Importance.CRITICAL)
+    assert [m.message for m in messages if m.importance in serious] == []
+
+
+def test_micrometres_called_metres(tmp_path) -> None:
+    import h5py
+
+    wormid(tmp_path / "w.nwb")
+    with h5py.File(tmp_path / "w.nwb", "r+") as file:
+        file["general/optophysiology/CalciumImVol/grid_spacing"].attrs["unit"] = "meters"
+    held = read_recording(tmp_path / "w.nwb")
+    assert held.positions_um[1].tolist() == [4, 5.5, 5]
+    assert "micrometres" in held.provenance["reading"]
