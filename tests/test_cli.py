@@ -1,0 +1,217 @@
+"""The command line, as a user types it: outputs, resuming, exit codes, one-line errors; and the whole path on real worms."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import napari_dynamic_connectome as ndc
+from napari_dynamic_connectome.cli import main
+from napari_dynamic_connectome.pipeline.settings import PipelineSettings
+
+SMALL = ["n_neurons=24", "duration_s=90", "rate_hz=3", "n_motifs=2", "motif_size=8"]
+QUICK = ["--set", "rank.rank=2", "--set", "rank.starts=3", "--no-screenshot"]
+
+
+@pytest.fixture(scope="module")
+def worms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "worms"
+    overrides = [part for item in SMALL for part in ("--set", item)]
+    assert main(["simulate", str(folder), "--worms", "3", "--render", "0", *overrides]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def result(worms: Path) -> Path:
+    output = worms.parent / "result"
+    assert main(["run", str(worms / "settings.toml"), "-o", str(output), *QUICK]) == 0
+    return output
+
+
+def test_simulate_writes_worms_truth_and_settings(worms: Path) -> None:
+    assert len(list(worms.glob("*.npz"))) == 3
+    assert {p.name for p in (worms / "truth").iterdir()} == {"members.csv", "motifs.csv", "windows.csv"}
+    assert tomllib.loads((worms / "settings.toml").read_text())["input"]["truth"] == "truth"
+
+
+def test_run_writes_session_tables_figures_and_report(result: Path) -> None:
+    session = ndc.load_session(result / "session.zarr")
+    assert session.components is not None and session.components.rank == 2
+    assert set(session.communities) == {(c, k) for c in (1, 2) for k in ("modules", "core")}
+    pairs = pd.read_csv(result / "tables" / "components_pairs.csv")
+    values = session.components.pair.values * session.components.weight.values
+    np.testing.assert_allclose(pairs[["component_1", "component_2"]].to_numpy(), values, rtol=1e-6)
+    communities = pd.read_csv(result / "tables" / "communities.csv")
+    assert set(communities["kind"]) == {"modules", "core"}
+    scores = pd.read_csv(result / "tables" / "score_recovery_of_the_planted_motifs.csv")
+    assert scores["auroc"].max() > 0.8
+    assert (result / "figures" / "components.png").stat().st_size > 5000
+    assert "Recovery of the planted motifs" in (result / "report.html").read_text()
+    again = PipelineSettings.parse(tomllib.loads((result / "settings.toml").read_text()))
+    assert again.rank.rank == 2
+
+
+def test_a_second_run_uses_finished_stages_and_a_changed_setting_redoes_only_what_follows(
+    worms: Path, result: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import napari_dynamic_connectome.pipeline.run as run
+
+    def forbidden(*args: object, **options: object) -> None:
+        raise AssertionError("this stage was done already")
+
+    before = ndc.load_session(result / "session.zarr")
+    monkeypatch.setattr(run, "load_recordings", forbidden)
+    monkeypatch.setattr(run, "decompose", forbidden)
+    assert main(["run", str(worms / "settings.toml"), "-o", str(result), *QUICK, "--set", 'kinds=["core"]']) == 0
+    monkeypatch.setattr(run, "partition", forbidden)
+    assert main(["run", str(worms / "settings.toml"), "-o", str(result), *QUICK, "--set", 'kinds=["core"]']) == 0
+    after = ndc.load_session(result / "session.zarr")
+    assert before.components is not None and after.components is not None
+    assert before.components.pair.identical(after.components.pair)
+    with pytest.raises(AssertionError, match="done already"):
+        main(["run", str(worms / "settings.toml"), "-o", str(result), *QUICK, "--set", "seed=1"])
+
+
+def test_same_settings_same_result(worms: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        assert (
+            main(["run", str(worms / "settings.toml"), "-o", str(tmp_path / name), *QUICK, "--set", 'kinds=["core"]'])
+            == 0
+        )
+    a, b = (ndc.load_session(tmp_path / n / "session.zarr") for n in ("a", "b"))
+    assert a.components is not None and b.components is not None
+    assert a.components.time.identical(b.components.time)
+    assert a.communities[1, "core"].labels.identical(b.communities[1, "core"].labels)
+
+
+def test_report_can_be_written_again_elsewhere(result: Path, tmp_path: Path) -> None:
+    assert main(["report", str(result), "-o", str(tmp_path / "new"), "--no-screenshot"]) == 0
+    assert (tmp_path / "new" / "report.html").is_file() and (tmp_path / "new" / "session.zarr").is_dir()
+
+
+def test_settings_are_printed_as_a_file_that_run_accepts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["settings"]) == 0
+    assert PipelineSettings.parse(tomllib.loads(capsys.readouterr().out)) == PipelineSettings()
+
+
+def test_validate(worms: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", str(worms / "settings.toml")]) == 0
+    assert main(["validate", str(next(worms.glob("*.npz")))]) == 0
+    assert re.search(r"3 recordings.*\n.*neurons.*Hz", capsys.readouterr().out)
+
+
+def test_extract_from_rendered_images_keeps_names_and_traces(tmp_path: Path) -> None:
+    recording, _ = ndc.simulate_recording(n_neurons=16, duration_s=20, rate_hz=3, n_motifs=1, motif_size=6, seed=1)
+    ndc.render_recording(
+        recording, tmp_path / "w.ome.zarr", n_z=12, n_y=96, n_x=192, voxel_y_um=0.8, voxel_x_um=0.8, seed=1
+    )
+    assert main(["extract", str(tmp_path / "w.ome.zarr"), "-o", str(tmp_path / "w.npz"), "--name", "w"]) == 0
+    back = ndc.read_recording(tmp_path / "w.npz")
+    assert set(back.named) == set(recording.named)
+    assert list(back.stimuli["name"]) == list(recording.stimuli["name"])
+    r = [np.corrcoef(back.traces.sel(neuron=n), recording.traces.sel(neuron=n))[0, 1] for n in recording.named]
+    assert np.quantile(r, 0.05) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "absent.toml"], "no such file"),
+        (["extract", "absent.zarr", "-o", "x.npz"], "absent.zarr"),
+        (["report", "absent"], "absent"),
+        (["run", "{settings}", "--set", "rank.rank=0"], "rank.rank"),
+        (["run", "{settings}", "--set", "nonsense"], "TABLE.FIELD=VALUE"),
+        (["run", "{settings}", "--scheduler", "tcp://127.0.0.1:1"], "--executor dask"),
+        (["run", "{settings}", "-o", "{full}"], "not empty"),
+        (["run", "{settings}", "-o", "{settings}"], "not a folder"),
+        (["run", "{settings}", "--set", 'input.worms=["nobody"]'], "nobody"),
+        (["run", "{settings}", "--set", "cohort.min_confidence=9"], "confidence"),
+        (["simulate", "{full}"], "exists already"),
+        (["simulate", "{new}", "--worms", "0"], "--worms"),
+        (["simulate", "{new}", "--set", "nose=1"], "nose"),
+        (["validate", "{settings}x"], "no such file"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    arguments: list[str], words: str, worms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "thesis.txt").write_text("x")
+    places = {"settings": worms / "settings.toml", "full": full, "new": tmp_path / "new"}
+    done = [a.format(**places) if a.startswith("{") else a for a in arguments]
+    if done[0] == "run" and "-o" not in done:
+        done += ["-o", str(tmp_path / "out")]
+    assert main(done) == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith("dynamic-connectome: ") and words in message
+    assert not (tmp_path / "out" / "report.html").exists()
+    assert [p.name for p in full.iterdir()] == ["thesis.txt"]
+
+
+def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "extract" in capsys.readouterr().out
+
+
+def test_an_interrupted_run_leaves_nothing_half_written_and_goes_on(worms: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    command = [
+        sys.executable,
+        "-m",
+        "napari_dynamic_connectome.cli",
+        "run",
+        str(worms / "settings.toml"),
+        "-o",
+        str(output),
+    ]
+    process = subprocess.Popen(
+        [*command, "--no-screenshot"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not (output / "session.zarr").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    session = ndc.load_session(output / "session.zarr")
+    assert len(session.recordings) == 3
+    assert not (output / "report.html").exists()
+    assert main(["run", str(worms / "settings.toml"), "-o", str(output), *QUICK]) == 0
+    assert (output / "report.html").is_file()
+
+
+@pytest.mark.data
+def test_four_real_worms_give_the_known_biology_without_tuning(shared_data: Path, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    files = [os.fspath(p) for p in sorted((shared_data / "traces").glob("dag2023_2022-0[78]-*.npz"))]
+    assert len(files) == 4
+    settings.write_text(f"[input]\nrecordings = {files!r}\n")
+    fewer = ["--set", "rank.largest=4", "--set", 'kinds=["core"]', "--set", "communities.null_fits=0", "--no-screenshot"]
+    assert main(["run", str(settings), "-o", str(tmp_path / "out"), *fewer]) == 0
+    session = ndc.load_session(tmp_path / "out" / "session.zarr")
+    components = session.components
+    assert components is not None and components.model == "unaligned"
+    from napari_dynamic_connectome.comparison.behaviour import behaviour_correlations
+    from napari_dynamic_connectome.figures.components import strongest_neurons
+
+    assert session.cohort is not None
+    table = behaviour_correlations(components, session.cohort)
+    overall = table[(table["channel"] == "reversal") & (table["worm"] == "all")].set_index("component")["r"]
+    best = int(overall.idxmax())
+    assert overall[best] >= 0.35
+    leaders = {n[:3] for n in strongest_neurons(components, best, 8)}
+    assert {"AVA", "AVE", "AIB"} <= leaders
+    pairs = pd.read_csv(tmp_path / "out" / "tables" / "score_left_right_pairs.csv").set_index("component")
+    assert pairs.loc["all", "percentile"] > 0.82
