@@ -1,0 +1,123 @@
+"""Opens all docks where they belong: an explicit command, because it is the user's window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDockWidget, QMainWindow
+
+from .cohort_dock import CohortDock
+from .communities_dock import CommunitiesDock
+from .components_dock import ComponentsDock
+from .export_dock import ExportDock
+from .neurons_dock import NeuronsDock
+from .recording_dock import RecordingDock
+from .shortcuts import bind
+from .state import real_viewer, workspace_of
+from .traces_dock import TracesDock
+
+UPPER = (RecordingDock, NeuronsDock, CohortDock, ComponentsDock)
+LOWER = (CommunitiesDock, ExportDock)
+DOCKS = (RecordingDock, NeuronsDock, TracesDock, CohortDock, ComponentsDock, CommunitiesDock, ExportDock)
+
+
+def open_docks(viewer: Any) -> dict[str, Any]:
+    """Return the docks by title; those that are not open yet are opened."""
+    viewer = real_viewer(viewer)
+    found: dict[str, Any] = {}
+    for widget in viewer.window.dock_widgets.values():
+        title = getattr(type(widget), "title", None)
+        if title and isinstance(widget, DOCKS):
+            found.setdefault(title, widget)
+    for kind in DOCKS:
+        if kind.title not in found:
+            dock = kind(viewer)
+            area = "bottom" if kind is TracesDock else "right"
+            viewer.window.add_dock_widget(dock, name=kind.title, area=area, add_vertical_stretch=False)
+            found[kind.title] = dock
+    return found
+
+
+def arrange_windows(viewer: Any) -> dict[str, Any]:
+    """Open all docks and lay them out: work from top to bottom on the right, time at the bottom, the worm in the middle."""
+    viewer = real_viewer(viewer)
+    docks = open_docks(viewer)
+    work = workspace_of(viewer)
+    window = next(iter(docks.values())).window()
+    bind(viewer)
+    if not isinstance(window, QMainWindow):
+        return docks
+    holder = {title: _holder(dock) for title, dock in docks.items()}
+    window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+    window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
+    first, second = holder["Recording"], holder["Communities"]
+    for title, one in holder.items():
+        window.removeDockWidget(one)
+        area = Qt.DockWidgetArea.BottomDockWidgetArea if title == "Traces" else Qt.DockWidgetArea.RightDockWidgetArea
+        if title in ("Recording", "Traces"):
+            window.addDockWidget(area, one)
+    # Two groups: split before tabs are added, a tabbed dock does not split.
+    window.splitDockWidget(first, second, Qt.Orientation.Vertical)
+    for kind in UPPER[1:]:
+        window.tabifyDockWidget(first, holder[kind.title])
+    for kind in LOWER[1:]:
+        window.tabifyDockWidget(second, holder[kind.title])
+    for one in holder.values():
+        one.show()
+    _tab_layer_docks(window)
+    width, height = window.width(), window.height()
+    small = width < 1500
+    window.resizeDocks([first, second], [366 if small else 470] * 2, Qt.Orientation.Horizontal)
+    window.resizeDocks([first, second], [int(height * 0.27), int(height * 0.62)], Qt.Orientation.Vertical)
+    window.resizeDocks([holder["Traces"]], [int(height * (0.34 if small else 0.36))], Qt.Orientation.Vertical)
+    raise_dock(docks["Components"] if work.session.components is not None else docks["Recording"])
+    raise_dock(docks["Communities"])
+    for dock in docks.values():
+        dock.flush()
+    return docks
+
+
+def show_overlay(viewer: Any) -> None:
+    """Switch to 3D, seen from the side, labels off: they are slow to draw in 3D, the neurons are shown as spheres."""
+    viewer = real_viewer(viewer)
+    work = workspace_of(viewer)
+    work.scene.flush()
+    viewer.dims.ndisplay = 3
+    for layer in work.scene.labels.values():
+        layer.visible = False
+    dark = work.scene.colours.dark if hasattr(work.scene, "colours") else True
+    for images in work.scene.images.values():
+        for layer in images:
+            layer.rendering = "mip"
+            layer.colormap = "gray" if dark else "gray_r"
+            layer.blending = "translucent_no_depth" if dark else "minimum"
+            layer.opacity = 0.34 if dark else 0.17
+    work.scene.home()
+    work.scene.flush()
+
+
+def _holder(dock: Any) -> QDockWidget:
+    """The QDockWidget around a dock."""
+    widget = dock
+    while widget is not None and not isinstance(widget, QDockWidget):
+        widget = widget.parentWidget()
+    return widget
+
+
+def raise_dock(dock: Any) -> None:
+    """Bring a dock to the front of its tabs."""
+    holder = _holder(dock)
+    if holder is not None:
+        holder.show()
+        holder.raise_()
+
+
+def _tab_layer_docks(window: QMainWindow) -> None:
+    """Layer controls behind the layer list: one above the other they would be taller than the room over the traces."""
+    found = {d.windowTitle().lower(): d for d in window.findChildren(QDockWidget)}
+    found |= {d.objectName().lower(): d for d in window.findChildren(QDockWidget) if d.objectName()}
+    layers, controls = found.get("layer list"), found.get("layer controls")
+    if layers is not None and controls is not None:
+        window.tabifyDockWidget(controls, layers)
+        layers.raise_()

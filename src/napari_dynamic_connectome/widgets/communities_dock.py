@@ -1,0 +1,508 @@
+"""Dock 6: communities of a component: level, table, matrix, and what the selected one is."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import QRectF, Qt
+from qtpy.QtGui import QColor, QPainter
+from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QSlider, QSpinBox, QSplitter, QVBoxLayout, QWidget
+
+from ..model.neurons import info, left_right_pairs
+from ..model.results import Communities, Components
+from ..overlay.palette import UNASSIGNED, Style, rgb, styles
+from ..overlay.scene import COLOR_BY
+from . import plots
+from .base import Dock, Fold, button, label, row
+from .tables import Column, Table
+from .theme import swatch
+
+WORDS = {
+    "community": "Community",
+    "strength": "Strength at t",
+    "probability": "Probability",
+    "activity": "Activity",
+    "naming": "Names",
+}
+TIPS = {
+    "community": "Every community in its colour.",
+    "strength": "How strongly the component is active at the shown time, neuron by neuron.",
+    "probability": "Opacity: probability that the neuron belongs to its community.",
+    "activity": "The neuron's own trace at the shown time.",
+    "naming": "Named, doubtful (amber) and unnamed neurons.",
+}
+
+
+class Ramp(QWidget):
+    """The colour bar in the heading of the matrix: costs no plot width."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedSize(66, 10)
+        self.colours: Any = None
+
+    def paintEvent(self, event: Any) -> None:
+        if self.colours is None:
+            return
+        painter = QPainter(self)
+        ramp = self.colours.ramp()
+        for x in range(self.width()):
+            painter.fillRect(x, 0, 1, self.height(), QColor(*(int(v) for v in ramp[int(x / self.width() * 255)][:3])))
+        painter.end()
+
+
+class CommunitiesDock(Dock):
+    """Communities of the chosen component."""
+
+    title = "Communities"
+
+    def build(self, layout: QVBoxLayout) -> None:
+        self.empty = label("No communities yet. Press Analyze in the Cohort dock.", "empty")
+        layout.addWidget(self.empty)
+        self.body = QWidget()
+        layout.addWidget(self.body, 1)
+        inner = QVBoxLayout(self.body)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(6)
+        self.color_buttons = {
+            key: button(
+                WORDS[key],
+                lambda key=key: self.work.view.set(color_by=key),
+                f"{TIPS[key]} Default: community.",
+                checkable=True,
+            )
+            for key in COLOR_BY
+        }
+        inner.addLayout(row(*self.color_buttons.values(), None, spacing=2))
+        self.kind = QComboBox()
+        self.kind.addItem("modules", "modules")
+        self.kind.addItem("core", "core")
+        self.kind.setToolTip(
+            "modules: structure beyond strength. core: who takes part, and how strongly. Default: modules."
+        )
+        self.kind.activated.connect(lambda *_: self.session.select(kind=self.kind.currentData()))
+        self.level = QSlider(Qt.Orientation.Horizontal)
+        self.level.setToolTip(
+            "From few large communities to many small ones; children are shades of their parent. Default: the level that the rule picks."
+        )
+        self.level.setAccessibleName("level")
+        self.level.setPageStep(1)
+        self.level.valueChanged.connect(self._level_moved)
+        self.fewest, self.most = label("", "secondary"), label("", "secondary")
+        self.fewest.setFixedWidth(18)
+        self.most.setFixedWidth(18)
+        self.level_text = label("", "head")
+        level_row = row(self.kind, label("Level", "head"), self.fewest, self.most, self.level_text)
+        level_row.insertWidget(3, self.level, 1)
+        inner.addLayout(level_row)
+        self.split = QSplitter(Qt.Orientation.Vertical)
+        self.split.setChildrenCollapsible(False)
+        inner.addWidget(self.split, 1)
+        self.table = Table(
+            [
+                Column("community", lambda r: r["label"], 62, icon=lambda r: r["icon"], bold=lambda r: r["chosen"]),
+                Column("", lambda r: r["members"], 0, muted=True),
+                Column("n", lambda r: str(r["size"]), 30, right=True, tip="Neurons."),
+                Column(
+                    "probability",
+                    lambda r: _two(r["probability"]),
+                    96,
+                    bar=lambda r: r["probability"],
+                    tip="Mean probability that the members belong here.",
+                ),
+                Column("p", lambda r: _p(r["p"]), 44, right=True, tip="p value against shuffled weights."),
+                Column(
+                    "L/R",
+                    lambda r: r["lr"],
+                    38,
+                    right=True,
+                    tip="Left/right pairs together, of those that touch the community.",
+                ),
+            ]
+        )
+        self.table.setMinimumHeight(90)
+        self.table.rows_model.row_tip = lambda r: f"Community {r['label']}\n{r['all']}"
+        self.table.selectionModel().selectionChanged.connect(lambda *_: self._chosen())
+        self.table.setToolTip("Choose a community: it lights up in 3D, its traces come first. Escape shows all.")
+        self.table.installEventFilter(self)
+        self.split.addWidget(self.table)
+        lower = QWidget()
+        below = QVBoxLayout(lower)
+        below.setContentsMargins(0, 0, 0, 0)
+        below.setSpacing(4)
+        self.ramp = Ramp()
+        self.matrix_text = label("", "secondary")
+        self.low, self.high = label("0", "secondary"), label("", "secondary")
+        self.low.setFixedWidth(8)
+        self.high.setFixedWidth(36)
+        below.addLayout(row(label("Affinity", "head"), self.matrix_text, self.low, self.ramp, self.high))
+        self.plot = plots.plot_widget()
+        self.plot.setMinimumHeight(100)
+        item = self.plot.getPlotItem()
+        item.hideAxis("bottom")
+        item.hideAxis("left")
+        item.invertY(True)
+        self.plot.setAspectLocked(True)
+        self.image, self.top_bar, self.left_bar = pg.ImageItem(), pg.ImageItem(), pg.ImageItem()
+        for one in (self.image, self.top_bar, self.left_bar):
+            self.plot.addItem(one)
+        self.frame = pg.PlotCurveItem()
+        self.plot.addItem(self.frame)
+        self.plot.scene().sigMouseClicked.connect(self._matrix_clicked)
+        self.plot.setToolTip(
+            "Pair factors of the component, sorted by community. Click a block to choose its community."
+        )
+        self.inspector = QWidget()
+        self.inspector.setFixedWidth(150)
+        side = QVBoxLayout(self.inspector)
+        side.setContentsMargins(6, 0, 0, 0)
+        side.setSpacing(3)
+        self.who_icon, self.who = label(""), label("", "head")
+        self.who_icon.setFixedWidth(14)
+        side.addLayout(row(self.who_icon, self.who, None))
+        self.facts = label("", "", wrap=True)
+        self.facts.setTextFormat(Qt.TextFormat.RichText)
+        side.addWidget(self.facts)
+        side.addStretch(1)
+        self.copy_names = button("Copy names", self._copy, "Copy the members' names to the clipboard.")
+        self.show_all = button(
+            "Show all", lambda: self.session.select(community=None), "Light all communities again (Escape)."
+        )
+        side.addLayout(row(self.copy_names, self.show_all, spacing=4))
+        side_by_side = row(spacing=4)
+        side_by_side.addWidget(self.plot, 1)
+        side_by_side.addWidget(self.inspector)
+        below.addLayout(side_by_side, 1)
+        self.split.addWidget(lower)
+        self.split.setStretchFactor(0, 2)
+        self.split.setStretchFactor(1, 3)
+        self.names_check, self.edges_check, self.edge_count = QCheckBox("names"), QCheckBox("edges"), QSpinBox()
+        self.names_check.setToolTip("Names of the selected community in 3D. Default: yes.")
+        self.edges_check.setToolTip("Strongest pairs of the selected community as lines in 3D. Default: yes.")
+        self.edge_count.setRange(1, 500)
+        self.edge_count.setValue(self.work.view.edge_count)
+        self.edge_count.setToolTip("Number of lines. Default: 24.")
+        self.names_check.setChecked(True)
+        self.edges_check.setChecked(True)
+        self.names_check.toggled.connect(lambda on: self.work.view.set(names=on))
+        self.edges_check.toggled.connect(lambda on: self.work.view.set(edges=on))
+        self.edge_count.valueChanged.connect(lambda n: self.work.view.set(edge_count=n))
+        self.again = button(
+            "Show layers again",
+            lambda: self.work.scene.show_again(),
+            "Bring back layers of the overlay that were removed.",
+        )
+        self.compare = button(
+            "Compare worms…", self._compare, "Two worms or two components side by side, cameras linked."
+        )
+        display = QWidget()
+        display.setLayout(row(self.names_check, self.edges_check, self.edge_count, None, self.again, self.compare))
+        self.display_fold = Fold("3D display", display)
+        inner.addWidget(self.display_fold)
+        self.significance = label("", "secondary", wrap=True)
+        self.significance_fold = Fold("Significance", self.significance)
+        inner.addWidget(self.significance_fold)
+        self._rows: list[dict[str, Any]] = []
+        self._bounds: list[tuple[int, int, int]] = []
+        self._order: np.ndarray = np.zeros(0, int)
+
+    # --- showing ----------------------------------------------------------------------------------------------------
+
+    def refresh(self, topics: set[str]) -> None:
+        communities, components = self.session.shown_communities, self.session.components
+        missing = communities is None or components is None
+        self.empty.setVisible(missing)
+        self.body.setVisible(not missing)
+        waiting = components is not None and communities is None
+        self.empty.setText(
+            "Finding the communities of this rank …"
+            if waiting
+            else "No communities yet. Press Analyze in the Cohort dock."
+        )
+        for key, one in self.color_buttons.items():
+            one.setChecked(self.work.view.color_by == key)
+        if communities is None or components is None:
+            return
+        if topics - {"time", "history", "jobs", "neurons"}:
+            self._show(communities, components)
+
+    def _show(self, communities: Communities, components: Components) -> None:
+        selection = self.session.selection
+        level = min(selection.level, communities.n_levels - 1)
+        counts = [len(communities.sizes(i)) for i in range(communities.n_levels)]
+        self.level.blockSignals(True)
+        # Left is coarse: the slider runs against the numbers of the levels.
+        self.level.setRange(0, communities.n_levels - 1)
+        self.level.setValue(communities.n_levels - 1 - level)
+        self.level.setEnabled(communities.n_levels > 1)
+        self.level.blockSignals(False)
+        self.fewest.setText(str(counts[-1]))
+        self.most.setText(str(counts[0]))
+        self.level_text.setText(f"{counts[level]} {'community' if counts[level] == 1 else 'communities'}")
+        self.kind.setCurrentIndex(max(self.kind.findData(selection.kind), 0))
+        look = styles(communities, level, self.colours.dark)
+        self._show_table(communities, level, look)
+        self._show_matrix(communities, components, level, look)
+        self._show_facts(communities, components, level, look)
+        view = self.work.view
+        self.display_fold.summary.setText(
+            f"{'names' if view.names else 'no names'}, {view.edge_count if view.edges else 'no'} edges"
+        )
+        self._show_significance(communities)
+
+    def _show_table(self, communities: Communities, level: int, look: dict[int, Style]) -> None:
+        dark, chosen = self.colours.dark, self.session.selection.community
+        rows: list[dict[str, Any]] = []
+        for line in communities.table(level).to_dict("records"):
+            number = int(line["community"])
+            members = str(line["members"]).split()
+            style = look[number]
+            rows.append(
+                {
+                    "community": number,
+                    "label": style.label,
+                    "icon": swatch(style.color, dark),
+                    "members": _classes(members),
+                    "all": " ".join(members),
+                    "size": line["size"],
+                    "probability": float(line["probability"]),
+                    "p": float(line["p_value"]),
+                    "lr": _pairs_together(members, communities.neurons),
+                    "chosen": number == chosen,
+                }
+            )
+        none = int((communities.labels.isel(level=level).values < 0).sum())
+        if none:
+            grey = UNASSIGNED[dark]
+            rows.append(
+                {
+                    "community": None,
+                    "label": "–",
+                    "icon": swatch(grey, dark),
+                    "members": "not assigned",
+                    "all": "",
+                    "size": none,
+                    "probability": float("nan"),
+                    "p": float("nan"),
+                    "lr": "",
+                    "chosen": False,
+                }
+            )
+        self._rows = rows
+        self.table.set_colours(self.colours)
+        self.table.rows_model.set_rows(rows)
+        self.table.choose([i for i, r in enumerate(rows) if r["chosen"]])
+
+    def _show_matrix(
+        self, communities: Communities, components: Components, level: int, look: dict[int, Style]
+    ) -> None:
+        number = min(self.session.selection.component, components.rank)
+        matrix = components.matrix(number)
+        place = {n: i for i, n in enumerate(components.neurons)}
+        row_of = communities.labels.isel(level=level).values
+        finest = communities.labels.isel(level=0).values
+        known = [i for i, n in enumerate(communities.neurons) if n in place]
+        last = row_of.max() + 1 if len(row_of) else 0
+        order = sorted(known, key=lambda i: (row_of[i] if row_of[i] >= 0 else last, finest[i]))
+        rows = np.array([place[communities.neurons[i]] for i in order], int)
+        groups = row_of[order] if order else np.zeros(0, int)
+        values = matrix.values[np.ix_(rows, rows)]
+        finite = values[np.isfinite(values) & (values > 0)]
+        top = float(np.percentile(finite, 99)) if len(finite) else 1.0
+        index = np.round(np.clip(np.nan_to_num(values) / top, 0, 1) * 255).astype(np.uint8)
+        image = self.colours.ramp()[index]
+        chosen = self.session.selection.community
+        edges = np.flatnonzero(np.diff(np.concatenate(([-9], groups, [-9]))))
+        self._bounds = [(int(a), int(b), int(groups[a])) for a, b in itertools.pairwise(edges)]
+        for start, stop, group in self._bounds:
+            if group in look and chosen in (None, group):
+                block = slice(start, stop)
+                image[block, block] = self.colours.ramp(look[group].color)[index[block, block]]
+        image[~np.isfinite(values)] = [*(rgb(self.colours.background) * 255).astype(int), 255]
+        n = len(rows)
+        self._order = rows
+        self.image.setImage(image, autoLevels=False)
+        self.image.setRect(QRectF(0, 0, n, n))
+        grey = rgb(UNASSIGNED[self.colours.dark])
+        bar = np.array([rgb(look[g].color) if g in look else grey for g in groups.tolist()]).reshape(-1, 3) * 255
+        width = max(n * 0.035, 1)
+        self.top_bar.setImage(bar.astype(np.uint8)[None])
+        self.top_bar.setRect(QRectF(0, -1.4 * width, n, width))
+        self.left_bar.setImage(bar.astype(np.uint8)[:, None])
+        self.left_bar.setRect(QRectF(-1.4 * width, 0, width, n))
+        self.plot.setBackground(self.colours.background)
+        self.plot.getViewBox().setBackgroundColor(QColor(self.colours.background))
+        if getattr(self, "_matrix_size", None) != n:
+            self._matrix_size = n
+            self.plot.setRange(QRectF(-1.5 * width, -1.5 * width, n + 1.6 * width, n + 1.6 * width), padding=0)
+        found = next((b for b in self._bounds if b[2] == chosen and chosen is not None), None)
+        if found is None:
+            self.frame.setData([], [])
+        else:
+            a, b = found[0], found[1]
+            self.frame.setData([a, b, b, a, a], [a, a, b, b, a])
+            self.frame.setPen(pg.mkPen(self.colours.text, width=1.4))
+        self.matrix_text.setText(f"component {number}, sorted by community")
+        self.ramp.colours = self.colours
+        self.ramp.update()
+        self.high.setText(f"{top:.2g}")
+
+    def _show_facts(self, communities: Communities, components: Components, level: int, look: dict[int, Style]) -> None:
+        chosen = self.session.selection.community
+        self.copy_names.setEnabled(chosen is not None)
+        self.show_all.setEnabled(chosen is not None)
+        muted = self.colours.secondary
+        if chosen is None or chosen not in look:
+            self.who_icon.clear()
+            self.who.setText("No community chosen")
+            self.facts.setText(
+                f'<span style="color:{muted}">Choose one in the table, in the matrix, or with the keys Up and Down.</span>'
+            )
+            return
+        style = look[chosen]
+        self.who_icon.setPixmap(swatch(style.color, self.colours.dark).pixmap(11, 11))
+        self.who.setText(style.label)
+        members = communities.members(chosen, level)
+        number = min(self.session.selection.component, components.rank)
+        place = {n: i for i, n in enumerate(components.neurons)}
+        inside = np.array([place[m] for m in members if m in place], int)
+        values = components.matrix(number).values
+        others = np.setdiff1d(np.arange(len(values)), inside)
+        upper = np.triu_indices(len(inside), 1)
+        within = _mean(values[np.ix_(inside, inside)][upper])
+        without = _mean(values[np.ix_(inside, others)])
+        lines = [
+            ("neurons", str(len(members))),
+            ("worms", self._worms_with(members)),
+            ("active", self._active(components, number)),
+            ("in / out", f"{within:.2f} / {without:.2f}"),
+        ]
+        pairs = sorted(
+            (
+                (values[a, b], components.neurons[a], components.neurons[b])
+                for i, a in enumerate(inside)
+                for b in inside[i + 1 :]
+                if np.isfinite(values[a, b])
+            ),
+            reverse=True,
+        )[:5]
+        body = "".join(f'<tr><td style="color:{muted}">{k}&nbsp;&nbsp;</td><td>{v}</td></tr>' for k, v in lines)
+        body += "".join(f'<tr><td>{a}–{b}&nbsp;</td><td align="right">{v:.2f}</td></tr>' for v, a, b in pairs)
+        self.facts.setText(f'<table cellspacing="1">{body}</table>')
+
+    def _worms_with(self, members: list[str]) -> str:
+        cohort = self.session.cohort
+        if cohort is None:
+            return "–"
+        known = [m for m in members if m in cohort.neurons]
+        if not known:
+            return "–"
+        share = cohort.presence.sel(neuron=known).values.mean(axis=1)
+        return f"{int((share >= 0.5).sum())} of {len(cohort.worms)}"
+
+    def _active(self, components: Components, number: int) -> str:
+        """Time window in which the component is above half of its peak."""
+        worms = [str(w) for w in components.worm["worm"].values]
+        worm = self.session.current if self.session.current in worms else worms[0]
+        course = components.time_course(number, worm if components.model == "unaligned" else None)
+        values = np.nan_to_num(np.asarray(course.values, float))
+        if not len(values) or values.max() <= 0:
+            return "–"
+        above = np.flatnonzero(values > values.max() / 2)
+        time = np.asarray(course["time"].values, float)
+        return f"{time[above[0]]:.0f}–{time[above[-1]]:.0f} s"
+
+    def _show_significance(self, communities: Communities) -> None:
+        table = communities.significance
+        lines = [communities.rule] if communities.rule else []
+        if table is None:
+            self.significance_fold.summary.setText("not tested")
+        else:
+            one = table.attrs.get("p_more_than_one")
+            self.significance_fold.summary.setText(
+                f"more than one community: p = {one:.3f}" if one is not None else "tested"
+            )
+        lines.append(f"method: {communities.method}, description length {communities.description_length:.0f} nats")
+        self.significance.setText("\n".join(lines))
+
+    # --- actions ----------------------------------------------------------------------------------------------------
+
+    def _level_moved(self, value: int) -> None:
+        communities = self.session.shown_communities
+        if communities is None:
+            return
+        level, old = communities.n_levels - 1 - value, self.session.selection
+        # The selected community stays selected as the one that holds (or continues) it.
+        community = None
+        if old.community is not None:
+            before = communities.labels.isel(level=min(old.level, communities.n_levels - 1)).values
+            after = communities.labels.isel(level=level).values[before == old.community]
+            after = after[after >= 0]
+            community = int(np.bincount(after).argmax()) if len(after) else None
+        self.session.select(level=level, community=community)
+
+    def _chosen(self) -> None:
+        if self.table.quiet:
+            return
+        rows = self.table.chosen()
+        if rows:
+            self.session.select(community=rows[0]["community"], neurons=())
+            if self.work.view.color_by == "naming":
+                self.work.view.set(color_by="community")
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        if watched is self.table and event.type() == event.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
+            self.table.choose([])
+            self.session.select(community=None)
+            return True
+        return super().eventFilter(watched, event)
+
+    def _matrix_clicked(self, event: Any) -> None:
+        point = self.plot.getViewBox().mapSceneToView(event.scenePos())
+        for start, stop, group in self._bounds:
+            if start <= point.y() < stop:
+                self.session.select(community=group if group >= 0 else None, neurons=())
+
+    def _copy(self) -> None:
+        rows = [r for r in self._rows if r["chosen"]]
+        if rows:
+            QApplication.clipboard().setText(rows[0]["all"])
+
+    def _compare(self) -> None:
+        from .compare import open_compare
+
+        open_compare(self.work)
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self.inspector.setVisible(self.width() > 390)
+        self.table.setColumnHidden(5, self.width() < 340)
+
+
+def _two(value: float) -> str:
+    return "" if value != value else f"{value:.2f}"
+
+
+def _p(value: float) -> str:
+    if value != value:
+        return ""
+    return "<.001" if value < 0.001 else f"{value:.3f}".lstrip("0")
+
+
+def _mean(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else float("nan")
+
+
+def _classes(members: list[str]) -> str:
+    """Classes of the members, the surest first: "AVA RIM AVE"."""
+    return " ".join(dict.fromkeys((e.neuron_class if (e := info(m)) else m) for m in members))
+
+
+def _pairs_together(members: list[str], everyone: tuple[str, ...]) -> str:
+    inside = set(members)
+    touching = [(a, b) for a, b in left_right_pairs(everyone) if a in inside or b in inside]
+    return f"{sum(a in inside and b in inside for a, b in touching)}/{len(touching)}" if touching else "–"

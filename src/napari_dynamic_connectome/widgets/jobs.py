@@ -1,0 +1,182 @@
+"""Long steps in a worker thread, with napari's progress bar and cancel; they end when the viewer closes or a layer goes."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+import weakref
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.progress import cancelable_progress
+from psygnal import Signal
+from qtpy.QtCore import QObject, QThread, QTimer
+from qtpy.QtCore import Signal as QtSignal
+
+from ..model.errors import Cancelled
+from .notify import show_failure
+
+if TYPE_CHECKING:
+    from .state import Workspace
+
+STEPS = 1000
+
+
+class _Thread(QThread):
+    """Runs one function and keeps what it returned or raised."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self.job = job
+
+    def run(self) -> None:
+        job = self.job
+        try:
+            job.result = job.function(progress=job.report, cancel=job.cancelled.is_set)
+        except BaseException as error:
+            job.error = error
+            job.details = traceback.format_exc()
+
+
+class Job(QObject):
+    """One running step.
+
+    Signals
+    -------
+    progressed(fraction, text), ended()
+    """
+
+    progressed = QtSignal(float, str)
+    ended = QtSignal()
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        title: str,
+        function: Callable[..., Any],
+        done: Callable[[Any], None] | None,
+        layers: Iterable[Any],
+    ) -> None:
+        super().__init__()
+        self.title, self.function, self.done = title, function, done
+        self.layers = [weakref.ref(layer) for layer in layers]
+        self.cancelled = threading.Event()
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.details = ""
+        self.running = True
+        self.started = time.monotonic()
+        self._state = (0.0, "")
+        self._shown = 0
+        self._jobs = weakref.ref(jobs)
+        self._bar = cancelable_progress(total=STEPS, desc=title, cancel_callback=self.cancel)
+        self._thread = _Thread(self)
+        self._timer = QTimer(self)
+        self._timer.setInterval(80)
+        self._timer.timeout.connect(self._poll)
+        self._thread.finished.connect(self._finish)
+        self._thread.start()
+        self._timer.start()
+
+    def report(self, fraction: float, text: str = "", /) -> None:
+        """Called by the step, from any thread; shown at the next tick of the timer."""
+        self._state = (min(max(float(fraction), 0.0), 1.0), text or self._state[1])
+
+    def cancel(self) -> None:
+        """Ask the step to stop; it does within a second."""
+        self.cancelled.set()
+
+    def _poll(self) -> None:
+        fraction, text = self._state
+        step = round(fraction * STEPS)
+        if step > self._shown:
+            self._bar.update(step - self._shown)
+            self._shown = step
+        self._bar.set_description(f"{self.title}: {text}" if text else self.title)
+        self.progressed.emit(fraction, text)
+
+    def wait(self, seconds: float = 5.0) -> bool:
+        """Wait for the thread; used when the viewer closes."""
+        return bool(self._thread.wait(int(seconds * 1000)))
+
+    def _finish(self) -> None:
+        if not self.running:
+            return
+        self.running = False
+        self._timer.stop()
+        self._bar.close()
+        jobs = self._jobs()
+        alive = jobs is not None and not jobs.closed
+        if alive:
+            jobs.running.discard(self)
+        self.function = _nothing
+        if alive and self.error is None and not self.cancelled.is_set() and self.done is not None:
+            try:
+                self.done(self.result)
+            except Exception as error:
+                self.error, self.details = error, traceback.format_exc()
+        if alive and self.error is not None and not isinstance(self.error, Cancelled):
+            show_failure(jobs.viewer(), self.title, self.error, self.details)
+        self.done = None
+        self.result = None
+        self.ended.emit()
+        if alive:
+            jobs.changed.emit()
+
+
+def _nothing(**_: Any) -> None:
+    return None
+
+
+class Jobs:
+    """All running jobs of one viewer."""
+
+    changed = Signal()
+
+    def __init__(self, work: Workspace) -> None:
+        self._work = weakref.ref(work)
+        self.running: set[Job] = set()
+        self.closed = False
+
+    def viewer(self) -> Any:
+        work = self._work()
+        return None if work is None else work.viewer
+
+    def start(
+        self,
+        title: str,
+        function: Callable[..., Any],
+        done: Callable[[Any], None] | None = None,
+        *,
+        layers: Iterable[Any] = (),
+    ) -> Job:
+        """Run `function(progress=, cancel=)` in a thread; `done(result)` is called on the GUI thread.
+
+        Parameters
+        ----------
+        title : str
+            Shown beside the progress bar.
+        layers : iterable of napari layers
+            What the step reads: it is cancelled if one of them is removed.
+        """
+        job = Job(self, title, function, done, layers)
+        self.running.add(job)
+        self.changed.emit()
+        return job
+
+    def layer_removed(self, layer: Any) -> None:
+        """Cancel what reads this layer."""
+        for job in list(self.running):
+            if any(ref() is layer for ref in job.layers):
+                job.cancel()
+
+    def stop(self) -> None:
+        """Cancel everything and wait for the threads: they must not outlive the viewer."""
+        self.closed = True
+        for job in list(self.running):
+            job.cancel()
+        for job in list(self.running):
+            job.wait(20.0)
+            job._finish()
+        self.running.clear()

@@ -1,0 +1,53 @@
+"""Messages to the user: napari notifications; failures have a "details" button with the traceback."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from napari.utils.notifications import Notification, NotificationSeverity, notification_manager, show_info, show_warning
+
+from ..model.errors import DynamicConnectomeError
+
+log = logging.getLogger("napari_dynamic_connectome")
+
+__all__ = ["show_failure", "show_info", "show_warning"]
+
+
+def show_failure(viewer: Any, doing: str, error: BaseException, details: str = "") -> None:
+    """Show one sentence about a failure, with the traceback behind "Details"."""
+    expected = isinstance(error, DynamicConnectomeError)
+    message = str(error) if expected else f"{doing}: {type(error).__name__}: {error}"
+    log.log(logging.INFO if expected else logging.ERROR, "%s\n%s", message, details)
+    notification = Notification(
+        message,
+        NotificationSeverity.WARNING if expected else NotificationSeverity.ERROR,
+        actions=(("Details", lambda *_: show_details(viewer, message, details)),),
+    )
+    notification_manager.dispatch(notification)
+
+
+def show_details(viewer: Any, message: str, details: str) -> Any:
+    """Open a small window with the whole text, which can be copied."""
+    from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QVBoxLayout
+
+    dialog = QDialog()
+    dialog.setWindowTitle("Details")
+    dialog.resize(760, 420)
+    layout = QVBoxLayout(dialog)
+    label = QLabel(message)
+    label.setWordWrap(True)
+    text = QPlainTextEdit(details or message)
+    text.setReadOnly(True)
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+    buttons.rejected.connect(dialog.reject)
+    for widget in (label, text, buttons):
+        layout.addWidget(widget)
+    dialog.setModal(False)
+    dialog.show()
+    _open.append(dialog)
+    dialog.finished.connect(lambda *_: _open.remove(dialog))
+    return dialog
+
+
+_open: list[Any] = []

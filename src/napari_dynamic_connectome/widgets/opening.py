@@ -1,0 +1,153 @@
+"""Opening files: which become layers, which go into the session. Also what napari's reader and sample data do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..model.recording import Recording
+
+if TYPE_CHECKING:
+    from .state import Workspace
+
+
+def is_session(path: Path) -> bool:
+    """Whether this is a saved session."""
+    return path.is_dir() and (
+        path.name == "session.zarr" or (path / "session.json").is_file() or (path / "session.zarr").is_dir()
+    )
+
+
+def is_image(path: Path) -> bool:
+    """Whether this is an image that becomes layers."""
+    name = path.name.lower()
+    if path.is_dir():
+        return (path / ".zattrs").is_file() or (path / "zarr.json").is_file() or name.endswith(".zarr")
+    return name.endswith((".tif", ".tiff", ".ome.tif"))
+
+
+def open_paths(work: Workspace, paths: list[Path]) -> None:
+    """Open files in a worker; recordings are added, a session replaces what is open, images become layers."""
+    viewer = work.viewer
+
+    def run(progress: Any, cancel: Any) -> list[tuple[str, Any]]:
+        from ..io.registry import read_recordings
+        from ..io.session import load_session
+        from ..model.progress import check_cancel, report
+
+        found: list[tuple[str, Any]] = []
+        for place, path in enumerate(paths):
+            check_cancel(cancel)
+            report(progress, place / len(paths), path.name)
+            if is_session(path):
+                target = path / "session.zarr" if (path / "session.zarr").is_dir() else path
+                found.append(("session", load_session(target)))
+            elif is_image(path):
+                found.append(("layers", image_layers(path)))
+            else:
+                found.extend(("recording", r) for r in read_recordings(path))
+        return found
+
+    def done(found: list[tuple[str, Any]]) -> None:
+        from .recording_names import unique
+
+        for kind, item in found:
+            if kind == "session":
+                adopt(work, item)
+            elif kind == "layers":
+                add_layers(viewer, item)
+            else:
+                work.session.add(item.replace(name=unique(item.name, work.session.recordings)))
+
+    work.jobs.start("Open " + (paths[0].name if len(paths) == 1 else f"{len(paths)} files"), run, done)
+
+
+def adopt(work: Workspace, loaded: Any) -> None:
+    """Make a loaded session the one of this viewer; the object that docks listen to stays the same."""
+    session = work.session
+    for name in list(session.recordings):
+        session.remove(name)
+    work.raw.clear()
+    work.by_rank.clear()
+    for recording in loaded.recordings.values():
+        session.add(recording, make_current=False)
+    if loaded.cohort is not None:
+        session.set_cohort(loaded.cohort)
+    session.set_sweep(loaded.sweep)
+    session.set_components(loaded.components)
+    if loaded.communities:
+        session.set_communities(loaded.communities)
+    session.truth = loaded.truth
+    session.settings, session.provenance = dict(loaded.settings), dict(loaded.provenance)
+    session.path = loaded.path
+    session.trail = list(loaded.trail)
+    session.done, session.undone = list(loaded.done), list(loaded.undone)
+    session.history_changed.emit()
+    if loaded.current in session.recordings:
+        session.set_current(loaded.current)
+    wanted = loaded.selection
+    session.select(component=wanted.component, kind=wanted.kind)
+    session.select(level=wanted.level, community=wanted.community, time_s=wanted.time_s, neurons=wanted.neurons)
+    show_images(work)
+
+
+def show_images(work: Workspace) -> None:
+    """Open the images that the recordings came from, where the files are still there."""
+    viewer, session = work.viewer, work.session
+    for recording in session.recordings.values():
+        if recording.name in work.scene.images or recording.volume is None:
+            continue
+        path = Path(recording.volume.path)
+        if session.path and not path.is_absolute():
+            path = Path(session.path).parent / path
+        if not path.exists():
+            continue
+        try:
+            layers = add_layers(viewer, image_layers(path))
+        except Exception:  # the session is of use without its images; opening them by hand tells why they fail
+            continue
+        images = [one for one in layers if type(one).__name__ == "Image"]
+        labels = next((one for one in layers if type(one).__name__ == "Labels"), None)
+        work.scene.attach(recording.name, images, labels)
+
+
+def image_layers(path: str | Path) -> list[tuple[Any, dict[str, Any], str]]:
+    """Volume and labels of a file as napari layer data, in micrometres and seconds, with what the file says about them."""
+    from ..io.registry import read_layers
+
+    return [_small_labels(item) for item in read_layers(path)]
+
+
+def _small_labels(item: tuple[Any, dict[str, Any], str]) -> tuple[Any, dict[str, Any], str]:
+    """Labels as uint16 where they fit: int32 labels draw eight times slower in 3D."""
+    data, options, kind = item
+    if kind == "labels" and hasattr(data, "dtype") and data.dtype.itemsize > 2 and data.ndim <= 3:
+        array = np.asarray(data)
+        if array.size and array.min() >= 0 and array.max() < 65536:
+            return array.astype(np.uint16), options, kind
+    return item
+
+
+def add_layers(viewer: Any, items: list[tuple[Any, dict[str, Any], str]]) -> list[Any]:
+    """Add layer data to a viewer."""
+    return [getattr(viewer, f"add_{kind}")(data, **options) for data, options, kind in items]
+
+
+def recording_layers(recording: Recording) -> list[tuple[Any, dict[str, Any], str]]:
+    """Neurons of a recording as napari layer data, for napari's own reader."""
+    from ..overlay.scene import positions
+
+    places, schematic = positions(recording)
+    known = np.isfinite(places).all(axis=1)
+    options = {
+        "name": recording.name,
+        "size": 2.8,
+        "shading": "spherical",
+        "border_width": 0,
+        "units": ("um", "um", "um"),
+        "features": recording.neurons[known].drop(columns=["z", "y", "x"]).reset_index(),
+        "metadata": {"dynamic_connectome": {"recording": recording, "schematic": schematic}},
+    }
+    return [(places[known], options, "points")]

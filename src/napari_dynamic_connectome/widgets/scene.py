@@ -1,0 +1,690 @@
+"""The worm in the viewer: keeps napari's layers in step with the session, and the session with clicks and the time slider.
+
+All decisions on what is drawn are made in `overlay`; here they are only handed to napari.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QTimer
+
+from ..overlay import scene as resolve
+from ..overlay.names import place_names
+from ..overlay.palette import hex_color, mix, rgb
+from ..overlay.tubes import tubes
+from .theme import colours_of
+
+if TYPE_CHECKING:
+    from .state import Workspace
+
+NEURONS, EDGES, LEADERS, NAMES, CURRENT, TIME = "neurons", "edges", "leaders", "names", "current", "time"
+OURS = (EDGES, NEURONS, LEADERS, NAMES, CURRENT, TIME)
+REST_MS = 250
+MOST_NAMES = 24
+
+
+class SceneView:
+    """Draws the session into the viewer.
+
+    Parameters
+    ----------
+    work : Workspace
+    """
+
+    def __init__(self, work: Workspace) -> None:
+        self._work = weakref.ref(work)
+        self.drawn: resolve.Drawn | None = None
+        self.layers: dict[str, Any] = {}
+        self.images: dict[str, list[Any]] = {}
+        """Image layers by recording; only those of the current one are visible."""
+        self.labels: dict[str, Any] = {}
+        """Labels layer by recording."""
+        self.dismissed: set[str] = set()
+        """Our layers that the user removed: they stay away until the overlay is asked for again."""
+        self.closed = False
+        self._busy = False
+        self._stepping = False
+        self._placed_for: Any = None
+        self._size: np.ndarray | None = None
+        self._titled = False
+        self._refresh_timer = _timer(self, "refresh", 0)
+        self._rest_timer = _timer(self, "recolour_labels", REST_MS)
+        self._names_timer = _timer(self, "place_names", 90)
+        session = work.session
+        for signal in (session.recordings_changed, session.current_changed, session.neurons_changed):
+            signal.connect(self._changed)
+        for signal in (session.components_changed, session.communities_changed):
+            signal.connect(self._changed)
+        session.selection_changed.connect(self._selection_changed)
+        work.view.changed.connect(self._changed)
+        viewer = work.viewer
+        viewer.dims.events.current_step.connect(self._step_changed)
+        viewer.layers.events.removed.connect(self._layer_removed)
+        viewer.scene.camera.events.connect(self._camera_changed)
+        viewer.dims.events.ndisplay.connect(self._camera_changed)
+        viewer.events.theme.connect(self._changed)
+        viewer.mouse_drag_callbacks.append(_Click(self))
+
+    # --- state ------------------------------------------------------------------------------------------------------
+
+    @property
+    def work(self) -> Workspace | None:
+        return self._work()
+
+    def _changed(self, *_: Any) -> None:
+        if not self.closed:
+            self._refresh_timer.start()
+
+    def _camera_changed(self, *_: Any) -> None:
+        if not self.closed and NAMES in self.layers:
+            self._names_timer.start()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.closed = True
+        for timer in (self._refresh_timer, self._rest_timer, self._names_timer):
+            timer.stop()
+        self.layers.clear()
+        self.images.clear()
+        self.labels.clear()
+        self.drawn = None
+
+    def attach(self, recording: str, images: list[Any], labels: Any | None) -> None:
+        """Say which layers show a recording; they are shown and hidden with it."""
+        self.images[recording] = [i for i in images if i is not None]
+        if labels is not None:
+            self.labels[recording] = labels
+        self.flush()
+
+    def flush(self) -> None:
+        """Draw now what is out of date."""
+        if self.closed:
+            return
+        self._refresh_timer.stop()
+        self.refresh()
+        self._names_timer.stop()
+        self.place_names()
+        self._rest_timer.stop()
+        self.recolour_labels()
+
+    def show_again(self) -> None:
+        """Bring back layers that were removed."""
+        self.dismissed.clear()
+        self.flush()
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Resolve what is drawn and hand it to napari."""
+        work = self.work
+        viewer = work.viewer if work else None
+        if work is None or viewer is None or self._busy or self.closed:
+            return
+        self._busy = True
+        try:
+            self.colours = colours_of(viewer)
+            self.drawn = resolve.resolve(work.session, color_by=work.view.color_by, dark=self.colours.dark)
+            if self.drawn is None:
+                for name in OURS:
+                    self._remove(name)
+                self._set_title("")
+                return
+            self._ensure_time_axis()
+            self._draw_neurons()
+            self._draw_edges()
+            self._draw_current()
+            self._show_images_of(work.session.current)
+            self._draw_title()
+            self._draw_scale_bar()
+        finally:
+            self._busy = False
+        self._names_timer.start()
+        self._rest_timer.start()
+
+    def _units(self, viewer: Any) -> tuple[str, str, str]:
+        """Spatial units of the images that are there, so that all layers agree; micrometres without any."""
+        for layer in viewer.layers:
+            if layer not in self.layers.values() and layer.ndim >= 3:
+                return tuple(str(u) for u in layer.units[-3:])
+        return ("um", "um", "um")
+
+    def _draw_neurons(self) -> None:
+        drawn, work = self.drawn, self.work
+        colours = resolve.colors_at(drawn, work.session.selection.time_s)[drawn.shown]
+        data = drawn.positions[drawn.shown]
+        layer = self._layer(
+            NEURONS,
+            "add_points",
+            lambda: {
+                "data": data,
+                "face_color": colours,
+                "size": drawn.size[drawn.shown],
+                "border_width": 0,
+                "shading": "spherical",
+                "opacity": 1.0,
+                "blending": "translucent",
+                "canvas_size_limits": (3, 10000),
+                "projection_mode": "all",
+            },
+        )
+        if layer is None:
+            return
+        if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
+            layer.data = data
+            self._size = None
+        size = drawn.size[drawn.shown]
+        if self._size is None or not np.array_equal(self._size, size):
+            layer.size = size
+            self._size = size
+        layer.face_color = colours
+        layer.selected_data = set()
+
+    def recolour(self) -> None:
+        """Colour the neurons for the shown time; this runs at every step of the time slider."""
+        drawn, layer, work = self.drawn, self.layers.get(NEURONS), self.work
+        if drawn is None or layer is None or work is None:
+            return
+        if drawn.weight is not None:
+            colours = resolve.colors_at(drawn, work.session.selection.time_s)
+            layer.face_color = colours if drawn.shown.all() else colours[drawn.shown]
+            self._rest_timer.start()
+        self._draw_title()
+
+    def recolour_labels(self) -> None:
+        """Colour the Labels layer; too slow in 3D for every step, so it waits until the time rests."""
+        drawn, work = self.drawn, self.work
+        if drawn is None or work is None or work.viewer is None or self.closed:
+            return
+        layer = self.labels.get(work.session.current or "")
+        if layer is None or layer not in work.viewer.layers or self._busy:
+            return
+        from napari.utils.colormaps import DirectLabelColormap
+
+        self._busy = True
+        try:
+            table = resolve.label_colors(drawn, work.session.selection.time_s)
+            layer.colormap = DirectLabelColormap(color_dict=table)
+        finally:
+            self._busy = False
+
+    def _draw_edges(self) -> None:
+        drawn, work = self.drawn, self.work
+        wanted = work.view.edges and work.view.color_by != "naming" and work.session.selection.community is not None
+        edges = resolve.strongest_edges(work.session, drawn, work.view.edge_count) if wanted else []
+        if not edges:
+            self._hide(EDGES)
+            return
+        starts = drawn.positions[[e[0] for e in edges]]
+        ends = drawn.positions[[e[1] for e in edges]]
+        strength = np.array([e[2] for e in edges])
+        vertices, faces, line = tubes(starts, ends, 0.12 + 0.22 * strength)
+        style = drawn.styles.get(work.session.selection.community)
+        colour = rgb(style.color) if style else rgb(self.colours.text)
+        shade = mix(rgb(self.colours.canvas), colour, 0.45 + 0.5 * strength)
+        vertex_colors = np.concatenate([shade[line], np.ones((len(line), 1))], axis=1).astype(np.float32)
+        self._surface(EDGES, vertices, faces, vertex_colors)
+
+    def _surface(self, name: str, vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray) -> None:
+        layer = self._layer(
+            name,
+            "add_surface",
+            lambda: {
+                "data": (vertices, faces),
+                "vertex_colors": colours,
+                "shading": "none" if name == LEADERS else "smooth",
+            },
+        )
+        if layer is None:
+            return
+        old = layer.vertices
+        if old.shape != vertices.shape or not np.array_equal(old, vertices):
+            # Colours of another number of vertices must not meet the new mesh.
+            layer.vertex_colors = None
+            layer.data = (vertices, faces)
+        layer.vertex_colors = colours
+        layer.visible = True
+
+    def _draw_current(self) -> None:
+        drawn, work = self.drawn, self.work
+        chosen = [i for i, n in enumerate(drawn.ids) if n in set(work.session.selection.neurons) and drawn.shown[i]]
+        if not chosen:
+            self._hide(CURRENT)
+            return
+        data = drawn.positions[chosen]
+        accent = np.append(rgb(self.colours.accent), 1.0)
+        layer = self._layer(
+            CURRENT,
+            "add_points",
+            lambda: {
+                "data": data,
+                "size": 8.0,
+                "symbol": "disc",
+                "face_color": np.zeros(4),
+                "border_color": accent,
+                "border_width": 0.12,
+                "blending": "translucent_no_depth",
+                "canvas_size_limits": (18, 10000),
+                "projection_mode": "all",
+            },
+        )
+        if layer is None:
+            return
+        if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
+            layer.data = data
+            layer.size = 8.0
+            layer.face_color = np.zeros((len(data), 4))
+        layer.border_color = np.tile(accent, (len(data), 1))
+        layer.selected_data = set()
+        layer.visible = True
+
+    # --- names ------------------------------------------------------------------------------------------------------
+
+    def named(self) -> list[int]:
+        """Neurons whose names are shown: the selected community's, the selected ones', or those nearest to the selected one."""
+        drawn, work = self.drawn, self.work
+        if drawn is None or not work.view.names:
+            return []
+        selection, recording = work.session.selection, work.session.recording
+        names = recording.neurons["name"].to_numpy()
+        good = drawn.shown & (names != "")
+        chosen = [i for i, n in enumerate(drawn.ids) if n in set(selection.neurons) and drawn.shown[i]]
+        if selection.community is not None and work.view.color_by != "naming":
+            inside = [int(i) for i in np.flatnonzero(drawn.lit & good)]
+            return (inside + [i for i in chosen if i not in inside])[:MOST_NAMES]
+        if len(chosen) == 1:
+            gap = np.linalg.norm(drawn.positions - drawn.positions[chosen[0]], axis=1)
+            near = [int(i) for i in np.argsort(gap, kind="stable") if good[i]]
+            return near[:16]
+        return chosen[:MOST_NAMES]
+
+    def place_names(self) -> None:
+        """Place the names for the present camera."""
+        work = self.work
+        if work is None or work.viewer is None or self.drawn is None or self.closed:
+            return
+        viewer, drawn = work.viewer, self.drawn
+        chosen = self.named()
+        if not chosen:
+            self._hide(NAMES)
+            self._hide(LEADERS)
+            return
+        right, up, zoom, centre = self._screen()
+        height, width = viewer.canvas.size
+
+        def project(points: np.ndarray) -> np.ndarray:
+            gap = points - centre
+            return np.stack([gap @ right * zoom + width / 2, height / 2 - gap @ up * zoom], axis=1)
+
+        names = [drawn.ids[i] for i in chosen]
+        points = project(drawn.positions[chosen])
+        others = project(drawn.positions[drawn.shown])
+        placed = place_names(points, names, others, size=(width, height))
+        anchors, leaders = [], []
+        for item in placed:
+            own = drawn.positions[chosen[item.index]]
+            x, y = points[item.index]
+            anchors.append(own + right * (item.x - x) / zoom - up * (item.y - y) / zoom)
+            if item.leader:
+                # From the edge of the neuron to just before the text.
+                towards = np.array([item.x - x, item.y - y])
+                half = np.array([len(item.text) * 3.6 + 3, 8.0])
+                reach = min(half / np.maximum(np.abs(towards), 1e-6))
+                share = max(1 - float(reach), 0.0)
+                leaders.append((own, own + (right * towards[0] - up * towards[1]) * share / zoom))
+        data = np.array(anchors)
+        texts = np.array([p.text for p in placed], dtype=object)
+        text = {
+            "string": "{name}",
+            "size": 9,
+            "color": self.colours.text,
+            "anchor": "center",
+            "blending": "translucent_no_depth",
+        }
+        layer = self._layer(
+            NAMES,
+            "add_points",
+            lambda: {
+                "data": data,
+                "features": {"name": texts},
+                "text": text,
+                "size": 0.001,
+                "opacity": 1.0,
+                "canvas_size_limits": (0, 10000),
+                "face_color": np.zeros(4),
+                "border_width": 0,
+                "projection_mode": "all",
+            },
+        )
+        if layer is not None:
+            same = len(layer.data) == len(data) and list(layer.features.get("name", [])) == list(texts)
+            if not same:
+                layer.data = data
+                layer.features = {"name": texts}
+            elif not np.allclose(layer.data, data):
+                layer.data = data
+            if self._placed_for != self.colours.text:
+                layer.text = text
+                self._placed_for = self.colours.text
+            layer.selected_data = set()
+            layer.visible = True
+        if leaders:
+            vertices, faces, line = tubes(
+                np.array([a for a, _ in leaders]), np.array([b for _, b in leaders]), 0.55 / zoom
+            )
+            colour = np.append(mix(rgb(self.colours.text), rgb(self.colours.canvas), 0.35), 1.0)
+            self._surface(LEADERS, vertices, faces, np.tile(colour, (len(line), 1)).astype(np.float32))
+        else:
+            self._hide(LEADERS)
+
+    def _screen(self) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
+        """Directions of screen x and y in world space, pixels per micrometre, world point at the centre of the canvas."""
+        viewer = self.work.viewer
+        camera = viewer.scene.camera
+        if viewer.dims.ndisplay == 3:
+            view, up = np.asarray(camera.view_direction, float), np.asarray(camera.up_direction, float)
+            right = np.cross(view, up)
+            centre = np.asarray(camera.center, float)[-3:]
+        else:
+            right, up = np.array([0.0, 0.0, 1.0]), np.array([0.0, -1.0, 0.0])
+            centre = np.array([viewer.dims.point[-3], *np.asarray(camera.center, float)[-2:]])
+        return right, up, float(camera.zoom), centre
+
+    # --- layers -----------------------------------------------------------------------------------------------------
+
+    def _layer(self, name: str, adder: str, options: Any) -> Any | None:
+        work = self.work
+        viewer = work.viewer
+        layer = self.layers.get(name)
+        if layer is not None and layer in viewer.layers:
+            return layer
+        if name in self.dismissed:
+            return None
+        active = viewer.layers.selection.active
+        # Adding a layer resets the view when it is the first; the place in the stack is by meaning.
+        layer = getattr(viewer, adder)(name=name, units=self._units(viewer), **options())
+        self.layers[name] = layer
+        self._restack(viewer)
+        if name != NEURONS and active is not None and active in viewer.layers:
+            viewer.layers.selection.active = active
+        return layer
+
+    def _restack(self, viewer: Any) -> None:
+        for name in OURS:
+            layer = self.layers.get(name)
+            if layer is not None and layer in viewer.layers and viewer.layers[-1] is not layer:
+                viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+
+    def _hide(self, name: str) -> None:
+        layer = self.layers.get(name)
+        if layer is not None:
+            layer.visible = False
+
+    def _remove(self, name: str) -> None:
+        layer = self.layers.pop(name, None)
+        work = self.work
+        if layer is not None and work is not None and work.viewer is not None and layer in work.viewer.layers:
+            work.viewer.layers.remove(layer)
+
+    def _layer_removed(self, event: Any) -> None:
+        layer = event.value
+        work = self.work
+        if work is None or self.closed:
+            return
+        work.jobs.layer_removed(layer)
+        for name, ours in list(self.layers.items()):
+            if ours is layer:
+                del self.layers[name]
+                if not self._busy:
+                    self.dismissed.add(name)
+        for recording, images in list(self.images.items()):
+            self.images[recording] = [i for i in images if i is not layer]
+        for recording, labels in list(self.labels.items()):
+            if labels is layer:
+                del self.labels[recording]
+        self._changed()
+
+    def _show_images_of(self, current: str | None) -> None:
+        for recording, images in self.images.items():
+            for layer in images:
+                if recording != current and layer.visible:
+                    layer.visible = False
+                    layer.metadata["dynamic_connectome_hidden"] = True
+                elif recording == current and layer.metadata.pop("dynamic_connectome_hidden", False):
+                    layer.visible = True
+        for recording, layer in self.labels.items():
+            if recording != current and layer.visible:
+                layer.visible = False
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def _ensure_time_axis(self) -> None:
+        """Give the viewer a time slider where no image brings one: two points far too small to be seen."""
+        work = self.work
+        viewer, recording, drawn = work.viewer, work.session.recording, self.drawn
+        others = any(layer.ndim >= 4 and layer.visible for layer in viewer.layers if layer is not self.layers.get(TIME))
+        if others or recording.n_times < 2:
+            self._remove(TIME)
+            return
+        step = float(np.median(np.diff(recording.time_s)))
+        places = drawn.positions[drawn.shown] if drawn.shown.any() else np.zeros((1, 3))
+        low, high = places.min(axis=0), places.max(axis=0)
+        data = np.array([[0.0, *low], [recording.n_times - 1.0, *high]])
+        scale = (step, 1.0, 1.0, 1.0)
+        layer = self.layers.get(TIME)
+        if layer is not None and layer in viewer.layers:
+            if not np.array_equal(layer.data, data) or tuple(layer.scale) != scale:
+                layer.data, layer.scale = data, scale
+                layer.translate = (recording.time_s[0], 0, 0, 0)
+            return
+        self._add_time(viewer, data, scale, float(recording.time_s[0]))
+
+    def _add_time(self, viewer: Any, data: np.ndarray, scale: tuple[float, ...], start: float) -> None:
+        active = viewer.layers.selection.active
+        layer = viewer.add_points(
+            data,
+            name=TIME,
+            size=0.001,
+            opacity=0.0,
+            scale=scale,
+            translate=(start, 0, 0, 0),
+            units=("s", *self._units(viewer)),
+            canvas_size_limits=(0, 10000),
+        )
+        self.layers[TIME] = layer
+        viewer.layers.move(viewer.layers.index(layer), 0)
+        if active is not None:
+            viewer.layers.selection.active = active
+
+    def _step_changed(self, *_: Any) -> None:
+        work = self.work
+        if work is None or self._stepping or self.closed or work.viewer is None:
+            return
+        time = self.slider_time()
+        if time is None:
+            return
+        self._stepping = True
+        try:
+            work.session.select(time_s=time)
+        finally:
+            self._stepping = False
+
+    def slider_time(self) -> float | None:
+        """Time (s) of the viewer's slider; None if there is no time axis."""
+        work = self.work
+        viewer, recording = work.viewer, work.session.recording
+        if viewer.dims.ndim < 4 or recording is None:
+            return None
+        times = recording.time_s
+        axis = viewer.dims.ndim - 4
+        if viewer.dims.nsteps[axis] == len(times):
+            return float(times[min(viewer.dims.current_step[axis], len(times) - 1)])
+        return float(viewer.dims.point[axis])
+
+    def _selection_changed(self, selection: Any, changed: frozenset[str]) -> None:
+        if self.closed:
+            return
+        if changed - {"time_s"}:
+            self._changed()
+        if "time_s" in changed:
+            self.recolour()
+            if not self._stepping:
+                self._move_slider(selection.time_s)
+
+    def _move_slider(self, time_s: float) -> None:
+        work = self.work
+        viewer, recording = work.viewer, work.session.recording
+        if viewer is None or viewer.dims.ndim < 4 or recording is None:
+            return
+        axis = viewer.dims.ndim - 4
+        self._stepping = True
+        try:
+            if viewer.dims.nsteps[axis] == recording.n_times:
+                frame = int(np.argmin(np.abs(recording.time_s - time_s)))
+                viewer.dims.set_current_step(axis, frame)
+            else:
+                viewer.dims.set_point(axis, time_s)
+        finally:
+            self._stepping = False
+
+    # --- overlays of the canvas -------------------------------------------------------------------------------------
+
+    def _draw_title(self) -> None:
+        work = self.work
+        self._set_title(resolve.title(work.session, self.drawn, work.view.color_by) if self.drawn else "")
+
+    def _set_title(self, text: str) -> None:
+        viewer = self.work.viewer
+        overlay = viewer.canvas.overlays.text
+        if not self._titled:
+            if not text:
+                return
+            overlay.position = "top_left"
+            overlay.font_size = 11
+            overlay.box = False
+            self._titled = True
+        overlay.color = np.append(rgb(self.colours.text), 1.0)
+        overlay.text = text
+        overlay.visible = bool(text)
+
+    def _draw_scale_bar(self) -> None:
+        bar = self.work.viewer.canvas.overlays.scale_bar
+        bar.box = False
+        bar.ticks = True
+        bar.font_size = 9
+        bar.visible = True
+
+    # --- pictures and clicks ----------------------------------------------------------------------------------------
+
+    def home(self) -> None:
+        """Nose left, turned a little so that the head comes forward, fitted to the canvas."""
+        viewer = self.work.viewer
+        layer = self.layers.get(NEURONS)
+        if viewer.dims.ndisplay == 3:
+            viewer.scene.camera.angles = (0.0, -18.0, 12.0)
+        if layer is not None and len(layer.data):
+            viewer.fit_to_view(layers=[layer], margin=0.07)
+        else:
+            viewer.fit_to_view()
+
+    def fly_to(self, neuron: str) -> None:
+        """Bring a neuron to the centre of the canvas."""
+        drawn, viewer = self.drawn, self.work.viewer
+        if drawn is None or neuron not in drawn.ids:
+            return
+        place = drawn.ids.index(neuron)
+        if not drawn.shown[place]:
+            return
+        point = drawn.positions[place]
+        if viewer.dims.ndisplay == 3:
+            viewer.scene.camera.center = tuple(point)
+        else:
+            viewer.dims.set_point(viewer.dims.ndim - 3, float(point[0]))
+            viewer.scene.camera.center = (0.0, float(point[1]), float(point[2]))
+
+    def pick(self, position: np.ndarray, direction: np.ndarray | None) -> str | None:
+        """Neuron at a place in world coordinates; with a view direction, the nearest to the eye along it."""
+        drawn = self.drawn
+        if drawn is None or not drawn.shown.any():
+            return None
+        point = np.asarray(position, float)[-3:]
+        radius = np.maximum(drawn.size / 2 * 1.15, 4.0 / float(self.work.viewer.scene.camera.zoom))
+        gap = drawn.positions - point
+        if direction is not None:
+            way = np.asarray(direction, float)[-3:]
+            along = gap @ way
+            gap = gap - along[:, None] * way
+            distance = np.linalg.norm(gap, axis=1)
+        else:
+            along = np.abs(gap[:, 0])
+            distance = np.hypot(gap[:, 1], gap[:, 2])
+            distance = np.where(along < np.maximum(radius * 1.6, 2.0), distance, np.inf)
+        inside = np.flatnonzero((distance < radius) & drawn.shown)
+        if not len(inside):
+            return None
+        # Inside a crowd, the neuron nearest to the click wins unless another one clearly covers it.
+        best = inside[np.lexsort((along[inside], np.round(distance[inside] / radius[inside], 1)))[0]]
+        return drawn.ids[int(best)]
+
+    def neuron_of_label(self, label: int) -> str | None:
+        """Neuron with a label id."""
+        if self.drawn is None:
+            return None
+        found = np.flatnonzero(self.drawn.labels == label)
+        return self.drawn.ids[int(found[0])] if len(found) else None
+
+    def colour_of(self, neuron: str) -> str:
+        """Colour that a neuron has without time, as "#rrggbb"."""
+        return hex_color(self.drawn.base[self.drawn.ids.index(neuron)])
+
+
+class _Click:
+    """Mouse callback: a click without a drag picks a neuron; with Shift or Control it is added to the selection."""
+
+    def __init__(self, scene: SceneView) -> None:
+        self._scene = weakref.ref(scene)
+
+    def __call__(self, viewer: Any, event: Any) -> Any:
+        scene = self._scene()
+        if scene is None or scene.closed or event.button != 1:
+            return
+        active = viewer.layers.selection.active
+        if active is not None and str(getattr(active, "mode", "pan_zoom")) not in ("pan_zoom", "select"):
+            return
+        start = np.asarray(event.pos, float)
+        yield
+        while event.type == "mouse_move":
+            if np.hypot(*(np.asarray(event.pos, float) - start)) > 4:
+                return
+            yield
+        neuron = scene.pick(event.position, event.view_direction if viewer.dims.ndisplay == 3 else None)
+        session = scene.work.session
+        if neuron is None:
+            labels = scene.labels.get(session.current or "")
+            if labels is not None and labels.visible:
+                value = labels.get_value(
+                    event.position, view_direction=event.view_direction, dims_displayed=event.dims_displayed, world=True
+                )
+                neuron = scene.neuron_of_label(int(value)) if isinstance(value, (int, np.integer)) and value else None
+        if neuron is None:
+            return
+        more = {str(m).lower() for m in event.modifiers} & {"shift", "control"}
+        session.select(neurons=(*session.selection.neurons, neuron) if more else (neuron,))
+
+
+def _timer(scene: SceneView, method: str, milliseconds: int) -> QTimer:
+    """Single-shot timer that calls a method of the scene without keeping it alive."""
+    me = weakref.ref(scene)
+    timer = QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+
+    def call() -> None:
+        found = me()
+        if found is not None and not found.closed:
+            getattr(found, method)()
+
+    timer.timeout.connect(call)
+    return timer

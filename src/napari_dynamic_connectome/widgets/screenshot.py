@@ -1,0 +1,110 @@
+"""Picture of the viewer with a session: `python -m napari_dynamic_connectome.widgets.screenshot SESSION OUT.png`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..model.errors import DynamicConnectomeError, InputError
+
+
+def settle(viewer: Any, rounds: int = 6) -> None:
+    """Let timers and drawing finish."""
+    import time
+
+    from qtpy.QtWidgets import QApplication
+
+    from .state import workspace_of
+
+    for _ in range(rounds):
+        end = time.monotonic() + 0.12
+        while time.monotonic() < end:
+            QApplication.processEvents()
+        workspace_of(viewer).scene.flush()
+
+
+def prepare(viewer: Any, *, select: bool = True) -> None:
+    """Choose what shows most: the surest community of the component with the clearest communities, at its peak."""
+    import numpy as np
+
+    from .state import workspace_of
+
+    session = workspace_of(viewer).session
+    if not select or session.components is None or not session.communities or session.selection.community is not None:
+        return
+    found = session.shown_communities or next(iter(session.communities.values()))
+    sizes = found.sizes(min(session.selection.level, found.n_levels - 1))
+    if not len(sizes):
+        return
+    strength = np.nan_to_num(session.components.strength(session.selection.component).values)
+    place = {n: i for i, n in enumerate(session.components.neurons)}
+    level = min(session.selection.level, found.n_levels - 1)
+    best = max(
+        sizes.index,
+        key=lambda c: np.mean([strength[place[m]] for m in found.members(int(c), level) if m in place] or [0.0]),
+    )
+    recording = session.recording
+    time_s = 0.0
+    if recording is not None and recording.name in session.components.worm["worm"].values:
+        course = session.components.time_course(session.selection.component, recording.name)
+        if len(course):
+            time_s = float(course["time"].values[int(np.argmax(np.nan_to_num(course.values)))])
+            time_s = float(np.clip(time_s, recording.time_s[0], recording.time_s[-1]))
+    session.select(community=int(best), time_s=time_s)
+
+
+def take(viewer: Any, path: str | Path, *, canvas_only: bool = False) -> Path:
+    """Write a PNG of the window (or of the canvas); the file appears when it is complete."""
+    import imageio.v3 as imageio
+
+    settle(viewer)
+    picture = viewer.screenshot(canvas_only=canvas_only, flash=False)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    imageio.imwrite(temporary, picture, extension=".png")
+    os.replace(temporary, path)
+    return path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="napari_dynamic_connectome.widgets.screenshot", description=__doc__)
+    parser.add_argument("session", help="saved session, or folder with results")
+    parser.add_argument("picture", help="PNG to write")
+    parser.add_argument("--theme", choices=("dark", "light"), default="dark")
+    parser.add_argument("--size", default="1600x1000", help="WIDTHxHEIGHT")
+    parser.add_argument("--canvas", action="store_true", help="only the worm, without docks")
+    options = parser.parse_args(arguments)
+    try:
+        try:
+            width, height = (int(v) for v in options.size.lower().split("x"))
+        except ValueError:
+            raise InputError(f"'{options.size}' is not a size", where="--size", fix="For example 1600x1000.") from None
+        from .app import find_session, open_viewer
+
+        if not find_session(options.session).exists():
+            raise InputError("there is no such session", where=options.session)
+        viewer = open_viewer(options.session, theme=options.theme, size=(width, height))
+        try:
+            settle(viewer, 2)
+            prepare(viewer)
+            from .arrange import arrange_windows, show_overlay
+
+            arrange_windows(viewer)
+            settle(viewer, 3)
+            show_overlay(viewer)
+            take(viewer, options.picture, canvas_only=options.canvas)
+        finally:
+            viewer.close()
+    except DynamicConnectomeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""One workspace per viewer: the session, how it is shown, running jobs. Docks find it here and never talk to each other."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from ..model.session import Session
+from ..overlay.scene import ColorBy
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+    from .jobs import Jobs
+    from .scene import SceneView
+
+
+class ViewState:
+    """How the session is shown in this viewer; nothing of it changes a result."""
+
+    changed = Signal(str)
+    """Emits the name of the field that changed."""
+
+    def __init__(self) -> None:
+        self.color_by: ColorBy = "community"
+        self.names = True
+        self.edges = True
+        self.edge_count = 24
+        self.corrected = True
+
+    def set(self, **values: Any) -> None:
+        """Change fields; emits once for each field that differs."""
+        for name, value in values.items():
+            if getattr(self, name) != value:
+                setattr(self, name, value)
+                self.changed.emit(name)
+
+
+class Workspace:
+    """What all docks of one viewer share.
+
+    Nothing here holds the viewer: when the viewer goes, the workspace goes.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        from .jobs import Jobs
+        from .remember import load
+        from .scene import SceneView
+
+        self._viewer = weakref.ref(viewer)
+        self.session = Session()
+        self.view = ViewState()
+        self.raw: dict[str, Any] = {}
+        """Uncorrected traces (time, neuron in label order) by recording."""
+        self.by_rank: dict[int, dict[Any, Any]] = {}
+        """Communities that were found for other ranks of the same sweep."""
+        self.remembered: dict[str, Any] = load()
+        self.jobs: Jobs = Jobs(self)
+        self.scene: SceneView = SceneView(self)
+
+    @property
+    def viewer(self) -> Viewer | None:
+        """The viewer, or None if it was closed."""
+        return self._viewer()
+
+    def close(self) -> None:
+        """Stop what runs and let go of the layers."""
+        self.jobs.stop()
+        self.scene.close()
+        viewer = self.viewer
+        if viewer is not None:
+            _workspaces.pop(viewer, None)
+
+
+_workspaces: weakref.WeakKeyDictionary[Any, Workspace] = weakref.WeakKeyDictionary()
+
+
+def real_viewer(viewer: Any) -> Any:
+    """Return the viewer behind the proxy that plugins are given."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+def workspace_of(viewer: Any) -> Workspace:
+    """Return the workspace of a viewer; made on first use."""
+    viewer = real_viewer(viewer)
+    if viewer not in _workspaces:
+        _workspaces[viewer] = Workspace(viewer)
+    return _workspaces[viewer]
+
+
+def session_of(viewer: Any) -> Session:
+    """Return the session of a viewer, for scripts: `session_of(napari.current_viewer())`."""
+    return workspace_of(viewer).session

@@ -1,0 +1,440 @@
+"""Dock 3: all neurons as a heatmap, the selection as stacked traces; the time cursor is napari's time slider."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import QRectF, Qt
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QCheckBox, QComboBox, QSplitter, QVBoxLayout, QWidget
+
+from ..overlay.order import SortBy, neuron_order, zscore
+from ..overlay.palette import UNASSIGNED, rgb
+from . import plots
+from .base import Dock, label, row
+from .theme import swatch
+
+SORTS: tuple[SortBy, ...] = ("community", "name", "class", "similarity", "quality")
+STACKED_MOST = 14
+STACK_GAP = 4.0
+
+
+class TracesDock(Dock):
+    """Heatmap and stacked traces over one time axis."""
+
+    title = "Traces"
+    scrolls = False
+
+    def build(self, layout: QVBoxLayout) -> None:
+        self.empty = label("No traces yet. Extract them in the Recording dock, or open a recording.", "empty")
+        layout.addWidget(self.empty)
+        self.body = QWidget()
+        layout.addWidget(self.body, 1)
+        inner = QVBoxLayout(self.body)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(4)
+        self.sort = QComboBox()
+        for name in SORTS:
+            self.sort.addItem(f"Sort: {name}", name)
+        self.sort.setToolTip(
+            "Order of the neurons in the heatmap. Default: community (similarity before there are any)."
+        )
+        self.sort.setCurrentIndex(max(self.sort.findData(self.remembered("sort", "community")), 0))
+        self.sort.currentIndexChanged.connect(lambda *_: self._sorted())
+        self.scale = QComboBox()
+        self.scale.addItems(["z-score", "values"])
+        self.scale.setToolTip(
+            "z-score: every neuron scaled by its own spread, -1 to 4. values: as they are. Default: z-score."
+        )
+        self.scale.currentIndexChanged.connect(lambda *_: self.mark("neurons"))
+        self.raw = QCheckBox("raw")
+        self.raw.setToolTip("Show the traces before correction. Default: no.")
+        self.raw.toggled.connect(lambda *_: self.mark("neurons"))
+        self.snr = QCheckBox("SNR")
+        self.snr.setToolTip("Show the signal-to-noise ratio beside the names of the stacked traces. Default: no.")
+        self.snr.toggled.connect(lambda *_: self.mark("neurons"))
+        self.count = label("", "secondary")
+        self.time = label("t = 0.0 s", "head")
+        self.frame = label("", "secondary")
+        self.chosen_icon = label("")
+        self.chosen_icon.setFixedWidth(13)
+        self.chosen = label("", "secondary")
+        self.stack_mode = QComboBox()
+        self.stack_mode.addItems(["Stacked", "Overlaid"])
+        self.stack_mode.setToolTip(
+            "Stacked: one line above the other. Overlaid: all on one baseline. Default: stacked."
+        )
+        self.stack_mode.currentIndexChanged.connect(lambda *_: self.mark("selection"))
+        inner.addLayout(
+            row(
+                self.sort,
+                self.scale,
+                self.raw,
+                self.snr,
+                self.count,
+                self.time,
+                self.frame,
+                self.chosen_icon,
+                self.chosen,
+                self.stack_mode,
+            )
+        )
+        self.split = QSplitter(Qt.Orientation.Horizontal)
+        self.split.setChildrenCollapsible(False)
+        inner.addWidget(self.split, 1)
+        self.heat = pg.GraphicsLayoutWidget()
+        self.heat.setMinimumSize(160, 90)
+        self.stack = pg.GraphicsLayoutWidget()
+        self.stack.setMinimumSize(120, 90)
+        self.split.addWidget(self.heat)
+        self.split.addWidget(self.stack)
+        self.split.setSizes([620, 380])
+        for widget in (self.heat, self.stack):
+            widget.ci.layout.setContentsMargins(0, 0, 4, 5)
+            widget.ci.layout.setSpacing(0)
+        self.heat_strip = plots.quiet(self.heat.addPlot(row=0, col=1))
+        self.bar_plot = plots.quiet(self.heat.addPlot(row=1, col=0))
+        self.heat_plot = plots.quiet(self.heat.addPlot(row=1, col=1))
+        self.heat.ci.layout.setRowFixedHeight(0, 26)
+        self.heat.ci.layout.setColumnFixedWidth(0, 34)
+        self.stack_strip = plots.quiet(self.stack.addPlot(row=0, col=0))
+        self.stack_plot = plots.quiet(self.stack.addPlot(row=1, col=0))
+        self.stack.ci.layout.setRowFixedHeight(0, 26)
+        for strip in (self.heat_strip, self.stack_strip):
+            strip.hideAxis("bottom")
+            strip.setMouseEnabled(False, False)
+            strip.setYRange(0, 2, padding=0)
+            strip.getAxis("left").setStyle(showValues=False)
+        self.heat_strip.hideAxis("left")
+        self.heat_plot.hideAxis("left")
+        self.bar_plot.hideAxis("left")
+        self.bar_plot.hideAxis("bottom")
+        self.bar_plot.setMouseEnabled(False, False)
+        self.stack_plot.setMouseEnabled(True, False)
+        self.heat_plot.setLabel("bottom", "time (s)")
+        self.stack_plot.setLabel("bottom", "time (s)")
+        for plot in (self.stack_strip, self.stack_plot):
+            plot.getAxis("left").setWidth(54)
+        for plot in (self.heat_strip, self.stack_strip, self.stack_plot):
+            plot.setXLink(self.heat_plot)
+        self.bar_plot.setYLink(self.heat_plot)
+        self.heat_plot.invertY(True)
+        self.bar_plot.invertY(True)
+        self.image = pg.ImageItem()
+        self.heat_plot.addItem(self.image)
+        self.bar = pg.ImageItem()
+        self.bar_plot.addItem(self.bar)
+        self.cursors = [plots.cursor(self.colours) for _ in range(2)]
+        self.heat_plot.addItem(self.cursors[0])
+        self.stack_plot.addItem(self.cursors[1])
+        for line in self.cursors:
+            line.sigPositionChanged.connect(self._dragged)
+        self.box = pg.PlotCurveItem()
+        self.heat_plot.addItem(self.box)
+        self.bar_texts: list[Any] = []
+        self.stack_items: list[Any] = []
+        self.strip_items: list[tuple[Any, Any]] = []
+        self.heat.scene().sigMouseClicked.connect(self._clicked)
+        self.order = np.zeros(0, int)
+        self._moving = False
+        self._orders: dict[Any, np.ndarray] = {}
+        self._values: np.ndarray | None = None
+        self._values_of: Any = None
+        self._times = np.zeros(0)
+
+    # --- showing ----------------------------------------------------------------------------------------------------
+
+    def refresh(self, topics: set[str]) -> None:
+        recording = self.session.recording
+        self.empty.setVisible(recording is None)
+        self.body.setVisible(recording is not None)
+        if recording is None:
+            return
+        if topics & {"theme"}:
+            self._paint()
+        if topics - {"time", "history", "jobs", "cohort", "sweep"}:
+            self._show_heat(recording)
+            self._show_stack(recording)
+            self._show_strips(recording)
+        self._show_time(recording)
+
+    def _paint(self) -> None:
+        c = self.colours
+        for widget in (self.heat, self.stack):
+            widget.setBackground(c.background)
+        for plot in (self.heat_plot, self.stack_plot, self.heat_strip, self.stack_strip, self.bar_plot):
+            plots.paint_axes(plot, c)
+        for plot in (self.heat_strip, self.stack_strip, self.bar_plot):
+            plot.getViewBox().setBackgroundColor(QColor(c.background))
+        for plot in (self.heat_plot, self.stack_plot):
+            plot.getAxis("bottom").setLabel("time (s)", color=c.secondary, **{"font-size": "8pt"})
+        for line in self.cursors:
+            line.setPen(pg.mkPen(c.accent, width=1.5))
+
+    def _scaled(self, recording: Any) -> np.ndarray:
+        """Values (time, neuron) from 0 to 1."""
+        raw = self.work.raw.get(recording.name) if self.raw.isChecked() else None
+        z = self.scale.currentIndex() == 0
+        key = (id(recording.traces), self.raw.isChecked(), z)
+        if self._values is None or self._values_of != key:
+            source = raw.values if raw is not None and raw.shape[1] == recording.n_neurons else recording.traces.values
+            self._times = np.asarray(raw["time"].values, float) if raw is not None else recording.time_s
+            self._z = zscore(source)
+            if z:
+                self._values = np.nan_to_num(np.clip((self._z + 1) / 5, 0, 1))
+            else:
+                finite = source[np.isfinite(source)]
+                low, high = np.percentile(finite, [1, 99.5]) if len(finite) else (0.0, 1.0)
+                self._values = np.nan_to_num(np.clip((source - low) / max(high - low, 1e-12), 0, 1))
+            self._values_of = key
+        return self._values
+
+    def _show_heat(self, recording: Any) -> None:
+        drawn = self.work.scene.drawn
+        community = drawn.community if drawn is not None and len(drawn.ids) == recording.n_neurons else None
+        by = self.sort.currentData()
+        values = self._scaled(recording)
+        key = (
+            id(recording.traces),
+            by,
+            tuple(recording.neurons["name"]),
+            None if community is None else community.tobytes(),
+        )
+        if key not in self._orders:
+            self._orders = {key: neuron_order(recording, by, community)}
+        self.order = self._orders[key]
+        self.raw.setVisible(recording.name in self.work.raw)
+        self.count.setText(f"{recording.n_neurons} neurons")
+        lit = self._lit(recording)
+        ramp = self.colours.ramp()
+        index = np.round(values.T[self.order] * 255).astype(np.uint8)
+        image = ramp[index]
+        if lit.any() and drawn is not None:
+            styles = drawn.styles
+            for place in np.flatnonzero(lit[self.order]):
+                style = styles.get(int(drawn.community[self.order[place]]))
+                colour = style.color if style else self.colours.accent
+                image[place] = self._community_ramp(colour)[index[place]]
+        start, stop = float(self._times[0]), float(self._times[-1])
+        step = (stop - start) / max(len(self._times) - 1, 1)
+        self.image.setImage(image, autoLevels=False, levels=None)
+        self.image.setRect(QRectF(start, 0, stop - start + step, len(self.order)))
+        self.heat_plot.getViewBox().setLimits(xMin=start, xMax=stop + step, yMin=0, yMax=len(self.order))
+        if getattr(self, "_shown", None) != (recording.name, len(self.order), start, stop):
+            self._shown = (recording.name, len(self.order), start, stop)
+            self.heat_plot.setXRange(start, stop + step, padding=0)
+            self.heat_plot.setYRange(0, len(self.order), padding=0)
+        self._show_bar(drawn, community)
+        self._show_box(lit, start, stop + step)
+
+    def _community_ramp(self, colour: str) -> np.ndarray:
+        cache = self.__dict__.setdefault("_ramps", {})
+        key = (colour, self.colours.well)
+        if key not in cache:
+            cache[key] = self.colours.ramp(colour)
+        return cache[key]
+
+    def _lit(self, recording: Any) -> np.ndarray:
+        """Rows in colour: the selected community, or the selected neurons."""
+        drawn = self.work.scene.drawn
+        if drawn is not None and self.session.selection.community is not None and len(drawn.ids) == recording.n_neurons:
+            return drawn.community == self.session.selection.community
+        chosen = set(self.session.selection.neurons)
+        return np.array([str(n) in chosen for n in recording.neurons.index])
+
+    def _show_bar(self, drawn: Any, community: np.ndarray | None) -> None:
+        for text in self.bar_texts:
+            self.bar_plot.removeItem(text)
+        self.bar_texts = []
+        grouped = community is not None and bool(drawn.styles) and self.sort.currentData() == "community"
+        if community is None or not drawn.styles:
+            self.bar.clear()
+            self.heat.ci.layout.setColumnFixedWidth(0, 6)
+            return
+        self.heat.ci.layout.setColumnFixedWidth(0, 34)
+        rows = community[self.order]
+        grey = rgb(UNASSIGNED[self.colours.dark])
+        colours = np.array([rgb(drawn.styles[c].color) if c in drawn.styles else grey for c in rows.tolist()])
+        self.bar.setImage((colours[:, None] * 255).astype(np.uint8))
+        self.bar.setRect(QRectF(26, 0, 8, len(rows)))
+        self.bar_plot.setXRange(0, 34, padding=0)
+        if not grouped:
+            return
+        edges = np.flatnonzero(np.diff(np.concatenate(([-9], rows, [-9]))))
+        least = max(len(rows) * 0.035, 1)
+        for start, stop in itertools.pairwise(edges):
+            if stop - start < least:
+                continue
+            style = drawn.styles.get(int(rows[start]))
+            text = pg.TextItem(style.label if style else "–", color=self.colours.secondary, anchor=(1, 0.5))
+            text.setFont(plots.tick_font())
+            text.setPos(24, (start + stop) / 2)
+            self.bar_plot.addItem(text, ignoreBounds=True)
+            self.bar_texts.append(text)
+
+    def _show_box(self, lit: np.ndarray, start: float, stop: float) -> None:
+        places = np.flatnonzero(lit[self.order])
+        if not len(places) or places[-1] - places[0] + 1 != len(places):
+            self.box.setData([], [])
+            return
+        low, high = places[0], places[-1] + 1
+        drawn = self.work.scene.drawn
+        style = drawn.styles.get(self.session.selection.community) if drawn is not None else None
+        self.box.setData([start, stop, stop, start, start], [low, low, high, high, low])
+        self.box.setPen(pg.mkPen(style.color if style else self.colours.accent, width=1.2))
+
+    def stacked(self, recording: Any) -> list[int]:
+        """Neurons in the stacked plot: the selected neurons, those of the selected community, or the first rows."""
+        ids = [str(n) for n in recording.neurons.index]
+        chosen = [ids.index(n) for n in self.session.selection.neurons if n in ids]
+        lit = self._lit(recording)
+        others = [int(i) for i in self.order if lit[i] and int(i) not in chosen]
+        if chosen and not others:
+            others = self._similar(chosen[0])
+        found = [*chosen, *others] or [int(i) for i in self.order]
+        return found[:STACKED_MOST]
+
+    def _similar(self, neuron: int) -> list[int]:
+        """Neurons whose traces are most similar to one."""
+        z = np.nan_to_num(self._z)
+        return [int(i) for i in np.argsort(-(z.T @ z[:, neuron]), kind="stable") if i != neuron][:10]
+
+    def _show_stack(self, recording: Any) -> None:
+        for item in self.stack_items:
+            self.stack_plot.removeItem(item)
+        self.stack_items = []
+        drawn = self.work.scene.drawn
+        chosen = self.stacked(recording)
+        overlaid = self.stack_mode.currentIndex() == 1
+        c = self.colours
+        selected = set(self.session.selection.neurons)
+        ticks = []
+        snr = recording.quality["snr"] if recording.quality is not None and "snr" in recording.quality else None
+        for place, neuron in enumerate(chosen):
+            offset = 0.0 if overlaid else -place * STACK_GAP
+            colour = c.bar
+            if drawn is not None and len(drawn.ids) == recording.n_neurons:
+                style = drawn.styles.get(int(drawn.community[neuron]))
+                if style is not None and self.session.selection.community == int(drawn.community[neuron]):
+                    colour = style.color
+            name = str(recording.neurons.index[neuron])
+            if name in selected:
+                colour = c.accent
+            curve = pg.PlotCurveItem(
+                self._times,
+                self._z[:, neuron] + offset,
+                pen=pg.mkPen(colour, width=1.2),
+                connect="finite",
+                skipFiniteCheck=False,
+            )
+            self.stack_plot.addItem(curve)
+            self.stack_items.append(curve)
+            text = f"{name} {snr.iloc[neuron]:.0f}" if self.snr.isChecked() and snr is not None else name
+            ticks.append((offset, text))
+        self.stack_plot.getAxis("left").setTicks([[] if overlaid else ticks])
+        low = -3.0 if overlaid else -(len(chosen) - 1) * STACK_GAP - 3
+        self.stack_plot.setYRange(low, 6 if overlaid else STACK_GAP + 2.5, padding=0)
+        # A bar of two standard deviations instead of one y axis per trace.
+        end = float(self._times[-1])
+        scale = pg.PlotCurveItem([end, end], [STACK_GAP - 0.2, STACK_GAP + 1.8], pen=pg.mkPen(c.text, width=2.5))
+        legend = pg.TextItem("2 z", color=c.secondary, anchor=(1.15, 0.5))
+        legend.setFont(plots.tick_font())
+        legend.setPos(end, STACK_GAP + 0.8)
+        for item in (scale, legend):
+            self.stack_plot.addItem(item, ignoreBounds=True)
+            self.stack_items.append(item)
+        community = self.session.selection.community
+        if community is not None and drawn is not None and community in drawn.styles:
+            style = drawn.styles[community]
+            self.chosen_icon.setPixmap(swatch(style.color, c.dark).pixmap(11, 11))
+            self.chosen.setText(f"Community {style.label}  ·  {int((drawn.community == community).sum())} neurons")
+        elif selected:
+            self.chosen_icon.clear()
+            names = ", ".join(list(self.session.selection.neurons)[:3])
+            self.chosen.setText(names + (" and the most similar" if len(selected) == 1 else ""))
+        else:
+            self.chosen_icon.clear()
+            self.chosen.setText(f"first {len(chosen)} rows")
+
+    def _show_strips(self, recording: Any) -> None:
+        for plot, item in self.strip_items:
+            plot.removeItem(item)
+        self.strip_items = []
+        c = self.colours
+        spans = plots.stimulus_spans(recording)
+        channel = plots.binary_channel(recording)
+        moves = plots.intervals(recording.behaviour[channel].values, recording.time_s) if channel else []
+        for plot in (self.heat_strip, self.stack_strip):
+            for start, stop in spans:
+                self._rectangle(plot, start, stop, 1.15, 1.85, c.track)
+            for start, stop in moves:
+                self._rectangle(plot, start, stop, 0.15, 0.8, c.secondary)
+        width = recording.time_s[-1] - recording.time_s[0]
+        room = max(int(self.heat.width() / max(len(spans), 1) / 8), 0)
+        for (start, stop), name in zip(spans, recording.stimuli["name"].tolist(), strict=True):
+            text = pg.TextItem(str(name)[: max(room - 3, 3)], color=c.text, anchor=(0, 0.5))
+            text.setFont(plots.tick_font())
+            text.setPos(min(stop, start + 0.02 * width) if False else start, 1.5)
+            self.heat_strip.addItem(text, ignoreBounds=True)
+            self.strip_items.append((self.heat_strip, text))
+        for band in plots.shade(self.stack_plot, spans, c.track, 110):
+            self.strip_items.append((self.stack_plot, band))
+        self.heat_strip.setToolTip(f"stimuli above, {channel} below" if channel else "stimuli")
+
+    def _rectangle(self, plot: Any, start: float, stop: float, low: float, high: float, colour: str) -> None:
+        from qtpy.QtWidgets import QGraphicsRectItem
+
+        item = QGraphicsRectItem(QRectF(start, low, max(stop - start, 1e-6), high - low))
+        item.setPen(pg.mkPen(None))
+        item.setBrush(pg.mkBrush(colour))
+        plot.addItem(item, ignoreBounds=True)
+        self.strip_items.append((plot, item))
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def _show_time(self, recording: Any) -> None:
+        time = self.session.selection.time_s
+        self._moving = True
+        try:
+            for line in self.cursors:
+                line.setValue(time)
+        finally:
+            self._moving = False
+        frame = int(np.argmin(np.abs(recording.time_s - time)))
+        self.time.setText(f"t = {time:.1f} s")
+        self.frame.setText(f"frame {frame + 1} of {recording.n_times}")
+
+    def _dragged(self, line: Any) -> None:
+        recording = self.session.recording
+        if self._moving or recording is None:
+            return
+        times = recording.time_s
+        self.session.select(time_s=float(times[int(np.argmin(np.abs(times - line.value())))]))
+
+    def _clicked(self, event: Any) -> None:
+        """A click in the heatmap sets the time and picks the neuron of that row."""
+        recording = self.session.recording
+        view = self.heat_plot.getViewBox()
+        if recording is None or not view.sceneBoundingRect().contains(event.scenePos()):
+            return
+        point = view.mapSceneToView(event.scenePos())
+        place = int(point.y())
+        times = recording.time_s
+        if 0 <= place < len(self.order):
+            neuron = str(recording.neurons.index[self.order[place]])
+            more = event.modifiers() & (Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier)
+            neurons = (*self.session.selection.neurons, neuron) if more else (neuron,)
+            self.session.select(time_s=float(times[int(np.argmin(np.abs(times - point.x())))]), neurons=neurons)
+
+    def _sorted(self) -> None:
+        self.remember("sort", self.sort.currentData())
+        self.mark("neurons")
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        wide = self.width() > 930
+        self.frame.setVisible(wide)
+        self.count.setVisible(wide)
