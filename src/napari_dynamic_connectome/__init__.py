@@ -34,7 +34,7 @@ _API = {
     "InputError": "model.errors",
     "Cancelled": "model.errors",
 }
-__all__ = sorted([*_API, "__version__"])  # noqa: PLE0604
+__all__ = sorted([*_API, "__version__"])
 
 if TYPE_CHECKING:
     from .affinity.compute import compute_affinity as compute_affinity
