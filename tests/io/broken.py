@@ -686,7 +686,7 @@ def zarr_axes(folder: Path) -> Any:
     return lambda: open_volume(path)
 
 
-@broken("ome-zarr", "a codec that is not installed", "cannot be read")
+@broken("ome-zarr", "a codec that is not installed", "codec of this zarr array is not available")
 def zarr_codec(folder: Path) -> Any:
     path = ome(folder)
     file = path / "0" / ".zarray"

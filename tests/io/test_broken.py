@@ -38,9 +38,16 @@ def test_broken_file_gives_one_clear_error(case, tmp_path) -> None:
     assert "\n" not in message
     assert len(message) - len(caught.value.where) < 400
     assert caught.value.where  # it says which file
+    assert caught.value.fix  # and what to do
     assert listing(tmp_path) == before
 
 
 @pytest.mark.parametrize("case", files.ODD, ids=lambda c: c.name)
 def test_odd_file_is_read(case, tmp_path) -> None:
     assert case.build(tmp_path)()
+
+
+def test_the_page_lists_every_file() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "pages" / "formats.md").read_text(encoding="utf-8")
+    for case in [*files.BROKEN, *files.ODD]:
+        assert f"| {case.format} | {case.what} |" in page, "run docs/make_formats.py"

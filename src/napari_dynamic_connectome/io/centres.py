@@ -110,22 +110,26 @@ def read_centres(path: str | Path) -> pd.DataFrame:
     if absent:
         raise InputError(f"the columns {', '.join(absent)} are missing", where=where, fix="Needed: frame, id, z, y, x.")
     if not len(table):
-        raise InputError("the table has no rows", where=where)
+        raise InputError("the table has no rows", where=where, fix="Give a row a neuron and frame.")
     found = pd.DataFrame({k: to_numbers(table[v].tolist(), str(v), where, missing=False) for k, v in columns.items()})
     if not np.isfinite(found.to_numpy()).all():
-        raise InputError("a centre is infinite", where=where)
+        raise InputError("a centre is infinite", where=where, fix="Leave out what was not found.")
     for column, least in (("frame", 0), ("id", 1)):
         values = found[column].to_numpy()
         if (values != np.round(values)).any() or values.min() < least or values.max() > 2**31 - 1:
             row = int(np.flatnonzero((values != np.round(values)) | (values < least) | (values > 2**31 - 1))[0])
             raise InputError(
-                f"{column} {values[row]:g} in row {row + 2} is not a whole number from {least}", where=where
+                f"{column} {values[row]:g} in row {row + 2} is not a whole number from {least}",
+                where=where,
+                fix="Give whole numbers: frames from 0, ids from 1.",
             )
         found[column] = values.astype(np.int64)
     twice = found.duplicated(["frame", "id"])
     if twice.any():
         row = found[twice].iloc[0]
-        raise InputError(f"id {int(row['id'])} has two centres in frame {int(row['frame'])}", where=where)
+        raise InputError(
+            f"id {int(row['id'])} has two centres in frame {int(row['frame'])}", where=where, fix="Keep one of them."
+        )
     name = find_column(table, "name", "neuron_name")
     found["name"] = [plain_cell(str(n).strip()) for n in table[name].tolist()] if name is not None else ""
     return found
@@ -180,7 +184,7 @@ def open_labels(
         raise InputError("the size of the neurons is not given", where=where, fix="Pass radius_um= or radius_voxels=.")
     radius = np.broadcast_to(np.asarray(radius_um if radius_um is not None else radius_voxels, float), (3,)).copy()
     if not (np.isfinite(radius).all() and (radius > 0).all()):
-        raise InputError(f"the radius {radius.tolist()} is not positive", where=where)
+        raise InputError(f"the radius {radius.tolist()} is not positive", where=where, fix="Give a positive number.")
     if radius_um is not None:
         radius = radius / size
     centres = table[["z", "y", "x"]].to_numpy(float)
@@ -207,10 +211,14 @@ def labels_from_centres(
     """Return lazy labels from centres in voxels; see `open_labels`."""
     extent = tuple(int(n) for n in shape)
     if any(n < 1 for n in extent):
-        raise InputError(f"the shape {extent} is empty", where=where)
+        raise InputError(f"the shape {extent} is empty", where=where, fix="Pass like=volume or shape=(t, z, y, x).")
     limits.check_size(math.prod(extent[1:]) * 4, limits.MAX_CHUNK_BYTES, where, "one frame")
     if int(frames.max()) >= extent[0]:
-        raise InputError(f"frame {int(frames.max())} does not exist: the volume has {extent[0]} (from 0)", where=where)
+        raise InputError(
+            f"frame {int(frames.max())} does not exist: the volume has {extent[0]} (from 0)",
+            where=where,
+            fix="Count frames from 0, or choose the right volume.",
+        )
     outside = ((centres < -0.5) | (centres > np.asarray(extent[1:]) - 0.5)).any(axis=1)
     if outside.all():
         raise FormatError(

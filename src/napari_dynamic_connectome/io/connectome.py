@@ -71,7 +71,11 @@ def _read_graphml(path: Path) -> pd.DataFrame:
     limits.check_size(path.stat().st_size, limits.MAX_TABLE_BYTES, where, "the XML")
     root = parse(path.read_bytes(), where)
     if _local(root.tag) != "graphml":
-        raise FormatError(f"this is XML of the kind '{_local(root.tag)[:40]}', not GraphML", where=where)
+        raise FormatError(
+            f"this is XML of the kind '{_local(root.tag)[:40]}', not GraphML",
+            where=where,
+            fix="Export the graph as GraphML.",
+        )
     keys: dict[str, str] = {
         str(e.get("id")): str(e.get("attr.name") or e.get("id") or "").lower()
         for e in root.iter()
@@ -79,7 +83,9 @@ def _read_graphml(path: Path) -> pd.DataFrame:
     }
     graph = next((e for e in root.iter() if _local(e.tag) == "graph"), None)
     if graph is None:
-        raise FormatError("this GraphML holds no graph", where=where)
+        raise FormatError(
+            "this GraphML holds no graph", where=where, fix="It may be damaged or cut off; copy or export it again."
+        )
     names: dict[str, str] = {}
     rows: list[dict[str, Any]] = []
     for element in graph:
@@ -91,7 +97,11 @@ def _read_graphml(path: Path) -> pd.DataFrame:
             rows.append({"pre": element.get("source", ""), "post": element.get("target", "")} | held)
     unknown = next((r[k] for r in rows for k in ("pre", "post") if r[k] not in names), None)
     if unknown is not None:
-        raise FormatError(f"an edge names the node '{unknown[:40]}', which does not exist", where=where)
+        raise FormatError(
+            f"an edge names the node '{unknown[:40]}', which does not exist",
+            where=where,
+            fix="Add the node, or correct the edge.",
+        )
     table = pd.DataFrame({"pre": [names[r["pre"]] for r in rows], "post": [names[r["post"]] for r in rows]})
     weight = next((k for k in ("synapses", "weight", "number") if any(k in r for r in rows)), None)
     table["type"] = [str(r.get("type", "")) for r in rows]
@@ -109,18 +119,21 @@ def _tidy(table: pd.DataFrame, where: str) -> pd.DataFrame:
     from ..model.neurons import normalize
 
     if not len(table):
-        raise InputError("this connectome has no edges", where=where)
+        raise InputError("this connectome has no edges", where=where, fix="Give a row a connection.")
     weights = table["synapses"].to_numpy(float)
     if not np.isfinite(weights).all() or (weights < 0).any():
         row = int(np.flatnonzero(~np.isfinite(weights) | (weights < 0))[0])
         raise InputError(
             f"the weight {weights[row]:g} of {table['pre'].iloc[row]} -> {table['post'].iloc[row]} is no number of synapses",
             where=where,
+            fix="Give a number of synapses that is 0 or more.",
         )
     for column in ("pre", "post"):
         if (table[column] == "").any():
             raise InputError(
-                f"column '{column}' is empty in row {int(np.flatnonzero(table[column] == '')[0]) + 2}", where=where
+                f"column '{column}' is empty in row {int(np.flatnonzero(table[column] == '')[0]) + 2}",
+                where=where,
+                fix="Fill in or remove the row.",
             )
         table[column] = [normalize(v) or v for v in table[column]]
     # GapJunction, gap junction, electrical: one word; what is not said is chemical

@@ -100,7 +100,9 @@ def recording_from_fields(
             f"traces have {traces.ndim} dimensions, not 2", where=where, fix="Save them as (time, neuron)."
         )
     if 0 in traces.shape:
-        raise InputError(f"traces are empty: shape {traces.shape}", where=where)
+        raise InputError(
+            f"traces are empty: shape {traces.shape}", where=where, fix="Give at least one time point and one neuron."
+        )
     names = texts(_find(fields, "names"))
     time, notes = _times(fields, traces, where, rate_hz)
     if (
@@ -126,7 +128,11 @@ def recording_from_fields(
             channel = str(key).removeprefix(BEHAVIOUR_PREFIX)
             course = numbers(fields[key], str(key), where).ravel()
             if len(course) != len(time):
-                raise InputError(f"behaviour '{channel}' has {len(course)} values for {len(time)} times", where=where)
+                raise InputError(
+                    f"behaviour '{channel}' has {len(course)} values for {len(time)} times",
+                    where=where,
+                    fix="Give a value for every time point.",
+                )
             details = about.get(channel)
             attrs = {k: v for k, v in (details if isinstance(details, dict) else {}).items() if v}
             behaviour[channel] = xr.DataArray(course, dims="time", attrs=attrs)
@@ -172,7 +178,11 @@ def _with_details(recording: Recording, fields: Mapping[str, Any], where: str) -
                 content["data"], columns=content["columns"], index=pd.Index(table.index, name="neuron")
             )
         except (ValueError, KeyError, TypeError) as error:
-            raise FormatError("the quality table cannot be read", where=where) from error
+            raise FormatError(
+                "the quality table cannot be read",
+                where=where,
+                fix="It may be damaged or cut off; copy or export it again.",
+            ) from error
     references = {
         role: _reference_from_dict(_json(fields.get(f"{role}_reference")), where) for role in ("volume", "labels")
     }
@@ -192,7 +202,7 @@ def numbers(values: Any, what: str, where: str) -> np.ndarray:
     if array.dtype.kind == "c":
         raise InputError(f"'{what}' holds complex numbers", where=where, fix="Save real numbers.")
     if array.dtype.kind not in "fiub":
-        raise InputError(f"'{what}' is of type {array.dtype}, not numbers", where=where)
+        raise InputError(f"'{what}' is of type {array.dtype}, not numbers", where=where, fix="Save numbers.")
     if array.dtype == np.float16 or array.dtype.itemsize > 8:
         return array.astype(np.float64)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
@@ -237,7 +247,11 @@ def _json(value: Any) -> dict[str, Any]:
 
 def _fit(values: Any, n: int, what: str, where: str) -> Any:
     if values is not None and len(values) != n:
-        raise InputError(f"{len(values)} {what} for {n} neurons", where=where)
+        raise InputError(
+            f"{len(values)} {what} for {n} neurons",
+            where=where,
+            fix="Give one for every neuron, in the order of the traces.",
+        )
     return values
 
 
@@ -291,7 +305,9 @@ def _seams(fields: Mapping[str, Any], time: np.ndarray, where: str) -> tuple[flo
     starts = np.sort(splits[0])[1:]
     if len(starts) and (starts.min() < 2 or starts.max() > len(time)):
         raise InputError(
-            f"segment starts {starts.min()}..{starts.max()} lie outside the {len(time)} samples", where=where
+            f"segment starts {starts.min()}..{starts.max()} lie outside the {len(time)} samples",
+            where=where,
+            fix="Segments are first and last samples, counted from 1.",
         )
     return tuple(float(time[s - 1]) for s in starts)
 
@@ -301,7 +317,9 @@ def _positions(fields: Mapping[str, Any], n: int, where: str) -> np.ndarray | No
         if key in fields:
             positions = numbers(fields[key], key, where).astype(float)
             if positions.shape != (n, 3):
-                raise InputError(f"'{key}' has shape {positions.shape}, not ({n}, 3)", where=where)
+                raise InputError(
+                    f"'{key}' has shape {positions.shape}, not ({n}, 3)", where=where, fix="Give one row a neuron."
+                )
             return positions[:, order]
     return None
 
@@ -312,7 +330,11 @@ def _stimuli(fields: Mapping[str, Any], where: str) -> pd.DataFrame:
         onset = numbers(fields.get("stim_onset", []), "stim_onset", where).ravel()
         offset = numbers(fields.get("stim_offset", onset), "stim_offset", where).ravel()
         if not len(names) == len(onset) == len(offset):
-            raise InputError(f"{len(names)} stimulus names, {len(onset)} onsets and {len(offset)} offsets", where=where)
+            raise InputError(
+                f"{len(names)} stimulus names, {len(onset)} onsets and {len(offset)} offsets",
+                where=where,
+                fix="Give one of each for every stimulus.",
+            )
         return stimulus_table(names, onset, offset)
     held = fields.get("stimuli")
     if held is None:
@@ -367,4 +389,8 @@ def _reference_from_dict(held: dict[str, Any], where: str) -> VolumeReference | 
             float(held["frame_rate_hz"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise FormatError("a reference to an image cannot be read", where=where) from error
+        raise FormatError(
+            "a reference to an image cannot be read",
+            where=where,
+            fix="It may be damaged or cut off; copy or export it again.",
+        ) from error

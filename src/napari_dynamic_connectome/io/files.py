@@ -16,15 +16,17 @@ def existing(path: str | Path) -> Path:
     path = Path(path).expanduser()
     where = str(path)
     if "\0" in where:
-        raise InputError("a path holds a zero byte", where=repr(where))
+        raise InputError("a path holds a zero byte", where=repr(where), fix="Correct the path.")
     try:
         there = path.exists()
     except OSError as error:
-        raise InputError(f"this path cannot be used ({error.strerror})", where=where[:200]) from error
+        raise InputError(
+            f"this path cannot be used ({error.strerror})", where=where[:200], fix="Correct the path."
+        ) from error
     if not there:
         raise InputError("there is no such file or folder", where=where, fix="Check the spelling and the folder.")
     if not os.access(path, os.R_OK):
-        raise InputError("this cannot be read (no permission)", where=where)
+        raise InputError("this cannot be read (no permission)", where=where, fix="Change the permissions of the file.")
     if path.is_file() and path.stat().st_size == 0:
         raise FormatError("the file is empty (0 bytes)", where=where, fix="Copy or export it again.")
     return path
@@ -52,7 +54,11 @@ def reading(where: str | Path, what: str) -> Iterator[None]:
     except (DynamicConnectomeError, KeyboardInterrupt, SystemExit):
         raise
     except MemoryError as error:
-        raise FormatError(f"this {what} needs more memory than there is", where=str(where)) from error
+        raise FormatError(
+            f"this {what} needs more memory than there is",
+            where=str(where),
+            fix="Close other programs, or use a smaller file.",
+        ) from error
     except Exception as error:
         raise FormatError(
             f"this {what} cannot be read ({summary(error)})",

@@ -49,7 +49,7 @@ def recordings_from_table(
         Needed if there is a frame column (or none) instead of times.
     """
     if not len(table):
-        raise InputError("the table has no rows", where=where)
+        raise InputError("the table has no rows", where=where, fix="Give a row for every time point.")
     if is_long(table):
         return _from_long(table, where, name=name, rate_hz=rate_hz)
     return [_from_wide(table, where, name=name, rate_hz=rate_hz)]
@@ -61,7 +61,9 @@ def _column(table: pd.DataFrame, column: str, where: str, *, missing: bool = Tru
         array: np.ndarray = values.to_numpy(np.float32 if values.dtype == np.float32 else float)
         if not missing and np.isnan(array).any():
             raise InputError(
-                f"column '{column}' is empty in row {int(np.flatnonzero(np.isnan(array))[0]) + 2}", where=where
+                f"column '{column}' is empty in row {int(np.flatnonzero(np.isnan(array))[0]) + 2}",
+                where=where,
+                fix="Fill it in, or remove the row.",
             )
         return array
     return to_numbers(values.tolist(), column, where, missing=missing)
@@ -243,7 +245,11 @@ def with_sidecar(
     if neurons is not None:
         key = find_column(neurons, "neuron", "id")
         if key is None:
-            raise InputError("there is no column 'neuron'", where=where)
+            raise InputError(
+                "there is no column 'neuron'",
+                where=where,
+                fix="It holds the neurons' ids, as in the header of the traces.",
+            )
         rows = neurons.set_index(pd.Index([plain_cell(v.strip()) for v in neurons[key]]))
         ids = list(recording.neurons.index)
         absent = [i for i in ids if i not in rows.index]
@@ -251,6 +257,7 @@ def with_sidecar(
             raise InputError(
                 f"neuron '{absent[0] if absent else rows.index[rows.index.duplicated()][0]}' is not there once",
                 where=where,
+                fix="Give every neuron of the traces one row.",
             )
         rows = rows.loc[ids]
         table = recording.neurons.copy()

@@ -200,7 +200,7 @@ def open_volume(path: str | Path, *, dataset: str | None = None, labels: bool = 
                 raise InputError(
                     f"this file has {len(known)} datasets of 3 or more axes",
                     where=where,
-                    fix=f"Pass dataset= one of: {listed}." if known else "",
+                    fix=f"Pass dataset= one of: {listed}." if known else "Choose a file with an image.",
                 )
             dataset = next(iter(known))
         node = member(file, dataset, where)
@@ -210,7 +210,9 @@ def open_volume(path: str | Path, *, dataset: str | None = None, labels: bool = 
             )
         check_dataset(node, where)
         if node.dtype.kind not in "uifb" or not node.shape:
-            raise InputError(f"'{dataset}' is of type {node.dtype}, not voxels", where=where)
+            raise InputError(
+                f"'{dataset}' is of type {node.dtype}, not voxels", where=where, fix="Pass dataset= of an image."
+            )
         found = _axes(node)
         size = _element_size(node, where)
         shape = tuple(int(n) for n in node.shape)

@@ -41,7 +41,11 @@ def parse(content: bytes, where: str) -> Element:
         nonlocal depth
         depth += 1
         if depth > limits.MAX_NESTING:
-            raise FormatError(f"the XML is nested more than {limits.MAX_NESTING} deep", where=where)
+            raise FormatError(
+                f"the XML is nested more than {limits.MAX_NESTING} deep",
+                where=where,
+                fix="It may be damaged or cut off; copy or export it again.",
+            )
         builder.start(qualified(name), {qualified(k): v for k, v in attrs.items()})
 
     def end(name: str) -> None:
@@ -64,4 +68,8 @@ def parse(content: bytes, where: str) -> Element:
     except FormatError:
         raise
     except Exception as error:
-        raise FormatError(f"this is not well-formed XML ({summary(error)})", where=where) from error
+        raise FormatError(
+            f"this is not well-formed XML ({summary(error)})",
+            where=where,
+            fix="It may be damaged or cut off; copy or export it again.",
+        ) from error

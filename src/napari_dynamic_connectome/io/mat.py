@@ -110,7 +110,11 @@ def _unpacked(packed: bytes, where: str) -> int:
 
 def _simplify(value: Any, where: str, depth: int) -> Any:
     if depth > limits.MAX_NESTING:
-        raise FormatError(f"cells and structs are nested more than {limits.MAX_NESTING} deep", where=where)
+        raise FormatError(
+            f"cells and structs are nested more than {limits.MAX_NESTING} deep",
+            where=where,
+            fix="Save plain arrays, cells and structs.",
+        )
     kind = type(value).__name__
     if kind in ("MatlabOpaque", "MatlabFunction", "MatlabObject"):
         raise FormatError(
@@ -154,7 +158,11 @@ def _item_73(file: Any, node: Any, where: str, depth: int, budget: list[int]) ->
 
     budget[1] += 1
     if depth > limits.MAX_NESTING or budget[1] > 100 * limits.MAX_MEMBERS:
-        raise FormatError("cells and structs are nested too deep, or in a circle", where=where)
+        raise FormatError(
+            "cells and structs are nested too deep, or in a circle",
+            where=where,
+            fix="Save plain arrays, cells and structs.",
+        )
     kind = node.attrs.get("MATLAB_class", b"")
     kind = kind.decode() if isinstance(kind, bytes) else str(kind)
     if isinstance(node, h5py.Group):
@@ -251,13 +259,21 @@ def _neuropal(content: dict[str, Any], path: Path, rate_hz: float | None) -> lis
     neurons = [str(n) if isinstance(n, str) else "" for n in _as_list(content["neurons"])]
     traces, sides = _as_list(content["norm_traces"]), _as_list(content["is_L"])
     if not len(neurons) == len(traces) == len(sides):
-        raise FormatError(f"{len(neurons)} neurons, {len(traces)} norm_traces and {len(sides)} is_L", where=where)
+        raise FormatError(
+            f"{len(neurons)} neurons, {len(traces)} norm_traces and {len(sides)} is_L",
+            where=where,
+            fix="There must be one of each for every neuron.",
+        )
     n = len(files)
     per_worm: list[list[tuple[str, np.ndarray]]] = [[] for _ in files]
     for neuron, courses, side in zip(neurons, traces, sides, strict=True):
         items = _as_list(courses)
         if len(items) not in (n, 2 * n):
-            raise FormatError(f"neuron {neuron} has {len(items)} traces for {n} files", where=where)
+            raise FormatError(
+                f"neuron {neuron} has {len(items)} traces for {n} files",
+                where=where,
+                fix="Give one for every file, or all left and then all right ones.",
+            )
         left = _sides(side, len(items))
         for index, course in enumerate(items):
             values = np.asarray(course, float).ravel() if not isinstance(course, str) else np.empty(0)
@@ -287,7 +303,9 @@ def _neuropal(content: dict[str, Any], path: Path, rate_hz: float | None) -> lis
             )
         )
     if not recordings:
-        raise InputError("no worm of this file has a trace", where=where)
+        raise InputError(
+            "no worm of this file has a trace", where=where, fix="Choose a file with traces in norm_traces."
+        )
     return recordings
 
 
@@ -325,7 +343,11 @@ def _neuropal_stimuli(content: dict[str, Any], index: int, n_files: int, where: 
     if windows.ndim == 2 and windows.shape[1] != 2 and windows.shape[0] == 2:
         windows = windows.T
     if windows.ndim != 2 or windows.shape[1] != 2:
-        raise FormatError(f"stim_times has shape {np.shape(times)}, not (stimuli, 2)", where=where)
+        raise FormatError(
+            f"stim_times has shape {np.shape(times)}, not (stimuli, 2)",
+            where=where,
+            fix="Give onset and offset (s) of every stimulus.",
+        )
     known = [str(s) for s in _as_list(content.get("stim_names", []))]
     order = content.get("stims")
     names = [known[i] if i < len(known) else f"stimulus {i + 1}" for i in range(len(windows))]

@@ -34,7 +34,7 @@ def load_fields(path: Path) -> dict[str, np.ndarray]:
     with reading(where, "npz file"), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         if len(members) > limits.MAX_MEMBERS:
-            raise FormatError(f"the archive has {len(members)} members", where=where)
+            raise FormatError(f"the archive has {len(members)} members", where=where, fix="Save one worm a file.")
         for item in members:
             parts = PurePosixPath(item.filename.replace("\\", "/")).parts
             if item.filename.startswith(("/", "\\")) or ".." in parts:
@@ -59,6 +59,7 @@ def load_fields(path: Path) -> dict[str, np.ndarray]:
                 raise FormatError(
                     f"'{key}' declares {limits.human(count * dtype.itemsize)} but holds {limits.human(len(raw))}",
                     where=where,
+                    fix="It may be damaged or cut off; copy or export it again.",
                 )
             array = np.frombuffer(raw, dtype=dtype, count=count) if count else np.empty(0, dtype)
             fields[key] = array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
@@ -75,7 +76,11 @@ def _header(stream: IO[bytes], where: str, size: int | None) -> tuple[tuple[int,
         reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, fortran, dtype = reader(stream)
     except Exception as error:
-        raise FormatError(f"the header of this array cannot be read ({summary(error)})", where=where) from error
+        raise FormatError(
+            f"the header of this array cannot be read ({summary(error)})",
+            where=where,
+            fix="It may be damaged or cut off; copy or export it again.",
+        ) from error
     if dtype.hasobject:
         raise FormatError(
             "this array holds pickled Python objects, which can run programs when they are loaded",
@@ -83,7 +88,9 @@ def _header(stream: IO[bytes], where: str, size: int | None) -> tuple[tuple[int,
             fix="Save plain arrays (numpy.savez without objects).",
         )
     if any(n < 0 for n in shape):
-        raise FormatError(f"the shape {shape} is negative", where=where)
+        raise FormatError(
+            f"the shape {shape} is negative", where=where, fix="It may be damaged or cut off; copy or export it again."
+        )
     declared = math.prod(shape) * dtype.itemsize
     if size is not None and declared > size:
         raise FormatError(

@@ -170,13 +170,15 @@ def _none(signal: str, found: dict[str, Any], where: str) -> dict[str, Any]:
 
 def _series_values(series: Any, spot: str) -> tuple[np.ndarray, np.ndarray, str]:
     if "data" not in series:
-        raise FormatError("the traces have no data", where=spot)
+        raise FormatError(
+            "the traces have no data", where=spot, fix="It may be damaged or cut off; copy or export it again."
+        )
     data = series["data"]
     values = read_all(data, spot)
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2 or 0 in values.shape:
-        raise FormatError(f"the traces have shape {values.shape}", where=spot)
+        raise FormatError(f"the traces have shape {values.shape}", where=spot, fix="Traces must be (time, neuron).")
     n_rois = series["rois"].shape[0] if "rois" in series else values.shape[1]
     stamps = read_all(series["timestamps"], spot).astype(float).ravel() if "timestamps" in series else None
     if values.shape[1] != n_rois and values.shape[0] == n_rois and (stamps is None or len(stamps) == values.shape[1]):
@@ -187,14 +189,24 @@ def _series_values(series: Any, spot: str) -> tuple[np.ndarray, np.ndarray, str]
         values = values * factor + shift
     if stamps is None:
         if "starting_time" not in series:
-            raise FormatError("the traces have neither timestamps nor a starting time", where=spot)
+            raise FormatError(
+                "the traces have neither timestamps nor a starting time",
+                where=spot,
+                fix="Write the file again with timestamps.",
+            )
         start = series["starting_time"]
         rate = float(start.attrs.get("rate", math.nan))
         if not rate > 0:
-            raise FormatError(f"the sampling rate is {rate:g}", where=spot)
+            raise FormatError(
+                f"the sampling rate is {rate:g}", where=spot, fix="Write the file again with the rate in Hz."
+            )
         stamps = float(start[()]) + np.arange(len(values)) / rate
     if len(stamps) != len(values):
-        raise FormatError(f"{len(stamps)} time stamps for {len(values)} samples", where=spot)
+        raise FormatError(
+            f"{len(stamps)} time stamps for {len(values)} samples",
+            where=spot,
+            fix="There must be a time for every sample.",
+        )
     units = data.attrs.get("unit", "")
     return values, stamps, units.decode(errors="replace") if isinstance(units, bytes) else str(units)
 
@@ -211,7 +223,11 @@ def _segmentation(file: Any, series: Any, spot: str) -> tuple[Any, np.ndarray | 
     table = file[reference]
     n_rows = table["id"].shape[0] if "id" in table else int(rows.max()) + 1
     if len(rows) and (rows.min() < 0 or rows.max() >= n_rows):
-        raise FormatError(f"the traces point to row {int(rows.max())} of a table of {n_rows}", where=spot)
+        raise FormatError(
+            f"the traces point to row {int(rows.max())} of a table of {n_rows}",
+            where=spot,
+            fix="Write the file again with all regions in the table.",
+        )
     return table, rows
 
 
@@ -223,7 +239,11 @@ def _ragged(table: Any, column: str, where: str) -> list[Any]:
     ends = read_all(table[f"{column}_index"], where).astype(int)
     starts = np.concatenate([[0], ends[:-1]])
     if (np.diff(ends) < 0).any() or (len(ends) and ends[-1] > len(values)):
-        raise FormatError(f"the index of column '{column}' is damaged", where=where)
+        raise FormatError(
+            f"the index of column '{column}' is damaged",
+            where=where,
+            fix="It may be damaged or cut off; copy or export it again.",
+        )
     return [values[a:b] for a, b in zip(starts, ends, strict=True)]
 
 
@@ -473,7 +493,7 @@ def open_volume(path: str | Path, *, dataset: str | None = None, labels: bool = 
                 raise InputError(
                     f"this NWB file has {len(known)} image series",
                     where=where,
-                    fix=f"Pass dataset= one of: {', '.join(known)}." if known else "",
+                    fix=f"Pass dataset= one of: {', '.join(known)}." if known else "Choose a file with images.",
                 )
         dataset = dataset.strip("/").removesuffix("/data")
         node = member(file, dataset, where)
@@ -551,7 +571,9 @@ def open_labels(
                 )
             dataset, node = ranked[0], tables[ranked[0]]
         if node is None:
-            raise InputError(f"there is no '{dataset}'", where=where)
+            raise InputError(
+                f"there is no '{dataset}'", where=where, fix="Pass the path of a table or an image series in the file."
+            )
         if "voxel_mask" not in node:
             return open_volume(path, dataset=dataset, labels=True, **options)
         masks = _ragged(node, "voxel_mask", f"{where}:{dataset}")
@@ -564,7 +586,7 @@ def open_labels(
             fix="The file has no image series; give labels of their own.",
         )
     if options:
-        raise InputError(f"{next(iter(options))}= does not apply to voxel masks", where=where)
+        raise InputError(f"{next(iter(options))}= does not apply to voxel masks", where=where, fix="Leave it out.")
     return _labels_from_masks(masks, names, shape, size, rate, f"{where}:{dataset}", radius_um)
 
 
@@ -621,7 +643,11 @@ def _labels_from_masks(
         for index, region in enumerate(regions):
             place = tuple(region[a].astype(np.int64) for a in "zyx")
             if any((p < 0).any() or (p >= s).any() for p, s in zip(place, shape[1:], strict=True)):
-                raise FormatError(f"a voxel of region {index + 1} lies outside the volume", where=where)
+                raise FormatError(
+                    f"a voxel of region {index + 1} lies outside the volume",
+                    where=where,
+                    fix="The masks belong to another image.",
+                )
             labels[place] = index + 1
         data = da.from_array(labels, chunks=labels.shape, name=False)
     reference = VolumeReference(where, shape[1:], "zyx", (spacing[0], spacing[1], spacing[2]), rate)

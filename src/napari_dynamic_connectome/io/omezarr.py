@@ -18,7 +18,7 @@ import pandas as pd
 from ..model.errors import FormatError, InputError
 from . import limits
 from .axes import resolve_axes
-from .files import existing, inside, reading
+from .files import existing, inside, reading, summary
 from .units import micrometres, seconds
 from .volume import Volume, as_dask, build_volume, check_label_values, sizes_below
 
@@ -37,7 +37,16 @@ class ZarrArray:
         import zarr
 
         with reading(self.root, "zarr array"):
-            array = zarr.open_array(_store(Path(self.root)), path=self.name, mode="r")
+            try:
+                array = zarr.open_array(_store(Path(self.root)), path=self.name, mode="r")
+            except Exception as error:
+                if "codec" not in str(error).lower():
+                    raise
+                raise FormatError(
+                    f"a codec of this zarr array is not available ({summary(error)})",
+                    where=self.root,
+                    fix="Install the package that holds it, or write the array again with zstd or gzip.",
+                ) from error
         self.array = array
         self.shape = tuple(int(n) for n in array.shape)
         self.dtype = np.dtype(array.dtype)
@@ -82,11 +91,19 @@ def attributes(path: Path, group: str = "") -> dict[str, Any]:
         with reading(path, f"metadata file {name}"):
             content = json.loads(text)
         if not isinstance(content, dict):
-            raise FormatError(f"{name} does not hold an object", where=str(path))
+            raise FormatError(
+                f"{name} does not hold an object",
+                where=str(path),
+                fix="It may be damaged or cut off; copy or export it again.",
+            )
         found = content.get("attributes", {}) if name == "zarr.json" else content
         break
     if not isinstance(found, dict):
-        raise FormatError("the attributes are not an object", where=str(path))
+        raise FormatError(
+            "the attributes are not an object",
+            where=str(path),
+            fix="It may be damaged or cut off; copy or export it again.",
+        )
     ome = found.get("ome")
     return {**found, **ome} if isinstance(ome, dict) else found
 
@@ -285,7 +302,11 @@ def _read_text(path: Path, name: str) -> str | None:
 def _array_name(path: Path, group: str, item: Any, where: str) -> str:
     name = item.get("path") if isinstance(item, dict) else None
     if not isinstance(name, str) or not name:
-        raise FormatError("a dataset of the multiscales metadata has no path", where=where)
+        raise FormatError(
+            "a dataset of the multiscales metadata has no path",
+            where=where,
+            fix="It may be damaged or cut off; copy or export it again.",
+        )
     full = str(PurePosixPath(group) / name) if group else name
     if path.is_dir():
         inside(path, full, where)
@@ -296,7 +317,11 @@ def _array_name(path: Path, group: str, item: Any, where: str) -> str:
                 fix="Copy the whole folder again.",
             )
     elif ".." in PurePosixPath(full).parts or full.startswith("/"):
-        raise FormatError(f"the path '{name[:100]}' leads out of the archive", where=where)
+        raise FormatError(
+            f"the path '{name[:100]}' leads out of the archive",
+            where=where,
+            fix="Get the file from a source you trust.",
+        )
     return full
 
 
@@ -387,7 +412,9 @@ def _label_properties(attrs: Mapping[str, Any], where: str, n_voxels: int) -> di
     table = pd.DataFrame(rows).rename(columns={"label-value": "label"})
     if table["label"].duplicated().any():
         raise FormatError(
-            f"label {table['label'][table['label'].duplicated()].iloc[0]} is described twice", where=where
+            f"label {table['label'][table['label'].duplicated()].iloc[0]} is described twice",
+            where=where,
+            fix="Correct image-label.properties.",
         )
     names: dict[int, str] = {}
     if "name" in table:
@@ -501,7 +528,9 @@ def create_labels(
     _check_axes_order(axes, shape)
     check = np.dtype(dtype)
     if check.kind not in "ui":
-        raise InputError(f"labels are of type {check}, not whole numbers", where=str(path))
+        raise InputError(
+            f"labels are of type {check}, not whole numbers", where=str(path), fix="Pass dtype='uint16' or 'uint32'."
+        )
     if image:
         root = zarr.open_group(str(path), mode="r+", zarr_format=layout.zarr_format)
         holder = root.require_group("labels")

@@ -219,7 +219,11 @@ def _one_worm(rows: dict[str, list[Any]], where: str, title: str, traces: str, c
     columns = [np.asarray(v if v is not None else [], float) for v in rows[traces]]
     lengths = sorted({len(c) for c in columns})
     if len(lengths) != 1 or lengths[0] == 0:
-        raise FormatError(f"the traces have different lengths ({lengths[0]} to {lengths[-1]})", where=where)
+        raise FormatError(
+            f"the traces have different lengths ({lengths[0]} to {lengths[-1]})",
+            where=where,
+            fix="All traces of a worm must have the same clock.",
+        )
     values = np.stack(columns, axis=1).astype(np.float32)
     held = rows.get(clock, [None])[0]
     if held is not None and len(held) == lengths[0]:
@@ -227,7 +231,11 @@ def _one_worm(rows: dict[str, list[Any]], where: str, title: str, traces: str, c
     else:
         interval = rows.get(step, [None])[0]
         if interval is None or not (float(interval) > 0 and math.isfinite(float(interval))):
-            raise InputError(f"there is neither a fitting {clock} nor {step}", where=where)
+            raise InputError(
+                f"there is neither a fitting {clock} nor {step}",
+                where=where,
+                fix="Pass column= of traces that have a clock.",
+            )
         time = np.arange(lengths[0]) * float(interval)
     labeled = rows.get("is_labeled_neuron") or [True] * len(columns)
     names = [(normalize(str(n)) or str(n)) if yes else "" for n, yes in zip(rows["neuron"], labeled, strict=True)]

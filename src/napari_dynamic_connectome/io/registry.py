@@ -223,7 +223,7 @@ def read_recordings(path: str | Path, **options: Any) -> list[Recording]:
         )
     found: list[Recording] = _call(reader, path, form, options)
     if not found:
-        raise InputError("there is no recording in this file", where=str(path))
+        raise InputError("there is no recording in this file", where=str(path), fix="Choose another file.")
     return found
 
 
@@ -299,7 +299,9 @@ def write_recording(recording: Recording, path: str | Path, **options: Any) -> P
 
             unknown = [k for k in parts if k not in inspect.signature(writer).parameters]
             if unknown:
-                raise InputError(f"the option {unknown[0]}= does not apply to {form.title}", where=str(path))
+                raise InputError(
+                    f"the option {unknown[0]}= does not apply to {form.title}", where=str(path), fix="Leave it out."
+                )
             return Path(writer(recording, path, **parts))
     raise InputError(
         "no format is written under this name", where=str(path), fix="Use .npz, .nwb, .csv, .csv.gz or .parquet."

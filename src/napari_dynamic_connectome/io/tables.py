@@ -100,7 +100,7 @@ def read_text(path: Path) -> str:
             f"this is not UTF-8 text (byte {error.start + 1})", where=where, fix="Save it as CSV UTF-8."
         ) from error
     if "\0" in text:
-        raise FormatError("this is not a text table (it holds zero bytes)", where=where)
+        raise FormatError("this is not a text table (it holds zero bytes)", where=where, fix="Choose a CSV file.")
     return text
 
 
@@ -125,7 +125,7 @@ def parse_table(text: str, where: str) -> pd.DataFrame:
     lines = re.split(r"\r\n|\n|\r", text.lstrip("\ufeff"))
     lines = [line for line in lines if line.strip()]
     if not lines:
-        raise FormatError("the table is empty", where=where)
+        raise FormatError("the table is empty", where=where, fix="Give a header and rows.")
     first = lines[0]
     separator = max((",", ";", "\t"), key=first.count)
     with reading(where, "CSV file"):
@@ -171,10 +171,16 @@ def to_numbers(values: Sequence[str], column: str, where: str, *, missing: bool 
     bad = np.flatnonzero(np.isnan(result) & ~blank.to_numpy(bool))
     if len(bad):
         raise InputError(
-            f"'{str(series.iloc[bad[0]])[:40]}' is not a number (column '{column}', row {bad[0] + 2})", where=where
+            f"'{str(series.iloc[bad[0]])[:40]}' is not a number (column '{column}', row {bad[0] + 2})",
+            where=where,
+            fix="Correct the cell, or leave it empty.",
         )
     if not missing and blank.any():
-        raise InputError(f"column '{column}' is empty in row {int(np.flatnonzero(blank)[0]) + 2}", where=where)
+        raise InputError(
+            f"column '{column}' is empty in row {int(np.flatnonzero(blank)[0]) + 2}",
+            where=where,
+            fix="Fill it in, or remove the row.",
+        )
     return result
 
 
@@ -224,11 +230,13 @@ def read_names(path: str | Path) -> dict[int, str]:
         )
     labels = to_numbers(table[label].tolist(), label, where, missing=False)
     if (labels != np.round(labels)).any() or (labels < 0).any():
-        raise InputError("a label is not a positive whole number", where=where)
+        raise InputError(
+            "a label is not a positive whole number", where=where, fix="Labels are those of the image: 1, 2, ..."
+        )
     names: dict[int, str] = {}
     for number, text in zip(labels.astype(np.int64).tolist(), table[name].tolist(), strict=True):
         if number in names:
-            raise InputError(f"label {number} is there twice", where=where)
+            raise InputError(f"label {number} is there twice", where=where, fix="Give every label one row.")
         names[number] = plain_cell(text.strip())
     given = [n for n in names.values() if n]
     twice = next((n for n in given if given.count(n) > 1), None)
@@ -382,8 +390,8 @@ def read_neuron_list(path: str | Path) -> list[str]:
     names = [plain_cell(i.strip().strip('"')) for i in items]
     names = [normalize(n) or n for n in names if n]
     if not names:
-        raise InputError("there is no neuron in this list", where=str(path))
+        raise InputError("there is no neuron in this list", where=str(path), fix="Give one name a line.")
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
-        raise InputError(f"'{twice}' is there twice", where=str(path))
+        raise InputError(f"'{twice}' is there twice", where=str(path), fix="Name every neuron once.")
     return names

@@ -126,7 +126,9 @@ def open_volume(path: str | Path, *, series: int = 0, labels: bool = False, **op
     where = str(path)
     with reading(where, "TIFF file"), tifffile.TiffFile(path) as file:
         if not file.series:
-            raise FormatError("this TIFF holds no image", where=where)
+            raise FormatError(
+                "this TIFF holds no image", where=where, fix="It may be damaged or cut off; copy or export it again."
+            )
         if not 0 <= series < len(file.series):
             raise InputError(
                 f"there is no image {series}", where=where, fix=f"There are {len(file.series)}; pass series=."
@@ -136,7 +138,11 @@ def open_volume(path: str | Path, *, series: int = 0, labels: bool = False, **op
         shape = tuple(int(n) for n in level.shape)
         dtype = np.dtype(level.dtype) if level.dtype is not None else None
         if dtype is None or math.prod(shape) == 0:
-            raise FormatError(f"the image is empty: shape {shape}", where=where)
+            raise FormatError(
+                f"the image is empty: shape {shape}",
+                where=where,
+                fix="It may be damaged or cut off; copy or export it again.",
+            )
         found = list(level.axes)
         declared = math.prod(shape) * dtype.itemsize
         size = path.stat().st_size

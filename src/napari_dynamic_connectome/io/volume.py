@@ -123,7 +123,11 @@ def build_volume(
     """
     where = str(path)
     if any(n == 0 for n in array.shape) or array.ndim == 0:
-        raise FormatError(f"the image is empty: shape {tuple(array.shape)}", where=where)
+        raise FormatError(
+            f"the image is empty: shape {tuple(array.shape)}",
+            where=where,
+            fix="It may be damaged or cut off; copy or export it again.",
+        )
     letters = resolve_axes(found_axes, array.shape, axes, where)
     whole = to_order(array, letters, "tczyx")
     n_channels = int(whole.shape[1])
@@ -137,7 +141,9 @@ def build_volume(
     if labels:
         check_label_type(data.dtype, where)
     elif data.dtype.kind not in "uifb":
-        raise InputError(f"voxels are of type {data.dtype}, not real numbers", where=where)
+        raise InputError(
+            f"voxels are of type {data.dtype}, not real numbers", where=where, fix="Save it as whole numbers or floats."
+        )
     size = tuple(float(v) for v in (voxel_size_um if voxel_size_um is not None else file_voxel_size_um))
     if len(size) != 3 or any(v <= 0 or math.isinf(v) for v in size):
         raise InputError(

@@ -145,7 +145,9 @@ class Recording:
         n_time, n_neurons = values.shape
         if time_s is None:
             if rate_hz is None or not rate_hz > 0:
-                raise InputError("neither times nor a sampling rate are given", where=where, fix="Pass rate_hz= or time_s=.")
+                raise InputError(
+                    "neither times nor a sampling rate are given", where=where, fix="Pass rate_hz= or time_s=."
+                )
             time_s = np.arange(n_time) / rate_hz
         if len(np.asarray(time_s)) != n_time:
             raise InputError(f"{len(np.asarray(time_s))} times for {n_time} time points", where=where)
@@ -237,14 +239,18 @@ def neuron_ids(names: Sequence[str], labels: Sequence[int] | np.ndarray, *, wher
 
 def empty_stimuli() -> pd.DataFrame:
     """Return a stimulus table without rows."""
-    return pd.DataFrame({"name": pd.Series(dtype=object), "onset": pd.Series(dtype=float), "offset": pd.Series(dtype=float)})
+    return pd.DataFrame(
+        {"name": pd.Series(dtype=object), "onset": pd.Series(dtype=float), "offset": pd.Series(dtype=float)}
+    )
 
 
 def _check_traces(traces: xr.DataArray, where: str) -> xr.DataArray:
     if not isinstance(traces, xr.DataArray) or tuple(traces.dims) != ("time", "neuron"):
         raise InputError("traces must be an xarray.DataArray with dims (time, neuron)", where=where)
     if traces.sizes["time"] < 1 or traces.sizes["neuron"] < 1:
-        raise InputError(f"traces are empty: {traces.sizes['time']} times, {traces.sizes['neuron']} neurons", where=where)
+        raise InputError(
+            f"traces are empty: {traces.sizes['time']} times, {traces.sizes['neuron']} neurons", where=where
+        )
     if traces.dtype.kind not in "fiu":
         raise InputError(f"traces are of type {traces.dtype}, not numbers", where=where)
     if traces.dtype.kind != "f":
@@ -254,7 +260,7 @@ def _check_traces(traces: xr.DataArray, where: str) -> xr.DataArray:
             raise InputError(f"traces have no coordinate '{coord}'", where=where)
     time = np.asarray(traces["time"].values, float)
     if not np.isfinite(time).all():
-        raise InputError("some times are not finite", where=where)
+        raise InputError("some times are not finite", where=where, fix="Give every sample a time, or leave it out.")
     back = np.flatnonzero(np.diff(time) <= 0)
     if len(back):
         at = int(back[0])
@@ -277,7 +283,9 @@ def _check_traces(traces: xr.DataArray, where: str) -> xr.DataArray:
         raise InputError(f"neuron id '{twice}' is given twice", where=where)
     long = next((i for i in ids if len(i) > MAX_NAME_LENGTH), None)
     if long is not None:
-        raise InputError(f"a neuron name has {len(long)} characters", where=where, fix=f"The limit is {MAX_NAME_LENGTH}.")
+        raise InputError(
+            f"a neuron name has {len(long)} characters", where=where, fix=f"The limit is {MAX_NAME_LENGTH}."
+        )
     traces = traces.assign_coords(time=time, neuron=np.asarray(ids, dtype=object))
     traces["time"].attrs["units"] = "s"
     return traces
@@ -310,7 +318,9 @@ def check_stimuli(table: pd.DataFrame, where: str = "stimuli") -> pd.DataFrame:
     """Validate a stimulus table and sort it by onset."""
     missing = [c for c in STIMULUS_COLUMNS if c not in table]
     if missing:
-        raise InputError(f"the stimulus table lacks {', '.join(missing)}", where=where, fix="Needed: name, onset, offset (s).")
+        raise InputError(
+            f"the stimulus table lacks {', '.join(missing)}", where=where, fix="Needed: name, onset, offset (s)."
+        )
     table = table.copy()
     table["onset"] = pd.to_numeric(table["onset"]).astype(float)
     table["offset"] = pd.to_numeric(table["offset"]).astype(float)
@@ -319,7 +329,11 @@ def check_stimuli(table: pd.DataFrame, where: str = "stimuli") -> pd.DataFrame:
         raise InputError("a stimulus has no finite onset and offset", where=where)
     wrong = table["offset"] < table["onset"]
     if wrong.any():
-        raise InputError(f"stimulus '{table['name'][wrong].iloc[0]}' ends before it begins", where=where)
+        raise InputError(
+            f"stimulus '{table['name'][wrong].iloc[0]}' ends before it begins",
+            where=where,
+            fix="Swap onset and offset.",
+        )
     return table.sort_values("onset", kind="stable").reset_index(drop=True)
 
 
@@ -332,7 +346,9 @@ def _check_behaviour(behaviour: xr.Dataset, traces: xr.DataArray, where: str) ->
             )
         array = np.asarray(values.values, float)
         finite = array[np.isfinite(array)]
-        kind = values.attrs.get("kind") or ("binary" if len(finite) and np.isin(finite, (0.0, 1.0)).all() else "continuous")
+        kind = values.attrs.get("kind") or (
+            "binary" if len(finite) and np.isin(finite, (0.0, 1.0)).all() else "continuous"
+        )
         checked[channel] = xr.DataArray(
             array, dims=("time",), coords={"time": traces["time"].values}, attrs=dict(values.attrs) | {"kind": kind}
         )
