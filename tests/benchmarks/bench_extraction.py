@@ -102,8 +102,8 @@ class First:
         return self.array[key]
 
 
-def alternate(sides: dict[str, Callable[[], object]], repeats: int, n: int) -> dict[str, tuple[float, float]]:
-    """Median (wall, CPU) in ms a frame of each side, run in turns."""
+def alternate(sides: dict[str, Callable[[], object]], repeats: int, n: int) -> dict[str, list[tuple[float, float]]]:
+    """(wall, CPU) in ms a frame of each side in each turn; the sides take turns."""
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     for turn in range(repeats + 1):
         for name, run in sides.items():
@@ -111,7 +111,17 @@ def alternate(sides: dict[str, Callable[[], object]], repeats: int, n: int) -> d
             run()
             if turn:  # the first turn fills caches and compiles
                 found[name].append(((time.perf_counter() - wall) * 1e3 / n, (time.process_time() - cpu) * 1e3 / n))
-    return {k: (statistics.median(w for w, _ in v), statistics.median(c for _, c in v)) for k, v in found.items()}
+    return found
+
+
+def median(turns: list[tuple[float, float]]) -> tuple[float, float]:
+    """Median (wall, CPU)."""
+    return statistics.median(w for w, _ in turns), statistics.median(c for _, c in turns)
+
+
+def ratio(mine: list[tuple[float, float]], other: list[tuple[float, float]]) -> tuple[float, float]:
+    """Median over the turns of the ratio within a turn, in which other users of the machine disturb both sides alike."""
+    return median([(a[0] / b[0], a[1] / b[1]) for a, b in zip(mine, other, strict=True)])
 
 
 def others(volume: np.ndarray, labels: np.ndarray) -> dict[str, tuple[Callable[[], object], int]]:
@@ -157,7 +167,7 @@ def peak_mb(volume: Path, labels: Path, n: int, **options: object) -> float:
 
 def run(folder: Path, quick: bool) -> str:
     """Make the series, measure, and return the tables."""
-    n_long, n, repeats = (80, 16, 2) if quick else (400, 80, 5)
+    n_long, n, repeats = (80, 16, 2) if quick else (400, 64, 3)
     threads = len(os.sched_getaffinity(0))
     rng = np.random.default_rng(1)
     labels = make_labels()
@@ -188,9 +198,10 @@ def run(folder: Path, quick: bool) -> str:
             }
             found = alternate(sides, repeats, n)
             for name, raw, mine in (("static", "read", "static"), ("every frame", "read both", "moving")):
-                (w0, c0), (w1, c1) = found[raw], found[mine]
+                (w0, c0), (w1, c1) = median(found[raw]), median(found[mine])
+                w, c = ratio(found[mine], found[raw])
                 lines.append(
-                    f"| {chunks} | {codec} | {name} | {w0:.1f} / {c0:.1f} | {w1:.1f} / {c1:.1f} | {w1 / w0:.2f} / {c1 / c0:.2f} |"
+                    f"| {chunks} | {codec} | {name} | {w0:.1f} / {c0:.1f} | {w1:.1f} / {c1:.1f} | {w:.2f} / {c:.2f} |"
                 )
     lines += ["", "| one frame in memory, no reading | CPU ms |", "|---|---|"]
     for name, (call, times) in others(frames[0], labels).items():
@@ -205,10 +216,12 @@ def run(folder: Path, quick: bool) -> str:
         ("this package, labels of every frame", np.stack([labels] * 8)),
     ):
         found = alternate({"": lambda given=given: extract_traces(memory, given, threads=1, **UNITS)}, repeats, 8)
-        lines.append(f"| {name} | {found[''][1]:.1f} |")
+        lines.append(f"| {name} | {median(found[''])[1]:.1f} |")
     volume, _ = stores["1x20x512x1024", "zstd"]
     threads_ms = {
-        k: alternate({"": lambda k=k: extract_traces(First(volume, n), labels, threads=k, **UNITS)}, repeats, n)[""][0]
+        k: median(
+            alternate({"": lambda k=k: extract_traces(First(volume, n), labels, threads=k, **UNITS)}, repeats, n)[""]
+        )[0]
         for k in (1, threads)
     }
     lines += [
