@@ -28,7 +28,7 @@ def make_planted(
         )
         stacked = np.concatenate([rows + s * pairs for s in range(layers)])
         values = pair[:, stacked].T @ time
-        values = np.maximum(values + noise * rng.standard_normal(values.shape), 0)
+        values = values * np.maximum(1 + noise * rng.standard_normal(values.shape), 0)
         blocks.append((rows, values, None))
     return ArrayAffinity.from_arrays(blocks, model=model, n_pairs=pairs, signs=signs), pair
 

@@ -203,7 +203,7 @@ def _whole(value: Any, name: str) -> int:
     try:
         number = int(value)
         if number != value or number < 1:
-            raise ValueError
+            raise ValueError(value)
     except (TypeError, ValueError):
         raise InputError(f"{name} is {value!r}", where="factorize", fix="It is a whole number from 1 up.") from None
     return number

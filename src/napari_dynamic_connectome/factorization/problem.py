@@ -373,13 +373,25 @@ def _weights(blocks: Sequence[Any], given: Mapping[str, float] | None) -> dict[s
 
 def _check_linked(problem: Problem) -> None:
     """Every worm must be tied to the others by shared pairs; otherwise its components could be numbered in any order."""
-    if len(problem.worms) == 1:
+    names = [w.name for w in problem.worms]
+    if len(names) == 1:
         return
-    shared = problem.sees.sum(axis=1) > 1
-    for index, worm in enumerate(problem.worms):
-        if not (problem.sees[:, index] & shared).any():
-            raise InputError(
-                f"{worm.name} shares no pair of neurons with any other worm, so its components cannot be compared",
-                where="affinity",
-                fix="Leave it out with worms=[...], fit it alone, or name more of its neurons.",
-            )
+    from scipy.sparse.csgraph import connected_components
+
+    seen = problem.sees.astype(np.float32)
+    count, group = connected_components((seen.T @ seen) > 0, directed=False)
+    if count == 1:
+        return
+    alone = [names[int(np.flatnonzero(group == g)[0])] for g in range(count) if (group == g).sum() == 1]
+    if alone:
+        raise InputError(
+            f"{alone[0]} shares no pair of neurons with any other worm, so its components cannot be compared",
+            where="affinity",
+            fix="Leave it out with worms=[...], fit it alone, or name more of its neurons.",
+        )
+    groups = "; ".join(", ".join(names[i] for i in np.flatnonzero(group == g)) for g in range(count))
+    raise InputError(
+        f"the worms fall into {count} groups that share no pair of neurons: {groups}",
+        where="affinity",
+        fix="Fit each group alone with worms=[...], or name more neurons.",
+    )

@@ -1,0 +1,100 @@
+"""Components to TensorLy's CPTensor and back (`aligned` model)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ..model.errors import InputError
+from ..model.results import Components
+
+Array = np.ndarray
+
+
+def to_cp_tensor(components: Components) -> Any:
+    """CP tensor (worm, time, pair) of aligned components.
+
+    Returns
+    -------
+    tensorly.cp_tensor.CPTensor
+        Weights and factors; rows that were never observed are zero.
+
+    Raises
+    ------
+    InputError
+        The components are `unaligned`: their worms have time axes of their own, which a CP tensor cannot hold.
+    """
+    from tensorly.cp_tensor import CPTensor
+
+    if components.model != "aligned":
+        raise InputError("components of the unaligned model are no CP tensor", fix="Fit with model='aligned'.")
+    factors = [components.worm.values, np.nan_to_num(components.time.values), np.nan_to_num(components.pair.values)]
+    return CPTensor((components.weight.values.copy(), [f.copy() for f in factors]))
+
+
+def from_cp_tensor(
+    cp_tensor: Any,
+    *,
+    neurons: Sequence[str],
+    pairs: Array,
+    worms: Sequence[str],
+    time_s: Array,
+    error: float = float("nan"),
+) -> Components:
+    """Label a non-negative CP tensor (worm, time, pair), from TensorLy or elsewhere.
+
+    Parameters
+    ----------
+    cp_tensor : CPTensor or (weights, factors)
+        Normalised by TensorLy; components are sorted by falling weight.
+    neurons : sequence of str
+    pairs : int array (pair, 2)
+        Indices into `neurons`.
+    worms : sequence of str
+    time_s : array (time,)
+    error : float
+        Relative error of the fit, if known.
+    """
+    from tensorly.cp_tensor import cp_normalize
+
+    weights, factors = cp_normalize(cp_tensor)
+    if len(factors) != 3:
+        raise InputError(f"the CP tensor has {len(factors)} modes, not 3", fix="Its modes are worm, time, pair.")
+    for what, factor, length in zip(
+        ("worm", "time", "pair"), factors, (len(worms), len(time_s), len(pairs)), strict=True
+    ):
+        if len(factor) != length:
+            raise InputError(f"the {what} factor has {len(factor)} rows for {length} names", where="CP tensor")
+        if not np.isfinite(factor).all() or (np.asarray(factor) < 0).any():
+            raise InputError(f"the {what} factor has negative or missing values", where="CP tensor")
+    order = np.argsort(-np.asarray(weights), kind="stable")
+    worm, time, pair = (np.asarray(f, float)[:, order] for f in factors)
+    component = np.arange(1, len(order) + 1)
+    names, index = np.asarray(neurons, dtype=object), np.asarray(pairs, int)
+    along = {
+        "neuron_a": ("pair", names[index[:, 0]]),
+        "neuron_b": ("pair", names[index[:, 1]]),
+        "sign": ("pair", np.full(len(index), "any", dtype=object)),
+    }
+    times = xr.DataArray(
+        time, dims=("time", "component"), coords={"time": np.asarray(time_s, float), "component": component}
+    )
+    times["time"].attrs["units"] = "s"
+    return Components(
+        model="aligned",
+        time=times,
+        worm=xr.DataArray(
+            worm, dims=("worm", "component"), coords={"worm": np.asarray(worms, dtype=object), "component": component}
+        ),
+        pair=xr.DataArray(pair, dims=("pair", "component"), coords={**along, "component": component}),
+        weight=xr.DataArray(np.asarray(weights, float)[order], dims=("component",), coords={"component": component}),
+        neurons=tuple(str(n) for n in neurons),
+        pair_worms=xr.DataArray(np.full(len(index), len(worms)), dims=("pair",), coords=along),
+        error=float(error),
+        stimuli=pd.DataFrame(columns=["name", "onset", "offset"]),
+        provenance={"step": "from_cp_tensor"},
+    )
