@@ -150,11 +150,11 @@ def _best_weights(
     cancel: CancelCallback | None,
 ) -> tuple[list[Fit], BlockModel, WeightedGraph]:
     """Fit; with weights `auto`, exponential and lognormal, and keep the lower description length."""
-    if settings.weights != "auto":
+    if settings.weight_model != "auto":
         return fit_model(inner, model, settings, seed=seed, progress=progress, cancel=cancel), model, inner
     tried = []
     for number, name in enumerate(("exponential", "lognormal")):
-        own = settings.model_copy(update={"weights": name})
+        own = settings.model_copy(update={"weight_model": name})
         one, variant = prepare(graph, own, kind)
         fits = fit_model(
             one, variant, own, seed=seed, progress=part(progress, number / 2, (number + 1) / 2), cancel=cancel

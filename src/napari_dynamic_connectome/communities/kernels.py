@@ -36,34 +36,33 @@ def choose(random, n):
 
 
 @njit(**KEEP)
-def log_q(p, m, n):
+def log_q(f, table, curve, m, n):
     """Ln of the number of ways to write m as a sum of at most n positive integers."""
     if m == 0 or n <= 0:
         return 0.0 if m == 0 else -math.inf
     if n > m:
         n = m
-    if p.log_q.size > 0:
-        return p.log_q[m, n]
+    if table.size > 0:
+        return table[m, n]
     if n * n * n * n < m:
-        return p.log_factorial[m - 1] - p.log_factorial[n - 1] - p.log_factorial[m - n] - p.log_factorial[n]
-    curve = p.log_q_curve
+        return f[m - 1] - f[n - 1] - f[m - n] - f[n]
     root = math.sqrt(m)
     step = curve[0, 1] - curve[0, 0]
     place = (math.log(n / root) - curve[0, 0]) / step
     i = min(max(int(place), 0), curve.shape[1] - 2)
     w = place - i
-    f = curve[1, i] * (1 - w) + curve[1, i + 1] * w
+    shape = curve[1, i] * (1 - w) + curve[1, i + 1] * w
     g = curve[2, i] * (1 - w) + curve[2, i + 1] * w
-    return f - math.log(m) + root * g
+    return shape - math.log(m) + root * g
 
 
 @njit(**KEEP)
-def pair_cost(p, level, same, size_r, size_s, count, total, number, square, hidden):
+def pair_cost(f, prior, counts, model, level, same, size_r, size_s, count, total, number, square, hidden):
     """Cost of one pair of groups at a level."""
     cost = 0.0
-    if p.options[0] == 1 and count > 0:
+    if counts == 1 and count > 0:
         if level == 0:
-            cost -= p.log_factorial[count]
+            cost -= f[count]
             if same:
                 cost -= count * LOG2
             if hidden > 0:
@@ -71,13 +70,12 @@ def pair_cost(p, level, same, size_r, size_s, count, total, number, square, hidd
                 cost += count * math.log(1.0 - (2.0 * share if same else share))
         else:
             places = size_r * (size_r + 1) // 2 if same else size_r * size_s
-            cost += p.log_factorial[places + count - 1] - p.log_factorial[count] - p.log_factorial[places - 1]
-    model = p.options[2]
+            cost += f[places + count - 1] - f[count] - f[places - 1]
     if model == 1:
         if number > 1:
-            cost += (number - 1) * math.log(max(total, 1e-300)) - p.log_factorial[number - 1]
+            cost += (number - 1) * math.log(max(total, 1e-300)) - f[number - 1]
     elif model == 2 and level == 0 and number > 0:
-        mean0, kappa0, alpha0, beta0 = p.prior
+        mean0, kappa0, alpha0, beta0 = prior[0], prior[1], prior[2], prior[3]
         kappa, alpha = kappa0 + number, alpha0 + 0.5 * number
         mean = total / number
         beta = beta0 + 0.5 * max(square - total * mean, 0.0) + 0.5 * kappa0 * number * (mean - mean0) ** 2 / kappa
@@ -87,23 +85,22 @@ def pair_cost(p, level, same, size_r, size_s, count, total, number, square, hidd
 
 
 @njit(**KEEP)
-def group_cost(p, level, size, ends):
+def group_cost(f, table, curve, counts, corrected, level, size, ends):
     """Cost of one group at a level; of the degrees, the part that depends on e_r and n_r only."""
     if size == 0:
         return 0.0
-    cost = -p.log_factorial[size]
-    if level == 0 and p.options[0] == 1:
-        if p.options[1] == 1:
-            cost += p.log_factorial[ends] + log_q(p, ends, size) + p.log_factorial[size]
+    cost = -f[size]
+    if level == 0 and counts == 1:
+        if corrected == 1:
+            cost += f[ends] + log_q(f, table, curve, ends, size) + f[size]
         else:
             cost += ends * math.log(size)
     return cost
 
 
 @njit(**KEEP)
-def level_cost(p, nodes, groups):
+def level_cost(f, nodes, groups):
     """Cost of a level's partition that depends on its numbers of nodes and groups only."""
-    f = p.log_factorial
     return f[nodes - 1] - f[groups - 1] - f[nodes - groups] + f[nodes] + math.log(nodes)
 
 
@@ -113,7 +110,10 @@ def cell(p, st, level, r, s):
     square = st.square[r, s] if level == 0 and p.options[2] == 2 else 0.0
     hidden = st.hidden[r, s] if level == 0 and p.options[3] == 1 else 0
     return pair_cost(
-        p,
+        p.log_factorial,
+        p.prior,
+        p.options[0],
+        p.options[2],
         level,
         r == s,
         st.size[level, r],
@@ -210,11 +210,20 @@ def total_cost(p, st):
     """Description length of the state in nats, from its sums."""
     cost = 0.0
     for level in range(st.size.shape[0]):
-        cost += level_cost(p, st.nodes[level], st.groups[level])
+        cost += level_cost(p.log_factorial, st.nodes[level], st.groups[level])
         for r in range(st.top[level]):
             if st.size[level, r] == 0:
                 continue
-            cost += group_cost(p, level, st.size[level, r], st.ends[r])
+            cost += group_cost(
+                p.log_factorial,
+                p.log_q,
+                p.log_q_curve,
+                p.options[0],
+                p.options[1],
+                level,
+                st.size[level, r],
+                st.ends[r],
+            )
             for s in range(r, st.top[level]):
                 if st.size[level, s] > 0:
                     cost += cell(p, st, level, r, s)
@@ -283,26 +292,6 @@ def gather_group(p, st, level, r):
 
 
 @njit(**KEEP)
-def put(p, st, level, r, s, count, total, number, square, hidden):
-    """Write the sums of one pair of groups, both ways round."""
-    if number == 0:
-        total = 0.0
-    st.count[level, r, s] = count
-    st.count[level, s, r] = count
-    st.total[level, r, s] = total
-    st.total[level, s, r] = total
-    st.number[level, r, s] = number
-    st.number[level, s, r] = number
-    if level == 0:
-        if p.options[2] == 2:
-            st.square[r, s] = square
-            st.square[s, r] = square
-        if p.options[3] == 1:
-            st.hidden[r, s] = hidden
-            st.hidden[s, r] = hidden
-
-
-@njit(**KEEP)
 def shift(p, st, first, r, s, moved, own, ends, degree_class, parent, apply):
     """Change of description length (nats) when nodes with the sums in `st.base` go from group r to group s.
 
@@ -324,19 +313,26 @@ def shift(p, st, first, r, s, moved, own, ends, degree_class, parent, apply):
     apply : bool
         Also change the state (labels of the moved nodes are the caller's).
     """
-    depth = st.size.shape[0]
+    # arrays as local names: every access through the tuples would count references
+    size, label, tops, term_of = st.size, st.label, st.top, st.term
+    count_of, total_of, number_of, square_of, hidden_of = st.count, st.total, st.number, st.square, st.hidden
+    group_number, node_number, ends_of, classes, base = st.groups, st.nodes, st.ends, st.classes, st.base
+    f, table, curve, prior = p.log_factorial, p.log_q, p.log_q_curve, p.prior
+    counts, corrected, model, has_hidden = p.options[0], p.options[1], p.options[2], p.options[3]
+    buffer = st.buffer
+    depth = size.shape[0]
     change = 0.0
     flip = 0
-    flow = st.buffer[0]
-    top = max(st.top[first], s + 1)
+    flow = buffer[0]
+    top = max(tops[first], s + 1)
     # rows of a buffer: 0 links, 1 weight, 2 squares, 3 hidden, 4 change of items of (r, t), 5 of (s, t)
     for t in range(top):
-        inside = t < st.top[first]
-        flow[0, t] = st.base[0, t] if inside else 0.0
-        flow[1, t] = st.base[1, t] if inside else 0.0
-        flow[2, t] = st.base[3, t] if inside else 0.0
-        flow[3, t] = st.base[4, t] if inside else 0.0
-        items = st.base[2, t] if inside else 0.0
+        inside = t < tops[first]
+        flow[0, t] = base[0, t] if inside else 0.0
+        flow[1, t] = base[1, t] if inside else 0.0
+        flow[2, t] = base[3, t] if inside else 0.0
+        flow[3, t] = base[4, t] if inside else 0.0
+        items = base[2, t] if inside else 0.0
         flow[4, t] = -items
         flow[5, t] = items
     items_r, items_s = flow[5, r], flow[5, s]
@@ -347,29 +343,29 @@ def shift(p, st, first, r, s, moved, own, ends, degree_class, parent, apply):
     delta_r, delta_s, delta_nodes = -moved, moved, 0
     for level in range(first, depth):
         if level > first:
-            top = st.top[level]
-        size_r = st.size[level, r]
-        size_s = st.size[level, s]
-        groups = st.groups[level]
-        nodes = st.nodes[level]
+            top = tops[level]
+        size_r = size[level, r]
+        size_s = size[level, s]
+        groups = group_number[level]
+        nodes = node_number[level]
         above = level + 1 < depth
-        up_r = st.label[level + 1, r] if above else 0
+        up_r = label[level + 1, r] if above else 0
         up_s = 0
         if above:
-            up_s = parent if size_s == 0 else st.label[level + 1, s]
-        up = st.buffer[1 - flip]
+            up_s = parent if size_s == 0 else label[level + 1, s]
+        up = buffer[1 - flip]
         if above:
-            for t in range(st.top[level + 1]):
+            for t in range(tops[level + 1]):
                 for row in range(6):
                     up[row, t] = 0.0
         any_item = False
         if r != s:
             new_r, new_s = size_r + delta_r, size_s + delta_s
             for t in range(top):
-                if t in (r, s) or st.size[level, t] == 0:
+                if t in (r, s) or size[level, t] == 0:
                     continue
-                size_t = st.size[level, t]
-                up_t = st.label[level + 1, t] if above else 0
+                size_t = size[level, t]
+                up_t = label[level + 1, t] if above else 0
                 links, weight, square, hidden = flow[0, t], flow[1, t], flow[2, t], flow[3, t]
                 for side in range(2):
                     g = r if side == 0 else s
@@ -377,18 +373,18 @@ def shift(p, st, first, r, s, moved, own, ends, degree_class, parent, apply):
                     item = flow[4 + side, t]
                     new = new_r if side == 0 else new_s
                     if links == 0.0 and item == 0.0 and hidden == 0.0:
-                        if (delta_r if side == 0 else delta_s) == 0 or (p.options[0] == 0):
+                        if (delta_r if side == 0 else delta_s) == 0 or (counts == 0):
                             continue
-                        if st.count[level, g, t] == 0 and st.number[level, g, t] == 0:
+                        if count_of[level, g, t] == 0 and number_of[level, g, t] == 0:
                             continue
-                    old_count = st.count[level, g, t]
+                    old_count = count_of[level, g, t]
                     count = old_count + int(sign * links)
-                    number = st.number[level, g, t] + int(item)
-                    total = st.total[level, g, t] + sign * weight if number > 0 else 0.0
-                    q = st.square[g, t] + sign * square if level == 0 and p.options[2] == 2 else 0.0
-                    h = st.hidden[g, t] + int(sign * hidden) if level == 0 and p.options[3] == 1 else 0
-                    term = pair_cost(p, level, False, new, size_t, count, total, number, q, h)
-                    change += term - st.term[level, g, t]
+                    number = number_of[level, g, t] + int(item)
+                    total = total_of[level, g, t] + sign * weight if number > 0 else 0.0
+                    q = square_of[g, t] + sign * square if level == 0 and model == 2 else 0.0
+                    h = hidden_of[g, t] + int(sign * hidden) if level == 0 and has_hidden == 1 else 0
+                    term = pair_cost(f, prior, counts, model, level, False, new, size_t, count, total, number, q, h)
+                    change += term - term_of[level, g, t]
                     if (count > 0) != (old_count > 0) and above:
                         item_change = 1.0 if count > 0 else -1.0
                         any_item = True
@@ -399,9 +395,20 @@ def shift(p, st, first, r, s, moved, own, ends, degree_class, parent, apply):
                         else:
                             up[5, up_t] += item_change
                     if apply:
-                        put(p, st, level, g, t, count, total, number, q, h)
-                        st.term[level, g, t] = term
-                        st.term[level, t, g] = term
+                        count_of[level, g, t] = count
+                        count_of[level, t, g] = count
+                        total_of[level, g, t] = total
+                        total_of[level, t, g] = total
+                        number_of[level, g, t] = number
+                        number_of[level, t, g] = number
+                        if level == 0 and model == 2:
+                            square_of[g, t] = q
+                            square_of[t, g] = q
+                        if level == 0 and has_hidden == 1:
+                            hidden_of[g, t] = h
+                            hidden_of[t, g] = h
+                        term_of[level, g, t] = term
+                        term_of[level, t, g] = term
             for which in range(3):
                 # the pairs (r, r), (s, s) and (r, s)
                 if which == 0:
@@ -419,14 +426,14 @@ def shift(p, st, first, r, s, moved, own, ends, degree_class, parent, apply):
                     dc, dx, dn = flow[0, r] - flow[0, s], flow[1, r] - flow[1, s], flow[4, s]
                     dq, dh = flow[2, r] - flow[2, s], flow[3, r] - flow[3, s]
                     size_a, size_b = new_r, new_s
-                old_count = st.count[level, a, b]
+                old_count = count_of[level, a, b]
                 count = old_count + int(dc)
-                number = st.number[level, a, b] + int(dn)
-                total = st.total[level, a, b] + dx if number > 0 else 0.0
-                q = st.square[a, b] + dq if level == 0 and p.options[2] == 2 else 0.0
-                h = st.hidden[a, b] + int(dh) if level == 0 and p.options[3] == 1 else 0
-                term = pair_cost(p, level, a == b, size_a, size_b, count, total, number, q, h)
-                old = st.term[level, a, b] if (which == 0 or size_s > 0) else 0.0
+                number = number_of[level, a, b] + int(dn)
+                total = total_of[level, a, b] + dx if number > 0 else 0.0
+                q = square_of[a, b] + dq if level == 0 and model == 2 else 0.0
+                h = hidden_of[a, b] + int(dh) if level == 0 and has_hidden == 1 else 0
+                term = pair_cost(f, prior, counts, model, level, a == b, size_a, size_b, count, total, number, q, h)
+                old = term_of[level, a, b] if (which == 0 or size_s > 0) else 0.0
                 change += term - old
                 if (count > 0) != (old_count > 0) and above:
                     item_change = 1.0 if count > 0 else -1.0
@@ -438,71 +445,92 @@ def shift(p, st, first, r, s, moved, own, ends, degree_class, parent, apply):
                     else:
                         up[4, up_s] += item_change
                 if apply:
-                    put(p, st, level, a, b, count, total, number, q, h)
-                    st.term[level, a, b] = term
-                    st.term[level, b, a] = term
-            ends_r = st.ends[r] if level == 0 else 0
-            ends_s = st.ends[s] if level == 0 else 0
+                    count_of[level, a, b] = count
+                    count_of[level, b, a] = count
+                    total_of[level, a, b] = total
+                    total_of[level, b, a] = total
+                    number_of[level, a, b] = number
+                    number_of[level, b, a] = number
+                    if level == 0 and model == 2:
+                        square_of[a, b] = q
+                        square_of[b, a] = q
+                    if level == 0 and has_hidden == 1:
+                        hidden_of[a, b] = h
+                        hidden_of[b, a] = h
+                    term_of[level, a, b] = term
+                    term_of[level, b, a] = term
+            ends_r = ends_of[r] if level == 0 else 0
+            ends_s = ends_of[s] if level == 0 else 0
             shifted = ends if level == 0 else 0
-            change += group_cost(p, level, new_r, ends_r - shifted) - group_cost(p, level, size_r, ends_r)
-            change += group_cost(p, level, new_s, ends_s + shifted) - group_cost(p, level, size_s, ends_s)
-            if level == 0 and p.options[1] == 1:
-                f = p.log_factorial
+            change += group_cost(f, table, curve, counts, corrected, level, new_r, ends_r - shifted) - group_cost(
+                f, table, curve, counts, corrected, level, size_r, ends_r
+            )
+            change += group_cost(f, table, curve, counts, corrected, level, new_s, ends_s + shifted) - group_cost(
+                f, table, curve, counts, corrected, level, size_s, ends_s
+            )
+            if level == 0 and corrected == 1:
                 if degree_class >= 0:
-                    kr, ks = st.classes[r, degree_class], st.classes[s, degree_class]
+                    kr, ks = classes[r, degree_class], classes[s, degree_class]
                     change += f[kr] - f[kr - 1] + f[ks] - f[ks + 1]
                     if apply:
-                        st.classes[r, degree_class] -= 1
-                        st.classes[s, degree_class] += 1
+                        classes[r, degree_class] -= 1
+                        classes[s, degree_class] += 1
                 else:
-                    for k in range(st.classes.shape[1]):
-                        kr, ks = st.classes[r, k], st.classes[s, k]
+                    for k in range(classes.shape[1]):
+                        kr, ks = classes[r, k], classes[s, k]
                         if kr > 0:
                             change += f[kr] + f[ks] - f[kr + ks]
                             if apply:
-                                st.classes[r, k] = 0
-                                st.classes[s, k] = kr + ks
+                                classes[r, k] = 0
+                                classes[s, k] = kr + ks
             gone = 1 if (new_r == 0 and size_r > 0) else 0
             born = 1 if (size_s == 0 and new_s > 0) else 0
             if apply:
-                st.size[level, r] = new_r
-                st.size[level, s] = new_s
+                size[level, r] = new_r
+                size[level, s] = new_s
                 if level == 0:
-                    st.ends[r] -= ends
-                    st.ends[s] += ends
-                st.top[level] = max(st.top[level], s + 1)
+                    ends_of[r] -= ends
+                    ends_of[s] += ends
+                tops[level] = max(tops[level], s + 1)
                 if born == 1 and above:
-                    st.label[level + 1, s] = parent
+                    label[level + 1, s] = parent
         else:
             delta = delta_r + delta_s
             new_r = size_r + delta
             for t in range(top):
-                if st.size[level, t] == 0:
+                if size[level, t] == 0:
                     continue
                 item = flow[4, t]
-                if item == 0.0 and (delta == 0 or p.options[0] == 0):
+                if item == 0.0 and (delta == 0 or counts == 0):
                     continue
-                size_t = new_r if t == r else st.size[level, t]
-                number = st.number[level, r, t] + int(item)
-                total = st.total[level, r, t]
-                count = st.count[level, r, t]
-                term = pair_cost(p, level, t == r, new_r, size_t, count, total, number, 0.0, 0)
-                change += term - st.term[level, r, t]
+                size_t = new_r if t == r else size[level, t]
+                number = number_of[level, r, t] + int(item)
+                total = total_of[level, r, t]
+                count = count_of[level, r, t]
+                term = pair_cost(f, prior, counts, model, level, t == r, new_r, size_t, count, total, number, 0.0, 0)
+                change += term - term_of[level, r, t]
                 if apply:
-                    put(p, st, level, r, t, count, total, number, 0.0, 0)
-                    st.term[level, r, t] = term
-                    st.term[level, t, r] = term
+                    count_of[level, r, t] = count
+                    count_of[level, t, r] = count
+                    total_of[level, r, t] = total
+                    total_of[level, t, r] = total
+                    number_of[level, r, t] = number
+                    number_of[level, t, r] = number
+                    term_of[level, r, t] = term
+                    term_of[level, t, r] = term
             if delta != 0:
-                change += group_cost(p, level, new_r, 0) - group_cost(p, level, size_r, 0)
+                change += group_cost(f, table, curve, counts, corrected, level, new_r, 0) - group_cost(
+                    f, table, curve, counts, corrected, level, size_r, 0
+                )
             gone, born = 0, 0
             if apply:
-                st.size[level, r] = new_r
+                size[level, r] = new_r
         new_groups = groups - gone + born
         if delta_nodes != 0 or gone + born != 0:
-            change += level_cost(p, nodes + delta_nodes, new_groups) - level_cost(p, nodes, groups)
+            change += level_cost(f, nodes + delta_nodes, new_groups) - level_cost(f, nodes, groups)
             if apply:
-                st.nodes[level] = nodes + delta_nodes
-                st.groups[level] = new_groups
+                node_number[level] = nodes + delta_nodes
+                group_number[level] = new_groups
         if not above:
             break
         if up_r == up_s:
@@ -510,9 +538,9 @@ def shift(p, st, first, r, s, moved, own, ends, degree_class, parent, apply):
                 break
         elif r != s:
             for t in range(top):
-                if t in (r, s) or (flow[0, t] != 0.0 and st.size[level, t] > 0):
+                if t in (r, s) or (flow[0, t] != 0.0 and size[level, t] > 0):
                     # links to t move, at the level above, from the parent of r to the parent of s
-                    up_t = up_r if t == r else (up_s if t == s else st.label[level + 1, t])
+                    up_t = up_r if t == r else (up_s if t == s else label[level + 1, t])
                     up[0, up_t] += flow[0, t]
                     up[1, up_t] += flow[1, t]
         delta_nodes = born - gone
@@ -521,7 +549,7 @@ def shift(p, st, first, r, s, moved, own, ends, degree_class, parent, apply):
             delta_r, delta_s = born - gone, 0
         r, s = up_r, up_s
         flip = 1 - flip
-        flow = st.buffer[flip]
+        flow = buffer[flip]
     return change
 
 

@@ -50,7 +50,7 @@ def prepare(graph: WeightedGraph, settings: CommunitySettings, kind: Kind) -> tu
     """Resolve the settings for a graph; returns the graph with transformed weights and the model."""
     likelihood = settings.likelihood
     if likelihood == "auto":
-        likelihood = "counts+weights" if kind == "core" or settings.weights == "none" else "weights"
+        likelihood = "counts+weights" if kind == "core" or settings.weight_model == "none" else "weights"
     counts = likelihood == "counts+weights"
     weak = settings.zeros == "weak" or (settings.zeros == "auto" and not counts and graph.density >= NEARLY_COMPLETE)
     normalized = settings.normalize_strength == "yes" or (settings.normalize_strength == "auto" and kind == "modules")
@@ -63,15 +63,15 @@ def prepare(graph: WeightedGraph, settings: CommunitySettings, kind: Kind) -> tu
         corrected = {"auto": (True, False), "yes": (True,), "no": (False,)}[settings.degree_correction]
     weights, offset, scale_cost = graph.weights, 0.0, 0.0
     weight_model: Literal["exponential", "normal", "none"] = "exponential"
-    if settings.weights == "none":
+    if settings.weight_model == "none":
         weight_model = "none"
-    elif settings.weights in ("exponential", "auto") and len(weights):
+    elif settings.weight_model in ("exponential", "auto") and len(weights):
         unit = float(weights.mean())
         weights, offset = weights / unit, (len(weights) - 1) * float(np.log(unit))
         scale_cost = float(np.log(graph.weights.sum()))
     elif len(weights):
         weight_model = "normal"
-        if settings.weights == "lognormal":
+        if settings.weight_model == "lognormal":
             offset += float(np.log(weights).sum())
             weights = np.log(weights)
         spread = float(weights.std()) or 1.0

@@ -15,7 +15,7 @@ class CommunitySettings(StepSettings):
         "What the block model explains: which pairs are linked and how strongly (the paper's model), or only how strongly "
         "(for nearly complete graphs); auto: counts+weights for core, weights for modules.",
     )
-    weights: Literal["exponential", "normal", "lognormal", "none", "auto"] = setting(
+    weight_model: Literal["exponential", "normal", "lognormal", "none", "auto"] = setting(
         "exponential",
         "Distribution of the weights between two groups: exponential (the paper's), normal, lognormal, none (links only); "
         "auto: exponential or lognormal, by description length.",

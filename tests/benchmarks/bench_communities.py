@@ -1,0 +1,291 @@
+"""Communities against graph-tool, Louvain, Leiden and spectral clustering; prints markdown tables.
+
+Run: python tests/benchmarks/bench_communities.py [--quick] [--only lfr dense chance calibration large]
+
+graph-tool's figures on the weighted LFR graphs are those of graph_tool_reference.csv beside the graphs (version 2.45,
+recs_dl=False and as called by the paper); everything else runs here. Compilation is excluded from all times and printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
+
+from napari_dynamic_connectome.communities.find import find_communities, warm_up
+
+SEED = 20_261_124
+
+
+def data_folder() -> Path | None:
+    """Folder of the LFR graphs, or None."""
+    asked = os.environ.get("DYNAMIC_CONNECTOME_DATA")
+    folder = Path(asked) if asked else Path(__file__).resolve().parents[3] / "shared" / "data"
+    return folder / "lfr" if (folder / "lfr").is_dir() else None
+
+
+def table(header: list[str], rows: list[list[Any]]) -> None:
+    """Print a markdown table."""
+    print("| " + " | ".join(header) + " |")
+    print("|" + "---|" * len(header))
+    for row in rows:
+        print("| " + " | ".join(f"{v:.2f}" if isinstance(v, float) else str(v) for v in row) + " |")
+    print(flush=True)
+
+
+def lfr_matrix(folder: Path, setting: int, graph: int) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and true groups of one LFR graph."""
+    with np.load(folder / f"setting{setting}.npz", allow_pickle=False) as file:
+        edges, weights, truth = file[f"g{graph}_edges"], file[f"g{graph}_w"], file[f"g{graph}_labels"]
+    matrix = np.zeros((len(truth),) * 2)
+    matrix[edges[:, 0], edges[:, 1]] = weights
+    return np.maximum(matrix, matrix.T), truth
+
+
+def bench_lfr(quick: bool) -> None:
+    """Weighted LFR graphs with more than one true group."""
+    folder = data_folder()
+    if folder is None:
+        print("LFR graphs not found (set DYNAMIC_CONNECTOME_DATA): left out\n")
+        return
+    reference: dict[tuple[int, int], dict[str, dict[str, str]]] = defaultdict(dict)
+    with (folder / "graph_tool_reference.csv").open() as stream:
+        for row in csv.DictReader(stream):
+            which = "gt" if "recs_dl=False" in row["method"] else "paper"
+            reference[int(row["setting"]), int(row["graph"])][which] = row
+    cases = sorted(reference)[:: 6 if quick else 1]
+    ours = {
+        "ours, core (the paper's model)": {"kind": "core"},
+        "ours, core, weight_model=auto": {"kind": "core", "weight_model": "auto"},
+        "ours, modules, counts+weights": {"kind": "modules", "likelihood": "counts+weights"},
+        "Louvain": {"method": "louvain"},
+        "Leiden": {"method": "leiden"},
+        "spectral": {"method": "spectral"},
+    }
+    scores: dict[tuple[str, int], list[tuple[float, ...]]] = defaultdict(list)
+    differences = []
+    for setting, graph in cases:
+        matrix, truth = lfr_matrix(folder, setting, graph)
+        for name, options in ours.items():
+            cpu, wall = time.process_time(), time.perf_counter()
+            found = find_communities(matrix, samples=0, null_fits=0, seed=SEED, **options)
+            cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+            levels = found.labels.values
+            nmi = [normalized_mutual_info_score(truth, row) for row in levels]
+            ami = [adjusted_mutual_info_score(truth, row) for row in levels]
+            chosen = found.chosen_level
+            groups = float(levels[chosen].max() + 1)
+            scores[name, setting].append((nmi[chosen], max(nmi), ami[chosen], max(ami), groups, cpu, wall))
+            if name == "ours, core (the paper's model)":
+                row = reference[setting, graph]["gt"]
+                low = min(float(row["dl_degree_corrected_nats"]), float(row["dl_not_degree_corrected_nats"]))
+                differences.append((found.description_length - low, cpu, float(row["seconds_both_models"])))
+        for which, name in (("gt", "graph-tool, recs_dl=False"), ("paper", "graph-tool, the paper's call")):
+            row = reference[setting, graph].get(which)
+            if row is not None:
+                best = (float(row["nmi_best_level"]), float(row["ami_best_level"]), float(row["groups_at_best_level"]))
+                seconds = float(row["seconds_both_models"])
+                scores[name, setting].append((np.nan, best[0], np.nan, best[1], best[2], seconds, seconds))
+    settings = sorted({setting for setting, _ in cases})
+    names = [*ours, "graph-tool, recs_dl=False", "graph-tool, the paper's call"]
+    print(f"### Weighted LFR graphs with more than one true group ({len(cases)} graphs)\n")
+    rows = []
+    for name in names:
+        every = np.array([one for setting in settings for one in scores[name, setting]])
+        mean = every.mean(axis=0)
+        rows.append([name, *(float(v) for v in mean[:5]), float(np.median(every[:, 5]))])
+    table(
+        ["method", "NMI, shown level", "NMI, best level", "AMI, shown", "AMI, best", "groups", "CPU s (median)"], rows
+    )
+    print("NMI per setting: at the level shown (graph-tool: at the best level, chosen with the truth)\n")
+    rows = []
+    for name in names:
+        column = 1 if name.startswith("graph-tool") else 0
+        rows.append([name, *(float(np.mean([one[column] for one in scores[name, s]])) for s in settings)])
+    table(["method", *(f"setting {s}" for s in settings)], rows)
+    d = np.array(differences)
+    print(
+        f"Description length, ours minus graph-tool's (recs_dl=False), nats: median {np.median(d[:, 0]):.1f}, worst "
+        f"{d[:, 0].max():.2f}; within 0.5 or lower on {100 * (d[:, 0] <= 0.5).mean():.0f} %; lower by more than 0.5 on "
+        f"{int((d[:, 0] < -0.5).sum())}, equal on {int((abs(d[:, 0]) <= 0.5).sum())}, higher on {int((d[:, 0] > 0.5).sum())} "
+        f"of {len(d)}. Seconds, median: ours {np.median(d[:, 1]):.2f} CPU, graph-tool {np.median(d[:, 2]):.2f}.\n",
+        flush=True,
+    )
+
+
+def planted(
+    n: int, ratio: float, rng: np.random.Generator, *, unequal: bool, groups: int = 0, overlap: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Complete graph with planted groups: exponential weights, `ratio` times stronger inside; 10-30 % background.
+
+    Returns the weights and the labels (-1 = background; a node of two groups carries its first).
+    """
+    groups = groups or int(rng.integers(3, max(4, min(8, n // 20)) + 1))
+    share = rng.uniform(0.1, 0.3)
+    labels = np.where(rng.random(n) < share, -1, rng.integers(0, groups, n))
+    inside = (labels[:, None] == labels) & (labels[:, None] >= 0)
+    second = np.where((rng.random(n) < overlap) & (labels >= 0), rng.integers(0, groups, n), -1)
+    for a, b in ((labels, second), (second, labels), (second, second)):
+        inside |= (a[:, None] == b) & (a[:, None] >= 0)
+    mean = np.where(inside, ratio, 1.0)
+    if unequal:
+        strength = np.exp(rng.normal(0, 0.5, n))
+        mean = mean * np.outer(strength, strength)
+    weights = np.triu(rng.exponential(mean), 1)
+    return weights + weights.T, labels
+
+
+def bench_dense(quick: bool) -> None:
+    """Dense planted graphs: AMI on the nodes of planted groups, and number of groups."""
+    methods: dict[str, dict[str, Any]] = {
+        "modules": {"kind": "modules"},
+        "core": {"kind": "core", "degree_correction": "no", "starts": 1},
+        "Louvain": {"method": "louvain"},
+        "Leiden": {"method": "leiden"},
+        "spectral": {"method": "spectral"},
+    }
+    rows = []
+    repeats = 1 if quick else 3
+    for unequal, overlap in ((False, 0.0), (True, 0.0), (True, 0.15)):
+        for n in (60,) if quick else ((60, 120, 190, 300) if overlap == 0 else (190,)):
+            for ratio in (1.3, 1.6, 2.0, 3.0, 4.0):
+                result: dict[str, list[tuple[float, float]]] = defaultdict(list)
+                for repeat in range(repeats):
+                    rng = np.random.default_rng([SEED, n, int(10 * ratio), unequal, int(100 * overlap), repeat])
+                    weights, truth = planted(n, ratio, rng, unequal=unequal, overlap=overlap)
+                    real = truth >= 0
+                    for name, options in methods.items():
+                        found = find_communities(weights, samples=0, null_fits=0, seed=repeat, **options)
+                        row = found.labels.values[found.chosen_level]
+                        ami = adjusted_mutual_info_score(truth[real], row[real])
+                        result[name].append((ami, float(row.max() + 1)))
+                cells = [f"{np.mean(result[m], axis=0)[0]:.2f} ({np.mean(result[m], axis=0)[1]:.1f})" for m in methods]
+                kind = ("unequal" if unequal else "equal") + (", overlapping" if overlap else "")
+                rows.append([kind, n, ratio, *cells])
+    print(f"### Dense planted graphs: AMI (number of groups), mean of {repeats}\n")
+    table(["strengths", "N", "r", *methods], rows)
+
+
+def bench_chance(quick: bool) -> None:
+    """How often more than one group is claimed where there is nothing (r = 1)."""
+    graphs = 10 if quick else 100
+    claimed = several = 0
+    for number in range(graphs):
+        rng = np.random.default_rng([SEED, 1, number])
+        n = (60, 90, 120)[number % 3]
+        weights, _ = planted(n, 1.0, rng, unequal=bool(number % 2))
+        found = find_communities(weights, samples=0, seed=number)
+        several += int(found.labels.values[0].max() > 0)
+        claimed += int(found.labels.values[found.chosen_level].max() > 0)
+    print(f"### Nothing to find (r = 1, {graphs} graphs, modules)\n")
+    print(
+        f"More than one group in the best partition: {several}; claimed as significant (p <= 0.05): {claimed}.\n",
+        flush=True,
+    )
+
+
+def bench_calibration(quick: bool) -> None:
+    """Share of right neurons among those with membership probability p."""
+    sure, right = [], []
+    for number in range(4 if quick else 24):
+        rng = np.random.default_rng([SEED, 2, number])
+        weights, truth = planted(120, (2.0, 2.5, 3.0)[number % 3], rng, unequal=bool(number % 2), groups=4)
+        found = find_communities(weights, null_fits=0, samples=300, seed=number)
+        labels, probability = found.labels.values[0], found.probability.values[0]
+        known, planted_groups = np.unique(labels), np.unique(truth)
+        overlap = np.array([[np.sum((labels == a) & (truth == b)) for b in planted_groups] for a in known])
+        rows, columns = linear_sum_assignment(-overlap)
+        if len(known) != len(planted_groups):
+            continue
+        partner = dict(zip(known[rows], planted_groups[columns]))
+        sure.append(probability)
+        right.append(np.array([partner[a] for a in labels]) == truth)
+    p, ok = np.concatenate(sure), np.concatenate(right)
+    print(
+        f"### Calibration of membership probabilities ({len(sure)} planted graphs whose number of groups was found)\n"
+    )
+    rows = []
+    for low, high in ((0.0, 0.5), (0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 0.99), (0.99, 1.01)):
+        inside = (p >= low) & (p < high)
+        if inside.sum() >= 10:
+            rows.append(
+                [f"{low:.2f}-{min(high, 1):.2f}", int(inside.sum()), float(p[inside].mean()), float(ok[inside].mean())]
+            )
+    table(["probability", "neurons", "mean probability", "share right"], rows)
+
+
+def bench_large(quick: bool) -> None:
+    """Sizes beyond a worm: they must run."""
+    rows = []
+    rng = np.random.default_rng([SEED, 3])
+    for n in (300,) if quick else (300, 2000):
+        weights, truth = planted(n, 3.0, rng, unequal=True, groups=6)
+        cpu = time.process_time()
+        found = find_communities(weights, samples=0, null_fits=0, starts=1)
+        cpu = time.process_time() - cpu
+        real = truth >= 0
+        score = adjusted_mutual_info_score(truth[real], found.labels.values[0][real])
+        rows.append(
+            [
+                f"{n} nodes, dense, one start",
+                len(weights) * (n - 1) // 2,
+                int(found.labels.values[0].max()) + 1,
+                score,
+                cpu,
+            ]
+        )
+    if not quick:
+        import networkx as nx
+
+        n, groups = 4000, 20
+        truth = rng.integers(0, groups, n)
+        a, b = rng.integers(0, n, (2, 1_200_000))
+        keep = (a != b) & (rng.random(len(a)) < np.where(truth[a] == truth[b], 0.6, 0.057))
+        graph = nx.Graph()
+        graph.add_nodes_from(range(n))
+        graph.add_weighted_edges_from(
+            (int(x), int(y), float(w)) for x, y, w in zip(a[keep], b[keep], rng.exponential(size=len(a)))
+        )
+        cpu = time.process_time()
+        found = find_communities(graph, kind="core", samples=0, null_fits=0, starts=1, degree_correction="no")
+        cpu = time.process_time() - cpu
+        score = adjusted_mutual_info_score(truth, found.labels.values[0])
+        links = graph.number_of_edges()
+        rows.append([f"{n} nodes, sparse, one start", links, int(found.labels.values[0].max()) + 1, score, cpu])
+    print("### Large graphs\n")
+    table(["graph", "links", "groups", "AMI", "CPU s"], rows)
+
+
+def main() -> None:
+    """Run the parts that were asked for."""
+    parts = {
+        "lfr": bench_lfr,
+        "dense": bench_dense,
+        "chance": bench_chance,
+        "calibration": bench_calibration,
+        "large": bench_large,
+    }
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few graphs of each kind")
+    parser.add_argument("--only", nargs="+", choices=sorted(parts), default=list(parts))
+    options = parser.parse_args()
+    start = time.process_time()
+    warm_up()
+    print(
+        f"Compilation or loading from the disk cache: {time.process_time() - start:.1f} CPU s (excluded below).\n",
+        flush=True,
+    )
+    for name in options.only:
+        parts[name](options.quick)
+
+
+if __name__ == "__main__":
+    main()
