@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_dynamic_connectome.model.cohort import Cohort
@@ -50,6 +50,7 @@ def test_swap_is_one_edit() -> None:
     assert list(session.recording.neurons.index) == ["AVAL", "#2", "RIML", "#4"]
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.integers(1, 4), st.sampled_from(NAMES)), max_size=12))
 def test_undoing_everything_restores_the_table_and_redo_brings_it_back(edits: list[tuple[int, str]]) -> None:
     session = open_session()

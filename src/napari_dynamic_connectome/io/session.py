@@ -76,7 +76,7 @@ def save_session(session: Session, path: str | Path, *, overwrite: bool = False)
         else:
             temporary.mkdir()
             write_store(folder_writer(temporary), body, pool.arrays, head)
-    session.path, session.revisions = str(path), revisions
+    session.path, session.revisions, session.stored = str(path), revisions, dict(session.recordings)
     tell = getattr(session.journal, "saved", None)
     if tell is not None:
         tell(path)
@@ -115,7 +115,7 @@ def load_session(path: str | Path) -> Session:
             # another window may have swapped the store while it was read
             if attempt == 2 or read_revision(path) == revision:
                 raise
-    session.path = str(path)
+    session.path, session.stored = str(path), dict(session.recordings)
     return session
 
 

@@ -135,8 +135,7 @@ def _me() -> dict[str, Any]:
 def _one_at_a_time(folder: Path) -> Iterator[None]:
     """Let only one process of this machine look at the lock and take it."""
     try:
-        folder.mkdir(exist_ok=True)
-        descriptor = os.open(folder / f".{LOCK_NAME}.guard", os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = _open_guard(folder)
     except OSError as error:
         raise InputError(
             f"the session's journal cannot be written ({error.strerror})",
@@ -144,10 +143,22 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
             fix="Save the session to a folder where you may write.",
         ) from error
     try:
-        with contextlib.suppress(ImportError, OSError):  # no flock on this system: the rename below still is one step
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open_guard(folder: Path) -> int:
+    name = folder / f".{LOCK_NAME}.guard"
+    while True:
+        folder.mkdir(exist_ok=True)
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o644)
+        with contextlib.suppress(ImportError):  # no flock on this system: taking the lock still is one rename
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
+        # the last owner may have removed the folder while we waited
+        with contextlib.suppress(FileNotFoundError):
+            if name.stat().st_ino == os.fstat(descriptor).st_ino:
+                return descriptor
         os.close(descriptor)

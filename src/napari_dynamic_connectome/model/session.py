@@ -118,6 +118,8 @@ class Session:
         """Stays the same when the session is saved, moved or copied."""
         self.revisions: tuple[str, ...] = ()
         """The saved states that this session comes from, the last one last; empty before the first save."""
+        self.stored: dict[str, Recording] = {}
+        """The recordings as they are in the file; another object under the same name is not saved yet."""
         self.references: dict[str, dict[str, Any]] = {}
         """Size and hash of volumes and labels when they were last seen, by "<recording>/volume" or "/labels"."""
         self.journal: Callable[[Edit], None] | None = None
