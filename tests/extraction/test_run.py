@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
 import pytest
 import zarr
@@ -241,6 +242,9 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_result(cluster, tmp_path):
     for name in ("saturated", "missing", "voxels"):
         np.testing.assert_array_equal(found[name].values, expected[name].values)
     workers[0].wait(10)
+
+    found = extract_traces(da.from_zarr(stored)[:, None][:, 0], labels(), block_mb=1e-6, client=client, **UNITS)
+    np.testing.assert_array_equal(found.values, expected.values)
 
     # the address alone is enough; arrays in memory and memory maps are sent in parts
     moving = np.broadcast_to(labels(), SHAPE).copy()
