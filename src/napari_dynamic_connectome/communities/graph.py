@@ -144,7 +144,7 @@ def graph_from_matrix(matrix: Any, names: Sequence[str] | None = None, where: st
     linked = flat > 0
     pairs = np.stack(upper, axis=1).astype(np.int64)
     np.fill_diagonal(missing, True)
-    observed = ~missing.all(axis=1) if n > 1 else np.ones(1, dtype=bool)
+    observed: Array = np.asarray(~missing.all(axis=1)) if n > 1 else np.ones(1, dtype=bool)
     return WeightedGraph(_check_names(names, n), pairs[linked], flat[linked], pairs[absent], observed)
 
 

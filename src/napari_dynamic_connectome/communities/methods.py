@@ -123,10 +123,10 @@ def leiden(graph: WeightedGraph, resolution: float = 1.0, seed: int = 0) -> Arra
     for _ in range(50):
         moved = _move(links, strength, labels, resolution, rng)
         if int(moved.max()) + 1 == len(moved):
-            return moved[member]
+            return np.asarray(moved[member])
         refined = _move(links, strength, np.arange(len(moved)), resolution, rng, within=moved)
         if int(refined.max()) + 1 == len(refined):
-            return moved[member]
+            return np.asarray(moved[member])
         groups = int(refined.max()) + 1
         join = sparse.csr_array(
             (np.ones(len(refined)), (np.arange(len(refined)), refined)), shape=(len(refined), groups)
@@ -136,7 +136,7 @@ def leiden(graph: WeightedGraph, resolution: float = 1.0, seed: int = 0) -> Arra
         labels = np.zeros(groups, dtype=np.int64)
         labels[refined] = moved
         member = refined[member]
-    return labels[member]
+    return np.asarray(labels[member])
 
 
 def spectral(graph: WeightedGraph, groups: int = 0, seed: int = 0) -> Array:

@@ -57,7 +57,7 @@ class State(NamedTuple):
     top: Array
     groups: Array
     nodes: Array
-    count: Array
+    count: Array  # type: ignore[assignment]
     total: Array
     number: Array
     square: Array
