@@ -165,3 +165,15 @@ def test_order_of_worms_and_pairs_and_scale_do_not_matter(planted, seed, scale, 
     assert second.error == pytest.approx(first.error, abs=2e-4)
     assert match_components(first, second, modes=("pair",)).score > 0.99
     assert np.allclose(second.weight.values / scale, first.weight.values, rtol=0.02)
+
+
+def test_smoothness_does_not_reach_across_a_gap():
+    values = np.ones((3, 40))
+    values[:, 20:] = 0.05
+    together = ArrayAffinity.from_arrays([(np.arange(3), values, None)])
+    late = np.arange(40.0) + np.where(np.arange(40) < 20, 0, 500)
+    block = together.blocks[0]
+    apart = sub(together, [type(block)(block.worm, block.rows, block.values, block.observed, late)])
+    options = {"starts": 1, "smoothness": 5.0}
+    steps = [-np.diff(factorize(a, 1, **options).time_course(1, "worm 1").values)[19] for a in (together, apart)]
+    assert steps[1] > 2 * steps[0] > 0

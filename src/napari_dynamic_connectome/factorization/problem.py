@@ -17,6 +17,8 @@ from ..model.errors import InputError
 from .settings import FactorizationSettings
 
 Array = np.ndarray
+LONG_STEP = 1.5
+"""Steps longer than this many usual ones are gaps, across which nothing is smoothed."""
 
 
 class AffinityBlock(Protocol):
@@ -308,6 +310,8 @@ def _finish(affinity: Any, model: str, worms: list[Worm], total: int, n_slots: i
         groups = tuple((np.flatnonzero(which == g), np.flatnonzero(p)) for g, p in enumerate(patterns) if p.any())
         linked = np.ones(n_times, bool)
         linked[0] = False
+        after_seam = np.searchsorted(np.asarray(affinity.time_s, float), list(getattr(affinity, "seams_s", ())))
+        linked[after_seam[after_seam < n_times]] = False
         sample_worm = np.full(n_times, "", dtype=object)
         sample_time = np.asarray(affinity.time_s, float)
     else:
@@ -316,10 +320,12 @@ def _finish(affinity: Any, model: str, worms: list[Worm], total: int, n_slots: i
         sample_worm = np.empty(n_times, dtype=object)
         sample_time = np.empty(n_times)
         for worm in worms:
-            linked[worm.times[1:]] = np.diff(worm.samples) == 1
+            seconds = np.asarray(worm.block.time_s, float)[worm.samples]
+            steps = np.diff(seconds)
+            linked[worm.times[1:]] = (np.diff(worm.samples) == 1) & (steps < LONG_STEP * np.median(steps))
             linked[worm.times[0]] = False
             sample_worm[worm.times] = worm.name
-            sample_time[worm.times] = np.asarray(worm.block.time_s, float)[worm.samples]
+            sample_time[worm.times] = seconds
     return Problem(
         model, affinity, tuple(worms), n_slots, n_times, sees, groups, linked, sample_worm, sample_time, tuple(notes)
     )
