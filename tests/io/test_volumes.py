@@ -13,8 +13,12 @@ import pandas as pd
 import pytest
 import tifffile
 import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from napari_dynamic_connectome.extraction.extract import extract_traces
 from napari_dynamic_connectome.io import centres, omezarr
+from napari_dynamic_connectome.io.axes import OrderedArray
 from napari_dynamic_connectome.io.registry import identify, open_labels, open_volume
 from napari_dynamic_connectome.io.units import micrometres, seconds
 from napari_dynamic_connectome.io.volume import as_dask
@@ -233,6 +237,14 @@ def test_compressed_tiff_can_be_sliced_and_pickled(tmp_path, voxels) -> None:
     assert (data[1:3, ::2, 3:9, -4:].compute() == voxels[1:3, ::2, 3:9, -4:]).all()
 
 
+def test_compressed_tiff_is_read_by_many_threads(tmp_path) -> None:
+    data = np.random.default_rng(0).integers(0, 4000, (40, 3, 64, 64), dtype=np.uint16)
+    path = save(tmp_path / "a.tif", data, metadata={"axes": "TZYX"}, compression="zlib")
+    lazy = open_volume(path).data
+    for _ in range(3):
+        assert (lazy.compute(scheduler="threads", num_workers=8) == data).all()
+
+
 def test_hdf5_by_labels_attributes_or_asked(tmp_path, voxels) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
@@ -257,6 +269,62 @@ def test_hdf5_by_labels_attributes_or_asked(tmp_path, voxels) -> None:
 def test_npy_is_mapped(tmp_path, voxels) -> None:
     np.save(tmp_path / "a.npy", np.asfortranarray(voxels))
     assert (open_volume(tmp_path / "a.npy", axes="tzyx").data.compute() == voxels).all()
+
+
+@given(st.permutations("tczyx"), st.integers(2, 5), st.data())
+@settings(max_examples=80, deadline=None)
+def test_reordered_array_equals_numpy(order, n_axes, draw) -> None:
+    axes = [a for a in order if a in "yx" or a in "tcz"[: n_axes - 2]]
+    stored = np.random.default_rng(0).integers(0, 99, [2 + "tczyx".index(a) for a in axes])
+    fixed = {"c": 1} if "c" in axes else {}
+    seen = OrderedArray(stored, "".join(axes), "tzyx", fixed)
+    kept = [a for a in axes if a != "c"]
+    picked = stored[tuple(1 if a == "c" else slice(None) for a in axes)]
+    plain = picked.transpose([kept.index(a) for a in "tzyx" if a in kept])
+    plain = plain[tuple(slice(None) if a in kept else None for a in "tzyx")]
+    assert seen.shape == plain.shape
+    box = tuple(
+        draw.draw(st.one_of(st.integers(-n, n - 1), st.builds(slice, st.integers(0, n), st.integers(0, n))))
+        for n in plain.shape
+    )
+    np.testing.assert_array_equal(seen[box], plain[box])
+    np.testing.assert_array_equal(seen[..., box[-1]], plain[..., box[-1]])
+
+
+@pytest.mark.parametrize("form", ["ome-zarr", "tiff", "zlib tiff", "hdf5", "npy", "centres"])
+def test_traces_extracted_from_files_equal_those_of_arrays(tmp_path, voxels, form) -> None:
+    labels = np.random.default_rng(3).integers(0, 4, SHAPE[1:]).astype(np.uint16)
+    options = {"voxel_size_um": (2, 1, 1), "frame_rate_hz": 2}
+    volume_path, label_path = tmp_path / "v", tmp_path / "l"
+    if form == "ome-zarr":
+        omezarr.create_volume(tmp_path / "v", SHAPE)[...] = voxels
+        omezarr.create_labels(tmp_path / "v", SHAPE[1:], "zyx")[...] = labels
+        label_path = volume_path
+    elif form.endswith("tiff"):
+        packing = "zlib" if form.startswith("zlib") else None
+        save(volume_path, voxels, metadata={"axes": "TZYX"}, compression=packing)
+        save(label_path, labels, metadata={"axes": "ZYX"}, compression=packing)
+    elif form == "hdf5":
+        for path, data, axes in ((volume_path, voxels, "tzyx"), (label_path, labels, "zyx")):
+            with h5py.File(path, "w") as file:
+                file.create_dataset("d", data=data, chunks=True, compression="gzip").attrs["axes"] = axes
+    if form in ("npy", "centres"):
+        np.save(tmp_path / "v.npy", voxels)
+        volume = open_volume(tmp_path / "v.npy", axes="tzyx", **options)
+        if form == "npy":
+            np.save(tmp_path / "l.npy", labels)
+            held = open_labels(tmp_path / "l.npy", axes="zyx")
+        else:
+            rows = [(t, 1 + i, 1, 5 + i * 3, 6 + t) for t in range(4) for i in range(3)]
+            pd.DataFrame(rows, columns=["frame", "id", "z", "y", "x"]).to_csv(tmp_path / "c.csv", index=False)
+            held = open_labels(tmp_path / "c.csv", like=volume, radius_um=2.0)
+            labels = brute_force(SHAPE, rows, (1, 2, 2)).astype(np.uint16)
+        found = extract_traces(volume, held)
+    else:
+        found = extract_traces(volume_path, label_path, **options)
+    expected = extract_traces(voxels, labels, **options)
+    np.testing.assert_array_equal(found.values, expected.values)
+    np.testing.assert_array_equal(found["label"], expected["label"])
 
 
 def test_many_small_chunks_are_joined() -> None:

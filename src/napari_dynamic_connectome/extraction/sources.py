@@ -179,7 +179,8 @@ def open_source(given: Any, what: str, *, labels: bool = False) -> Source:
     reference = getattr(given, "reference", None)
     if reference is not None and hasattr(given, "data"):
         name = f"{what} {reference.path}" if reference.path else name
-        given = given.data
+        # without dask where that can be had: a task graph costs milliseconds a frame
+        given = given.data if getattr(given, "array", None) is None else given.array
     elif hasattr(given, "dims") and hasattr(given, "data"):  # xarray: by name, not by position
         order = [d for d in ("t", "time", "z", "y", "x") if d in [str(x).lower() for x in given.dims]]
         lower = {str(d).lower(): d for d in given.dims}

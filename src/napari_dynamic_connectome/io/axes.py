@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..model.errors import InputError
 
 _NAMES = {
@@ -61,19 +63,58 @@ def resolve_axes(found: Sequence[str] | None, shape: Sequence[int], asked: str |
     return text
 
 
-def to_order(array: Any, axes: str, wanted: str) -> Any:
-    """Transpose a dask array from `axes` to `wanted`; absent axes get length 1, axes "-" are dropped.
+class OrderedArray:
+    """A stored array seen with its axes in another order, one index of some axes chosen; read box by box, without dask.
+
+    Axes that the stored array lacks have length 1.
 
     Parameters
     ----------
-    array : dask.array.Array
+    stored : array-like
+        With shape, dtype and slicing; `chunks` if it is stored in chunks.
     axes : str
-        From `resolve_axes`; every letter must be "-" or in `wanted`.
+        Of the stored array, from `resolve_axes`; axes "-" have length 1 and are dropped.
     wanted : str
+        Axes of the result; every stored axis must be here or in `fixed`.
+    fixed : dict of str to int, optional
+        Index of the axes that are not in the result (the channel).
     """
-    kept = "".join(a for a in axes if a != "-")
-    array = array[tuple(0 if a == "-" else slice(None) for a in axes)]
-    order = [kept.index(a) for a in wanted if a in kept]
-    if order != list(range(len(order))):
-        array = array.transpose(order)
-    return array[tuple(slice(None) if a in kept else None for a in wanted)]
+
+    def __init__(self, stored: Any, axes: str, wanted: str, fixed: dict[str, int] | None = None) -> None:
+        self.stored, self.axes, self.wanted, self.fixed = stored, axes, wanted, dict(fixed or {})
+        lengths = dict(zip(axes, (int(n) for n in stored.shape), strict=True))
+        self.shape = tuple(lengths.get(a, 1) for a in wanted)
+        self.ndim = len(wanted)
+        self.dtype = np.dtype(stored.dtype)
+        held = getattr(stored, "chunks", None)
+        chunks = dict(zip(axes, (int(n) for n in held), strict=True)) if held else None
+        self.chunks = tuple(chunks.get(a, 1) for a in wanted) if chunks else None
+
+    def __getitem__(self, box: Any) -> np.ndarray:
+        box = box if isinstance(box, tuple) else (box,)
+        if any(item is Ellipsis for item in box):
+            at = next(i for i, item in enumerate(box) if item is Ellipsis)
+            box = (*box[:at], *[slice(None)] * (self.ndim - len(box) + 1), *box[at + 1 :])
+        box = (*box, *[slice(None)] * (self.ndim - len(box)))
+        parts = dict(zip(self.wanted, box, strict=True))
+        single = {a: isinstance(b, (int, np.integer)) for a, b in parts.items()}
+        asked = []
+        for axis, length in zip(self.axes, self.stored.shape, strict=True):
+            part = parts.get(axis, self.fixed.get(axis, 0))
+            if isinstance(part, (int, np.integer)):
+                number = int(part) % int(length) if part < 0 else int(part)
+                part = slice(number, number + 1)
+            asked.append(part)
+        values = np.asarray(self.stored[tuple(asked)])
+        kept = [a for a in self.axes if a in parts]
+        values = values.reshape([n for a, n in zip(self.axes, values.shape, strict=True) if a in parts])
+        values = values.transpose([kept.index(a) for a in self.wanted if a in kept])
+        values = values[tuple(slice(None) if a in kept else None for a in self.wanted)]
+        last: list[Any] = []
+        for axis in self.wanted:
+            if single[axis]:
+                last.append(0)
+            else:
+                last.append(slice(None) if axis in kept else parts[axis])
+        result: np.ndarray = values[tuple(last)]
+        return result

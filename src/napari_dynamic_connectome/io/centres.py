@@ -44,6 +44,7 @@ class BallLabels:
     ) -> None:
         self.shape = tuple(int(n) for n in shape)
         self.ndim = 4
+        self.chunks = (1, *self.shape[1:])
         self.dtype = np.dtype(np.uint16 if len(ids) == 0 or ids.max() < 65_536 else np.uint32)
         order = np.lexsort((ids, frames))
         self.frames, self.ids, self.centres = frames[order], ids[order], centres[order]
@@ -228,4 +229,5 @@ def labels_from_centres(
     size = tuple(float(v) for v in voxel_size_um) if voxel_size_um is not None else (math.nan,) * 3
     rate = float(frame_rate_hz) if frame_rate_hz is not None else math.nan
     reference = VolumeReference(where, extent, "tzyx", (size[0], size[1], size[2]), rate)
-    return Volume(as_dask(labels, (1, *extent[1:])), reference, names={k: v for k, v in (names or {}).items() if v})
+    held = {k: v for k, v in (names or {}).items() if v}
+    return Volume(as_dask(labels, (1, *extent[1:])), reference, names=held, array=labels)

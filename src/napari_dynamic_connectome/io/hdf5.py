@@ -18,7 +18,7 @@ from . import limits
 from .axes import resolve_axes
 from .files import existing, reading
 from .units import micrometres
-from .volume import Volume, as_dask, build_volume
+from .volume import Volume, build_volume
 
 
 @contextmanager
@@ -219,7 +219,7 @@ def open_volume(path: str | Path, *, dataset: str | None = None, labels: bool = 
     full = f"{where}:{dataset}"
     resolve_axes(found, shape, options.get("axes"), full)
     array = Hdf5Array(where, dataset)
-    volume = build_volume(as_dask(array, array.chunks), found, where, labels=labels, file_voxel_size_um=size, **options)
+    volume = build_volume(array, found, where, labels=labels, file_voxel_size_um=size, **options)
     if labels:
         from .omezarr import check_first_frame
 

@@ -17,7 +17,7 @@ from ..model.recording import Recording
 from . import limits
 from .fields import recording_fields, recording_from_fields
 from .files import atomic_file, existing, reading, summary
-from .volume import Volume, as_dask, build_volume
+from .volume import Volume, build_volume
 
 
 def load_fields(path: Path) -> dict[str, np.ndarray]:
@@ -178,7 +178,7 @@ def open_volume(path: str | Path, *, labels: bool = False, array: str | None = N
 
         held = texts(fields.get("axes"))
         found = list(held[0]) if held and held[0] else None
-        volume = build_volume(as_dask(fields[key]), found, where, labels=labels, **options)
+        volume = build_volume(fields[key], found, where, labels=labels, **options)
     else:
         with reading(where, "npy file"), path.open("rb") as stream:
             shape, fortran, dtype = _header(stream, where, path.stat().st_size)
@@ -186,7 +186,7 @@ def open_volume(path: str | Path, *, labels: bool = False, array: str | None = N
             if math.prod(shape) * dtype.itemsize > path.stat().st_size - offset:
                 raise FormatError("the file is cut off", where=where, fix="Copy or export it again.")
         mapped = MappedArray(where, shape, dtype.str, offset, "F" if fortran else "C")
-        volume = build_volume(as_dask(mapped), None, where, labels=labels, **options)
+        volume = build_volume(mapped, None, where, labels=labels, **options)
     if labels:
         from .omezarr import check_first_frame
 

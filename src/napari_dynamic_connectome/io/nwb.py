@@ -29,7 +29,7 @@ from .fields import recording_from_fields, stimulus_table, texts
 from .files import existing
 from .hdf5 import Hdf5Array, check_dataset, is_local, member, opened, read_all
 from .tables import onto_clock
-from .volume import Volume, as_dask, build_volume
+from .volume import Volume, build_volume
 
 SIGNALS = (
     "SignalDFoF",
@@ -514,7 +514,7 @@ def open_volume(path: str | Path, *, dataset: str | None = None, labels: bool = 
         stimuli = _stimuli(file, where)
     array = Hdf5Array(where, f"{dataset}/data")
     volume = build_volume(
-        as_dask(array, array.chunks), list(axes) or None, f"{where}", labels=labels,
+        array, list(axes) or None, f"{where}", labels=labels,
         file_voxel_size_um=size.tolist() if size is not None else (math.nan,) * 3, file_frame_rate_hz=rate,
         stimuli=stimuli if len(stimuli) else None, **options,
     )  # fmt: skip

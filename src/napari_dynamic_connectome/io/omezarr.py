@@ -20,7 +20,7 @@ from . import limits
 from .axes import resolve_axes
 from .files import existing, inside, reading, summary
 from .units import micrometres, seconds
-from .volume import Volume, as_dask, build_volume, check_label_values, sizes_below
+from .volume import Volume, build_volume, check_label_values, sizes_below
 
 OUR_ATTRIBUTE = "dynamic_connectome"
 MARKERS = (".zgroup", ".zattrs", "zarr.json", ".zarray")
@@ -147,11 +147,11 @@ def open_volume(path: str | Path, *, group: str = "", level: int = 0, labels: bo
     for name in names[level + 1 :]:
         array = ZarrArray(str(path), name)
         if array.ndim == main.ndim:
-            coarser.append(as_dask(array, array.chunks))
+            coarser.append(array)
     ours = attrs.get(OUR_ATTRIBUTE) if isinstance(attrs.get(OUR_ATTRIBUTE), dict) else {}
     assert isinstance(ours, dict)
     return build_volume(
-        as_dask(main, main.chunks),
+        main,
         found or None,
         where,
         channels=_channel_names(attrs),
@@ -252,7 +252,7 @@ def _plain_array(path: Path, group: str, attrs: dict[str, Any], where: str, *, l
     _check_array(path, array, where)
     names = attrs.get("_ARRAY_DIMENSIONS") or getattr(array.array.metadata, "dimension_names", None)
     found = [str(n or "") for n in names] if names else None
-    return build_volume(as_dask(array, array.chunks), found, where, labels=labels, **options)
+    return build_volume(array, found, where, labels=labels, **options)
 
 
 def _store(path: Path) -> Any:

@@ -16,7 +16,7 @@ from . import limits
 from .axes import resolve_axes
 from .files import existing, reading, summary
 from .units import micrometres, seconds
-from .volume import Volume, as_dask, build_volume
+from .volume import Volume, build_volume
 
 
 class TiffStack:
@@ -31,6 +31,8 @@ class TiffStack:
 
         with reading(self.path, "TIFF file"):
             self.file = tifffile.TiffFile(self.path)
+            # threads share one file position: seeking and reading must not be torn apart
+            self.file.filehandle.set_lock(True)
             one = self.file.series[self.series]
             level = one.levels[0]
             self.shape = tuple(int(n) for n in level.shape)
@@ -79,7 +81,8 @@ class TiffStack:
         with reading(self.path, "TIFF page"):
             planes = []
             for number in numbers:
-                page = self.pages[int(number)]
+                with self.file.filehandle.lock:
+                    page = self.pages[int(number)]
                 if page is None:  # planes that an OME-TIFF leaves out hold nothing
                     planes.append(np.zeros(self.page_shape, self.dtype)[inner])
                 else:
@@ -163,13 +166,9 @@ def open_volume(path: str | Path, *, series: int = 0, labels: bool = False, **op
     array: TiffStack | MappedStack
     if offset is not None:
         array = MappedStack(where, int(offset), dtype.newbyteorder(byteorder).str, shape)
-        first = [i for i, a in enumerate(letters) if a not in "zyx"]
-        blocks = [1 if i in first else n for i, n in enumerate(shape)]
-        data = as_dask(array, blocks)
     else:
         array = TiffStack(where, series)
-        data = as_dask(array, array.chunks)
-    volume = build_volume(data, found, where, labels=labels, **known, **options)
+    volume = build_volume(array, found, where, labels=labels, **known, **options)
     if labels:
         from .omezarr import check_first_frame
 

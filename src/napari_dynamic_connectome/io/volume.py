@@ -14,7 +14,7 @@ import pandas as pd
 from ..model.errors import FormatError, InputError
 from ..model.recording import VolumeReference
 from . import limits
-from .axes import resolve_axes, to_order
+from .axes import OrderedArray, resolve_axes
 
 UNKNOWN_SIZE = (math.nan, math.nan, math.nan)
 
@@ -45,6 +45,8 @@ class Volume:
         (t, c, z, y, x), for display.
     levels : tuple of dask.array.Array
         Coarser versions of `data`, finest first, without `data` itself.
+    array : array-like, optional
+        The same voxels as `data` without dask, for loops that read box by box: a graph costs milliseconds a frame.
     """
 
     data: Any
@@ -57,6 +59,7 @@ class Volume:
     stimuli: pd.DataFrame | None = None
     all_channels: Any = None
     levels: tuple[Any, ...] = ()
+    array: Any = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -104,8 +107,8 @@ def build_volume(
 
     Parameters
     ----------
-    array : dask.array.Array
-        In the file's order.
+    array : array-like
+        In the file's order, with shape, dtype and slicing; `chunks` if it is stored in chunks.
     found_axes : sequence of str or None
         The file's names of the axes.
     path : str or Path
@@ -116,7 +119,7 @@ def build_volume(
     file_voxel_size_um, file_frame_rate_hz
         What the file says; NaN where it is silent.
     labels : bool
-    levels : sequence of dask.array.Array
+    levels : sequence of array-like
         Coarser versions in the file's order.
     **more
         Further fields of `Volume`.
@@ -129,15 +132,18 @@ def build_volume(
             fix="It may be damaged or cut off; copy or export it again.",
         )
     letters = resolve_axes(found_axes, array.shape, axes, where)
-    whole = to_order(array, letters, "tczyx")
-    n_channels = int(whole.shape[1])
+    whole = OrderedArray(array, letters, "tczyx")
+    n_channels = whole.shape[1]
     names = tuple(str(c) for c in channels) if len(channels) == n_channels else tuple(str(i) for i in range(n_channels))
     chosen = _choose_channel(channel, names, where)
-    data = whole[:, chosen]
     static = labels and "t" not in letters
-    coarser = tuple(to_order(level, letters, "tczyx")[:, chosen] for level in levels)
-    if static:
-        data, coarser = data[0], tuple(level[0] for level in coarser)
+    order = "zyx" if static else "tzyx"
+    one = OrderedArray(array, letters, order, {"c": chosen})
+    data = as_dask(one, one.chunks or _blocks(one))
+    coarser = []
+    for level in levels:
+        coarse = OrderedArray(level, letters, order, {"c": chosen})
+        coarser.append(as_dask(coarse, coarse.chunks or _blocks(coarse)))
     if labels:
         check_label_type(data.dtype, where)
     elif data.dtype.kind not in "uifb":
@@ -153,8 +159,23 @@ def build_volume(
     if rate <= 0 or math.isinf(rate):
         raise InputError(f"the frame rate {rate:g} is not positive", where=where, fix="Pass frame_rate_hz=.")
     shape = tuple(int(n) for n in data.shape)
-    reference = VolumeReference(where, shape, "zyx" if static else "tzyx", (size[0], size[1], size[2]), rate)
-    return Volume(data, reference, channels=names, channel=chosen, all_channels=whole, levels=coarser, **more)
+    reference = VolumeReference(where, shape, order, (size[0], size[1], size[2]), rate)
+    channels_data = as_dask(whole, whole.chunks or _blocks(whole))
+    return Volume(
+        data,
+        reference,
+        channels=names,
+        channel=chosen,
+        all_channels=channels_data,
+        levels=tuple(coarser),
+        array=one,
+        **more,
+    )
+
+
+def _blocks(array: OrderedArray) -> tuple[int, ...]:
+    """Return blocks of one frame of one channel, for arrays that are not stored in chunks."""
+    return tuple(1 if axis in "tc" else n for axis, n in zip(array.wanted, array.shape, strict=True))
 
 
 def _choose_channel(asked: int | str | None, names: tuple[str, ...], where: str) -> int:
