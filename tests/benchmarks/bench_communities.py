@@ -13,6 +13,7 @@ import csv
 import os
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def planted(
     return weights + weights.T, labels
 
 
-def bench_dense(quick: bool) -> None:
+def bench_dense(quick: bool, sizes: Sequence[int] = (60, 120, 190, 300), repeats: int = 3) -> None:
     """Dense planted graphs: AMI on the nodes of planted groups, and number of groups."""
     methods: dict[str, dict[str, Any]] = {
         "modules": {"kind": "modules"},
@@ -153,9 +154,9 @@ def bench_dense(quick: bool) -> None:
         "spectral": {"method": "spectral"},
     }
     rows = []
-    repeats = 1 if quick else 3
+    repeats = 1 if quick else repeats
     for unequal, overlap in ((False, 0.0), (True, 0.0), (True, 0.15)):
-        for n in (60,) if quick else ((60, 120, 190, 300) if overlap == 0 else (190,)):
+        for n in (60,) if quick else (sizes if overlap == 0 else sizes[-1:]):
             for ratio in (1.3, 1.6, 2.0, 3.0, 4.0):
                 result: dict[str, list[tuple[float, float]]] = defaultdict(list)
                 for repeat in range(repeats):
@@ -266,7 +267,7 @@ def bench_large(quick: bool) -> None:
 
 def main() -> None:
     """Run the parts that were asked for."""
-    parts = {
+    parts: dict[str, Any] = {
         "lfr": bench_lfr,
         "dense": bench_dense,
         "chance": bench_chance,
@@ -276,6 +277,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a few graphs of each kind")
     parser.add_argument("--only", nargs="+", choices=sorted(parts), default=list(parts))
+    parser.add_argument("--sizes", nargs="+", type=int, default=[60, 120, 190, 300], help="of the dense planted graphs")
+    parser.add_argument("--repeats", type=int, default=3, help="dense planted graphs in each cell")
     options = parser.parse_args()
     start = time.process_time()
     warm_up()
@@ -284,7 +287,10 @@ def main() -> None:
         flush=True,
     )
     for name in options.only:
-        parts[name](options.quick)
+        if name == "dense":
+            bench_dense(options.quick, options.sizes, options.repeats)
+        else:
+            parts[name](options.quick)
 
 
 if __name__ == "__main__":
