@@ -154,6 +154,15 @@ def test_labels_round_trip(tmp_path, version, static) -> None:
     assert (open_labels(path).data.compute() == labels * 2).all()
 
 
+def test_an_image_is_not_taken_for_labels(tmp_path, voxels) -> None:
+    ome_writer(tmp_path / "worm.zarr", voxels, "tzyx", "0.4")
+    with pytest.raises(InputError, match="no labels"):
+        open_labels(tmp_path / "worm.zarr")
+    assert open_labels(tmp_path / "worm.zarr", group="").data.shape == SHAPE
+    ome_writer(tmp_path / "worm_labels.zarr", voxels, "tzyx", "0.4")
+    assert open_labels(tmp_path / "worm_labels.zarr").data.shape == SHAPE
+
+
 def test_labels_that_cannot_be_written_leave_nothing(tmp_path) -> None:
     labels = np.zeros(SHAPE, np.int16)
     labels[3, 0, 0, 0] = -1

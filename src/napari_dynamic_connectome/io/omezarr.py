@@ -204,9 +204,14 @@ def _find_labels(path: Path, name: str | None) -> str:
         listed = attrs.get("labels") if isinstance(attrs.get("labels"), list) else []
     listed = [str(item) for item in listed or ()]
     if not listed:
-        if attributes(path).get("multiscales") or name is None:
-            return ""  # an image whose voxels are whole numbers may be labels; its type is checked
-        raise InputError("there are no labels in this OME-Zarr", where=str(path), fix="Give the labels' own file.")
+        called_labels = any(word in path.name.lower() for word in ("label", "mask", "seg"))
+        if name is None and (called_labels or not attrs.get("multiscales")):
+            return ""  # labels that some other program wrote as a plain image; their type is checked
+        raise InputError(
+            "there are no labels in this OME-Zarr",
+            where=str(path),
+            fix="Give the labels' own file; if the voxels of this image are labels, pass group=''.",
+        )
     if name is not None:
         if name not in listed:
             raise InputError(f"there are no labels '{name}'", where=str(path), fix=f"Found: {', '.join(listed)}.")

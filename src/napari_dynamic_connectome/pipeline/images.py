@@ -7,7 +7,7 @@ from typing import Any
 
 from ..extraction.extract import extract_recording
 from ..extraction.settings import ExtractionSettings
-from ..io.registry import open_labels, open_volume
+from ..io.registry import identify, open_labels, open_volume
 from ..io.tables import read_behaviour, read_names, read_stimuli
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback
@@ -52,6 +52,9 @@ def extract_files(
     for path in (volume, labels, names, stimuli, behaviour):
         if path and not Path(path).exists():
             raise InputError("there is no such file or folder", where=str(path))
+    if not labels and identify(volume).key not in ("omezarr", "nwb"):
+        # other formats hold one image a file: its intensities must not be taken for labels
+        raise InputError("there are no labels", where=str(volume), fix="Give the file of the labels too.")
     label_image = open_labels(labels or volume)
     given = read_names(names) if names else dict(label_image.names)
     stimulus_file = Path(stimuli) if stimuli else _inside(volume, "stimuli.csv")
