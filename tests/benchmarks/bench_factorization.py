@@ -210,6 +210,29 @@ def memory_case(size, rank, starts):
     )  # fmt: skip
 
 
+def cost_case(size, starts):
+    """CPU milliseconds of one sweep and start in a batch, over the data and over the compressed copy, as JSON."""
+    from napari_dynamic_connectome.factorization.parallel import workers
+    from napari_dynamic_connectome.factorization.prepare import prepare
+    from napari_dynamic_connectome.factorization.settings import FactorizationSettings
+    from napari_dynamic_connectome.factorization.solver import Solver, random_factors
+
+    affinity = make_affinity(*SIZES[size])
+    settings = FactorizationSettings(compression="on")
+    with workers(0) as pool:
+        prepared = prepare(affinity, RANK, settings, pool, starts=starts, seed=0)
+        factors = random_factors(prepared.problem, RANK, range(starts), 0)
+        row = {"size": size, "starts": starts, "storage": prepared.exact.storage}
+        for name, source in (("compressed_ms", prepared.compressed), ("exact_ms", prepared.exact)):
+            solver = Solver(prepared.problem, source, settings, pool)
+            solver.sweep(factors)
+            begin = clock()
+            for _ in range(3):
+                solver.sweep(factors)
+            row[name] = since(begin)[0] / 3 / starts * 1e3
+    print(json.dumps(row))
+
+
 def sweep_case(size, top):
     """Rank sweep 2..top in this process, as JSON."""
     from napari_dynamic_connectome.factorization.sweep import sweep_ranks
@@ -273,20 +296,25 @@ def main():
     parser.add_argument("--json", type=Path)
     parser.add_argument("--memory-case", nargs=3)
     parser.add_argument("--sweep-case", nargs=2)
+    parser.add_argument("--cost-case", nargs=2)
     chosen = parser.parse_args()
     if chosen.memory_case:
         return memory_case(chosen.memory_case[0], int(chosen.memory_case[1]), int(chosen.memory_case[2]))
+    if chosen.cost_case:
+        return cost_case(chosen.cost_case[0], int(chosen.cost_case[1]))
     if chosen.sweep_case:
         return sweep_case(chosen.sweep_case[0], int(chosen.sweep_case[1]))
-    results = {"compare": [], "memory": [], "sweep": [], "scaling": []}
+    results = {"compare": [], "cost": [], "memory": [], "sweep": [], "scaling": []}
     for size in ["S"] if chosen.quick else chosen.sizes:
         results["compare"] += compare(size, quick=chosen.quick)
     print(table(results["compare"]), flush=True)
     for size in ["S"] if chosen.quick else chosen.memory:
+        results["cost"] += alone("--cost-case", size, 8)
         results["memory"] += alone("--memory-case", size, RANK, 8)
         if size == "L":
             results["memory"] += alone("--memory-case", size, 20, 10)
     if results["memory"]:
+        print("\n" + table(results["cost"]), flush=True)
         print("\n" + table(results["memory"]), flush=True)
     if chosen.sweep:
         results["sweep"] = alone("--sweep-case", "L", 20)

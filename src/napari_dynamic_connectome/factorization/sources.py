@@ -18,7 +18,7 @@ from .sparse import SparseRows, sparse_rows
 
 Array = np.ndarray
 ROW_TILE = 256
-TIME_TILE = 512
+TIME_TILE = 1024
 MEGABYTE = 1e6
 
 
