@@ -76,6 +76,7 @@ def load_recordings(
     settings: PipelineSettings,
     *,
     checkpoint: Path | None = None,
+    client: Any = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> list[Recording]:
@@ -90,7 +91,8 @@ def load_recordings(
     recordings: list[Recording] = []
     for volume in volumes:
         step = part(progress, done / jobs, (done + 10) / jobs)
-        recording = _extract(volume, settings, checkpoint, step, cancel)
+        kept = None if checkpoint is None else checkpoint / f"worm_{len(recordings):03d}"  # one folder a volume
+        recording = _extract(volume, settings, kept, client, step, cancel)
         if settings.correct in ("extracted", "all"):
             recording = correct_traces(recording, settings.correction)
         recordings.append(recording)
@@ -120,6 +122,7 @@ def _extract(
     entry: VolumeInput,
     settings: PipelineSettings,
     checkpoint: Path | None,
+    client: Any,
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
 ) -> Recording:
@@ -137,6 +140,7 @@ def _extract(
         behaviour=entry.behaviour,
         settings=settings.extraction,
         checkpoint=checkpoint,
+        client=client,
         progress=progress,
         cancel=cancel,
         **options,
@@ -294,7 +298,7 @@ def run_pipeline(
     if stages.get("recordings") != hashes["recordings"]:
         session, stages = Session(), {}
         recordings = load_recordings(
-            settings, checkpoint=output / "checkpoints", progress=part(progress, 0, 0.25), cancel=cancel
+            settings, checkpoint=output / "checkpoints", client=client, progress=part(progress, 0, 0.25), cancel=cancel
         )
         for recording in recordings:
             session.add(recording, make_current=False)
