@@ -105,8 +105,13 @@ def suggest(
 def _transform(source: np.ndarray, target: np.ndarray):  # type: ignore[no-untyped-def]
     from skimage.transform import SimilarityTransform
 
-    model = SimilarityTransform(dimensionality=3)
-    if not model.estimate(source, target):
+    if hasattr(SimilarityTransform, "from_estimate"):  # scikit-image 0.26
+        model = SimilarityTransform.from_estimate(source, target)
+        good = bool(model)
+    else:
+        model = SimilarityTransform(dimensionality=3)
+        good = model.estimate(source, target)
+    if not good:
         raise InputError("the neurons cannot be laid over the atlas: their positions lie in one point or line")
     return model
 

@@ -42,9 +42,10 @@ def place_names(
     names: Sequence[str],
     obstacles: np.ndarray,
     *,
-    char_px: float = 7.0,
-    height_px: float = 15.0,
+    char_px: float = 6.6,
+    height_px: float = 14.0,
     size: tuple[float, float] | None = None,
+    clear_px: float = 8.0,
 ) -> list[Placed]:
     """Place names around their points.
 
@@ -59,6 +60,8 @@ def place_names(
         Size of the text.
     size : (width, height), optional
         Canvas size: names are kept inside.
+    clear_px : float
+        Radius of the neurons on the screen: names begin outside.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def place_names(
         half_w, half_h = len(text) * char_px / 2 + 2, height_px / 2
         outward = points[index] - middle
         best: tuple[float, float, float, float] | None = None
-        for radius in (18.0, 30.0, 44.0, 62.0, 84.0, 112.0):
+        for radius in clear_px + np.array([9.0, 20.0, 34.0, 52.0, 76.0, 104.0]):
             for angle in angles:
                 x = points[index][0] + np.cos(angle) * (radius + half_w * 0.8)
                 y = points[index][1] + np.sin(angle) * radius
@@ -88,7 +91,8 @@ def place_names(
                     dx, dy = half_w + bw - abs(x - bx), half_h + bh - abs(y - by)
                     if dx > 0 and dy > 0:
                         cost += 60.0 + dx * dy * 0.3
-                hidden = (np.abs(obstacles[:, 0] - x) < half_w + 4) & (np.abs(obstacles[:, 1] - y) < half_h + 4)
+                near = 0.7 * clear_px
+                hidden = (np.abs(obstacles[:, 0] - x) < half_w + near) & (np.abs(obstacles[:, 1] - y) < half_h + near)
                 cost += 9.0 * hidden.sum()
                 cost -= 0.08 * float(np.dot(outward, [np.cos(angle), np.sin(angle)]))
                 if size is not None:
@@ -99,5 +103,5 @@ def place_names(
         assert best is not None
         _, x, y, radius = best
         boxes.append((x, y, half_w, half_h))
-        placed.append(Placed(text, index, float(x), float(y), radius > 20.0))
+        placed.append(Placed(text, index, float(x), float(y), radius > clear_px + 10.0))
     return placed

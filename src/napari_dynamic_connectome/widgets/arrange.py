@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QMainWindow
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget
 
 from .cohort_dock import CohortDock
 from .communities_dock import CommunitiesDock
@@ -66,10 +67,15 @@ def arrange_windows(viewer: Any) -> dict[str, Any]:
     for one in holder.values():
         one.show()
     _tab_layer_docks(window)
+    window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+    for bar in window.findChildren(QTabBar):
+        bar.setDrawBase(False)
     width, height = window.width(), window.height()
     small = width < 1500
+    # Before there are results, recording and naming get the room; then components and communities share it.
+    upper = 0.27 if work.session.components is not None else 0.6
     window.resizeDocks([first, second], [366 if small else 470] * 2, Qt.Orientation.Horizontal)
-    window.resizeDocks([first, second], [int(height * 0.27), int(height * 0.62)], Qt.Orientation.Vertical)
+    window.resizeDocks([first, second], [int(height * upper), int(height * (0.9 - upper))], Qt.Orientation.Vertical)
     window.resizeDocks([holder["Traces"]], [int(height * (0.34 if small else 0.36))], Qt.Orientation.Vertical)
     raise_dock(docks["Components"] if work.session.components is not None else docks["Recording"])
     raise_dock(docks["Communities"])
@@ -93,8 +99,19 @@ def show_overlay(viewer: Any) -> None:
             layer.colormap = "gray" if dark else "gray_r"
             layer.blending = "translucent_no_depth" if dark else "minimum"
             layer.opacity = 0.34 if dark else 0.17
+            _dim_background(layer)
     work.scene.home()
     work.scene.flush()
+
+
+def _dim_background(layer: Any) -> None:
+    """Set the contrast by one frame, so that the empty part of the volume does not cover the canvas."""
+    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    frame = data[data.shape[0] // 2] if data.ndim == 4 else data
+    values = np.asarray(frame[:, ::3, ::3])
+    low, high = np.percentile(values, [97.0, 99.95]) if values.size else (0.0, 1.0)
+    if high > low:
+        layer.contrast_limits = (float(low), float(high))
 
 
 def _holder(dock: Any) -> QDockWidget:

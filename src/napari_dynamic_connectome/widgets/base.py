@@ -64,7 +64,7 @@ class Dock(QWidget):
         self.session = self.work.session
         self._dirty: set[str] = set(ALL)
         self._connections: list[tuple[Any, Callable[..., None]]] = []
-        self._filtered: QObject | None = None
+        self._filtered: weakref.ref[QObject] | None = None  # the window must not be kept alive
         self.colours: Colours = colours_of(self.viewer)
         self.setStyleSheet(style_sheet(self.colours))
         outer = QVBoxLayout(self)
@@ -181,6 +181,7 @@ class Dock(QWidget):
         if "theme" in topics:
             self.colours = colours_of(self.viewer)
             self.setStyleSheet(style_sheet(self.colours))
+        self.work.scene.catch_up()
         self.refresh(topics)
 
     def showEvent(self, event: Any) -> None:
@@ -190,20 +191,23 @@ class Dock(QWidget):
 
     def _watch_window(self) -> None:
         window = self.window()
-        if isinstance(window, QMainWindow) and self._filtered is not window:
+        if isinstance(window, QMainWindow) and (self._filtered is None or self._filtered() is not window):
             window.installEventFilter(self)
-            self._filtered = window
+            self._filtered = weakref.ref(window)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Close and watched is self._filtered:
+        if event.type() == QEvent.Type.Close and self._filtered is not None and watched is self._filtered():
             # Threads must not outlive the viewer.
             QTimer.singleShot(0, _closer(self.work, watched))
         return False
 
 
 def _closer(work: Any, window: QObject) -> Callable[[], None]:
+    window_ref = weakref.ref(window)
+
     def close() -> None:
-        if not isalive(window) or not window.isVisible():
+        found = window_ref()
+        if found is None or not isalive(found) or not found.isVisible():
             work.close()
 
     return close

@@ -22,7 +22,7 @@ from .theme import swatch
 
 WORDS = {
     "community": "Community",
-    "strength": "Strength at t",
+    "strength": "Strength",
     "probability": "Probability",
     "activity": "Activity",
     "naming": "Names",
@@ -76,6 +76,8 @@ class CommunitiesDock(Dock):
             )
             for key in COLOR_BY
         }
+        for one in self.color_buttons.values():
+            one.setObjectName("tight")
         inner.addLayout(row(*self.color_buttons.values(), None, spacing=2))
         self.kind = QComboBox()
         self.kind.addItem("modules", "modules")
@@ -103,7 +105,7 @@ class CommunitiesDock(Dock):
         inner.addWidget(self.split, 1)
         self.table = Table(
             [
-                Column("community", lambda r: r["label"], 62, icon=lambda r: r["icon"], bold=lambda r: r["chosen"]),
+                Column("community", lambda r: r["label"], 84, icon=lambda r: r["icon"], bold=lambda r: r["chosen"]),
                 Column("", lambda r: r["members"], 0, muted=True),
                 Column("n", lambda r: str(r["size"]), 30, right=True, tip="Neurons."),
                 Column(
@@ -113,7 +115,7 @@ class CommunitiesDock(Dock):
                     bar=lambda r: r["probability"],
                     tip="Mean probability that the members belong here.",
                 ),
-                Column("p", lambda r: _p(r["p"]), 44, right=True, tip="p value against shuffled weights."),
+                Column("p", lambda r: _p(r["p"]), 52, right=True, tip="p value against shuffled weights."),
                 Column(
                     "L/R",
                     lambda r: r["lr"],
@@ -136,9 +138,9 @@ class CommunitiesDock(Dock):
         self.ramp = Ramp()
         self.matrix_text = label("", "secondary")
         self.low, self.high = label("0", "secondary"), label("", "secondary")
-        self.low.setFixedWidth(8)
+        self.low.setFixedWidth(12)
         self.high.setFixedWidth(36)
-        below.addLayout(row(label("Affinity", "head"), self.matrix_text, self.low, self.ramp, self.high))
+        below.addLayout(row(label("Affinity", "head"), self.matrix_text, self.low, self.ramp, self.high, spacing=4))
         self.plot = plots.plot_widget()
         self.plot.setMinimumHeight(100)
         item = self.plot.getPlotItem()
@@ -171,7 +173,8 @@ class CommunitiesDock(Dock):
         self.show_all = button(
             "Show all", lambda: self.session.select(community=None), "Light all communities again (Escape)."
         )
-        side.addLayout(row(self.copy_names, self.show_all, spacing=4))
+        side.addWidget(self.copy_names)
+        side.addWidget(self.show_all)
         side_by_side = row(spacing=4)
         side_by_side.addWidget(self.plot, 1)
         side_by_side.addWidget(self.inspector)
@@ -378,7 +381,7 @@ class CommunitiesDock(Dock):
             ("neurons", str(len(members))),
             ("worms", self._worms_with(members)),
             ("active", self._active(components, number)),
-            ("in / out", f"{within:.2f} / {without:.2f}"),
+            ("in / out", f"{_two(within) or '–'} / {_two(without) or '–'}"),
         ]
         pairs = sorted(
             (
@@ -479,6 +482,9 @@ class CommunitiesDock(Dock):
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
         self.inspector.setVisible(self.width() > 390)
+        self.table.setColumnWidth(0, 84 if self.width() > 390 else 56)
+        self.matrix_text.setVisible(self.width() > 390)
+        self.kind.setMaximumWidth(90)
         self.table.setColumnHidden(5, self.width() < 340)
 
 

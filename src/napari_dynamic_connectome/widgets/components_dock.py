@@ -153,6 +153,7 @@ class ComponentsDock(Dock):
         layout.addStretch(1)
         self.rank = QComboBox()
         self.rank.setToolTip("Number of components. Default: the one that the sweep suggests.")
+        self.rank.setMinimumContentsLength(13)
         self.rank.activated.connect(lambda *_: self.choose_rank(self.rank.currentData()))
         self.stats = label("", "secondary")
         inner.addLayout(row(label("Rank", "head"), self.rank, self.stats))
@@ -352,7 +353,8 @@ class ComponentsDock(Dock):
 
     def _fit(self) -> None:
         """Small docks keep only the time courses."""
-        height = 84 if self.height() >= 250 else 56
+        lines = max((len(self.cards) + 2) // 3, 1)
+        height = 84 if self.height() >= 62 + 90 * min(lines, 2) else 56
         for card in self.cards:
             card.setFixedHeight(height)
         self.legend.setVisible(height > 60)

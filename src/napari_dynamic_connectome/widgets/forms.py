@@ -65,6 +65,13 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+class Number(QDoubleSpinBox):
+    """Spin box that shows no needless zeros."""
+
+    def textFromValue(self, value: float) -> str:
+        return f"{value:.7g}"
+
+
 class SettingsForm(QWidget):
     """Controls for all fields of a settings model (or some of them).
 
@@ -172,12 +179,11 @@ def _control(field: FieldInfo) -> QWidget | None:
         spin.setSuffix(f" {unit}" if unit else "")
         return spin
     if kind is float:
-        real = QDoubleSpinBox()
+        real = Number()
         real.setDecimals(7)
         real.setRange(low if low is not None else -1e12, high if high is not None else 1e12)
         real.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         real.setSuffix(f" {unit}" if unit else "")
-        real.textFromValue = lambda value: f"{value:g}"
         return real
     if kind is str:
         line = QLineEdit()

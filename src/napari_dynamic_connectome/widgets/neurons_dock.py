@@ -279,6 +279,7 @@ class NeuronsDock(Dock):
             self.head.setText("Choose a neuron")
             self.about.setText("in the table or in the 3D view")
             self.options.clear()
+            self.options.hide()
             return
         neuron, item = current
         self.head.setText(f"neuron {item['label']}" + (f"  {item['name']}" if item["name"] else ""))
@@ -339,7 +340,9 @@ class NeuronsDock(Dock):
             font.setStrikeOut(taken)
             item.setFont(font)
             self.options.addItem(item)
+        self.options.setVisible(self.options.count() > 0)
         if self.options.count():
+            self.options.setFixedHeight(min(self.options.count(), 5) * self.options.sizeHintForRow(0) + 4)
             self.options.setCurrentRow(0)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

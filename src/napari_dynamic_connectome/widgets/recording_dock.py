@@ -22,7 +22,7 @@ from ..model.errors import InputError
 from ..model.recording import Recording, VolumeReference
 from . import plots
 from .base import Dock, Fold, JobBar, button, label, row
-from .forms import SettingsForm
+from .forms import Number, SettingsForm
 from .notify import show_failure, show_info
 from .tables import Column, Table
 
@@ -62,13 +62,14 @@ class RecordingDock(Dock):
             box.setToolTip(tips[place])
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(8)
-            grid.addWidget(label(name, "head" if False else ""), place, 0)
+            grid.addWidget(label(name), place, 0)
             grid.addWidget(box, place, 1, 1, 3)
         self.image.currentIndexChanged.connect(lambda *_: self._image_chosen())
         self.voxel: list[QDoubleSpinBox] = []
         for place, axis in enumerate("zyx"):
-            spin = _number(f"Size of a voxel along {axis} in micrometres. Default: from the file.", 0.001, 1000, " µm")
+            spin = _number(f"Size of a voxel along {axis} in micrometres. Default: from the file.", 0.0, 1000, " µm")
             spin.setPrefix(f"{axis} ")
+            spin.setSpecialValueText(f"{axis} ?")
             self.voxel.append(spin)
             grid.addWidget(spin, 3, 1 + place)
         grid.addWidget(label("Voxel"), 3, 0)
@@ -83,7 +84,7 @@ class RecordingDock(Dock):
         grid.setColumnStretch(0, 0)
         for column in (1, 2, 3):
             grid.setColumnStretch(column, 1)
-        grid.setColumnMinimumWidth(0, 62)
+        grid.setColumnMinimumWidth(0, 70)
         layout.addLayout(grid)
 
         self.extraction = SettingsForm(ExtractionSettings)
@@ -429,13 +430,12 @@ def _data(layer: Any) -> Any:
 
 
 def _number(tip: str, low: float, high: float, suffix: str) -> QDoubleSpinBox:
-    spin = QDoubleSpinBox()
+    spin = Number()
     spin.setDecimals(4)
     spin.setRange(low, high)
     spin.setSuffix(suffix)
     spin.setToolTip(tip)
     spin.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
-    spin.textFromValue = lambda value: f"{value:g}"
     spin.setMinimumWidth(60)
     spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
     return spin

@@ -65,6 +65,7 @@ class SceneView:
         viewer.layers.events.removed.connect(self._layer_removed)
         viewer.scene.camera.events.connect(self._camera_changed)
         viewer.dims.events.ndisplay.connect(self._camera_changed)
+        viewer.canvas.events.size.connect(self._camera_changed)
         viewer.events.theme.connect(self._changed)
         viewer.mouse_drag_callbacks.append(_Click(self))
 
@@ -110,6 +111,12 @@ class SceneView:
         self._rest_timer.stop()
         self.recolour_labels()
 
+    def catch_up(self) -> None:
+        """Resolve what is drawn if it is out of date: docks show the same."""
+        if self._refresh_timer.isActive() and not self.closed:
+            self._refresh_timer.stop()
+            self.refresh()
+
     def show_again(self) -> None:
         """Bring back layers that were removed."""
         self.dismissed.clear()
@@ -139,6 +146,8 @@ class SceneView:
             self._show_images_of(work.session.current)
             self._draw_title()
             self._draw_scale_bar()
+            if viewer.dims.ndim == 4 and all(str(a).lstrip("-").isdigit() for a in viewer.dims.axis_labels):
+                viewer.dims.axis_labels = ("t", "z", "y", "x")
         finally:
             self._busy = False
         self._names_timer.start()
@@ -321,7 +330,9 @@ class SceneView:
         names = [drawn.ids[i] for i in chosen]
         points = project(drawn.positions[chosen])
         others = project(drawn.positions[drawn.shown])
-        placed = place_names(points, names, others, size=(width, height))
+        placed = place_names(
+            points, names, others, size=(width, height), clear_px=float(drawn.size[chosen].mean()) / 2 * zoom
+        )
         anchors, leaders = [], []
         for item in placed:
             own = drawn.positions[chosen[item.index]]
@@ -338,7 +349,7 @@ class SceneView:
         texts = np.array([p.text for p in placed], dtype=object)
         text = {
             "string": "{name}",
-            "size": 9,
+            "size": 8,
             "color": self.colours.text,
             "anchor": "center",
             "blending": "translucent_no_depth",
@@ -562,7 +573,7 @@ class SceneView:
             if not text:
                 return
             overlay.position = "top_left"
-            overlay.font_size = 11
+            overlay.font_size = 9
             overlay.box = False
             self._titled = True
         overlay.color = np.append(rgb(self.colours.text), 1.0)
@@ -573,21 +584,31 @@ class SceneView:
         bar = self.work.viewer.canvas.overlays.scale_bar
         bar.box = False
         bar.ticks = True
-        bar.font_size = 9
+        bar.font_size = 8
         bar.visible = True
 
     # --- pictures and clicks ----------------------------------------------------------------------------------------
 
     def home(self) -> None:
         """Nose left, turned a little so that the head comes forward, fitted to the canvas."""
-        viewer = self.work.viewer
-        layer = self.layers.get(NEURONS)
+        viewer, drawn = self.work.viewer, self.drawn
+        if drawn is None or not drawn.shown.any():
+            viewer.reset_view()
+            return
+        camera = viewer.scene.camera
+        points = drawn.positions[drawn.shown]
         if viewer.dims.ndisplay == 3:
-            viewer.scene.camera.angles = (0.0, -18.0, 12.0)
-        if layer is not None and len(layer.data):
-            viewer.fit_to_view(layers=[layer], margin=0.07)
-        else:
-            viewer.fit_to_view()
+            camera.angles = (0.0, -18.0, 12.0)
+            camera.center = tuple(points.mean(axis=0))
+        right, up, _, _ = self._screen()
+        across, along = points @ right, points @ up
+        middle_x, middle_y = (across.min() + across.max()) / 2, (along.min() + along.max()) / 2
+        depth = np.cross(right, up)
+        centre = right * middle_x + up * middle_y + depth * float((points @ depth).mean())
+        camera.center = tuple(centre) if viewer.dims.ndisplay == 3 else (0.0, *centre[1:])
+        height, width = viewer.canvas.size
+        margin = 6.0  # room for the spheres themselves
+        camera.zoom = 0.93 * min(width / (np.ptp(across) + margin), height / (np.ptp(along) + margin))
 
     def fly_to(self, neuron: str) -> None:
         """Bring a neuron to the centre of the canvas."""

@@ -35,7 +35,15 @@ def prepare(viewer: Any, *, select: bool = True) -> None:
     session = workspace_of(viewer).session
     if not select or session.components is None or not session.communities or session.selection.community is not None:
         return
-    found = session.shown_communities or next(iter(session.communities.values()))
+
+    def clear(item: Any) -> tuple[bool, bool, int]:
+        (component, kind), partition = item
+        count = len(partition.sizes())
+        return (2 <= count <= 20, kind == session.selection.kind, -component)
+
+    (component, kind), found = max(session.communities.items(), key=clear)
+    session.select(component=component, kind=kind)
+    session.select(level=found.chosen_level)
     sizes = found.sizes(min(session.selection.level, found.n_levels - 1))
     if not len(sizes):
         return

@@ -88,6 +88,7 @@ def style_sheet(c: Colours) -> str:
 #{NAME} QPushButton#main {{ background: {c.accent}; color: {"#0c0f16" if c.dark else "#ffffff"}; font-weight: bold; }}
 #{NAME} QPushButton:disabled, #{NAME} QToolButton:disabled, #{NAME} QPushButton#main:disabled {{
     background: {c.foreground}; color: {c.secondary}; }}
+#{NAME} QPushButton#tight {{ padding: 2px 5px; }}
 #{NAME} QToolButton#fold {{ background: transparent; padding: 2px 0px; text-align: left; font-weight: bold; border: none; }}
 #{NAME} QToolButton#fold:focus {{ color: {c.accent}; }}
 #{NAME} QLineEdit, #{NAME} QComboBox, #{NAME} QAbstractSpinBox, #{NAME} QPlainTextEdit {{ font-size: 9pt; min-height: 18px;
