@@ -25,7 +25,7 @@ import tifffile
 import zarr
 
 from napari_dynamic_connectome.extraction.extract import extract_traces
-from napari_dynamic_connectome.io import connectome, omezarr, parquet, tables
+from napari_dynamic_connectome.io import connectome, omezarr_write, parquet, tables
 from napari_dynamic_connectome.io.registry import open_labels, open_volume, read_recording, read_recordings
 
 
@@ -621,7 +621,7 @@ def labels_empty(folder: Path) -> Any:
 
 def ome(folder: Path, **change: Any) -> Path:
     path = folder / "a.zarr"
-    array = omezarr.create_volume(path, (3, 2, 8, 8), "tzyx", voxel_size_um=(2, 1, 1), frame_rate_hz=2)
+    array = omezarr_write.create_volume(path, (3, 2, 8, 8), "tzyx", voxel_size_um=(2, 1, 1), frame_rate_hz=2)
     array[...] = 1
     file = path / ".zattrs"
     attrs = json.loads(file.read_text())
@@ -724,7 +724,9 @@ def zarr_empty(folder: Path) -> Any:
 @broken("ome-zarr", "more labels described than there are voxels", "labels are described for 8 voxels")
 def zarr_labels(folder: Path) -> Any:
     path = folder / "l.zarr"
-    omezarr.create_labels(path, (2, 2, 2), "zyx", properties=[{"label-value": i} for i in range(1, 20)], image=False)
+    omezarr_write.create_labels(
+        path, (2, 2, 2), "zyx", properties=[{"label-value": i} for i in range(1, 20)], image=False
+    )
     return lambda: open_labels(path)
 
 
@@ -903,5 +905,5 @@ def tiff_big_endian(folder: Path) -> Any:
 @odd("ome-zarr", "chunks that were never written (they are 0)")
 def sparse(folder: Path) -> Any:
     path = folder / "a.zarr"
-    omezarr.create_volume(path, (3, 2, 8, 8))
+    omezarr_write.create_volume(path, (3, 2, 8, 8))
     return lambda: int(open_volume(path).data.sum().compute()) == 0

@@ -9,7 +9,7 @@ import pytest
 import scipy.io
 import tifffile
 
-from napari_dynamic_connectome.io import layers, omezarr
+from napari_dynamic_connectome.io import layers, omezarr_write
 from napari_dynamic_connectome.io.registry import FORMATS, read_layers, write_recording
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording
@@ -25,8 +25,8 @@ def recording() -> Recording:
 @pytest.fixture
 def zarr_path(tmp_path):
     path = tmp_path / "a.ome.zarr"
-    omezarr.create_volume(path, SHAPE, voxel_size_um=(2, 1, 1), frame_rate_hz=4)[...] = 5
-    omezarr.create_labels(
+    omezarr_write.create_volume(path, SHAPE, voxel_size_um=(2, 1, 1), frame_rate_hz=4)[...] = 5
+    omezarr_write.create_labels(
         path, SHAPE[1:], "zyx", voxel_size_um=(2, 1, 1), properties=[{"label-value": 3, "name": "AVAL"}]
     )[...] = 3
     return path
@@ -83,7 +83,7 @@ def make(key: str, folder):
     }[key]
     path = folder / path
     if key == "omezarr":
-        omezarr.create_volume(path, SHAPE)
+        omezarr_write.create_volume(path, SHAPE)
     elif key == "tiff":
         tifffile.imwrite(path, np.zeros(SHAPE, np.uint16), photometric="minisblack", metadata={"axes": "TZYX"})
     elif key == "hdf5":

@@ -385,9 +385,9 @@ def test_every_format_is_listed_once() -> None:
 
 
 def test_image_is_no_recording(tmp_path) -> None:
-    from napari_dynamic_connectome.io import omezarr
+    from napari_dynamic_connectome.io import omezarr_write
 
-    omezarr.create_volume(tmp_path / "a.zarr", (2, 2, 4, 4))
+    omezarr_write.create_volume(tmp_path / "a.zarr", (2, 2, 4, 4))
     with pytest.raises(InputError, match="Extract its traces first"):
         read_recording(tmp_path / "a.zarr")
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_dynamic_connectome.extraction.extract import extract_traces
-from napari_dynamic_connectome.io import centres, omezarr
+from napari_dynamic_connectome.io import centres, omezarr_write
 from napari_dynamic_connectome.io.axes import OrderedArray
 from napari_dynamic_connectome.io.registry import identify, open_labels, open_volume
 from napari_dynamic_connectome.io.units import micrometres, seconds
@@ -113,11 +113,11 @@ def test_what_we_write_is_read_by_the_reference_library(tmp_path, voxels, versio
     from ome_zarr.reader import Reader
 
     path = tmp_path / "a.zarr"
-    array = omezarr.create_volume(
+    array = omezarr_write.create_volume(
         path, SHAPE, voxel_size_um=(2, 0.5, 0.5), frame_rate_hz=4, version=version, channels=()
     )
     array[...] = voxels
-    labels = omezarr.create_labels(
+    labels = omezarr_write.create_labels(
         path,
         SHAPE[1:],
         "zyx",
@@ -140,7 +140,7 @@ def test_what_we_write_is_read_by_the_reference_library(tmp_path, voxels, versio
 @pytest.mark.parametrize("static", [True, False])
 def test_labels_round_trip(tmp_path, version, static) -> None:
     labels = np.random.default_rng(1).integers(0, 9, SHAPE[1:] if static else SHAPE).astype(np.int32)
-    path = omezarr.write_labels(
+    path = omezarr_write.write_labels(
         tmp_path / "l.zarr", labels, voxel_size_um=(2, 1, 1), names={2: "AVAL"}, version=version
     )
     held = open_labels(path)
@@ -149,8 +149,8 @@ def test_labels_round_trip(tmp_path, version, static) -> None:
     assert held.names == {2: "AVAL"}
     assert held.properties is not None and set(held.properties["label"]) == set(range(1, 9))
     with pytest.raises(InputError, match="already"):
-        omezarr.write_labels(path, labels)
-    omezarr.write_labels(path, labels * 2, overwrite=True)
+        omezarr_write.write_labels(path, labels)
+    omezarr_write.write_labels(path, labels * 2, overwrite=True)
     assert (open_labels(path).data.compute() == labels * 2).all()
 
 
@@ -167,7 +167,7 @@ def test_labels_that_cannot_be_written_leave_nothing(tmp_path) -> None:
     labels = np.zeros(SHAPE, np.int16)
     labels[3, 0, 0, 0] = -1
     with pytest.raises(InputError, match="negative"):
-        omezarr.write_labels(tmp_path / "l.zarr", labels)
+        omezarr_write.write_labels(tmp_path / "l.zarr", labels)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -306,8 +306,8 @@ def test_traces_extracted_from_files_equal_those_of_arrays(tmp_path, voxels, for
     options = {"voxel_size_um": (2, 1, 1), "frame_rate_hz": 2}
     volume_path, label_path = tmp_path / "v", tmp_path / "l"
     if form == "ome-zarr":
-        omezarr.create_volume(tmp_path / "v", SHAPE)[...] = voxels
-        omezarr.create_labels(tmp_path / "v", SHAPE[1:], "zyx")[...] = labels
+        omezarr_write.create_volume(tmp_path / "v", SHAPE)[...] = voxels
+        omezarr_write.create_labels(tmp_path / "v", SHAPE[1:], "zyx")[...] = labels
         label_path = volume_path
     elif form.endswith("tiff"):
         packing = "zlib" if form.startswith("zlib") else None
