@@ -72,12 +72,13 @@ What this says:
   agreement and disagreement cancel, which a non-negative affinity cannot. It has no time axis, though, and it is fooled by what
   all neurons share: on uncorrected traces it falls far below.
 * The **positive part** of the plain correlation does better on left/right pairs than its absolute value, and than the default: left
-  and right neurons hardly ever oppose each other, so that looking for opposites only adds false ones. The same reason makes `same` better
-  than `absolute` here.
+  and right neurons seldom oppose each other, so that looking for opposites mostly adds other pairs. The same should explain why `same` is
+  better than `absolute` here.
 * **`same` is blind to pairs of opposite sign** (columns *either sign*). If those matter, use `signed`, which keeps both layers apart, or
   `absolute`.
-* **A noise threshold (`kappa`) helps at planted pairs and hurts on real ones**: real neurons with weak signals are silenced. We chose 0;
-  1 to 2 gives sparser affinities.
+* **A noise threshold (`kappa`) up to 1 helps a little at planted pairs and hurts on real ones**, probably because real neurons with
+  weak signals are silenced. We chose 0; 1 to 2 gives sparser affinities.
+* **Edge time series of the same sign are as good as the default** by all of these measures.
 * **`exponent` trades the two controls** against each other: 1 is best on left/right pairs, 2 on planted ones; the default lies
   between.
 * At 1.5 Hz and high noise nothing works well. Twice the rate is worth more than any setting.
@@ -91,9 +92,9 @@ the worms, and the neurons that are strongest in it. *Same from every start*: si
 
 {{dynamic}}
 
-The default finds the reversal circuit (AVA, AVE, AIB) without tuning. `absolute` follows the reversals a little better, because
-neurons that fall when AVA rises join in, and recovers planted same-sign motifs less well. Sliding correlation
-recovers planted motifs well, but its window blurs time: its components follow reversals poorly.
+The default finds the reversal circuit (AVA, AVE, AIB) without tuning. `absolute` follows the reversals a little better, and
+recovers planted same-sign motifs less well. Sliding correlation recovers planted motifs well (its same-sign version best of
+all at low noise), but its components follow reversals poorly, probably because its window blurs time.
 
 ## Limits
 
