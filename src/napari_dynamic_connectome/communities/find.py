@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..model.errors import SettingsError
+from ..model.errors import InputError, SettingsError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Communities, Kind
 from .graph import WeightedGraph, apply_threshold, normalize_strength, read_graph
@@ -169,6 +169,8 @@ def _prepared(weights: Any, settings: CommunitySettings, kind: Kind, used: Array
 
     def make() -> WeightedGraph:
         graph = apply_threshold(read_graph(weights), settings.threshold)
+        if graph.n != len(used):
+            raise InputError(f"a null graph has {graph.n} nodes, the graph {len(used)}", where="null_graphs")
         return prepare(graph.subset(used), settings, kind)[0]
 
     return make
