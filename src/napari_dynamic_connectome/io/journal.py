@@ -247,7 +247,7 @@ class Journal:
         from .session import load_session
 
         refused: list[tuple[Lost, str]] = []
-        for lost in self.pending:
+        for number, lost in enumerate(self.pending):
             try:
                 if _in_trail(self.session, lost):
                     continue
@@ -257,6 +257,9 @@ class Journal:
                         self.session.add(recording, replace=True, make_current=self.session.current is None)
                 self.session.replay(lost.edit)
             except DynamicConnectomeError as error:
+                if self._file is not None and self._file.failed:
+                    self.pending = self.pending[number:]  # the disk is at fault, not the edit: the logs stay
+                    raise
                 refused.append((lost, str(error)))
         self.pending = []
         if refused:

@@ -36,6 +36,8 @@ class JournalFile:
             raise _not_written(path, error) from error
         self._size = 0
         self._broken = False
+        self.failed = False
+        """The last record could not be written."""
 
     def append(self, record: dict[str, Any]) -> None:
         """Write a record and wait until it is on disk.
@@ -45,6 +47,7 @@ class JournalFile:
         InputError
             It could not be written (full disk, removed folder); the file is as it was before.
         """
+        self.failed = True
         if self._broken:
             raise InputError("the journal is damaged", where=str(self.path), fix="Save the session to another place.")
         data = encode_line(record)
@@ -64,6 +67,7 @@ class JournalFile:
                 self._broken = True  # the next line would follow a torn one and not be read
             raise _not_written(self.path, error) from error
         self._size += len(data)
+        self.failed = False
 
     def close(self) -> None:
         """Close the file; what was appended stays."""

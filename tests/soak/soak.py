@@ -1,0 +1,66 @@
+"""The long form: hundreds of kills, every fault, minutes of fuzzing; prints a table and ends with 1 if anything was lost.
+
+python tests/soak/soak.py [--kills 300] [--fuzz-minutes 3] [--seed 0]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import fuzz
+import kills
+
+BAD = ("edits lost", "unreadable", "half-written", "shown but not kept", "silent failures", "edits invented")
+
+
+def main() -> int:
+    """Run everything; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--fuzz-minutes", type=float, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    rows: list[tuple[str, str, float]] = []
+    bad: Counter[str] = Counter()
+
+    def do(title: str, step) -> None:
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+            Path(folder).chmod(0o755)
+            os.environ["DYNAMIC_CONNECTOME_CACHE"] = str(Path(folder) / "cache")
+            counts = step(Path(folder))
+        if isinstance(counts, str):
+            rows.append((title, f"not tried: {counts}", time.monotonic() - start))
+            return
+        bad.update({k: n for k, n in counts.items() if n and (k in BAD or k.startswith("crash"))})
+        words = ", ".join(f"{k} {n}" for k, n in counts.items() if ": " not in k)
+        rows.append((title, words, time.monotonic() - start))
+        print(f"{title}: {words}", flush=True)
+
+    half = asked.kills // 2
+    do("SIGKILL, folder", lambda f: kills.kill_while_editing(f, asked.kills - half, 2 * asked.seed))
+    do("SIGKILL, zip", lambda f: kills.kill_while_editing(f, half, 2 * asked.seed + 1))
+    do("torn journal", lambda f: kills.torn_journals(f, asked.kills, asked.seed))
+    do("full disk", kills.full_disk)
+    do("read-only folder", kills.no_permission)
+    do("folder renamed", kills.folder_renamed)
+    do("out of memory", kills.out_of_memory)
+    do("corpus", lambda f: fuzz.replay_corpus())
+    do("fuzzing", lambda f: fuzz.fuzz_all(f, 60 * asked.fuzz_minutes, asked.seed, keep=True))
+    print("\n| what | counts | s |\n| --- | --- | --- |")
+    for title, words, seconds in rows:
+        print(f"| {title} | {words} | {seconds:.0f} |")
+    print("\nNothing lost." if not bad else f"\nLOST: {dict(bad)}")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

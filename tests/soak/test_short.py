@@ -1,0 +1,49 @@
+"""The short form of the soak: a dozen kills and every kind of fault once; `make soak` runs the long one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+if not hasattr(os, "fork"):
+    pytest.skip("needs fork and SIGKILL", allow_module_level=True)
+
+import fuzz
+import kills
+
+NOTHING_LOST = ("edits lost", "unreadable", "half-written", "shown but not kept", "silent failures", "edits invented")
+
+
+def check(counts) -> None:
+    if isinstance(counts, str):
+        pytest.skip(counts)
+    print(dict(counts))
+    assert {k: counts[k] for k in NOTHING_LOST if counts[k]} == {}
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_killed_while_editing_and_saving(tmp_path: Path, seed: int) -> None:
+    counts = kills.kill_while_editing(tmp_path, 6, seed, longest_s=1.0)
+    check(counts)
+    assert counts["kills"] == 6 and counts["edits"] > 0
+
+
+@pytest.mark.parametrize("fault", [kills.full_disk, kills.no_permission, kills.folder_renamed, kills.out_of_memory])
+def test_faults(tmp_path: Path, fault) -> None:
+    check(fault(tmp_path))
+
+
+def test_torn_journals(tmp_path: Path) -> None:
+    check(kills.torn_journals(tmp_path, 15))
+
+
+def test_corpus_and_a_moment_of_fuzzing(tmp_path: Path) -> None:
+    counts = fuzz.replay_corpus() + fuzz.fuzz_all(tmp_path, seconds=6, seed=0)
+    print(dict(counts))
+    assert [k for k in counts if k.startswith("crash")] == []
+    assert counts["inputs"] > 20
