@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _gui(request: pytest.FixtureRequest, tmp_path_factory, monkeypatch) -> None:
+    if "gui" in request.keywords and sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+        pytest.skip("no X display: run under xvfb-run")
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_CONFIG", str(tmp_path_factory.mktemp("config")))
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, qtbot):
+    from napari_dynamic_connectome.widgets.state import workspace_of
+
+    made = make_napari_viewer(show=True)
+    made.window.resize(1280, 800)
+    yield made
+    workspace_of(made).close()
+
+
+@pytest.fixture
+def wait_for(qtbot):
+    def wait(job, seconds: float = 60.0):
+        assert job is not None
+        end = time.monotonic() + seconds
+        while job.running and time.monotonic() < end:
+            qtbot.wait(20)
+        assert not job.running
+        return job
+
+    return wait
