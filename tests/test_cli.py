@@ -123,6 +123,44 @@ def test_extract_from_rendered_images_keeps_names_and_traces(tmp_path: Path) -> 
     assert np.quantile(r, 0.05) > 0.9
 
 
+def test_extract_unnamed_axes_reference_channel_and_centres(tmp_path: Path) -> None:
+    import h5py
+    import tifffile
+
+    rng = np.random.default_rng(0)
+    labels = np.zeros((4, 16, 16), np.uint16)
+    labels[1:3, 2:5, 2:5], labels[1:3, 9:12, 9:12] = 1, 2
+    level = 1 + rng.random((6, 2))
+    volume = np.zeros((6, 2, 4, 16, 16), np.float32)
+    for t in range(6):
+        for i in (1, 2):
+            volume[t, 0, labels == i] = 100 * level[t, i - 1]
+            volume[t, 1, labels == i] = 10 * (t + 1)
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file["images/raw"] = volume
+    tifffile.imwrite(tmp_path / "l.tif", labels)
+    base = ["extract", str(tmp_path / "v.h5"), "--dataset", "images/raw", "--voxel-size", "1", "1", "1", "--rate", "2"]
+    out = str(tmp_path / "t.npz")
+    assert main([*base, str(tmp_path / "l.tif"), "-o", out]) == 2  # axes are not guessed
+    assert not Path(out).exists()
+    named = [*base, "--axes", "tczyx", "--label-axes", "zyx", "--channel", "0"]
+    assert main([*named, str(tmp_path / "l.tif"), "-o", out]) == 0
+    np.testing.assert_allclose(ndc.read_recording(out).traces.values, 100 * level, rtol=1e-5)
+    ratio = [*named, "--reference", "1", "--set", "extraction.reference_use=ratio"]
+    assert main([*ratio, str(tmp_path / "l.tif"), "-o", out]) == 0
+    expected = 100 * level / (10 * np.arange(1, 7))[:, None]
+    np.testing.assert_allclose(ndc.read_recording(out).traces.values, expected, rtol=1e-5)
+    rows = [
+        {"frame": t, "id": i, "z": 1.5, "y": 3.0 + 7 * (i - 1), "x": 3.0 + 7 * (i - 1)}
+        for t in range(6)
+        for i in (1, 2)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "centres.csv", index=False)
+    tracked = [*[a for a in named if a not in ("--label-axes", "zyx")], "--radius", "0.9", "--units", "um"]
+    assert main([*tracked, str(tmp_path / "centres.csv"), "-o", out]) == 0
+    np.testing.assert_allclose(ndc.read_recording(out).traces.values, 100 * level, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -198,7 +236,15 @@ def test_four_real_worms_give_the_known_biology_without_tuning(shared_data: Path
     files = [os.fspath(p) for p in sorted((shared_data / "traces").glob("dag2023_2022-0[78]-*.npz"))]
     assert len(files) == 4
     settings.write_text(f"[input]\nrecordings = {files!r}\n")
-    fewer = ["--set", "rank.largest=4", "--set", 'kinds=["core"]', "--set", "communities.null_fits=0", "--no-screenshot"]
+    fewer = [
+        "--set",
+        "rank.largest=4",
+        "--set",
+        'kinds=["core"]',
+        "--set",
+        "communities.null_fits=0",
+        "--no-screenshot",
+    ]
     assert main(["run", str(settings), "-o", str(tmp_path / "out"), *fewer]) == 0
     session = ndc.load_session(tmp_path / "out" / "session.zarr")
     components = session.components

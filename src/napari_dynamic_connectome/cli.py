@@ -32,7 +32,11 @@ EXIT_INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parser = build_parser()
-    options = parser.parse_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    if len(rest) == 1 and not rest[0].startswith("-") and getattr(options, "labels", "") is None:
+        options.labels = rest.pop()  # an optional positional that stands behind options, which argparse cannot place
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if options.action is None:
         parser.print_help()
         return EXIT_BAD_INPUT
@@ -104,6 +108,16 @@ def build_parser() -> argparse.ArgumentParser:
     extract.add_argument("--names", help="CSV with columns label, name (default: the names stored with the labels)")
     extract.add_argument("--stimuli", help="CSV with columns name, onset, offset (s)")
     extract.add_argument("--behaviour", help="CSV with a time column and one column a channel")
+    extract.add_argument("--channel", help="channel of the image that holds the activity: name or number from 0")
+    extract.add_argument("--reference", help="reference channel: name or number of a channel, or another image")
+    extract.add_argument("--axes", default="", help="axes of the image, such as tzyx, if the file does not name them")
+    extract.add_argument("--label-axes", default="", help="axes of the labels, if the file does not name them")
+    extract.add_argument("--dataset", default="", help="HDF5: path of the image inside the file")
+    extract.add_argument("--label-dataset", default="", help="HDF5: path of the labels inside the file")
+    extract.add_argument(
+        "--radius", type=float, metavar="UM", help="labels given as a table of centres: radius in micrometres"
+    )
+    extract.add_argument("--units", default="", help="labels given as a table of centres: um or voxels")
     extract.add_argument(
         "--voxel-size", type=float, nargs=3, metavar=("Z", "Y", "X"), help="micrometres, if the file does not say"
     )
@@ -119,7 +133,7 @@ def build_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="TABLE.FIELD=VALUE",
-        help="extraction.… or correction.… setting; repeatable",
+        help="extraction.…, correction.… or quality.… setting; repeatable",
     )
     extract.set_defaults(action=_extract)
 
@@ -274,18 +288,19 @@ def write_simulation(
 def _extract(options: argparse.Namespace) -> None:
     from .extraction.correct import correct_traces
     from .extraction.quality import assess_quality
-    from .extraction.settings import CorrectionSettings, ExtractionSettings
+    from .extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
     from .io.registry import write_recording
     from .pipeline.images import extract_files
     from .pipeline.toml import parse_overrides
 
     overrides = parse_overrides(options.set)
-    unknown = set(overrides) - {"extraction", "correction"}
+    unknown = set(overrides) - {"extraction", "correction", "quality"}
     if unknown:
         raise InputError(
             f"'{sorted(unknown)[0]}' is not a table here", where="--set", fix="Use extraction.… or correction.…"
         )
     settings = ExtractionSettings.parse(overrides.get("extraction"), where="--set extraction")
+    quality = QualitySettings.parse(overrides.get("quality"), where="--set quality")
     correction = CorrectionSettings.parse(overrides.get("correction"), where="--set correction")
     more: dict[str, Any] = {}
     if options.voxel_size:
@@ -302,6 +317,14 @@ def _extract(options: argparse.Namespace) -> None:
                 names=options.names or "",
                 stimuli=options.stimuli or "",
                 behaviour=options.behaviour or "",
+                channel=options.channel,
+                reference=options.reference,
+                axes=options.axes,
+                label_axes=options.label_axes,
+                dataset=options.dataset,
+                label_dataset=options.label_dataset,
+                radius_um=options.radius,
+                units=options.units,
                 settings=settings,
                 checkpoint=Path(options.resume) if options.resume else None,
                 client=client,
@@ -313,7 +336,7 @@ def _extract(options: argparse.Namespace) -> None:
             client.close()
     if options.correct or "correction" in overrides:
         recording = correct_traces(recording, correction)
-    recording = assess_quality(recording)
+    recording = assess_quality(recording, quality)
     write_recording(recording, options.output)
     named = len(recording.named)
     print(f"wrote {options.output}: {recording.n_neurons} neurons ({named} named), {recording.n_times} time points")

@@ -50,7 +50,7 @@ def find_inputs(settings: PipelineSettings) -> tuple[list[Path], list[VolumeInpu
     paths: list[Path] = []
     for pattern in settings.input.recordings:
         if any(c in pattern for c in "*?["):
-            found = [Path(p) for p in sorted(glob.glob(pattern))]  # noqa: PTH207 (absolute patterns)
+            found = [Path(p) for p in sorted(glob.glob(pattern)) if not _beside(Path(p))]  # noqa: PTH207 (absolute patterns)
             if not found:
                 raise InputError("no file fits this pattern", where=pattern, fix="Check input.recordings.")
         else:
@@ -70,6 +70,14 @@ def find_inputs(settings: PipelineSettings) -> tuple[list[Path], list[VolumeInpu
             "nothing to analyze", where="input", fix="Name files in input.recordings or images in [[input.volumes]]."
         )
     return paths, list(settings.input.volumes)
+
+
+def _beside(path: Path) -> bool:
+    """True for a table that belongs to another file ("worm1_stimuli.csv" beside "worm1.csv")."""
+    for ending in ("_neurons", "_stimuli", "_behaviour"):
+        if path.stem.endswith(ending):
+            return any(path.parent.glob(glob.escape(path.stem.removesuffix(ending)) + ".*"))
+    return False
 
 
 def load_recordings(
@@ -126,24 +134,16 @@ def _extract(
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
 ) -> Recording:
-    options: dict[str, Any] = {}
-    if entry.voxel_size_um is not None:
-        options["voxel_size_um"] = entry.voxel_size_um
-    if entry.frame_rate_hz is not None:
-        options["frame_rate_hz"] = entry.frame_rate_hz
+    values = entry.model_dump()
     return extract_files(
-        entry.volume,
-        entry.labels,
-        name=entry.name,
-        names=entry.names,
-        stimuli=entry.stimuli,
-        behaviour=entry.behaviour,
+        values.pop("volume"),
+        values.pop("labels"),
+        **values,
         settings=settings.extraction,
         checkpoint=checkpoint,
         client=client,
         progress=progress,
         cancel=cancel,
-        **options,
     )
 
 

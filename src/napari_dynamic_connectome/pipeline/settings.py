@@ -32,6 +32,14 @@ class VolumeInput(StepSettings):
     behaviour: str = setting(
         "", "CSV with a time column and channels; by default behaviour.csv inside the image's folder."
     )
+    channel: str = setting("", "Channel of the image that holds the activity: its name or number from 0.")
+    reference: str = setting("", "Reference channel: a name or number of a channel of the image, or another file.")
+    axes: str = setting("", "Axes of the image, such as tzyx, if the file does not name them.")
+    label_axes: str = setting("", "Axes of the labels, if the file does not name them.")
+    dataset: str = setting("", "HDF5: path of the image inside the file.")
+    label_dataset: str = setting("", "HDF5: path of the labels inside the file.")
+    radius_um: float | None = setting(None, "Labels given as a table of centres: radius of a neuron.", unit="um", gt=0)
+    units: str = setting("", "Labels given as a table of centres: um or voxels.")
     voxel_size_um: tuple[float, float, float] | None = setting(
         None, "Voxel size (z, y, x), if the file does not say.", unit="um"
     )
