@@ -119,7 +119,7 @@ class CommunitiesDock(Dock):
                 Column(
                     "L/R",
                     lambda r: r["lr"],
-                    38,
+                    54,
                     right=True,
                     tip="Left/right pairs together, of those that touch the community.",
                 ),
@@ -482,9 +482,11 @@ class CommunitiesDock(Dock):
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
         self.inspector.setVisible(self.width() > 390)
-        self.table.setColumnWidth(0, 84 if self.width() > 390 else 56)
+        self.table.setColumnWidth(0, 84 if self.width() > 390 else 66)
+        self.table.setColumnWidth(3, 96 if self.width() > 390 else 78)
         self.matrix_text.setVisible(self.width() > 390)
-        self.kind.setMaximumWidth(90)
+        self.kind.setMaximumWidth(90 if self.width() > 390 else 72)
+        self.level.setMinimumWidth(60)
         self.table.setColumnHidden(5, self.width() < 340)
 
 

@@ -258,7 +258,11 @@ class ExportDock(Dock):
         from .reproduce import as_python
 
         path = self.session.path or "session.zarr"
-        text = as_python(self.session, str(path))
+        try:
+            text = as_python(self.session, str(path))
+        except InputError as error:
+            show_failure(self.viewer, "Copy as Python", error)
+            return ""
         QApplication.clipboard().setText(text)
         self.said.setText("Copied." if self.session.path else "Copied; save the session as session.zarr first.")
         return text

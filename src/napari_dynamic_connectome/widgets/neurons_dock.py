@@ -99,6 +99,8 @@ class NeuronsDock(Dock):
         )
         self.undo_button = button("Undo", self.undo, "Take the last change back (Ctrl+Z).")
         self.redo_button = button("Redo", self.redo, "Do it again (Ctrl+Shift+Z).")
+        for one in (self.reject_button, self.swap_button, self.undo_button, self.redo_button):
+            one.setObjectName("tight")
         box.addLayout(
             row(
                 self.assign_button,

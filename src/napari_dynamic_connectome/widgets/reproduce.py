@@ -12,7 +12,9 @@ def settings_of(session: Session, recordings: tuple[str, ...] = ()) -> PipelineS
     """Settings of the last analysis, with these files as input."""
     values: dict[str, Any] = dict(session.settings)
     values["input"] = InputSettings(recordings=recordings).model_dump()
-    if session.components is not None:
+    # The sweep's own suggestion comes out again from the sweep; another rank has to be asked for.
+    swept = session.sweep is not None and session.components is not None
+    if session.components is not None and not (swept and session.components.rank == session.sweep.suggested):
         values["rank"] = dict(values.get("rank", {})) | {"rank": session.components.rank}
     return PipelineSettings.parse(values)
 

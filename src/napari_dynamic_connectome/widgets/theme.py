@@ -105,6 +105,7 @@ def style_sheet(c: Colours) -> str:
 #{NAME} QFrame#card QWidget {{ background: transparent; }}
 #{NAME} QFrame#card QLineEdit {{ background: {c.foreground}; }}
 #{NAME} QFrame#card QPushButton {{ background: {c.primary}; }}
+#{NAME} QFrame#card QPushButton#tight {{ padding: 2px 5px; }}
 #{NAME} QFrame#card QPushButton#main {{ background: {c.accent}; }}
 #{NAME} QListView {{ background: {c.well}; color: {c.text}; border: none; font-size: 9pt; }}
 #{NAME} QListView::item:selected {{ background: {c.chosen}; color: {c.text}; }}

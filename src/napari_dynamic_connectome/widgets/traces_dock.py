@@ -108,7 +108,7 @@ class TracesDock(Dock):
             strip.setMouseEnabled(False, False)
             strip.setYRange(0, 2, padding=0)
             strip.getAxis("left").setStyle(showValues=False, tickLength=0)
-            strip.getAxis("left").setPen(None)
+            strip.getAxis("left").setTicks([[]])
         self.heat_strip.hideAxis("left")
         self.heat_plot.hideAxis("left")
         self.bar_plot.hideAxis("left")
@@ -168,7 +168,7 @@ class TracesDock(Dock):
             widget.setBackground(c.background)
         for plot in (self.heat_plot, self.stack_plot, self.heat_strip, self.stack_strip, self.bar_plot):
             plots.paint_axes(plot, c)
-        self.stack_strip.getAxis("left").setPen(None)
+        self.stack_strip.getAxis("left").setTicks([[]])
         for plot in (self.heat_strip, self.stack_strip, self.bar_plot):
             plot.getViewBox().setBackgroundColor(QColor(c.background))
         for plot in (self.heat_plot, self.stack_plot):
