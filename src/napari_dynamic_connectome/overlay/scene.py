@@ -210,8 +210,8 @@ def naming_colors(recording: Recording, dark: bool) -> np.ndarray:
     table = recording.neurons
     named = (table["name"] != "").to_numpy()
     doubtful = named & (table["confidence"] < LOW_CONFIDENCE).to_numpy()
-    colors = np.tile(rgb("#6d727c" if dark else "#b4b3b2"), (recording.n_neurons, 1))
-    colors[named] = rgb("#dfe3ea" if dark else "#4a4d55")
+    colors = np.tile(rgb("#6d727c" if dark else "#c4c3c2"), (recording.n_neurons, 1))
+    colors[named] = rgb("#dfe3ea" if dark else "#777b83")
     colors[doubtful] = rgb("#e69f00" if dark else "#c48200")
     return colors
 

@@ -99,17 +99,19 @@ def show_overlay(viewer: Any) -> None:
             layer.colormap = "gray" if dark else "gray_r"
             layer.blending = "translucent_no_depth" if dark else "minimum"
             layer.opacity = 0.34 if dark else 0.17
-            _dim_background(layer)
+            _dim_background(layer, dark)
     work.scene.home()
     work.scene.flush()
 
 
-def _dim_background(layer: Any) -> None:
+def _dim_background(layer: Any, dark: bool) -> None:
     """Set the contrast by one frame, so that the empty part of the volume does not cover the canvas."""
     data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
     frame = data[data.shape[0] // 2] if data.ndim == 4 else data
     values = np.asarray(frame[:, ::3, ::3])
     low, high = np.percentile(values, [97.0, 99.95]) if values.size else (0.0, 1.0)
+    if not dark:
+        high = low + 5 * (high - low)  # black halos would drown the colours on white
     if high > low:
         layer.contrast_limits = (float(low), float(high))
 

@@ -485,7 +485,7 @@ class CommunitiesDock(Dock):
         self.table.setColumnWidth(0, 84 if self.width() > 390 else 66)
         self.table.setColumnWidth(3, 96 if self.width() > 390 else 78)
         self.matrix_text.setVisible(self.width() > 390)
-        self.kind.setMaximumWidth(90 if self.width() > 390 else 72)
+        self.kind.setMaximumWidth(90 if self.width() > 390 else 84)
         self.level.setMinimumWidth(60)
         self.table.setColumnHidden(5, self.width() < 340)
 
