@@ -277,7 +277,9 @@ def _read_static(source: Source, settings: ExtractionSettings) -> tuple[np.ndarr
     voxels = labelled_voxels(labels.reshape(-1))
     found = labels.reshape(-1)[voxels]
     if not len(found):
-        raise InputError("there is no label: every voxel is 0", where=source.name, fix="Choose the labels' layer or file.")
+        raise InputError(
+            "there is no label: every voxel is 0", where=source.name, fix="Choose the labels' layer or file."
+        )
     if found.min() < 0:
         raise InputError(
             "there are negative labels", where=source.name, fix="0 is background, neurons are positive numbers."

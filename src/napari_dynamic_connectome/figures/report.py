@@ -144,7 +144,10 @@ def build_report(
     for heading, table in (scores or {}).items():
         shown, note = table, ""
         if "worm" in table and (table["worm"] == "all").any():
-            shown, note = table[table["worm"] == "all"], "<p>Over all worms; each worm by itself is in the CSV table.</p>"
+            shown, note = (
+                table[table["worm"] == "all"],
+                "<p>Over all worms; each worm by itself is in the CSV table.</p>",
+            )
         parts.append(f"<h2>{html.escape(heading)}</h2>" + html_table(shown) + note)
     if session.recording is not None:
         shown = session.communities.get((1, "modules")) or session.communities.get((1, "core"))

@@ -86,7 +86,9 @@ class Cohort:
         object.__setattr__(
             self,
             "presence",
-            xr.DataArray(presence, dims=("worm", "neuron"), coords={"worm": names, "neuron": np.asarray(union, object)}),
+            xr.DataArray(
+                presence, dims=("worm", "neuron"), coords={"worm": names, "neuron": np.asarray(union, object)}
+            ),
         )
         object.__setattr__(self, "_trace_ids", tuple(members))
 

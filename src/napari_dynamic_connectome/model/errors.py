@@ -64,8 +64,7 @@ class MissingExtraError(DynamicConnectomeError, ImportError):
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         self.package, self.extra, self.purpose = package, extra, purpose
         super().__init__(
-            f"{purpose} needs the package {package}. "
-            f"Install it with: pip install 'napari-dynamic-connectome[{extra}]'"
+            f"{purpose} needs the package {package}. Install it with: pip install 'napari-dynamic-connectome[{extra}]'"
         )
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -18,7 +18,9 @@ class StepSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=False)
 
     @classmethod
-    def parse(cls, values: dict[str, Any] | StepSettings | None = None, *, where: str = "settings", **more: Any) -> Self:
+    def parse(
+        cls, values: dict[str, Any] | StepSettings | None = None, *, where: str = "settings", **more: Any
+    ) -> Self:
         """Build settings from a mapping (or settings) plus keyword overrides; errors become one `SettingsError`.
 
         Parameters
@@ -69,5 +71,7 @@ def setting(default: Any, help: str, *, unit: str = "", **bounds: Any) -> Any:
     """Declare a settings field with its default, one sentence of help, its unit and its bounds (ge, gt, le, lt)."""
     extra: Any = {"unit": unit} if unit else None
     if isinstance(default, (list, dict, set)):
-        return Field(default_factory=lambda: type(default)(default), description=help, json_schema_extra=extra, **bounds)
+        return Field(
+            default_factory=lambda: type(default)(default), description=help, json_schema_extra=extra, **bounds
+        )
     return Field(default=default, description=help, json_schema_extra=extra, **bounds)
