@@ -45,10 +45,12 @@ class Workspace:
     """
 
     def __init__(self, viewer: Viewer) -> None:
+        from . import warm
         from .jobs import Jobs
         from .remember import load
         from .scene import SceneView
 
+        warm.start()
         self._viewer = weakref.ref(viewer)
         self.session = Session()
         self.view = ViewState()
