@@ -138,6 +138,10 @@ def make_session(seed: int = 0, *, results: bool = True, n_worms: int = 2) -> Se
     session.settings = {"affinity": {"sigma_s": 1.5, "kind": "joint"}, "range": (2, 10)}
     session.provenance = {"command": "dynamic-connectome run x.toml", "versions": {"numpy": np.__version__}}
     session.select(neurons=("AVAR", "RIML"), time_s=1.25)
+    session.leave_out("worm 2", who="ada")
+    first = session.recordings["worm 1"]
+    session.add(first, replace=True, make_current=False, made="correct traces again", raw=first.traces * 2)
+    session.view = {"camera": {"angles": (10.0, -20.5, 90.0), "zoom": 7.25}, "color_by": "community"}
     return session
 
 
@@ -183,8 +187,18 @@ def same(a: Any, b: Any, where: str = "session") -> None:
 
 def same_session(a: Session, b: Session) -> None:
     """Assert that two sessions hold the same, to the last bit."""
-    parts = ("recordings", "current", "sweep", "components", "communities", "settings", "truth", "selection")
-    for part in (*parts, "trail", "done", "undone", "uid", "revisions", "references", "provenance"):
+    parts = (
+        "recordings",
+        "current",
+        "sweep",
+        "components",
+        "communities",
+        "settings",
+        "truth",
+        "selection",
+        "left_out",
+    )
+    for part in (*parts, "raw", "view", "trail", "done", "undone", "uid", "revisions", "references", "provenance"):
         same(getattr(a, part), getattr(b, part), part)
     assert (a.cohort is None) == (b.cohort is None)
     if a.cohort is not None and b.cohort is not None:

@@ -182,6 +182,42 @@ def test_a_window_of_another_process_holds_its_lock_until_it_dies(path: Path) ->
         child.communicate()
 
 
+def test_corrections_and_worms_left_out_come_back_and_can_be_undone(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.leave_out("worm 1")
+    old = session.recordings["worm 1"]
+    corrected = old.replace(traces=old.traces * 2)
+    session.add(corrected, replace=True, made="correct traces of worm 1", raw=old.traces)
+    session.edit("worm 1", {8: {"rejected": True}})
+    new = make_recording("worm 3", 9)
+    session.add(new, made="extract traces of worm 3")
+    crash(journal)
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert [p.edit.action for p in journal.pending] == ["edit", "replace", "edit", "replace"]
+    assert journal.recover() == []
+    same(again.recordings, session.recordings)
+    same(again.raw, session.raw)
+    assert again.left_out == session.left_out and [e.text for e in again.trail] == [e.text for e in session.trail]
+    for _ in range(2):
+        again.undo()
+    assert again.left_out == load_session(path).left_out
+    assert not again.recordings["worm 1"].neurons.set_index("label").loc[8, "rejected"]
+    journal.close()
+
+
+def test_a_correction_that_cannot_be_put_on_disk_is_not_made(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    journal._file.path.unlink()
+    before, raw = session.recordings["worm 1"], session.raw.get("worm 1")
+    with pytest.raises(InputError, match="was deleted"):
+        session.add(before.replace(traces=before.traces * 2), replace=True, made="correct", raw=before.traces)
+    assert session.recordings["worm 1"] is before and session.raw.get("worm 1") is raw
+    journal.close()
+
+
 def test_discarded_edits_are_kept_aside(path: Path) -> None:
     session = load_session(path)
     journal = Journal.attach(session)

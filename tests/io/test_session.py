@@ -117,6 +117,38 @@ def test_saving_twice_keeps_one_and_leaves_nothing_behind(tmp_path: Path) -> Non
     assert [p.name for p in tmp_path.iterdir()] == ["s.zarr"]
 
 
+def test_edits_made_while_a_session_is_saved_stay_in_the_journal(tmp_path: Path, monkeypatch) -> None:
+    from napari_dynamic_connectome.io import session as module
+    from napari_dynamic_connectome.io.journal import Journal
+
+    path = save_session(make_session(), tmp_path / "s.zarr")
+    write_store = module.write_store
+    for target in (path, tmp_path / "other.zarr"):
+        session = load_session(path)
+        journal = Journal.attach(session)
+
+        def slow(*given, session=session) -> None:
+            monkeypatch.setattr(module, "write_store", write_store)
+            session.edit("worm 1", {1: {"note": "while it was written"}})
+            session.add(make_recording("late", 5), made="extract traces")
+            session.name_neuron(5, "RMEL", recording="late")
+            write_store(*given)
+
+        monkeypatch.setattr(module, "write_store", slow)
+        save_session(session, target)
+        journal._file.close()
+        again = load_session(target)
+        assert "late" not in again.recordings
+        (target.parent / f"{target.name}.journal" / "lock").unlink()
+        recovered = Journal.attach(again)
+        assert [p.edit.action for p in recovered.pending] == ["edit", "replace", "edit"]
+        assert recovered.recover() == []
+        same(again.recordings, session.recordings)
+        same([e.text for e in again.trail], [e.text for e in session.trail])
+        recovered.close()
+        shutil.rmtree(f"{path}.journal", ignore_errors=True)
+
+
 def test_other_things_are_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.jpg").write_bytes(b"cat")
@@ -220,6 +252,9 @@ def test_sessions_of_every_released_schema_open(name: str) -> None:
     assert [e.action for e in session.trail] == expected["actions"]
     assert session.components is not None and session.components.rank == expected["rank"]
     assert float(session.recordings["worm 1"].traces.values[0, 0]) == expected["first"]
+    newest = name == f"session-v{SCHEMA_VERSION}.zip"
+    assert session.left_out == (frozenset({"worm 2"}) if newest else frozenset())
+    assert set(session.raw) == ({"worm 1"} if newest else set())
     session.redo()
 
 

@@ -20,6 +20,7 @@ from ..model.errors import DynamicConnectomeError, InputError
 from ..model.places import state_folder
 from ..model.recording import Recording
 from ..model.session import Edit, Session
+from .atomic import fsync_path
 from .journal_file import JournalFile, read_records
 from .session_codec import Decoder, Encoder
 from .session_lock import LOCK_NAME, SessionLock, is_alive, journal_folder, read_owner
@@ -156,8 +157,8 @@ class Journal:
 
     # --- while it runs ------------------------------------------------------------------------------------------------
 
-    def __call__(self, edit: Edit) -> None:
-        """Put an edit on disk; the session calls this before it applies it."""
+    def __call__(self, edit: Edit, recording: Recording | None = None) -> None:
+        """Put an edit on disk, with the recording that it brings; the session calls this before it applies it."""
         if self.read_only or self._file is None:
             raise InputError(
                 f"the session is open in another window ({self.owner or 'closed here'}); here it can only be looked at",
@@ -166,9 +167,10 @@ class Journal:
         if not self.lock.still_mine() and self.lock.acquire():
             self.read_only = True
             raise InputError("another window took the session over", fix="Save it here under another name.")
-        recording = self.session.recordings[edit.recording]
+        known = self._covered.get(edit.recording) if recording is None else None
+        recording = self.session.recordings[edit.recording] if recording is None else recording
         record: dict[str, Any] = {"n": len(self.session.trail), "edit": Encoder(ArrayPool()).record(edit)}
-        if self._covered.get(edit.recording) is not recording:
+        if known is not recording:
             record["base"] = self._keep_base(recording)
         self._file.append(record)
         self._covered[edit.recording] = recording
@@ -184,12 +186,17 @@ class Journal:
         name = f"base-{self._bases}.zip"
         alone = Session()
         alone.add(recording)
+        alone.raw = {k: v for k, v in self.session.raw.items() if k == recording.name}
         save_session(alone, self.folder / name, overwrite=True)
         return name
 
-    def saved(self, path: Path) -> None:
-        """Start anew: the session at `path` holds everything now. `save_session` calls this."""
+    def saved(self, path: Path, state: Session) -> None:
+        """Start anew: the file at `path` holds `state` now; edits made since go on to the new log.
+
+        `save_session` calls this, with the session's lock held.
+        """
         folder = journal_folder(path)
+        newer = self._records_from(len(state.trail))
         if self.read_only or folder != self.folder:
             moved = Journal(self.session, folder)
             try:
@@ -198,6 +205,7 @@ class Journal:
                 return  # a folder that can hold the session but no journal: stay where we are
             if moved.read_only:
                 return
+            moved._carry_on(newer, self.folder)
             unresolved, mine = bool(self.pending), self.lock.held
             if self._file is not None:
                 self._file.close()
@@ -210,12 +218,35 @@ class Journal:
         else:
             current = self._file
             self._open_log()
+            self._carry_on(newer, self.folder)
             if current is not None:
                 current.close()
                 current.path.unlink(missing_ok=True)
         if not self.pending:
             self._remove_old()
-        self._covered = dict(self.session.recordings)
+        edited = {str(r["edit"]["recording"]) for r in newer}
+        self._covered = dict(state.recordings) | {
+            name: recording for name, recording in self.session.recordings.items() if name in edited
+        }
+
+    def _records_from(self, position: int) -> list[dict[str, Any]]:
+        """Records of this run's log from a place in the trail on."""
+        if self._file is None or not self._file.path.exists():
+            return []
+        records, _ = read_records(self._file.path)
+        return [r for r in records if "edit" in r and int(r["n"]) >= position]
+
+    def _carry_on(self, records: list[dict[str, Any]], folder: Path) -> None:
+        """Write to the new log what was edited while the session was saved; `folder` holds the bases of these records."""
+        assert self._file is not None
+        for record in records:
+            base = str(record.get("base", ""))
+            if base and folder != self.folder:
+                self._bases += 1
+                shutil.copyfile(folder / base, self.folder / f"base-{self._bases}.zip")
+                fsync_path(self.folder / f"base-{self._bases}.zip")
+                record = record | {"base": f"base-{self._bases}.zip"}
+            self._file.append(record)
 
     def close(self) -> None:
         """Stop journalling and give the lock back; nothing stays on disk if all edits were saved."""
@@ -252,9 +283,10 @@ class Journal:
                 if _in_trail(self.session, lost):
                     continue
                 if lost.base and BASE.fullmatch(lost.base):
-                    kept = load_session(self.folder / lost.base).recordings
-                    for recording in kept.values():
-                        self.session.add(recording, replace=True, make_current=self.session.current is None)
+                    kept = load_session(self.folder / lost.base)
+                    for name, recording in kept.recordings.items():
+                        current = self.session.current is None
+                        self.session.add(recording, replace=True, make_current=current, raw=kept.raw.get(name))
                 self.session.replay(lost.edit)
             except DynamicConnectomeError as error:
                 if self._file is not None and self._file.failed:
@@ -317,14 +349,26 @@ def reopen(found: Recoverable) -> tuple[Session, Journal, list[tuple[Lost, str]]
     refused : list of (Lost, str)
         Edits that did not fit.
     """
+    session = base_session(found)
+    journal = Journal.attach(session, folder=found.folder)
+    return session, journal, journal.recover()
+
+
+def base_session(found: Recoverable) -> Session:
+    """Return the session that the edits of a journal belong to, without them: from its file, or empty."""
     from .session import load_session
 
     session = load_session(found.session) if found.session and Path(found.session).exists() else Session()
     if not found.session:
         heads = [r for log in _logs(found.folder) for r in read_records(log)[0] if "journal" in r]
         session.uid = str(heads[0].get("uid") or session.uid) if heads else session.uid
-    journal = Journal.attach(session, folder=found.folder)
-    return session, journal, journal.recover()
+    return session
+
+
+def throw_away(found: Recoverable) -> None:
+    """Leave the edits of a journal out for good; its logs are kept as `*.discarded` until the folder is removed by hand."""
+    for log in _logs(found.folder):
+        log.rename(log.with_suffix(".discarded"))
 
 
 def _logs(folder: Path) -> list[Path]:

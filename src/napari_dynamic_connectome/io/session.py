@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
+
+import xarray as xr
 
 from ..model.cohort import Cohort, CohortSettings
 from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.recording import Recording
 from ..model.results import Communities, Components, RankSweep
-from ..model.session import Edit, Selection, Session, now
+from ..model.session import Action, Edit, Selection, Session, now
 from ..model.truth import Truth
 from .atomic import recover, writing
 from .relink import check_references, decode_reference, encode_reference
@@ -65,9 +67,10 @@ def save_session(session: Session, path: str | Path, *, overwrite: bool = False)
     path = Path(path)
     recover(path)
     _check_target(session, path, overwrite)
+    state = session.snapshot()  # edits that are made meanwhile stay in the journal
     pool, revision, saved = ArrayPool(), uuid4().hex, now()
-    revisions = (*session.revisions, revision)[-KEPT_REVISIONS:]
-    body = encode_session(session, pool, path.parent.resolve()) | {"saved": saved, "revisions": list(revisions)}
+    revisions = (*state.revisions, revision)[-KEPT_REVISIONS:]
+    body = encode_session(state, pool, path.parent.resolve()) | {"saved": saved, "revisions": list(revisions)}
     head = {k: body[k] for k in ("schema_version", "uid", "written_by", "saved")} | {"revision": revision}
     with writing(path) as temporary:
         if path.suffix.lower() == ".zip":
@@ -76,10 +79,11 @@ def save_session(session: Session, path: str | Path, *, overwrite: bool = False)
         else:
             temporary.mkdir()
             write_store(folder_writer(temporary), body, pool.arrays, head)
-    session.path, session.revisions, session.stored = str(path), revisions, dict(session.recordings)
-    tell = getattr(session.journal, "saved", None)
-    if tell is not None:
-        tell(path)
+    with session.lock:
+        session.path, session.revisions, session.stored = str(path), revisions, state.recordings
+        tell = getattr(session.journal, "saved", None)
+        if tell is not None:
+            tell(path, state)
     return path
 
 
@@ -212,6 +216,9 @@ def encode_session(session: Session, pool: ArrayPool, base: Path) -> dict[str, A
             {"component": int(component), "kind": kind, "result": code.record(found)}
             for (component, kind), found in session.communities.items()
         ],
+        "left_out": sorted(session.left_out),
+        "raw": code.value({k: v for k, v in session.raw.items() if k in session.recordings}),
+        "view": code.value(session.view),
         "selection": code.value(asdict(session.selection)),
         "settings": code.value(session.settings),
         "provenance": code.value(session.provenance),
@@ -271,6 +278,9 @@ def decode_session(body: Mapping[str, Any], source: Source, base: Path) -> Sessi
     session.communities = {
         (int(c["component"]), c["kind"]): code.record(Communities, c["result"]) for c in body["communities"]
     }
+    session.left_out = frozenset(_text(name) for name in body["left_out"])
+    session.raw = {k: v for k, v in _mapping(code.value(body["raw"])).items() if isinstance(v, xr.DataArray)}
+    session.view = _mapping(code.value(body["view"]))
     session.selection = code.record(Selection, body["selection"])
     session.settings = _mapping(code.value(body["settings"]))
     session.provenance = _mapping(code.value(body["provenance"]))
@@ -294,14 +304,14 @@ def _decode_edit(code: Decoder, data: Mapping[str, Any]) -> Edit:
     edit = code.record(Edit, data)
     for label, column, _, _ in edit.changes:
         int(label), _text(column)
-    if edit.action not in ("edit", "undo", "redo"):
+    if edit.action not in get_args(Action):
         raise FormatError(f"an edit is of unknown kind '{str(edit.action)[:40]}'")
     return edit
 
 
 def _mapping(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise FormatError("settings or provenance are damaged")
+        raise FormatError("settings, provenance, raw traces or view are damaged")
     return value
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..model.errors import FormatError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -50,5 +50,10 @@ def _from_0(body: dict[str, Any]) -> dict[str, Any]:
     return new
 
 
-MIGRATIONS: dict[int, Migration] = {0: _from_0}
+def _from_1(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 1: all worms take part; no traces before correction, no view."""
+    return {"left_out": [], "raw": {}, "view": {}} | body
+
+
+MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1}
 """Schema version -> what turns its JSON into that of the next version."""

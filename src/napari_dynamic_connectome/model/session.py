@@ -7,10 +7,11 @@ only replaces them. Edits of neurons go through `Session.edit`, which validates,
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Iterable, Mapping
+import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from uuid import uuid4
 
 import numpy as np
@@ -24,8 +25,33 @@ from .recording import MAX_NAME_LENGTH, Recording, neuron_ids
 from .results import Communities, Components, Kind
 from .truth import Truth
 
-Action = Literal["edit", "undo", "redo"]
+Action = Literal["edit", "undo", "redo", "replace"]
 EDITABLE = ("name", "confidence", "rejected", "note")
+CONTENT = (
+    "recordings",
+    "current",
+    "cohort",
+    "sweep",
+    "components",
+    "communities",
+    "left_out",
+    "raw",
+    "view",
+    "settings",
+    "provenance",
+    "truth",
+    "selection",
+    "trail",
+    "undone",
+    "done",
+    "path",
+    "uid",
+    "revisions",
+    "stored",
+)
+"""What a session holds; its signals, lock and journal are its own."""
+LEFT_OUT = "left_out"
+"""Column of an edit (label 0) that leaves a whole worm out of the analysis, or takes it in again."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +67,9 @@ class Edit:
         ISO 8601, UTC.
     text : str
         What was done, in words ("name neuron 12 AVAL").
-    action : {"edit", "undo", "redo"}
-        Whether it was done for the first time, taken back, or done again; the undo history is rebuilt from it.
+    action : {"edit", "undo", "redo", "replace"}
+        Whether it was done for the first time, taken back, or done again; the undo history is rebuilt from it. "replace"
+        (without changes): the recording itself was extracted or corrected anew.
     """
 
     recording: str
@@ -65,9 +92,16 @@ class Selection:
     neurons: tuple[str, ...] = ()
     community: int | None = None
     component: int = 1
-    kind: Kind = "modules"
+    kind: Kind = "core"
     level: int = 0
     time_s: float = 0.0
+
+
+class EditJournal(Protocol):
+    """What puts edits on disk."""
+
+    def __call__(self, edit: Edit, recording: Recording | None = None, /) -> None:
+        """Put an edit, and the recording that it brings, safely on disk; raise `InputError` if that fails."""
 
 
 class Session:
@@ -106,6 +140,12 @@ class Session:
         self.sweep: Any = None
         self.components: Components | None = None
         self.communities: dict[tuple[int, Kind], Communities] = {}
+        self.left_out: frozenset[str] = frozenset()
+        """Recordings that do not take part in the analysis."""
+        self.raw: dict[str, Any] = {}
+        """Traces before correction (time, neuron in the order of the labels), by recording, where they are known."""
+        self.view: dict[str, Any] = {}
+        """How it was shown: camera, colours, what was visible."""
         self.settings: dict[str, Any] = {}
         self.provenance: dict[str, Any] = {}
         self.truth: Truth | None = None
@@ -122,8 +162,11 @@ class Session:
         """The recordings as they are in the file; another object under the same name is not saved yet."""
         self.references: dict[str, dict[str, Any]] = {}
         """Size and hash of volumes and labels when they were last seen, by "<recording>/volume" or "/labels"."""
-        self.journal: Callable[[Edit], None] | None = None
+        self.journal: EditJournal | None = None
         """Called with every edit before it is applied; it must have the edit safely on disk when it returns."""
+        self._renamed: dict[str, str] = {}
+        self.lock = threading.RLock()
+        """Held while an edit is made, so that a save in another thread sees it whole or not at all."""
 
     # --- recordings -------------------------------------------------------------------------------------------------
 
@@ -132,13 +175,48 @@ class Session:
         """The current recording."""
         return self.recordings.get(self.current) if self.current is not None else None
 
-    def add(self, recording: Recording, *, replace: bool = False, make_current: bool = True) -> None:
-        """Add a recording; a second one of the same name is refused unless `replace`."""
-        if recording.name in self.recordings and not replace:
+    def add(
+        self, recording: Recording, *, replace: bool = False, make_current: bool = True, made: str = "", raw: Any = None
+    ) -> None:
+        """Add a recording.
+
+        Parameters
+        ----------
+        recording : Recording
+        replace : bool
+            It may take the place of one of the same name; refused otherwise.
+        make_current : bool
+        made : str
+            How it was made ("extract traces"): it then goes to the journal and into the trail, as an edit does. Empty for
+            recordings that are in a file anyway.
+        raw : xarray.DataArray, optional
+            Its traces before correction.
+        """
+        old = self.recordings.get(recording.name)
+        if old is not None and not replace:
             raise InputError(
                 f"a recording called '{recording.name}' is open already", fix="Rename it or close the other."
             )
-        self.recordings[recording.name] = recording
+        with self.lock:
+            kept = self.raw.get(recording.name)
+            if raw is not None:
+                self.raw[recording.name] = raw
+            if made:
+                edit = Edit(recording.name, (), user(), now(), made, "replace")
+                try:
+                    if self.journal is not None:
+                        self.journal(edit, recording)
+                except BaseException:
+                    self.raw.pop(recording.name, None)
+                    if kept is not None:
+                        self.raw[recording.name] = kept
+                    raise
+                self.trail.append(edit)
+            self.recordings[recording.name] = recording
+            if old is not None and not old.neurons[["label", *EDITABLE]].reset_index(drop=True).equals(
+                recording.neurons[["label", *EDITABLE]].reset_index(drop=True)
+            ):
+                self._forget_history(recording.name)
         self.recordings_changed.emit()
         if make_current or self.current is None:
             self.set_current(recording.name)
@@ -146,14 +224,20 @@ class Session:
     def remove(self, name: str) -> None:
         """Close a recording."""
         self._known(name)
-        del self.recordings[name]
-        self.done = [e for e in self.done if e.recording != name]
-        self.undone = [e for e in self.undone if e.recording != name]
+        with self.lock:
+            del self.recordings[name]
+            self.raw.pop(name, None)
+            self.left_out -= {name}
+            self._forget_history(name)
         if self.current == name:
             self.current = next(iter(self.recordings), None)
             self.current_changed.emit(self.current or "")
         self.recordings_changed.emit()
         self.history_changed.emit()
+
+    def _forget_history(self, name: str) -> None:
+        self.done = [e for e in self.done if e.recording != name]
+        self.undone = [e for e in self.undone if e.recording != name]
 
     def set_current(self, name: str) -> None:
         """Make a recording the one that is shown."""
@@ -201,12 +285,22 @@ class Session:
                 steps.append((int(label), column, _plain(old), _clean(column, value)))
         steps = [s for s in steps if not _same(s[2], s[3])]
         edit = Edit(recording, tuple(steps), who or user(), now(), text or _describe(steps))
-        if not steps:
-            return edit
-        self._apply(edit)
-        self.done.append(edit)
-        self.undone.clear()
-        self.history_changed.emit()
+        return self._do(edit) if steps else edit
+
+    def leave_out(self, recording: str, state: bool = True, *, who: str = "") -> Edit:
+        """Leave a worm out of the analysis, or take it in again; an edit like those of neurons."""
+        self._known(recording)
+        old = recording in self.left_out
+        text = f"{'leave out' if state else 'take in'} {recording}"
+        edit = Edit(recording, ((0, LEFT_OUT, old, bool(state)),), who or user(), now(), text)
+        return self._do(edit) if old != bool(state) else edit
+
+    def _do(self, edit: Edit) -> Edit:
+        with self.lock:
+            self._apply(edit)
+            self.done.append(edit)
+            self.undone.clear()
+        self._tell(edit)
         return edit
 
     def name_neuron(
@@ -225,20 +319,22 @@ class Session:
         """Take the last edit back; None if there is none."""
         if not self.done:
             return None
-        edit = self.done[-1]
-        self._apply(edit.inverse())
-        self.undone.append(self.done.pop())
-        self.history_changed.emit()
+        with self.lock:
+            edit = self.done[-1]
+            self._apply(edit.inverse())
+            self.undone.append(self.done.pop())
+        self._tell(edit)
         return edit
 
     def redo(self) -> Edit | None:
         """Do the last undone edit again; None if there is none."""
         if not self.undone:
             return None
-        edit = self.undone[-1]
-        self._apply(Edit(edit.recording, edit.changes, edit.who, now(), f"redo: {edit.text}", "redo"))
-        self.done.append(self.undone.pop())
-        self.history_changed.emit()
+        with self.lock:
+            edit = self.undone[-1]
+            self._apply(Edit(edit.recording, edit.changes, edit.who, now(), f"redo: {edit.text}", "redo"))
+            self.done.append(self.undone.pop())
+        self._tell(edit)
         return edit
 
     def replay(self, edit: Edit) -> None:
@@ -252,40 +348,69 @@ class Session:
         table = self._known(edit.recording).neurons
         for label, column, old, _ in edit.changes:
             rows = table.index[table["label"] == int(label)]
-            if len(rows) != 1 or column not in EDITABLE or not _same(_plain(table.loc[rows[0], column]), old):
+            if column == LEFT_OUT and label == 0:
+                fits = bool(old) == (edit.recording in self.left_out)
+            else:
+                fits = len(rows) == 1 and column in EDITABLE and _same(_plain(table.loc[rows[0], column]), old)
+            if not fits:
                 raise InputError(
                     f"the edit '{edit.text}' does not fit the present table", where=f"recording '{edit.recording}'"
                 )
-        self._apply(edit)
-        if edit.action == "undo" and self.done:
-            self.undone.append(self.done.pop())
-        elif edit.action == "redo" and self.undone:
-            self.done.append(self.undone.pop())
-        elif edit.action == "edit":
-            self.done.append(edit)
-            self.undone.clear()
-        self.history_changed.emit()
+        with self.lock:
+            self._apply(edit)
+            if edit.action == "undo" and self.done:
+                self.undone.append(self.done.pop())
+            elif edit.action == "redo" and self.undone:
+                self.done.append(self.undone.pop())
+            elif edit.action == "edit":
+                self.done.append(edit)
+                self.undone.clear()
+        self._tell(edit)
 
     def _apply(self, edit: Edit) -> None:
+        """Put an edit on disk, then make it; nothing is told yet."""
         recording = self._known(edit.recording)
         table = recording.neurons.copy()
         row_of = {int(label): row for row, label in enumerate(table["label"])}
+        left_out = self.left_out
         for label, column, _, new in edit.changes:
-            table.iloc[row_of[label], table.columns.get_loc(column)] = new
+            if column == LEFT_OUT and label == 0:
+                left_out = left_out | {edit.recording} if new else left_out - {edit.recording}
+            else:
+                table.iloc[row_of[label], table.columns.get_loc(column)] = new
         ids = neuron_ids(table["name"].tolist(), table["label"].to_numpy(), where=f"recording '{recording.name}'")
         table.index = pd.Index(ids, name="neuron")
         quality = None if recording.quality is None else recording.quality.set_axis(table.index, axis=0)
-        new_recording = recording.replace(
-            traces=recording.traces.assign_coords(neuron=ids), neurons=table, quality=quality
-        )
+        new_recording = recording
+        if any(column != LEFT_OUT for _, column, _, _ in edit.changes):
+            new_recording = recording.replace(
+                traces=recording.traces.assign_coords(neuron=ids), neurons=table, quality=quality
+            )
         if self.journal is not None:
             self.journal(edit)
-        renamed = dict(zip(recording.neurons.index, ids, strict=True))
         self.recordings[edit.recording] = new_recording
+        self.left_out = left_out
         self.trail.append(edit)
-        if edit.recording == self.current and any(renamed.get(n, n) != n for n in self.selection.neurons):
+        renamed = dict(zip(recording.neurons.index, ids, strict=True))
+        self._renamed = {old: new for old, new in renamed.items() if old != new}
+
+    def _tell(self, edit: Edit) -> None:
+        """Tell everyone about an edit; the selection follows neurons that have another name now."""
+        renamed, self._renamed = self._renamed, {}
+        if edit.recording == self.current and any(n in renamed for n in self.selection.neurons):
             self.select(neurons=tuple(renamed.get(n, n) for n in self.selection.neurons))
         self.neurons_changed.emit(edit.recording)
+        self.history_changed.emit()
+
+    def snapshot(self) -> Session:
+        """Return a copy that later edits do not change, and that nobody listens to: what a save in a thread writes."""
+        copy = Session()
+        with self.lock:
+            for name in CONTENT:
+                value = getattr(self, name)
+                setattr(copy, name, value.copy() if isinstance(value, (dict, list)) else value)
+        copy.references = self.references  # hashes of images are noted there while it is saved
+        return copy
 
     # --- results ----------------------------------------------------------------------------------------------------
 
@@ -313,6 +438,10 @@ class Session:
         """Add or replace communities, by (component, kind)."""
         self.communities = self.communities | dict(communities)
         self.communities_changed.emit()
+        if self.shown_communities is None:
+            other = next((kind for component, kind in self.communities if component == self.selection.component), None)
+            if other is not None:
+                self.select(kind=other)
         shown = self.shown_communities
         if shown is not None:
             self.select(level=shown.chosen_level, community=None)
