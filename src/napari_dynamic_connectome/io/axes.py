@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..model.errors import InputError
+from .choice import ChoiceNeeded
 
 _NAMES = {
     "t": ("t", "time", "frame", "frames", "timepoint"),
@@ -33,33 +34,35 @@ def resolve_axes(found: Sequence[str] | None, shape: Sequence[int], asked: str |
 
     Raises
     ------
-    InputError
+    ChoiceNeeded
         If an axis has no name and none was asked for; the message names the `axes=` option.
     """
     example = {2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}.get(len(shape), "tczyx")
     fix = f"Say what the axes of shape {tuple(int(n) for n in shape)} are, for example axes='{example}'."
     names: list[str] = list(asked.lower()) if asked is not None else [str(n).lower() for n in (found or ())]
     source = "axes= says" if asked is not None else "the file says"
+
+    def refuse(what: str) -> InputError:
+        return ChoiceNeeded(what, where=where, fix=fix, option="axes", example=example)
+
     if asked is None and not found:
-        raise InputError("the file does not say what its axes are", where=where, fix=fix)
+        raise refuse("the file does not say what its axes are")
     if len(names) != len(shape):
-        raise InputError(f"{source} {len(names)} axes, the array has {len(shape)}", where=where, fix=fix)
+        raise refuse(f"{source} {len(names)} axes, the array has {len(shape)}")
     letters = []
     for name, length in zip(names, shape, strict=True):
         letter = _LOOKUP.get(name)
         if letter is None:
             if length != 1:
-                raise InputError(
-                    f"axis '{name}' of length {length} is neither time, channel, z, y nor x", where=where, fix=fix
-                )
+                raise refuse(f"axis '{name}' of length {length} is neither time, channel, z, y nor x")
             letter = "-"
         letters.append(letter)
     text = "".join(letters)
     twice = next((c for c in "tczyx" if text.count(c) > 1), None)
     if twice:
-        raise InputError(f"two axes are called '{twice}'", where=where, fix=fix)
+        raise refuse(f"two axes are called '{twice}'")
     if "y" not in text or "x" not in text:
-        raise InputError("there is no y or no x axis", where=where, fix=fix)
+        raise refuse("there is no y or no x axis")
     return text
 
 

@@ -21,7 +21,16 @@ from .files import existing
 from .tables import find_column, plain_cell, read_table, to_numbers
 from .volume import Volume, as_dask
 
-UNITS = ("voxel", "um")
+UNITS = {
+    "voxel": "voxel",
+    "voxels": "voxel",
+    "pixel": "voxel",
+    "pixels": "voxel",
+    "um": "um",
+    "µm": "um",
+    "micrometer": "um",
+}
+"""Spellings of what z, y, x may be given in."""
 
 
 class BallLabels:
@@ -161,7 +170,7 @@ def open_labels(
     voxel_size_um : sequence of float, optional
     frame_rate_hz : float, optional
     units : str
-        "voxel" or "um": what z, y, x are given in.
+        "voxels" or "um": what z, y, x are given in.
     """
     table = read_centres(path)
     where = str(path)
@@ -169,8 +178,9 @@ def open_labels(
         shape = like.data.shape if shape is None else shape
         voxel_size_um = like.reference.voxel_size_um if voxel_size_um is None else voxel_size_um
         frame_rate_hz = like.reference.frame_rate_hz if frame_rate_hz is None else frame_rate_hz
-    if units not in UNITS:
-        raise InputError(f"units '{units}' are not known", where=where, fix="Choose voxel or um.")
+    if units.lower() not in UNITS:
+        raise InputError(f"units '{units}' are not known", where=where, fix="Choose voxels or um.")
+    units = UNITS[units.lower()]
     if shape is None or len(tuple(shape)) != 4:
         raise InputError(
             "a table of centres does not say how large the volume is",

@@ -16,6 +16,7 @@ import numpy as np
 from ..model.errors import FormatError, InputError
 from . import limits
 from .axes import resolve_axes
+from .choice import ChoiceNeeded
 from .files import existing, reading
 from .units import micrometres
 from .volume import Volume, build_volume
@@ -197,10 +198,16 @@ def open_volume(path: str | Path, *, dataset: str | None = None, labels: bool = 
         if dataset is None:
             if len(known) != 1:
                 listed = ", ".join(f"{k} {v}" for k, v in list(known.items())[:10])
-                raise InputError(
+                if not known:
+                    raise InputError(
+                        "this file has 0 datasets of 3 or more axes", where=where, fix="Choose a file with an image."
+                    )
+                raise ChoiceNeeded(
                     f"this file has {len(known)} datasets of 3 or more axes",
                     where=where,
-                    fix=f"Pass dataset= one of: {listed}." if known else "Choose a file with an image.",
+                    fix=f"Pass dataset= one of: {listed}.",
+                    option="dataset",
+                    choices=tuple(known),
                 )
             dataset = next(iter(known))
         node = member(file, dataset, where)
@@ -214,7 +221,7 @@ def open_volume(path: str | Path, *, dataset: str | None = None, labels: bool = 
                 f"'{dataset}' is of type {node.dtype}, not voxels", where=where, fix="Pass dataset= of an image."
             )
         found = _axes(node)
-        size = _element_size(node, where)
+        size = _element_size(node, where, options.get("voxel_size_um"))
         shape = tuple(int(n) for n in node.shape)
     full = f"{where}:{dataset}"
     resolve_axes(found, shape, options.get("axes"), full)
@@ -250,13 +257,13 @@ def _axes(node: Any) -> list[str] | None:
     return None
 
 
-def _element_size(node: Any, where: str) -> list[float]:
+def _element_size(node: Any, where: str, asked: object) -> list[float]:
     value = node.attrs.get("element_size_um")
     if value is not None and np.size(value) == 3:
         return [float(v) for v in np.ravel(value)]
     value, unit = node.attrs.get("voxel_size"), node.attrs.get("unit")
     if value is not None and np.size(value) == 3 and unit is not None:
-        factor = micrometres(unit.decode() if isinstance(unit, bytes) else str(unit), where)
+        factor = micrometres(unit.decode() if isinstance(unit, bytes) else str(unit), where, asked=asked)
         if factor:
             return [float(v) * factor for v in np.ravel(value)]
     return [math.nan] * 3

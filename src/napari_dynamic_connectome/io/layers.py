@@ -91,16 +91,17 @@ def _name(path: Path) -> str:
 
 
 def _zarr_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
-    from .omezarr import has_labels, is_labels
+    from .omezarr import attributes, has_labels, is_labels, only_image
 
-    if is_labels(path):
-        return [labels_layer(open_labels(path, **options), _name(path))]
-    layers = image_layers(open_volume(path, **options), _name(path))
-    if has_labels(path):
-        from .omezarr import attributes
-
-        for name in attributes(path, "labels").get("labels", []):
-            layers.append(labels_layer(open_labels(path, name=str(name)), f"{_name(path)} {name}"))
+    group = str(options.pop("dataset", "") or only_image(path) or "")
+    title = f"{_name(path)} {group}".strip()
+    if is_labels(path, group):
+        return [labels_layer(open_labels(path, group=group, **options), title)]
+    layers = image_layers(open_volume(path, group=group, **options), title)
+    if has_labels(path, group):
+        below = f"{group}/labels" if group else "labels"
+        for name in attributes(path, below).get("labels", []):
+            layers.append(labels_layer(open_labels(path, group=f"{below}/{name}"), f"{title} {name}"))
     return layers
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..model.errors import FormatError, InputError
 from ..model.recording import Recording
 from . import limits
+from .choice import ChoiceNeeded
 from .fields import recording_fields, recording_from_fields
 from .files import atomic_file, existing, reading, summary
 from .volume import Volume, build_volume
@@ -166,10 +167,18 @@ def open_volume(path: str | Path, *, labels: bool = False, array: str | None = N
         fields = load_fields(path)
         pictures = {k: v for k, v in fields.items() if v.ndim >= 3 and v.dtype.kind in "uifb"}
         if array is None and len(pictures) != 1:
-            raise InputError(
+            if not pictures:
+                raise InputError(
+                    "this npz has no array of 3 or more axes",
+                    where=where,
+                    fix=f"It holds: {', '.join(fields)[:200]}. Pass dataset= of an image, or choose another file.",
+                )
+            raise ChoiceNeeded(
                 f"this npz has {len(pictures)} arrays of 3 or more axes",
                 where=where,
-                fix=f"Pass array= one of: {', '.join(fields)[:200]}.",
+                fix=f"Pass dataset= one of: {', '.join(pictures)[:200]}.",
+                option="dataset",
+                choices=tuple(pictures),
             )
         key = array if array is not None else next(iter(pictures))
         if key not in fields:

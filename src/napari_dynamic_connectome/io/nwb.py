@@ -25,6 +25,7 @@ import xarray as xr
 from ..model.errors import FormatError, InputError
 from ..model.recording import Recording, empty_stimuli
 from . import limits
+from .choice import ChoiceNeeded
 from .fields import recording_from_fields, stimulus_table, texts
 from .files import existing
 from .hdf5 import Hdf5Array, check_dataset, is_local, member, opened, read_all
@@ -490,10 +491,14 @@ def open_volume(path: str | Path, *, dataset: str | None = None, labels: bool = 
             elif len(known) == 1:
                 dataset = next(iter(known))
             else:
-                raise InputError(
+                if not known:
+                    raise InputError("this NWB file has no image series", where=where, fix="Choose a file with images.")
+                raise ChoiceNeeded(
                     f"this NWB file has {len(known)} image series",
                     where=where,
-                    fix=f"Pass dataset= one of: {', '.join(known)}." if known else "Choose a file with images.",
+                    fix=f"Pass dataset= one of: {', '.join(known)}.",
+                    option="dataset",
+                    choices=tuple(known),
                 )
         dataset = dataset.strip("/").removesuffix("/data")
         node = member(file, dataset, where)

@@ -17,6 +17,7 @@ import pandas as pd
 from ..model.errors import FormatError, InputError
 from . import limits
 from .axes import resolve_axes
+from .choice import ChoiceNeeded
 from .files import existing, inside, reading, summary
 from .units import micrometres, seconds
 from .volume import Volume, build_volume, check_label_values, sizes_below
@@ -115,7 +116,7 @@ def open_volume(path: str | Path, *, group: str = "", level: int = 0, labels: bo
     path : str or Path
         The `.zarr` folder or a zip of one.
     group : str
-        Image below it; the root by default (the first image of a plate or collection has to be named).
+        Image below it. The root by default; in a plate or a collection of several images it has to be named.
     level : int
         Resolution, 0 the finest.
     labels : bool
@@ -129,6 +130,9 @@ def open_volume(path: str | Path, *, group: str = "", level: int = 0, labels: bo
     attrs = attributes(path, group)
     scales = attrs.get("multiscales")
     if not scales:
+        inner = only_image(path, group)
+        if inner is not None:
+            return open_volume(path, group=inner, level=level, labels=labels, **options)
         return _plain_array(path, group, attrs, where, labels=labels, **options)
     scale = scales[0] if isinstance(scales, list) and scales else None
     if not isinstance(scale, dict) or not isinstance(scale.get("datasets"), list) or not scale["datasets"]:
@@ -141,7 +145,7 @@ def open_volume(path: str | Path, *, group: str = "", level: int = 0, labels: bo
     _check_array(path, main, where)
     found = [a.get("name", "") if isinstance(a, dict) else str(a) for a in scale.get("axes") or ()]
     letters = resolve_axes(found or None, main.shape, options.get("axes"), where)
-    size, rate = _scales(scale, datasets[level], letters, where)
+    size, rate = _scales(scale, datasets[level], letters, where, options)
     coarser = []
     for name in names[level + 1 :]:
         array = ZarrArray(str(path), name)
@@ -172,7 +176,7 @@ def open_labels(path: str | Path, *, group: str | None = None, name: str | None 
     ----------
     path : str or Path
     group : str, optional
-        Where the labels lie; found by itself if there is only one.
+        Where the labels lie, or the image that they lie below; found by itself if there is only one.
     name : str, optional
         Which of several labels of an image.
     **options
@@ -180,8 +184,8 @@ def open_labels(path: str | Path, *, group: str | None = None, name: str | None 
     """
     path = existing(path)
     _check_zip(path)
-    if group is None:
-        group = _find_labels(path, name)
+    if group is None or (group and "image-label" not in attributes(path, group) and has_labels(path, group)):
+        group = _find_labels(path, name, group)
     volume = open_volume(path, group=group, labels=True, **options)
     check_first_frame(volume, f"{path}/{group}" if group else str(path))
     return volume
@@ -194,18 +198,20 @@ def check_first_frame(volume: Volume, where: str) -> None:
         check_label_values(part.compute(scheduler="synchronous"), where)
 
 
-def _find_labels(path: Path, name: str | None) -> str:
-    attrs = attributes(path)
+def _find_labels(path: Path, name: str | None, image: str | None) -> str:
+    base = image if image is not None else (only_image(path) or "")
+    attrs = attributes(path, base)
     if "image-label" in attrs:
-        return ""
-    listed = attributes(path, "labels").get("labels")
+        return base
+    below = f"{base}/labels" if base else "labels"
+    listed = attributes(path, below).get("labels")
     if not isinstance(listed, list):
         listed = attrs.get("labels") if isinstance(attrs.get("labels"), list) else []
     listed = [str(item) for item in listed or ()]
     if not listed:
         called_labels = any(word in path.name.lower() for word in ("label", "mask", "seg"))
         if name is None and (called_labels or not attrs.get("multiscales")):
-            return ""  # labels that some other program wrote as a plain image; their type is checked
+            return base  # labels that some other program wrote as a plain image; their type is checked
         raise InputError(
             "there are no labels in this OME-Zarr",
             where=str(path),
@@ -214,21 +220,85 @@ def _find_labels(path: Path, name: str | None) -> str:
     if name is not None:
         if name not in listed:
             raise InputError(f"there are no labels '{name}'", where=str(path), fix=f"Found: {', '.join(listed)}.")
-        return f"labels/{name}"
+        return f"{below}/{name}"
     if len(listed) > 1:
-        raise InputError("there are several labels", where=str(path), fix=f"Pass name= one of: {', '.join(listed)}.")
-    return f"labels/{listed[0]}"
+        raise ChoiceNeeded(
+            "there are several labels",
+            where=str(path),
+            fix=f"Pass name= one of: {', '.join(listed)}.",
+            option="name",
+            choices=listed,
+        )
+    return f"{below}/{listed[0]}"
 
 
-def has_labels(path: str | Path) -> bool:
+def only_image(path: Path, group: str = "") -> str | None:
+    """Return the group of the one image of a collection; None where the group is itself an image, or holds none.
+
+    Raises
+    ------
+    ChoiceNeeded
+        If the collection (a plate, a well, several series of one file) holds several.
+    """
+    attrs = attributes(path, group)
+    if attrs.get("multiscales"):
+        return None
+    found = _images_below(path, group, attrs)
+    if len(found) > 1:
+        raise ChoiceNeeded(
+            f"this OME-Zarr holds {len(found)} images",
+            where=f"{path}/{group}" if group else str(path),
+            fix=f"Pass dataset= one of: {', '.join(found[:10])}{', ...' if len(found) > 10 else ''}.",
+            option="dataset",
+            choices=found,
+        )
+    return found[0] if found else None
+
+
+def _images_below(path: Path, group: str, attrs: Mapping[str, Any]) -> list[str]:
+    """Return the groups of all images of a plate, a well, or a collection of series."""
+
+    def join(*parts: str) -> str:
+        return "/".join(p for p in parts if p)
+
+    def paths(block: Any, key: str) -> list[str]:
+        items = block.get(key) if isinstance(block, dict) else None
+        return [str(i["path"]) for i in items or () if isinstance(i, dict) and isinstance(i.get("path"), str)]
+
+    if "plate" in attrs:
+        wells = [join(group, w) for w in paths(attrs["plate"], "wells")]
+        return [join(w, i) for w in wells for i in paths(attributes(path, w).get("well"), "images")]
+    if "well" in attrs:
+        return [join(group, i) for i in paths(attrs["well"], "images")]
+    listed = attributes(path, join(group, "OME")).get("series")
+    names = [str(s) for s in listed] if isinstance(listed, list) else _group_names(path, group)
+    return [join(group, n) for n in names if attributes(path, join(group, n)).get("multiscales")]
+
+
+def _group_names(path: Path, group: str) -> list[str]:
+    """Return the names of the groups in a group, numbers in their order."""
+    if path.is_dir():
+        folder = inside(path, group, str(path)) if group else path
+        names = [p.name for p in folder.iterdir() if p.is_dir() and any((p / m).is_file() for m in MARKERS)]
+    else:
+        import zipfile
+
+        start = f"{group}/" if group else ""
+        with reading(path, "zip archive"), zipfile.ZipFile(path) as archive:
+            inner = {n.removeprefix(start) for n in archive.namelist()[: limits.MAX_MEMBERS] if n.startswith(start)}
+        names = list({n.split("/")[0] for n in inner if n.count("/") == 1 and n.split("/")[1] in MARKERS})
+    return sorted(names, key=lambda n: (not n.isdigit(), int(n) if n.isdigit() else 0, n))[: limits.MAX_MEMBERS]
+
+
+def has_labels(path: str | Path, group: str = "") -> bool:
     """Whether an OME-Zarr image has labels below it."""
-    listed = attributes(Path(path), "labels").get("labels")
+    listed = attributes(Path(path), f"{group}/labels" if group else "labels").get("labels")
     return isinstance(listed, list) and len(listed) > 0
 
 
-def is_labels(path: str | Path) -> bool:
-    """Whether an OME-Zarr is itself labels."""
-    return "image-label" in attributes(Path(path))
+def is_labels(path: str | Path, group: str = "") -> bool:
+    """Whether an OME-Zarr (or a group of one) is itself labels."""
+    return "image-label" in attributes(Path(path), group)
 
 
 def _plain_array(path: Path, group: str, attrs: dict[str, Any], where: str, *, labels: bool, **options: Any) -> Volume:
@@ -246,10 +316,12 @@ def _plain_array(path: Path, group: str, attrs: dict[str, Any], where: str, *, l
                 fix="Choose the folder with .zattrs or zarr.json of the image.",
             )
         if len(arrays) > 1:
-            raise InputError(
+            raise ChoiceNeeded(
                 "this zarr group has several arrays and no multiscales metadata",
                 where=where,
-                fix=f"Pass group= one of: {', '.join(arrays[:10])}.",
+                fix=f"Pass dataset= one of: {', '.join(arrays[:10])}.",
+                option="dataset",
+                choices=[f"{group}/{name}" if group else name for name in arrays],
             )
         group = f"{group}/{arrays[0]}" if group else arrays[0]
     array = ZarrArray(str(path), group)
@@ -336,7 +408,9 @@ def _check_array(path: Path, array: ZarrArray, where: str) -> None:
         limits.check_sparse(math.prod(array.shape) * array.dtype.itemsize, sizes_below(path / array.name), where)
 
 
-def _scales(scale: dict[str, Any], dataset: dict[str, Any], letters: str, where: str) -> tuple[list[float], float]:
+def _scales(
+    scale: dict[str, Any], dataset: dict[str, Any], letters: str, where: str, asked: Mapping[str, Any]
+) -> tuple[list[float], float]:
     """Return voxel size (z, y, x) in um and frames a second, NaN where the file is silent."""
     factors = np.ones(len(letters))
     given = False
@@ -363,10 +437,10 @@ def _scales(scale: dict[str, Any], dataset: dict[str, Any], letters: str, where:
     axes = axes if len(axes) == len(letters) else [{}] * len(letters)
     for letter, axis, factor in zip(letters, axes, factors, strict=True):
         if letter in "zyx":
-            unit = micrometres(axis.get("unit"), where)
+            unit = micrometres(axis.get("unit"), where, asked=asked.get("voxel_size_um"))
             size["zyx".index(letter)] = float(factor * unit) if unit else math.nan
         elif letter == "t":
-            unit = seconds(axis.get("unit"), where)
+            unit = seconds(axis.get("unit"), where, asked=asked.get("frame_rate_hz"))
             rate = float(1.0 / (factor * unit)) if unit else math.nan
     if "z" not in letters and math.isfinite(size[1]):
         size[0] = 1.0  # a single plane has no depth; any size does

@@ -316,7 +316,8 @@ def open_volume(path: str | Path, **options: Any) -> Volume:
     path : str or Path
     **options
         axes : str, such as "tzyx", where the file does not name its axes; channel : int or str; voxel_size_um : (z, y, x);
-        frame_rate_hz : float; and of the format: `group`, `dataset`, `series`, `level`, `array`.
+        frame_rate_hz : float; dataset : str, where a file holds several images (an HDF5 dataset, an NWB series, an array of
+        an npz, the number of a TIFF series, an image of an OME-Zarr plate or collection); level : int (OME-Zarr).
 
     Returns
     -------
@@ -329,8 +330,42 @@ def open_volume(path: str | Path, **options: Any) -> Volume:
         raise InputError(
             f"{form.title} files hold no images", where=str(path), fix="Images are OME-Zarr, TIFF, HDF5, NWB or npy."
         )
-    volume: Volume = opener(path, **options)
+    volume: Volume = opener(path, **_opening(opener, form, path, options))
     return volume
+
+
+_COMMON = ("axes", "channel", "voxel_size_um", "frame_rate_hz")
+_DATASET = {"omezarr": "group", "npz": "array", "tiff": "series"}
+
+
+def _opening(opener: Callable[..., Any], form: Format, path: str | Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Check the options of an opener, and give `dataset` the name that it has there."""
+    import inspect
+
+    options = dict(options)
+    name = _DATASET.get(form.key)
+    parameters = inspect.signature(opener).parameters
+    known = [p for p in parameters if p not in ("path", "options", "labels")]
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        known += _COMMON
+    if name is not None and name in known and "dataset" in options:
+        options[name] = _number(options.pop("dataset"), path) if name == "series" else options.pop("dataset")
+    unknown = next((k for k in options if k not in known), None)
+    if unknown is not None:
+        shown = sorted({"dataset" if k == name else k for k in known})
+        raise InputError(
+            f"the option {unknown}= does not apply to {form.title}", where=str(path), fix=f"Known: {', '.join(shown)}."
+        )
+    return options
+
+
+def _number(value: Any, path: str | Path) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"there is no image '{value}'", where=str(path), fix="Images of a TIFF have numbers: 0, 1, ..."
+        ) from None
 
 
 def open_labels(path: str | Path, **options: Any) -> Volume:
@@ -360,11 +395,11 @@ def open_labels(path: str | Path, **options: Any) -> Volume:
 
         opener = centres.open_labels
     if opener is not None:
-        found: Volume = opener(path, **options)
+        found: Volume = opener(path, **_opening(opener, form, path, options))
         return found
     opener = _function(form, "open_volume")
     assert opener is not None
-    volume: Volume = opener(path, labels=True, **options)
+    volume: Volume = opener(path, labels=True, **_opening(opener, form, path, options))
     return volume
 
 

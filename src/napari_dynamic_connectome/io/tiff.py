@@ -6,6 +6,7 @@ In: a file whose axes are named (OME-XML, ImageJ, tifffile's own), or `axes=`. O
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ def open_volume(path: str | Path, *, series: int = 0, labels: bool = False, **op
         limits.check_size(page, limits.MAX_CHUNK_BYTES, where, "one plane")
         _check_codec(level.keyframe, where)
         letters = resolve_axes(found, shape, options.get("axes"), where)
-        known = _metadata(file, level, letters, where)
+        known = _metadata(file, level, letters, where, options)
         offset = level.dataoffset if level.keyframe.compression == 1 else None
         byteorder = file.byteorder
     if offset is not None and offset + declared > size:
@@ -191,24 +192,25 @@ def _check_codec(page: Any, where: str) -> None:
         ) from error
 
 
-def _metadata(file: Any, level: Any, letters: str, where: str) -> dict[str, Any]:
+def _metadata(file: Any, level: Any, letters: str, where: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return voxel size, frame rate and channel names that the file states."""
     size, rate, channels = [math.nan] * 3, math.nan, []
+    voxel, clock = asked.get("voxel_size_um"), asked.get("frame_rate_hz")
     if file.is_ome:
         pixels = _ome_pixels(file.ome_metadata, where)
         for index, axis in enumerate("ZYX"):
             value = pixels.get(f"PhysicalSize{axis}")
             if value is not None:
-                unit = micrometres(pixels.get(f"PhysicalSize{axis}Unit", "µm"), where)
+                unit = micrometres(pixels.get(f"PhysicalSize{axis}Unit", "µm"), where, asked=voxel)
                 size[index] = _positive(value, where) * unit if unit else math.nan
         if pixels.get("TimeIncrement") is not None:
-            unit = seconds(pixels.get("TimeIncrementUnit", "s"), where)
+            unit = seconds(pixels.get("TimeIncrementUnit", "s"), where, asked=clock)
             step = float(pixels["TimeIncrement"])
             rate = 1.0 / (step * unit) if unit and step > 0 else math.nan
         channels = pixels.get("channels", [])
     elif file.is_imagej:
         info = file.imagej_metadata or {}
-        unit = micrometres(info.get("unit"), where)
+        unit = micrometres(info.get("unit"), where, asked=voxel)
         tags = file.pages[0].tags
         if unit:
             for index, tag in ((1, "YResolution"), (2, "XResolution")):
@@ -219,7 +221,7 @@ def _metadata(file: Any, level: Any, letters: str, where: str) -> dict[str, Any]
                 size[0] = float(info["spacing"]) * unit
         interval = info.get("finterval")
         if isinstance(interval, (int, float)) and interval > 0:
-            factor = seconds(info.get("tunit") or "s", where)
+            factor = seconds(info.get("tunit") or "s", where, asked=clock)
             rate = 1.0 / (float(interval) * factor) if factor else math.nan
     elif file.is_shaped:
         info = dict((file.shaped_metadata or ({"axes": ""},))[0])

@@ -23,27 +23,39 @@ _TIME = {
 _UNKNOWN = ("", "pixel", "pixels", "px", "voxel", "frame", "frames", "none", "unitless", "arbitrary")
 
 
-def micrometres(unit: str | None, where: str) -> float | None:
+def micrometres(unit: str | None, where: str, *, asked: object = None) -> float | None:
     """Return how many micrometres a unit of length is; None if the file does not say (or counts pixels).
+
+    Parameters
+    ----------
+    unit : str or None
+        As the file spells it.
+    where : str
+    asked : object, optional
+        The size that the user gives; with it, an unknown unit does not matter.
 
     Raises
     ------
     InputError
         For a unit that is not one of length.
     """
-    return _factor(unit, _LENGTH, "length", where, "voxel_size_um=(z, y, x)")
+    return _factor(unit, _LENGTH, "length", where, "voxel_size_um=(z, y, x)", asked)
 
 
-def seconds(unit: str | None, where: str) -> float | None:
-    """Return how many seconds a unit of time is; None if the file does not say."""
-    return _factor(unit, _TIME, "time", where, "frame_rate_hz=")
+def seconds(unit: str | None, where: str, *, asked: object = None) -> float | None:
+    """Return how many seconds a unit of time is; None if the file does not say. See `micrometres`."""
+    return _factor(unit, _TIME, "time", where, "frame_rate_hz=", asked)
 
 
-def _factor(unit: str | None, table: dict[float, tuple[str, ...]], kind: str, where: str, option: str) -> float | None:
+def _factor(
+    unit: str | None, table: dict[float, tuple[str, ...]], kind: str, where: str, option: str, asked: object
+) -> float | None:
     text = str(unit or "").strip().lower()
     if text in _UNKNOWN:
         return None
     for factor, names in table.items():
         if text in names:
             return factor
+    if asked is not None:
+        return None
     raise InputError(f"the unit '{str(unit)[:40]}' is not a {kind} we know", where=where, fix=f"Pass {option} instead.")
