@@ -42,7 +42,7 @@ def place_names(
     names: Sequence[str],
     obstacles: np.ndarray,
     *,
-    char_px: float = 6.6,
+    char_px: float = 7.6,
     height_px: float = 14.0,
     size: tuple[float, float] | None = None,
     clear_px: float = 8.0,

@@ -205,15 +205,27 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
     )
 
 
-def naming_colors(recording: Recording, dark: bool) -> np.ndarray:
-    """Colours of the naming view: named near the text colour, doubtful amber, unnamed grey."""
+def naming_colors_key(dark: bool) -> list[tuple[str, str]]:
+    """What the colours of the naming view mean, in the order of `naming_state`."""
+    return [
+        ("unnamed", "#6d727c" if dark else "#c4c3c2"),
+        ("named", "#dfe3ea" if dark else "#777b83"),
+        ("doubtful", "#e69f00" if dark else "#c48200"),
+    ]
+
+
+def naming_state(recording: Recording) -> np.ndarray:
+    """0 unnamed, 1 named, 2 named but doubtful, for every neuron."""
     table = recording.neurons
     named = (table["name"] != "").to_numpy()
     doubtful = named & (table["confidence"] < LOW_CONFIDENCE).to_numpy()
-    colors = np.tile(rgb("#6d727c" if dark else "#c4c3c2"), (recording.n_neurons, 1))
-    colors[named] = rgb("#dfe3ea" if dark else "#777b83")
-    colors[doubtful] = rgb("#e69f00" if dark else "#c48200")
-    return colors
+    return np.where(doubtful, 2, np.where(named, 1, 0))
+
+
+def naming_colors(recording: Recording, dark: bool) -> np.ndarray:
+    """Colours of the naming view: named near the text colour, doubtful amber, unnamed grey."""
+    key = np.array([rgb(color) for _, color in naming_colors_key(dark)])
+    return np.asarray(key[naming_state(recording)])
 
 
 def activity_weight(recording: Recording) -> np.ndarray:
@@ -267,6 +279,30 @@ def strongest_edges(session: Session, drawn: Drawn, count: int = 24) -> list[tup
     if top <= 0:
         return []
     return [(int(chosen[first[b]]), int(chosen[second[b]]), float(values[b] / top)) for b in best if values[b] > 0]
+
+
+LEGEND_MOST = 14
+
+
+def legend(session: Session, drawn: Drawn, color_by: ColorBy, *, dark: bool = True) -> list[tuple[str, str]]:
+    """Return the key of the colours as (text, "#rrggbb"); an empty colour is a line of plain text.
+
+    At most `LEGEND_MOST` communities are listed; a last line says how many more there are.
+    """
+    if color_by == "naming" or not drawn.styles:
+        if color_by == "activity":
+            return [("bright: active at t", "")]
+        found = naming_colors_key(dark)
+        state = naming_state(session.recording) if session.recording is not None else np.zeros(0, int)
+        return [(text, color) for place, (text, color) in enumerate(found) if (state == place).any()]
+    here = [c for c in drawn.styles if (drawn.community[drawn.shown] == c).any()]
+    lines = [(drawn.styles[c].label, drawn.styles[c].color) for c in here[:LEGEND_MOST]]
+    if len(here) > LEGEND_MOST:
+        lines.append((f"and {len(here) - LEGEND_MOST} more", ""))
+    if (drawn.community[drawn.shown] < 0).any():
+        lines.append(("none", UNASSIGNED[dark]))
+    hint = {"strength": "bright: strong at t", "activity": "bright: active at t", "probability": "faint: unsure"}
+    return [*lines, (hint[color_by], "")] if color_by in hint else lines
 
 
 def title(session: Session, drawn: Drawn, color_by: ColorBy) -> str:

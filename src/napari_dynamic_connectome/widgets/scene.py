@@ -6,15 +6,19 @@ All decisions on what is drawn are made in `overlay`; here they are only handed 
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QTimer
 
 from ..overlay import scene as resolve
+from ..overlay.moving import MovingPlaces
 from ..overlay.names import place_names
 from ..overlay.palette import hex_color, mix, rgb
 from ..overlay.tubes import tubes
+from .follow import Follower
+from .legend import Legend
 from .theme import colours_of
 
 if TYPE_CHECKING:
@@ -50,6 +54,10 @@ class SceneView:
         self._placed_for: Any = None
         self._size: np.ndarray | None = None
         self._titled = False
+        self._edges_zoom = 0.0
+        self._moving: tuple[Any, MovingPlaces] | None = None
+        self._follower = Follower(self._arrived)
+        self._legend = Legend()
         self._refresh_timer = _timer(self, "refresh", 0)
         self._rest_timer = _timer(self, "recolour_labels", REST_MS)
         self._names_timer = _timer(self, "place_names", 90)
@@ -64,7 +72,7 @@ class SceneView:
         viewer.dims.events.current_step.connect(self._step_changed)
         viewer.layers.events.removed.connect(self._layer_removed)
         viewer.scene.camera.events.connect(self._camera_changed)
-        viewer.dims.events.ndisplay.connect(self._camera_changed)
+        viewer.dims.events.ndisplay.connect(self._changed)
         viewer.canvas.events.size.connect(self._camera_changed)
         viewer.events.theme.connect(self._changed)
         viewer.mouse_drag_callbacks.append(_Click(self))
@@ -80,7 +88,7 @@ class SceneView:
             self._refresh_timer.start()
 
     def _camera_changed(self, *_: Any) -> None:
-        if not self.closed and NAMES in self.layers:
+        if not self.closed and (NAMES in self.layers or EDGES in self.layers):
             self._names_timer.start()
 
     def close(self) -> None:
@@ -88,6 +96,8 @@ class SceneView:
         self.closed = True
         for timer in (self._refresh_timer, self._rest_timer, self._names_timer):
             timer.stop()
+        self._follower.close()
+        self._moving = None
         self.layers.clear()
         self.images.clear()
         self.labels.clear()
@@ -138,7 +148,9 @@ class SceneView:
                 for name in OURS:
                     self._remove(name)
                 self._set_title("")
+                self._draw_legend()
                 return
+            self._place()
             self._ensure_time_axis()
             self._draw_neurons()
             self._draw_edges()
@@ -146,6 +158,7 @@ class SceneView:
             self._show_images_of(work.session.current)
             self._draw_title()
             self._draw_scale_bar()
+            self._draw_legend()
             if viewer.dims.ndim == 4 and all(str(a).lstrip("-").isdigit() for a in viewer.dims.axis_labels):
                 viewer.dims.axis_labels = ("t", "z", "y", "x")
         finally:
@@ -200,6 +213,7 @@ class SceneView:
             colours = resolve.colors_at(drawn, work.session.selection.time_s)
             layer.face_color = colours if drawn.shown.all() else colours[drawn.shown]
             self._rest_timer.start()
+        self._follow()
         self._draw_title()
 
     def recolour_labels(self) -> None:
@@ -229,7 +243,10 @@ class SceneView:
         starts = drawn.positions[[e[0] for e in edges]]
         ends = drawn.positions[[e[1] for e in edges]]
         strength = np.array([e[2] for e in edges])
-        vertices, faces, line = tubes(starts, ends, 0.12 + 0.22 * strength)
+        self._edges_zoom = float(work.viewer.scene.camera.zoom)
+        # As thick as lines on the screen, whatever the size of the worm; never thicker than a small neuron.
+        radii = np.minimum((0.45 + 0.95 * strength) / max(self._edges_zoom, 1e-6), 0.5)
+        vertices, faces, line = tubes(starts, ends, radii)
         style = drawn.styles.get(work.session.selection.community)
         colour = rgb(style.color) if style else rgb(self.colours.text)
         shade = mix(rgb(self.colours.canvas), colour, 0.45 + 0.5 * strength)
@@ -243,7 +260,7 @@ class SceneView:
             lambda: {
                 "data": (vertices, faces),
                 "vertex_colors": colours,
-                "shading": "none" if name == LEADERS else "smooth",
+                "shading": "none",  # thin lines: shading would only darken them
             },
         )
         if layer is None:
@@ -315,6 +332,9 @@ class SceneView:
         if work is None or work.viewer is None or self.drawn is None or self.closed:
             return
         viewer, drawn = work.viewer, self.drawn
+        edges, zoom = self.layers.get(EDGES), float(viewer.scene.camera.zoom)
+        if edges is not None and edges.visible and not 0.8 < zoom / max(self._edges_zoom, 1e-6) < 1.25:
+            self._draw_edges()
         chosen = self.named()
         if not chosen:
             self._hide(NAMES)
@@ -341,7 +361,7 @@ class SceneView:
             if item.leader:
                 # From the edge of the neuron to just before the text.
                 towards = np.array([item.x - x, item.y - y])
-                half = np.array([len(item.text) * 3.6 + 3, 8.0])
+                half = np.array([len(item.text) * 3.8 + 3, 8.0])
                 reach = min(half / np.maximum(np.abs(towards), 1e-6))
                 share = max(1 - float(reach), 0.0)
                 leaders.append((own, own + (right * towards[0] - up * towards[1]) * share / zoom))
@@ -469,6 +489,78 @@ class SceneView:
             if recording != current and layer.visible:
                 layer.visible = False
 
+    # --- a worm that moves ------------------------------------------------------------------------------------------
+
+    def _place(self) -> None:
+        """Put the neurons where the labels of the shown frame have them, if there are labels for every frame."""
+        work = self.work
+        layer = self.labels.get(work.session.current or "")
+        if layer is None or layer.ndim != 4 or layer.multiscale or layer not in work.viewer.layers:
+            self._moving = None
+            return
+        labels = self.drawn.labels
+        kept = self._moving
+        if kept is None or kept[0] is not layer.data or not np.array_equal(kept[1].labels, labels):
+            places = MovingPlaces(layer.data, labels, layer.scale[-3:], layer.translate[-3:])
+            self._moving = (layer.data, places)
+        frame = self._frame()
+        places = self._moving[1]
+        if frame in places.known:
+            self.drawn = self._moved(places.known[frame])
+        else:
+            self._follower.ask(places, frame)
+
+    def _frame(self) -> int:
+        """Frame of the labels at the shown time."""
+        recording, places = self.work.session.recording, self._moving[1]
+        time_s = self.work.session.selection.time_s
+        if len(places) == recording.n_times:
+            return int(np.argmin(np.abs(recording.time_s - time_s)))
+        layer = self.labels[recording.name]
+        return int(np.clip(round((time_s - layer.translate[0]) / layer.scale[0]), 0, len(places) - 1))
+
+    def _moved(self, found: np.ndarray) -> resolve.Drawn:
+        """What is drawn, with these positions; a neuron that the frame lacks stays where it was."""
+        seen = np.isfinite(found).all(axis=1)
+        return replace(self.drawn, positions=np.where(seen[:, None], found, self.drawn.positions))
+
+    def _follow(self) -> None:
+        if self._moving is None or self.drawn is None:
+            return
+        places, frame = self._moving[1], self._frame()
+        if frame in places.known:
+            self._show_places(places.known[frame])
+        else:
+            self._follower.ask(places, frame)
+
+    def follow_now(self) -> None:
+        """Compute the positions of the shown frame at once; for pictures and movies."""
+        if self._moving is not None and self.drawn is not None:
+            self._show_places(self._moving[1].compute(self._frame()))
+
+    def _arrived(self, places: MovingPlaces, frame: int) -> None:
+        """Positions of a frame are there; another frame may be shown by now."""
+        if not self.closed and self._moving is not None and self._moving[1] is places:
+            self._follow()
+
+    def _show_places(self, found: np.ndarray) -> None:
+        layer = self.layers.get(NEURONS)
+        if layer is None or self._busy:
+            return
+        drawn = self._moved(found)
+        if np.array_equal(drawn.positions, self.drawn.positions):
+            return
+        self.drawn = drawn
+        self._busy = True
+        try:
+            layer.data = drawn.positions[drawn.shown]
+            layer.selected_data = set()
+            self._draw_edges()
+            self._draw_current()
+        finally:
+            self._busy = False
+        self._names_timer.start()
+
     # --- time -------------------------------------------------------------------------------------------------------
 
     def _ensure_time_axis(self) -> None:
@@ -586,6 +678,18 @@ class SceneView:
         bar.ticks = True
         bar.font_size = 8
         bar.visible = True
+        axes = self.work.viewer.canvas.overlays.axes
+        axes.colored = False
+        axes.arrows = False
+        axes.size = 44
+        axes.position = "bottom_left"
+        axes.visible = self.work.viewer.dims.ndisplay == 3
+
+    def _draw_legend(self) -> None:
+        work, lines = self.work, []
+        if self.drawn is not None and work.view.legend:
+            lines = resolve.legend(work.session, self.drawn, work.view.color_by, dark=self.colours.dark)
+        self._legend.show(work.viewer, lines, self.colours.secondary)
 
     # --- pictures and clicks ----------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari import Viewer
 
     from .jobs import Jobs
+    from .keeping import Keeper
     from .scene import SceneView
 
 
@@ -28,6 +29,9 @@ class ViewState:
         self.names = True
         self.edges = True
         self.edge_count = 24
+        self.legend = True
+        self.affinity: Any = None
+        """Affinity settings that the next analysis uses; None before a dock has any."""
         self.corrected = True
 
     def set(self, **values: Any) -> None:
@@ -45,8 +49,10 @@ class Workspace:
     """
 
     def __init__(self, viewer: Viewer) -> None:
+        from ..model.log import start_log
         from . import warm
         from .jobs import Jobs
+        from .keeping import Keeper
         from .remember import load
         from .scene import SceneView
 
@@ -54,13 +60,19 @@ class Workspace:
         self._viewer = weakref.ref(viewer)
         self.session = Session()
         self.view = ViewState()
-        self.raw: dict[str, Any] = {}
-        """Uncorrected traces (time, neuron in label order) by recording."""
         self.by_rank: dict[int, dict[Any, Any]] = {}
         """Communities that were found for other ranks of the same sweep."""
         self.remembered: dict[str, Any] = load()
+        start_log(self.remembered)
         self.jobs: Jobs = Jobs(self)
         self.scene: SceneView = SceneView(self)
+        self.keeper: Keeper = Keeper(self)
+        self.keeper.look_soon()
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """Uncorrected traces (time, neuron in label order) by recording."""
+        return self.session.raw
 
     @property
     def viewer(self) -> Viewer | None:
@@ -70,6 +82,7 @@ class Workspace:
     def close(self) -> None:
         """Stop what runs and let go of the layers."""
         self.jobs.stop()
+        self.keeper.close()
         self.scene.close()
         viewer = self.viewer
         if viewer is not None:

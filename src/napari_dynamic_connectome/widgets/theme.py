@@ -125,4 +125,7 @@ def swatch(colour: str, dark: bool, size: int = 11) -> QIcon:
     painter.setPen(Qt.PenStyle.NoPen if dark else QPen(QColor(0, 0, 0, 90), 1))
     painter.drawRoundedRect(0, 0, size - 1, size - 1, 2.5, 2.5)
     painter.end()
-    return QIcon(pixmap)
+    icon = QIcon(pixmap)
+    # Qt would tint the icon of a selected row: the swatch would no longer be the colour of the neurons.
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)
+    return icon

@@ -260,7 +260,7 @@ class TracesDock(Dock):
         rows = community[self.order]
         grey = rgb(UNASSIGNED[self.colours.dark])
         colours = np.array([rgb(drawn.styles[c].color) if c in drawn.styles else grey for c in rows.tolist()])
-        self.bar.setImage((colours[:, None] * 255).astype(np.uint8))
+        self.bar.setImage((colours[:, None] * 255).astype(np.uint8), levels=(0, 255))
         self.bar.setRect(QRectF(26, 0, 8, len(rows)))
         self.bar_plot.setXRange(0, 34, padding=0)
         if not grouped:

@@ -1,0 +1,113 @@
+"""What is marked when a community is selected: the times at which its component is active, and the worms that show it.
+
+Goes in: a session. Comes out: windows in seconds on the current worm's clock, and for each worm what it has of the community.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..model.recording import Recording
+from ..model.results import Components
+from ..model.session import Session
+
+ACTIVE_SHARE = 0.5
+"""A component counts as active above this share of its peak."""
+
+
+@dataclass(frozen=True)
+class WormMark:
+    """What one worm has of the selected community.
+
+    Parameters
+    ----------
+    worm : str
+    present : int
+        Members that this worm has.
+    members : int
+        Members of the community that any worm has.
+    loading : float
+        Strength of the component in this worm, 1 = the strongest worm.
+    takes_part : bool
+        At least half of the members are there.
+    """
+
+    worm: str
+    present: int
+    members: int
+    loading: float
+    takes_part: bool
+
+
+def shares_clock(recording: Recording | None, components: Components) -> bool:
+    """Whether the recording's own time is the components' clock: aligned worms share one that may differ from a worm's own."""
+    if recording is None or components.model == "unaligned":
+        return True
+    own = recording.stimuli["onset"].to_numpy(float)
+    common = components.stimuli["onset"].to_numpy(float) if "onset" in components.stimuli else own
+    return len(own) == len(common) and bool(np.allclose(own, common, atol=1.0))
+
+
+def course_of(components: Components, component: int, worm: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Times and values of a component's time course: the common one, or (`unaligned`) that of a worm, the first if not known."""
+    worms = [str(w) for w in components.worm["worm"].values]
+    own = (worm if worm in worms else worms[0]) if components.model == "unaligned" else None
+    course = components.time_course(component, own)
+    return np.asarray(course["time"].values, float), np.nan_to_num(np.asarray(course.values, float))
+
+
+def active_windows(time: np.ndarray, values: np.ndarray, share: float = ACTIVE_SHARE) -> list[tuple[float, float]]:
+    """Intervals (start, stop) in seconds in which a course is above a share of its peak, the one with most area first."""
+    if len(values) < 2 or values.max() <= 0:
+        return []
+    on = values > values.max() * share
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], on.astype(int), [0])))).reshape(-1, 2)
+    # Short dips do not end a window: courses are noisy.
+    gap = max(0.01 * (time[-1] - time[0]), 2.5 * float(np.median(np.diff(time))))
+    joined: list[list[int]] = []
+    for start, stop in edges.tolist():
+        if joined and time[start] - time[joined[-1][1] - 1] <= gap:
+            joined[-1][1] = stop
+        else:
+            joined.append([start, stop])
+    order = sorted(joined, key=lambda w: -float(values[w[0] : w[1]].sum()))
+    return [(float(time[a]), float(time[b - 1])) for a, b in order]
+
+
+def selected_windows(session: Session, most: int = 6) -> list[tuple[float, float]]:
+    """Windows of the selected community's component on the current worm's clock; empty if none is selected or clocks differ."""
+    components = session.components
+    if components is None or session.selection.community is None or not shares_clock(session.recording, components):
+        return []
+    number = min(session.selection.component, components.rank)
+    return active_windows(*course_of(components, number, session.current))[:most]
+
+
+def selected_worms(session: Session) -> list[WormMark]:
+    """What every worm of the cohort has of the selected community; empty if none is selected."""
+    communities, components, cohort = session.shown_communities, session.components, session.cohort
+    chosen = session.selection.community
+    if communities is None or components is None or cohort is None or chosen is None:
+        return []
+    level = min(session.selection.level, communities.n_levels - 1)
+    known = set(cohort.neurons)
+    members = [m for m in communities.members(chosen, level) if m in known]
+    if not members:
+        return []
+    here = cohort.presence.sel(neuron=members).values.sum(axis=1)
+    number = min(session.selection.component, components.rank)
+    column = components.worm.sel(component=number)
+    loading = dict(zip((str(w) for w in components.worm["worm"].values), column.values.tolist(), strict=True))
+    top = max((v for v in loading.values() if np.isfinite(v)), default=0.0) or 1.0
+    return [
+        WormMark(
+            worm=str(worm),
+            present=int(count),
+            members=len(members),
+            loading=float(np.nan_to_num(loading.get(str(worm), 0.0))) / top,
+            takes_part=bool(count >= 0.5 * len(members)),
+        )
+        for worm, count in zip(cohort.worms, here.tolist(), strict=True)
+    ]

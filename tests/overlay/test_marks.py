@@ -1,0 +1,65 @@
+"""Marks of a selected community: windows above half of the peak, worms with at least half of the members."""
+
+from __future__ import annotations
+
+import numpy as np
+from tests.widgets.helpers import NAMES, communities, components, fill, recording
+
+from napari_dynamic_connectome.model.cohort import Cohort
+from napari_dynamic_connectome.model.session import Session
+from napari_dynamic_connectome.overlay.marks import active_windows, selected_windows, selected_worms, shares_clock
+
+
+def test_windows_are_where_the_course_is_above_half_of_its_peak() -> None:
+    time = np.arange(0, 100, 0.5)
+    values = np.exp(-((time - 20) ** 2) / 50) + 0.8 * np.exp(-((time - 70) ** 2) / 8)
+    found = active_windows(time, values)
+    assert len(found) == 2
+    for (start, stop), middle in zip(found, (20, 70), strict=True):  # the larger one first
+        assert start < middle < stop
+        outside = (np.abs(time - middle) < 25) & ((time < start) | (time > stop))
+        assert values[outside].max() <= values.max() / 2
+    assert active_windows(time, np.zeros_like(time)) == []
+
+
+def test_a_short_dip_does_not_end_a_window() -> None:
+    time = np.arange(0, 100, 0.5)
+    values = np.where((time > 20) & (time < 40), 1.0, 0.0)
+    values[60] = 0.1
+    assert active_windows(time, values) == [(20.5, 39.5)]
+
+
+def test_nothing_is_marked_without_a_selection() -> None:
+    session = Session()
+    fill(session)
+    assert selected_windows(session) == []
+    assert selected_worms(session) == []
+
+
+def test_worms_that_lack_most_members_do_not_take_part() -> None:
+    full, part = recording("worm A", 0), recording("worm B", 1)
+    lost = {int(part.neurons.loc[n, "label"]): "" for n in NAMES[:3]}
+    worms = Cohort([full, part.with_names(lost)])
+    session = Session()
+    for one in worms.recordings:
+        session.add(one)
+    session.set_cohort(worms)
+    session.set_components(components(worms))
+    session.set_communities({(1, "modules"): communities(worms), (1, "core"): communities(worms)})
+    session.select(community=0)
+    marks = {m.worm: m for m in selected_worms(session)}
+    assert marks["worm A"].present == 4 and marks["worm A"].takes_part
+    assert marks["worm B"].present == 1 and not marks["worm B"].takes_part
+    assert max(m.loading for m in marks.values()) == 1.0
+
+
+def test_windows_need_one_clock() -> None:
+    session = Session()
+    fill(session)
+    session.set_current("worm A")
+    session.select(community=0)
+    (window,) = selected_windows(session)
+    assert window[0] < 12 < window[1]
+    late = recording("worm A")
+    stimuli = late.stimuli.assign(onset=late.stimuli["onset"] + 9, offset=late.stimuli["offset"] + 9)
+    assert not shares_clock(late.replace(stimuli=stimuli), session.components)
