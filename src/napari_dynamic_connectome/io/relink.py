@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeGuard
 
 from ..model.errors import FormatError, InputError
+from ..model.progress import CancelCallback, check_cancel
 from ..model.recording import Recording, VolumeReference
 from ..model.session import Session
 from .fingerprint import fingerprint
@@ -46,12 +47,13 @@ class ReferenceProblem:
         return f"{self.recording}: the {self.which} {self.path} {words}"
 
 
-def check_references(session: Session) -> list[ReferenceProblem]:
+def check_references(session: Session, *, cancel: CancelCallback | None = None) -> list[ReferenceProblem]:
     """Return which images are missing or changed; empty if all are as they were.
 
     Parameters
     ----------
     session : Session
+    cancel : callable, optional
 
     Returns
     -------
@@ -63,6 +65,7 @@ def check_references(session: Session) -> list[ReferenceProblem]:
             reference: VolumeReference | None = getattr(recording, which)
             if reference is None:
                 continue
+            check_cancel(cancel)
             known = session.references.get(f"{name}/{which}")
             if not Path(reference.path).exists():
                 problems.append(ReferenceProblem(name, which, reference.path, "missing"))
@@ -111,7 +114,9 @@ def relink(session: Session, recording: str, which: Which, path: str | Path, *, 
     session.references[key] = stamp | {"path": str(place)}
 
 
-def find_moved(problem: ReferenceProblem, session: Session, folder: str | Path) -> Path | None:
+def find_moved(
+    problem: ReferenceProblem, session: Session, folder: str | Path, *, cancel: CancelCallback | None = None
+) -> Path | None:
     """Look for a missing image below a folder: same name, same size and hash.
 
     Parameters
@@ -119,6 +124,7 @@ def find_moved(problem: ReferenceProblem, session: Session, folder: str | Path) 
     problem : ReferenceProblem
     session : Session
     folder : path
+    cancel : callable, optional
 
     Returns
     -------
@@ -128,6 +134,7 @@ def find_moved(problem: ReferenceProblem, session: Session, folder: str | Path) 
     known = session.references.get(f"{problem.recording}/{problem.which}")
     name, seen = Path(problem.path).name, 0
     for here, folders, files in os.walk(folder):
+        check_cancel(cancel)
         seen += len(folders) + len(files)
         if seen > MAX_SEARCHED:
             return None

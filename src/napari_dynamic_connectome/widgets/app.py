@@ -23,6 +23,7 @@ def open_viewer(
     show: bool = True,
     theme: str | None = None,
     size: tuple[int, int] | None = None,
+    journal: bool = True,
 ) -> Any:
     """Open a viewer with the docks and, if one is given, a session.
 
@@ -33,6 +34,8 @@ def open_viewer(
     show : bool
     theme : {"dark", "light"}, optional
     size : (width, height), optional
+    journal : bool
+        Keep edits on disk and lock the session; False to look only.
 
     Returns
     -------
@@ -41,6 +44,7 @@ def open_viewer(
     import napari
 
     from .arrange import arrange_windows, show_overlay
+    from .look import restore
     from .opening import adopt
     from .state import workspace_of
 
@@ -55,11 +59,13 @@ def open_viewer(
     if size is not None:
         viewer.window.resize(*size)
     work = workspace_of(viewer)
+    work.keeper.enabled = journal
     if loaded is not None:
         adopt(work, loaded)
     arrange_windows(viewer)
     if loaded is not None:
         show_overlay(viewer)
+        restore(work, work.session.view)
     return viewer
 
 

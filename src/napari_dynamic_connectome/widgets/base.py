@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -54,6 +55,8 @@ class Dock(QWidget):
 
     title: ClassVar[str] = ""
     scrolls: ClassVar[bool] = True
+    edits: ClassVar[bool] = False
+    """It changes recordings: it says so if that is not possible now."""
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -74,6 +77,9 @@ class Dock(QWidget):
         layout = QVBoxLayout(page)
         layout.setContentsMargins(8, 6, 8, 6)
         layout.setSpacing(6)
+        self.banner = label("", "warning", wrap=True)
+        self.banner.hide()
+        outer.addWidget(self.banner)
         if self.scrolls:
             area = QScrollArea()
             area.setFrameShape(QFrame.Shape.NoFrame)
@@ -101,6 +107,7 @@ class Dock(QWidget):
             (session.history_changed, "history"),
             (self.work.view.changed, "view"),
             (self.work.jobs.changed, "jobs"),
+            (self.work.keeper.changed, "jobs"),
         ):
             self._listen(signal, topic)
         self._listen_selection()
@@ -181,6 +188,9 @@ class Dock(QWidget):
         if "theme" in topics:
             self.colours = colours_of(self.viewer)
             self.setStyleSheet(style_sheet(self.colours))
+        if self.edits:
+            self.banner.setText(self.work.keeper.banner)
+            self.banner.setVisible(bool(self.work.keeper.banner))
         self.work.scene.catch_up()
         self.refresh(topics)
 
@@ -250,6 +260,14 @@ def button(text: str, slot: Callable[[], Any], tip: str, *, main: bool = False, 
     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     widget.clicked.connect(lambda *_: slot())
     return widget
+
+
+def run_key(dock: QWidget, widget: QPushButton) -> None:
+    """Press a dock's main button with Ctrl+Enter from anywhere inside the dock."""
+    for key in ("Ctrl+Return", "Ctrl+Enter"):
+        shortcut = QShortcut(QKeySequence(key), dock)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(widget.click)
 
 
 def row(*widgets: Any, spacing: int = 6) -> QHBoxLayout:

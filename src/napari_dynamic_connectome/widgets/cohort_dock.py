@@ -34,6 +34,7 @@ class CohortDock(Dock):
     """Collect worms and run the analysis."""
 
     title = "Cohort"
+    edits = True
 
     def build(self, layout: QVBoxLayout) -> None:
         self.add_sample = button("Add sample cohort", self.load_sample, "Eight simulated worms with known communities.")
@@ -92,7 +93,6 @@ class CohortDock(Dock):
         self.bar = JobBar()
         layout.addWidget(self.bar)
         self._presence: Any = None
-        self._excluded: set[str] = set()
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ class CohortDock(Dock):
             )
             item.setData(Qt.ItemDataRole.UserRole, name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
-            item.setCheckState(Qt.CheckState.Unchecked if name in self._excluded else Qt.CheckState.Checked)
+            item.setCheckState(Qt.CheckState.Unchecked if name in self.session.left_out else Qt.CheckState.Checked)
             if name == self.session.current:
                 font = item.font()
                 font.setBold(True)
@@ -131,12 +131,17 @@ class CohortDock(Dock):
 
     def _changed(self) -> None:
         items = [self.list.item(i) for i in range(self.list.count())]
-        self._excluded = {i.data(Qt.ItemDataRole.UserRole) for i in items if i.checkState() != Qt.CheckState.Checked}
-        self._show_presence()
+        out = {i.data(Qt.ItemDataRole.UserRole) for i in items if i.checkState() != Qt.CheckState.Checked}
+        try:
+            for name in out ^ self.session.left_out:
+                self.session.leave_out(name, name in out)
+        except InputError as error:
+            show_failure(self.viewer, "Leave a worm out", error)
+            self.mark("neurons")
 
     def chosen(self) -> list[Any]:
         """Recordings that take part."""
-        return [r for n, r in self.session.recordings.items() if n not in self._excluded]
+        return [r for n, r in self.session.recordings.items() if n not in self.session.left_out]
 
     def cohort(self) -> Cohort:
         """Cohort of the ticked worms with the present settings."""

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from ..model.errors import InputError
 from .base import Dock, Fold, JobBar, button, label, row
-from .notify import show_failure, show_info
+from .notify import report_problem, show_failure, show_info
 
 
 class ExportDock(Dock):
@@ -106,6 +106,16 @@ class ExportDock(Dock):
         self.reproduce_head = label("Reproduce", "head")
         layout.addWidget(self.reproduce_head)
         layout.addWidget(self.reproduce)
+        self.images_button = button(
+            "Find images…", lambda: self.work.keeper.find_images(), "Say where images are that were moved or renamed."
+        )
+        self.problem_button = button(
+            "Report a problem…",
+            lambda: report_problem(self.viewer),
+            "Collect log, versions and settings into one file, private paths removed. Nothing is sent.",
+        )
+        layout.addWidget(label("Help", "head"))
+        layout.addLayout(row(self.images_button, self.problem_button, None))
         self.said = label("", "secondary", wrap=True)
         layout.addWidget(self.said)
         self.bar = JobBar()
@@ -154,7 +164,10 @@ class ExportDock(Dock):
         path = path or self._ask("Save the session", "session.zarr", "Session (*.zarr *.zip)")
         if path is None:
             return None
+        from .look import capture
+
         session = self.session
+        session.view = capture(self.work)
 
         def run(progress: Any, cancel: Any) -> None:
             from ..io.session import save_session

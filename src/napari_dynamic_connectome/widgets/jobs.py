@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import traceback
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .state import Workspace
 
 STEPS = 1000
+log = logging.getLogger("napari_dynamic_connectome")
 
 
 class _Thread(QThread):
@@ -57,6 +59,7 @@ class Job(QObject):
         function: Callable[..., Any],
         done: Callable[[Any], None] | None,
         layers: Iterable[Any],
+        quiet: bool = False,
     ) -> None:
         super().__init__()
         self.title, self.function, self.done = title, function, done
@@ -70,7 +73,8 @@ class Job(QObject):
         self._state = (0.0, "")
         self._shown = 0
         self._jobs = weakref.ref(jobs)
-        self._bar = cancelable_progress(total=STEPS, desc=title, cancel_callback=self.cancel)
+        self._bar = None if quiet else cancelable_progress(total=STEPS, desc=title, cancel_callback=self.cancel)
+        log.info("%s: started", title)
         self._thread = _Thread(self)
         self._timer = QTimer(self)
         self._timer.setInterval(80)
@@ -90,10 +94,11 @@ class Job(QObject):
     def _poll(self) -> None:
         fraction, text = self._state
         step = round(fraction * STEPS)
-        if step > self._shown:
-            self._bar.update(step - self._shown)
-            self._shown = step
-        self._bar.set_description(f"{self.title}: {text}" if text else self.title)
+        if self._bar is not None:
+            if step > self._shown:
+                self._bar.update(step - self._shown)
+                self._shown = step
+            self._bar.set_description(f"{self.title}: {text}" if text else self.title)
         self.progressed.emit(fraction, text)
 
     def wait(self, seconds: float = 5.0) -> bool:
@@ -105,7 +110,10 @@ class Job(QObject):
             return
         self.running = False
         self._timer.stop()
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
+        ending = "cancelled" if self.cancelled.is_set() else type(self.error).__name__ if self.error else "done"
+        log.info("%s: %s after %.1f s", self.title, ending, time.monotonic() - self.started)
         jobs = self._jobs()
         alive = jobs is not None and not jobs.closed
         if alive:
@@ -150,6 +158,7 @@ class Jobs:
         done: Callable[[Any], None] | None = None,
         *,
         layers: Iterable[Any] = (),
+        quiet: bool = False,
     ) -> Job:
         """Run `function(progress=, cancel=)` in a thread; `done(result)` is called on the GUI thread.
 
@@ -159,8 +168,10 @@ class Jobs:
             Shown beside the progress bar.
         layers : iterable of napari layers
             What the step reads: it is cancelled if one of them is removed.
+        quiet : bool
+            Without a progress bar: for what takes a fraction of a second.
         """
-        job = Job(self, title, function, done, layers)
+        job = Job(self, title, function, done, layers, quiet)
         self.running.add(job)
         self.changed.emit()
         return job

@@ -33,6 +33,7 @@ class NeuronsDock(Dock):
     """Names, confidence, notes; undo and redo without limit."""
 
     title = "Neurons"
+    edits = True
 
     def build(self, layout: QVBoxLayout) -> None:
         self.empty = label("No neurons yet. Extract traces in the Recording dock, or open a recording.", "empty")
@@ -470,20 +471,23 @@ class NeuronsDock(Dock):
             self._edit({int(current[1]["label"]): {"note": self.note.text()}})
 
     def _edit(self, changes: dict[int, dict[str, Any]]) -> None:
+        self._try(lambda: self.session.edit(self.session.current, changes))
+
+    def _try(self, change: Any) -> None:
         try:
-            self.session.edit(self.session.current, changes)
+            change()
         except InputError as error:
             show_failure(self.viewer, "Edit", error)
 
     def undo(self) -> None:
         """Take the last change back."""
         self.edit.setModified(False)
-        self.session.undo()
+        self._try(self.session.undo)
 
     def redo(self) -> None:
         """Do the last undone change again."""
         self.edit.setModified(False)
-        self.session.redo()
+        self._try(self.session.redo)
 
     def _filter(self, which: str) -> None:
         self._mode = which

@@ -11,7 +11,14 @@ from ..model.errors import DynamicConnectomeError
 
 log = logging.getLogger("napari_dynamic_connectome")
 
-__all__ = ["show_failure", "show_info", "show_warning"]
+__all__ = ["show_actions", "show_failure", "show_info", "show_warning"]
+
+
+def show_actions(message: str, actions: tuple[tuple[str, Any], ...]) -> None:
+    """Show a warning with buttons: (text, function)."""
+    log.info("%s", message)
+    called = tuple((text, lambda *_, function=function: function()) for text, function in actions)
+    notification_manager.dispatch(Notification(message, NotificationSeverity.WARNING, actions=called))
 
 
 def show_failure(viewer: Any, doing: str, error: BaseException, details: str = "") -> None:
@@ -41,6 +48,9 @@ def show_details(viewer: Any, message: str, details: str) -> Any:
     text.setReadOnly(True)
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
     buttons.rejected.connect(dialog.reject)
+    problem = buttons.addButton("Report a problem…", QDialogButtonBox.ButtonRole.ActionRole)
+    problem.setToolTip("Collect log, versions and settings into one file, private paths removed. Nothing is sent.")
+    problem.clicked.connect(lambda *_: report_problem(viewer, message))
     for widget in (label, text, buttons):
         layout.addWidget(widget)
     dialog.setModal(False)
@@ -48,6 +58,13 @@ def show_details(viewer: Any, message: str, details: str) -> Any:
     _open.append(dialog)
     dialog.finished.connect(lambda *_: _open.remove(dialog))
     return dialog
+
+
+def report_problem(viewer: Any, text: str = "") -> Any:
+    """Open the dialog that collects what helps to find a problem."""
+    from .keeping_dialogs import ProblemDialog, show
+
+    return show(ProblemDialog(viewer, text))
 
 
 _open: list[Any] = []

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..model.recording import Recording
+from .look import restore
 
 if TYPE_CHECKING:
     from .state import Workspace
 
 
 def is_session(path: Path) -> bool:
-    """Whether this is a saved session."""
-    return path.is_dir() and (
-        path.name == "session.zarr" or (path / "session.json").is_file() or (path / "session.zarr").is_dir()
-    )
+    """Whether this is a saved session (folder or .zip), or a folder of results that holds one."""
+    from ..io.session import is_session as says_session
+
+    return (path.is_dir() and (path / "session.zarr").is_dir()) or says_session(path)
 
 
 def is_image(path: Path) -> bool:
@@ -64,13 +65,17 @@ def open_paths(work: Workspace, paths: list[Path]) -> None:
     work.jobs.start("Open " + (paths[0].name if len(paths) == 1 else f"{len(paths)} files"), run, done)
 
 
-def adopt(work: Workspace, loaded: Any) -> None:
-    """Make a loaded session the one of this viewer; the object that docks listen to stays the same."""
+def adopt(work: Workspace, loaded: Any, folder: Path | None = None) -> None:
+    """Make a loaded session the one of this viewer; the object that docks listen to stays the same.
+
+    `folder` is the journal of a crashed program whose edits belong on top.
+    """
     session = work.session
+    work.keeper.opening()
     for name in list(session.recordings):
         session.remove(name)
-    work.raw.clear()
     work.by_rank.clear()
+    close_images(work)
     for recording in loaded.recordings.values():
         session.add(recording, make_current=False)
     if loaded.cohort is not None:
@@ -81,7 +86,11 @@ def adopt(work: Workspace, loaded: Any) -> None:
         session.set_communities(loaded.communities)
     session.truth = loaded.truth
     session.settings, session.provenance = dict(loaded.settings), dict(loaded.provenance)
-    session.path = loaded.path
+    session.path, session.uid, session.revisions = loaded.path, loaded.uid, loaded.revisions
+    session.stored, session.references = dict(loaded.stored), dict(loaded.references)
+    session.left_out, session.view = loaded.left_out, dict(loaded.view)
+    session.raw.clear()
+    session.raw.update(loaded.raw)
     session.trail = list(loaded.trail)
     session.done, session.undone = list(loaded.done), list(loaded.undone)
     session.history_changed.emit()
@@ -90,7 +99,19 @@ def adopt(work: Workspace, loaded: Any) -> None:
     wanted = loaded.selection
     session.select(component=wanted.component, kind=wanted.kind)
     session.select(level=wanted.level, community=wanted.community, time_s=wanted.time_s, neurons=wanted.neurons)
+    work.keeper.opened(folder)
     show_images(work)
+    restore(work, session.view)
+
+
+def close_images(work: Workspace) -> None:
+    """Remove the layers of images that belong to the recordings of the session that closes."""
+    attached = [layer for layers in work.scene.images.values() for layer in layers] + list(work.scene.labels.values())
+    work.scene.images.clear()
+    work.scene.labels.clear()
+    for layer in attached:
+        if layer in work.viewer.layers:
+            work.viewer.layers.remove(layer)
 
 
 def show_images(work: Workspace) -> None:
@@ -105,7 +126,11 @@ def show_images(work: Workspace) -> None:
         if not path.exists():
             continue
         try:
-            layers = add_layers(viewer, image_layers(path))
+            items = image_layers(path)
+            labels_path = Path(recording.labels.path) if recording.labels is not None else None
+            if labels_path is not None and labels_path.exists() and not any(kind == "labels" for _, _, kind in items):
+                items += [item for item in image_layers(labels_path) if item[2] == "labels"]
+            layers = add_layers(viewer, items)
         except Exception:  # the session is of use without its images; opening them by hand tells why they fail
             continue
         images = [one for one in layers if type(one).__name__ == "Image"]

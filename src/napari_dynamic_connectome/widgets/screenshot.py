@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         if not find_session(options.session).exists():
             raise InputError("there is no such session", where=options.session)
-        viewer = open_viewer(options.session, theme=options.theme, size=(width, height))
+        viewer = open_viewer(options.session, theme=options.theme, size=(width, height), journal=False)
         try:
             settle(viewer, 2)
             prepare(viewer)

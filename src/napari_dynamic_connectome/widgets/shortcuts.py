@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..model.errors import InputError
 from .state import real_viewer, workspace_of
 
 
@@ -20,11 +21,20 @@ class Shortcut:
 
 
 def _undo(viewer: Any) -> None:
-    workspace_of(viewer).session.undo()
+    _try(viewer, "Undo", workspace_of(viewer).session.undo)
 
 
 def _redo(viewer: Any) -> None:
-    workspace_of(viewer).session.redo()
+    _try(viewer, "Redo", workspace_of(viewer).session.redo)
+
+
+def _try(viewer: Any, what: str, change: Callable[[], Any]) -> None:
+    try:
+        change()
+    except InputError as error:
+        from .notify import show_failure
+
+        show_failure(viewer, what, error)
 
 
 def _home(viewer: Any) -> None:
