@@ -11,6 +11,8 @@ from numba import njit
 
 NEGATIVE = -2
 """Status of `sum_labels` where a label is negative."""
+PIECE = 1 << 13
+"""Words that are searched for labels at a time: 64 kB, which stay in a core's own cache."""
 
 
 @njit(nogil=True, cache=True)
@@ -126,59 +128,57 @@ def sum_labels(
     whole = np.zeros((n_t, size, 6), np.int64)
     n_words = words.shape[1]
     per_word = n // n_words if n_words else 1
-    found = np.empty(n_words if n_words else n, np.int64)
+    n_units = n_words if n_words else n
+    # piece by piece, so that labels are still in the cache when their voxels are summed
+    found = np.empty(min(PIECE, n_units), np.int64)
     status = 0
     for t in range(n_t):
         image, ids = frames[t], labels[t]
-        n_found = find_labels(words[t], found) if n_words else find_labels(ids, found)
-        # voxels of one label stand in rows: sums are kept at hand and stored when the label changes
-        current = np.int64(0)
-        total, count, voxels, high, sum_z, sum_y, sum_x = 0.0, 0, 0, 0, 0, 0, 0
-        for i in range(n_found + 1):
-            first = found[i] * per_word if i < n_found else 0
-            last = first + per_word if i < n_found else first + 1
-            row = first // n_x
-            x = first - row * n_x
-            z = row // n_y
-            y = row - z * n_y
-            for k in range(first, last):
-                label = np.int64(ids[k]) if i < n_found else np.int64(-1)
-                if label != current:
-                    if 0 < current < size:
-                        real[t, current, 0] += total
-                        cell = whole[t, current]
-                        cell[0] += count
-                        cell[1] += voxels
-                        cell[2] += high
-                        cell[3] += sum_z
-                        cell[4] += sum_y
-                        cell[5] += sum_x
-                    elif current < 0:
+        for begin in range(0, n_units, PIECE):
+            end = min(begin + PIECE, n_units)
+            n_found = find_labels(words[t, begin:end], found) if n_words else find_labels(ids[begin:end], found)
+            i = 0
+            while i < n_found:
+                k = (begin + found[i]) * per_word
+                i += 1
+                while i < n_found and found[i] == found[i - 1] + 1:
+                    i += 1
+                last = (begin + found[i - 1] + 1) * per_word
+                while k < last:
+                    label = np.int64(ids[k])
+                    if label == 0:
+                        k += 1
+                        continue
+                    if label < 0:
                         return NEGATIVE, real, whole
-                    elif current >= size:
-                        status = max(status, int(current))
-                    current = label
-                    total, count, voxels, high, sum_z, sum_y, sum_x = 0.0, 0, 0, 0, 0, 0, 0
-                if label != 0:
-                    voxels += 1
-                    sum_z += z
-                    sum_y += y
-                    sum_x += x
-                    value = np.float64(image[k])
-                    # written so that NaN and infinity fail the comparison
-                    if value - value == 0.0 and value != missing:
-                        total += value
-                        count += 1
-                        if value >= saturation:
-                            high += 1
-                # the position is counted on, because dividing once a voxel takes longer than all the rest
-                x += 1
-                if x == n_x:
-                    x = 0
-                    y += 1
-                    if y == n_y:
-                        y = 0
-                        z += 1
+                    # voxels of one label stand side by side: position and cell are worked out once a run within a row
+                    start = k
+                    row = k // n_x
+                    x = k - row * n_x
+                    stop = min(last, k + n_x - x)
+                    total, count, high = 0.0, 0, 0
+                    while k < stop and ids[k] == label:
+                        value = np.float64(image[k])
+                        # written so that NaN and infinity fail the comparison
+                        if value - value == 0.0 and value != missing:
+                            total += value
+                            count += 1
+                            if value >= saturation:
+                                high += 1
+                        k += 1
+                    if label >= size:
+                        status = max(status, label)
+                        continue
+                    length = k - start
+                    z = row // n_y
+                    real[t, label, 0] += total
+                    cell = whole[t, label]
+                    cell[0] += count
+                    cell[1] += length
+                    cell[2] += high
+                    cell[3] += z * length
+                    cell[4] += (row - z * n_y) * length
+                    cell[5] += x * length + length * (length - 1) // 2
     return status, real, whole
 
 
