@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -17,13 +18,17 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ..extraction.colours import COLOURS
 from ..extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
 from ..model.errors import InputError
 from ..model.recording import Recording, VolumeReference
-from . import plots
-from .base import Dock, Fold, JobBar, button, label, row
+from .base import Dock, Fold, JobBar, button, label, row, run_key
+from .before_after import BeforeAfter
 from .forms import Number, SettingsForm
 from .notify import show_failure, show_info
+from .raw_traces import keep_edits, same_source, uncorrected
+from .recording_names import unique
+from .stimuli import StimuliTable
 from .tables import Column, Table
 
 
@@ -31,6 +36,7 @@ class RecordingDock(Dock):
     """Layers or files in, a recording with traces out."""
 
     title = "Recording"
+    edits = True
 
     def build(self, layout: QVBoxLayout) -> None:
         self.empty = label("", "empty")
@@ -61,9 +67,32 @@ class RecordingDock(Dock):
         ):
             box.setToolTip(tips[place])
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(8)
+            box.setMinimumContentsLength(6)
+            box.setMinimumWidth(60)
             grid.addWidget(label(name), place, 0)
-            grid.addWidget(box, place, 1, 1, 3)
+            grid.addWidget(box, place, 1, 1, 2 if box is self.labels else 3)
+        self.centres_button = button(
+            "Centres…",
+            self.open_centres,
+            "Tracked centres instead of labels: a CSV with frame, id, z, y, x. They become a labels layer of balls, drawn frame "
+            "by frame; radius and unit are set below.",
+        )
+        self.centres_button.setObjectName("tight")
+        grid.addWidget(self.centres_button, 1, 3)
+        grid.addWidget(label("Colours"), 3, 0)
+        self.colour_boxes: dict[str, QComboBox] = {}
+        for place, colour in enumerate(COLOURS):
+            box = QComboBox()
+            box.setToolTip(
+                f"Image layer with the {colour} channel of NeuroPAL, in the same voxels as the labels: the mean colour of every "
+                "neuron is then shown in the Neurons table. Default: none."
+            )
+            box.setAccessibleName(f"{colour} channel")
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(2)
+            box.setMinimumWidth(60)
+            self.colour_boxes[colour] = box
+            grid.addWidget(box, 3, 1 + place)
         self.image.currentIndexChanged.connect(lambda *_: self._image_chosen())
         self.voxel: list[QDoubleSpinBox] = []
         for place, axis in enumerate("zyx"):
@@ -71,21 +100,45 @@ class RecordingDock(Dock):
             spin.setPrefix(f"{axis} ")
             spin.setSpecialValueText(f"{axis} ?")
             self.voxel.append(spin)
-            grid.addWidget(spin, 3, 1 + place)
-        grid.addWidget(label("Voxel"), 3, 0)
+            grid.addWidget(spin, 4, 1 + place)
+        grid.addWidget(label("Voxel"), 4, 0)
         self.rate = _number("Volumes per second. Default: from the file.", 0.0, 10000, " Hz")
         self.rate.setSpecialValueText("not known")
         self.name = QLineEdit()
         self.name.setPlaceholderText("name of this worm")
         self.name.setToolTip("Name of the recording; it must be unique among the open ones. Default: the layer's name.")
-        grid.addWidget(label("Rate"), 4, 0)
-        grid.addWidget(self.rate, 4, 1)
-        grid.addWidget(self.name, 4, 2, 1, 2)
+        grid.addWidget(label("Rate"), 5, 0)
+        grid.addWidget(self.rate, 5, 1)
+        grid.addWidget(self.name, 5, 2, 1, 2)
         grid.setColumnStretch(0, 0)
         for column in (1, 2, 3):
             grid.setColumnStretch(column, 1)
-        grid.setColumnMinimumWidth(0, 70)
+        grid.setColumnMinimumWidth(0, 62)
         layout.addLayout(grid)
+
+        self.stimuli = StimuliTable()
+        self.stimuli.edited.connect(self._stimuli_edited)
+        self.stimuli.loading.connect(self.load_table)
+        self.stimuli_fold = Fold("Stimuli", self.stimuli, summary="none")
+        layout.addWidget(self.stimuli_fold)
+        self._stimuli_of: str | None = None  # the recording whose stimuli the table shows; None: the next extraction's
+
+        self.radius = _number(
+            "Radius of a neuron of a table of tracked centres, in micrometres. Default: 2 µm.", 0.01, 100, " µm"
+        )
+        self.radius.setValue(float(self.remembered("radius_um", 2.0)))
+        self.centre_unit = QComboBox()
+        self.centre_unit.addItem("in voxels", "voxel")
+        self.centre_unit.addItem("in µm", "um")
+        self.centre_unit.setToolTip("What z, y and x of tracked centres are given in. Default: voxels.")
+        self.centre_unit.setCurrentIndex(max(self.centre_unit.findData(self.remembered("centre_unit", "voxel")), 0))
+        centres = QWidget()
+        centres.setLayout(row(label("Radius"), self.radius, self.centre_unit))
+        self.centres_fold = Fold("Tracked centres", centres)
+        self.radius.valueChanged.connect(lambda *_: self._centres_edited())
+        self.centre_unit.currentIndexChanged.connect(lambda *_: self._centres_edited())
+        layout.addWidget(self.centres_fold)
+        self._centres_edited()
 
         self.extraction = SettingsForm(ExtractionSettings)
         self.correction = SettingsForm(CorrectionSettings)
@@ -111,44 +164,46 @@ class RecordingDock(Dock):
             fold.summary.setText(form.summary())
             layout.addWidget(fold)
         self.extract_button = button(
-            "Extract traces", self.extract, "Reduce every labelled neuron to one trace (Ctrl+E).", main=True
+            "Extract traces", self.extract, "Reduce every labelled neuron to one trace (Ctrl+Enter).", main=True
         )
+        run_key(self, self.extract_button)
         self.correct_button = button(
-            "Correct again", self.correct_again, "Apply the corrections above to the raw traces of this worm."
+            "Correct all",
+            self.correct_again,
+            "Apply the corrections above to all neurons of this worm, starting from the raw traces.",
         )
         layout.addLayout(row(self.correct_check, None, self.correct_button, self.extract_button))
         self.bar = JobBar()
         layout.addWidget(self.bar)
 
-        self.preview_text = label("", "secondary")
-        self.preview = plots.plot_widget()
-        self.preview.setFixedHeight(96)
-        self.preview_box = QWidget()
-        box = QVBoxLayout(self.preview_box)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(2)
-        box.addLayout(row(label("Before and after", "head"), self.preview_text))
-        box.addWidget(self.preview)
-        layout.addWidget(self.preview_box)
+        self.preview = BeforeAfter()
+        layout.addWidget(self.preview)
+        self._preview_timer = QTimer(self)
+        self._preview_timer.setSingleShot(True)
+        self._preview_timer.setInterval(120)
+        self._preview_timer.timeout.connect(self._show_preview)
+        self._trying = False  # corrections were edited and not applied yet
 
         self.quality_head = label("Quality", "head")
         self.quality_text = label("", "secondary")
         layout.addLayout(row(self.quality_head, self.quality_text))
         self.quality = Table(
             [
-                Column("neuron", lambda r: r["id"], 78),
+                Column("neuron", lambda r: r["id"], 70),
                 Column(
                     "SNR",
                     lambda r: _short(r["snr"]),
-                    92,
+                    84,
                     bar=lambda r: min(r["snr"] / 10, 1.0),
-                    tip="Signal over noise.",
+                    tip="Standard deviation of the signal over that of the noise.",
                 ),
-                Column("reason", lambda r: r["why"], 0, muted=True),
+                Column("voxels", lambda r: _short(r["voxels"], 0), 50, right=True, tip="Median number of voxels."),
+                Column("why", lambda r: r["why"], 0, muted=True, tip="What is beyond its limit."),
             ]
         )
         self.quality.setMinimumHeight(120)
-        self.quality.setToolTip("The worst neurons first. A click flies to the neuron.")
+        self.quality.setToolTip("The worst neurons first. A click (or Up and Down) flies to the neuron.")
+        self.quality.rows_model.row_tip = lambda r: r["tip"]
         self.quality.selectionModel().selectionChanged.connect(lambda *_: self._quality_chosen())
         layout.addWidget(self.quality, 1)
 
@@ -175,13 +230,16 @@ class RecordingDock(Dock):
             "File > Open Sample > Dynamic connectome > Simulated worm."
         )
         self.extract_button.setEnabled(has_images and self.labels.count() > 0 and self.bar.job is None)
-        self.correct_button.setEnabled(recording is not None and recording.name in self.work.raw)
-        for widget in (self.preview_box, self.quality, self.quality_head, self.quality_text):
+        self.correct_button.setEnabled(recording is not None and self.bar.job is None)
+        for widget in (self.preview, self.quality, self.quality_head, self.quality_text):
             widget.setVisible(recording is not None)
         if recording is not None and topics & {"recordings", "current", "neurons", "theme"}:
             self._show_quality(recording)
-        if recording is not None and topics - {"time", "history", "jobs"}:
-            self._show_preview(recording)
+        if recording is not None and topics & {"current", "recordings"}:
+            self._trying = False
+            self._show_stimuli(recording.stimuli, recording.name)
+        if recording is not None and topics - {"time", "history", "jobs", "view", "cohort", "sweep", "components"}:
+            self._show_preview()
 
     def _show_quality(self, recording: Recording) -> None:
         table = recording.quality
@@ -191,45 +249,48 @@ class RecordingDock(Dock):
             self.quality.rows_model.set_rows([])
             return
         flags = table["flagged"].to_numpy(bool) if "flagged" in table else np.zeros(len(table), bool)
-        snr = table["snr"].to_numpy(float)
         reasons = table["reason"].astype(str).tolist() if "reason" in table else [""] * len(table)
-        if "reasons" in table:
-            reasons = table["reasons"].astype(str).tolist()
-        order = sorted(range(len(table)), key=lambda i: (not flags[i], np.nan_to_num(snr[i], nan=-1)))
+        snr = table["snr"].to_numpy(float)
+        rank = table["rank"].to_numpy(float) if "rank" in table else np.nan_to_num(snr, nan=-1)
+        voxels = recording.traces.coords.get("n_voxels")
+        counts = np.full(len(table), np.nan) if voxels is None else np.asarray(voxels.values, float)
+        order = sorted(range(len(table)), key=lambda i: (not flags[i], rank[i]))
         rows = [
-            {"id": str(table.index[i]), "snr": float(snr[i]), "why": reasons[i] or ("low SNR" if flags[i] else "")}
+            {
+                "id": str(table.index[i]),
+                "snr": float(snr[i]),
+                "voxels": float(counts[i]),
+                "why": reasons[i] or ("low SNR" if flags[i] else ""),
+                "tip": _measures(table.iloc[i], counts[i], reasons[i]),
+            }
             for i in order
         ]
         self.quality_text.setText(f"{int(flags.sum())} of {len(table)} neurons flagged, worst first")
         self.quality.rows_model.set_rows(rows)
+        self.quality.choose([i for i, r in enumerate(rows) if r["id"] in self.session.selection.neurons], scroll=False)
 
-    def _show_preview(self, recording: Recording) -> None:
-        item = self.preview.getPlotItem()
-        item.clear()
-        plots.paint_axes(item, self.colours)
-        self.preview.setBackground(self.colours.well)
-        chosen = [n for n in self.session.selection.neurons if n in recording.neurons.index]
-        neuron = chosen[0] if chosen else str(recording.neurons.index[0])
-        place = list(recording.neurons.index).index(neuron)
-        after = recording.traces.values[:, place].astype(float)
-        raw = self.work.raw.get(recording.name)
-        self.preview_text.setText(
-            f"{neuron}  ·  raw grey, corrected bright" if raw is not None else f"{neuron}  ·  as read"
-        )
-        if raw is not None and raw.shape[1] == recording.n_neurons:
-            item.plot(
-                np.asarray(raw["time"].values),
-                _unit(raw.values[:, place]),
-                pen=plots.pg.mkPen(self.colours.secondary, width=1),
-            )
-        item.plot(
-            recording.time_s,
-            _unit(after),
-            pen=plots.pg.mkPen(self.colours.text, width=1.2),
-        )
-        item.getAxis("left").setTicks([])
-        item.getAxis("left").setWidth(6)
-        plots.shade(item, plots.stimulus_spans(recording), self.colours.track)
+    def _show_preview(self) -> None:
+        recording = self.session.recording
+        if recording is None:
+            return
+        settings = None
+        if self._trying:
+            try:
+                settings = self.correction.value()
+            except InputError as error:
+                self.preview.text.setText(str(error))
+                return
+        self.preview.show_neuron(self.work, recording, settings, self.colours)
+
+    def _show_stimuli(self, stimuli: Any, of: str | None) -> None:
+        self._stimuli_of = of
+        self.stimuli.set_value(stimuli)
+        self._summarize_stimuli()
+
+    def _summarize_stimuli(self) -> None:
+        names = self.stimuli.value()["name"].tolist()
+        text = f"{len(names)}: {', '.join(dict.fromkeys(names))}" if names else "none"
+        self.stimuli_fold.summary.setText(text if self._stimuli_of else f"{text} (for the next extraction)")
 
     # --- layers -----------------------------------------------------------------------------------------------------
 
@@ -246,6 +307,8 @@ class RecordingDock(Dock):
         changed = _fill(self.image, [one.name for one in images])
         _fill(self.labels, [one.name for one in masks])
         _fill(self.reference, ["none", *[one.name for one in images]])
+        for box in self.colour_boxes.values():
+            _fill(box, ["none", *[one.name for one in images]])
         if changed:
             self._image_chosen()
 
@@ -268,6 +331,8 @@ class RecordingDock(Dock):
             rate = 1.0 / step if step > 0 and (seconds or step != 1.0) else 0.0
         self.rate.setValue(float(rate) if rate and np.isfinite(rate) else 0.0)
         self.name.setText(str(about.get("name") or layer.name.split(".")[0]))
+        if self.session.recording is None or self.session.recording.name != self.name.text():
+            self._show_stimuli(about.get("stimuli"), None)
 
     # --- actions ----------------------------------------------------------------------------------------------------
 
@@ -279,6 +344,80 @@ class RecordingDock(Dock):
             return
         default = form.model()
         self.remember(key, {k: v for k, v in value.model_dump(mode="json").items() if v != getattr(default, k)})
+        if key == "correction":
+            self._trying = True
+            self._preview_timer.start()
+
+    def _stimuli_edited(self) -> None:
+        """Give the open worm its new stimuli; without one they wait for the extraction."""
+        recording = self.session.recordings.get(self._stimuli_of or "")
+        self._summarize_stimuli()
+        if recording is not None:
+            name, value = recording.name, self.stimuli.value()
+            self.session.recordings[name] = recording.replace(stimuli=value)
+            # Not "recordings": the table that is being edited must not be filled again.
+            self.session.neurons_changed.emit(name)
+
+    def load_table(self, what: str, path: str | Path | None = None) -> None:
+        """Load stimuli or behaviour from a file (asked for if it is not given)."""
+        from ..io.tables import read_behaviour, read_stimuli
+
+        if path is None:
+            path, _ = QFileDialog.getOpenFileName(self, f"Load {what}", filter="Tables (*.csv *.tsv *.txt *.parquet)")
+        if not path:
+            return
+        try:
+            if what == "stimuli":
+                self.stimuli.set_value(read_stimuli(path))
+                self._stimuli_edited()
+                return
+            recording = self.session.recording
+            if recording is None:
+                raise InputError("no worm is open", fix="Extract or open one first, then load its behaviour.")
+            self.session.add(
+                recording.replace(behaviour=read_behaviour(path, recording.time_s)), replace=True, make_current=False
+            )
+        except (InputError, OSError) as error:
+            show_failure(self.viewer, f"Load {what}", error)
+
+    def _centres_edited(self) -> None:
+        self.remember("radius_um", self.radius.value())
+        self.remember("centre_unit", self.centre_unit.currentData())
+        self.centres_fold.summary.setText(f"radius {self.radius.value():g} µm, {self.centre_unit.currentText()}")
+
+    def open_centres(self, path: str | Path | None = None) -> Any | None:
+        """Open a table of tracked centres as a labels layer of the chosen volume; returns the running job."""
+        image = self._layer(self.image)
+        if image is None or image.ndim < 4:
+            show_info("Choose the volume (time, z, y, x) first: a table of centres does not say how large it is.")
+            return None
+        if path is None:
+            path, _ = QFileDialog.getOpenFileName(self, "Tracked centres", filter="Tables (*.csv *.parquet)")
+        if not path:
+            return None
+        source, shape = Path(path), tuple(int(n) for n in _data(image).shape)
+        options = {
+            "radius_um": self.radius.value(),
+            "units": self.centre_unit.currentData(),
+            "voxel_size_um": tuple(s.value() for s in self.voxel),
+            "frame_rate_hz": self.rate.value() or None,
+        }
+
+        def run(progress: Any, cancel: Any) -> Any:
+            from ..io.centres import open_labels
+            from ..io.layers import labels_layer
+
+            return labels_layer(open_labels(source, shape=shape, **options), f"{source.stem} centres")
+
+        def done(layer: Any) -> None:
+            data, keywords, _ = layer
+            added = self.viewer.add_labels(data, **keywords)
+            self._fill_layers()
+            self.labels.setCurrentText(added.name)
+
+        job = self.work.jobs.start("Open centres", run, done, layers=(image,))
+        self.bar.watch(job)
+        return job
 
     def extract(self) -> Any | None:
         """Start the extraction; returns the running job."""
@@ -292,6 +431,9 @@ class RecordingDock(Dock):
                 self.correction.value(),
                 self.quality_form.value(),
             )
+            stimuli = self.stimuli.value()
+            if self._stimuli_of and self._stimuli_of != self.name.text().strip():
+                stimuli = image.metadata.get("dynamic_connectome", {}).get("stimuli")
             if self.rate.value() <= 0 and not image.metadata.get("dynamic_connectome", {}).get("time_s"):
                 raise InputError(
                     "the frame rate is not known", where=image.name, fix="Set the rate in volumes per second."
@@ -314,10 +456,11 @@ class RecordingDock(Dock):
         volume_path = about.get("path")
         labels_path = labels.metadata.get("dynamic_connectome", {}).get("path")
         reference = self._layer(self.reference)
+        channels = {c: _data(one) for c, box in self.colour_boxes.items() if (one := self._layer(box)) is not None}
         options: dict[str, Any] = {
-            "name": self.name.text().strip() or image.name,
+            "name": self._own_name(image, volume_path),
             "names": names,
-            "stimuli": about.get("stimuli"),
+            "stimuli": stimuli,
             "settings": extraction,
             "voxel_size_um": size,
             "frame_rate_hz": rate if times is None else None,
@@ -327,25 +470,35 @@ class RecordingDock(Dock):
             options["reference"] = _data(reference)
 
         def run(progress: Any, cancel: Any) -> tuple[Recording, Any]:
+            from ..extraction.colours import mean_colours
             from ..extraction.correct import correct_traces
             from ..extraction.extract import extract_recording
             from ..extraction.quality import assess_quality
-            from ..model.progress import check_cancel, part
+            from ..model.progress import check_cancel, part, report
 
             recording = extract_recording(volume, mask, progress=part(progress, 0, 0.95), cancel=cancel, **options)
             check_cancel(cancel)
-            recording = assess_quality(recording, quality)
+            if channels:
+                report(progress, 0.95, "measuring colours")
+                found = mean_colours(mask, channels, recording.neurons["label"].to_numpy(), cancel=cancel)
+                table = recording.neurons.copy()
+                for colour in found:
+                    table[colour] = found[colour].to_numpy()
+                recording = recording.replace(neurons=table)
             recording = recording.replace(
                 volume=recording.volume or _reference(volume_path, volume, size, rate),
                 labels=recording.labels or _reference(labels_path, mask, size, rate),
             )
             raw = recording.traces
-            return (correct_traces(recording, correction) if correct else recording), raw
+            report(progress, 0.97, "judging the neurons")
+            return assess_quality(correct_traces(recording, correction) if correct else recording, quality), raw
 
         def done(result: tuple[Recording, Any]) -> None:
             recording, raw = result
-            self.work.raw[recording.name] = raw
-            self.session.add(recording, replace=True)
+            recording = keep_edits(recording, self.session.recordings.get(recording.name))
+            self._trying = False
+            text = f"extract{' and correct' if correct else ''} traces of {recording.name}"
+            self.session.add(recording, replace=True, made=text, raw=raw)
             self.work.scene.attach(recording.name, [image], labels)
             show_info(f"{recording.name}: {recording.n_neurons} neurons, {len(recording.named)} named.")
 
@@ -354,6 +507,12 @@ class RecordingDock(Dock):
         self.extract_button.setEnabled(False)
         job.ended.connect(lambda: self.mark("jobs"))
         return job
+
+    def _own_name(self, image: Any, path: str | None) -> str:
+        """Name of the recording; a worm from another file that has this name already is not written over."""
+        name = self.name.text().strip() or image.name
+        old = self.session.recordings.get(name)
+        return name if old is None or same_source(old, path) else unique(name, self.session.recordings)
 
     def _apply_scale(self, image: Any, labels: Any, size: tuple[float, ...], rate: float) -> None:
         """Show the layers in micrometres and seconds, as they will be measured."""
@@ -365,26 +524,40 @@ class RecordingDock(Dock):
             if tuple(map(str, layer.units)) != units and len(units) == layer.ndim:
                 layer.units = units
 
-    def correct_again(self) -> None:
+    def correct_again(self) -> Any | None:
         """Correct the raw traces of the current recording with the present settings."""
         recording = self.session.recording
-        if recording is None or recording.name not in self.work.raw:
-            return
-        raw = self.work.raw[recording.name]
+        if recording is None or self.bar.job is not None:
+            return None
         try:
-            settings = self.correction.value()
+            settings, quality = self.correction.value(), self.quality_form.value()
         except InputError as error:
             show_failure(self.viewer, "Correct traces", error)
-            return
-        source = recording.replace(traces=raw.assign_coords(neuron=list(recording.neurons.index)))
+            return None
+        source, name = uncorrected(self.work, recording), recording.name
 
         def run(progress: Any, cancel: Any) -> Recording:
             from ..extraction.correct import correct_traces
+            from ..extraction.quality import assess_quality
+            from ..model.progress import check_cancel, report
 
-            return correct_traces(source, settings)
+            report(progress, 0.1, "correcting")
+            new = correct_traces(source, settings)
+            check_cancel(cancel)
+            report(progress, 0.6, "judging the neurons")
+            return assess_quality(new, quality)
 
-        job = self.work.jobs.start("Correct traces", run, lambda new: self.session.add(new, replace=True))
+        def done(new: Recording) -> None:
+            self._trying = False
+            # Names may have been given in the meantime.
+            new = keep_edits(new, self.session.recordings.get(name))
+            self.session.add(new, replace=True, make_current=False, made=f"correct traces of {name}")
+
+        job = self.work.jobs.start("Correct traces", run, done)
         self.bar.watch(job)
+        self.correct_button.setEnabled(False)
+        job.ended.connect(lambda: self.mark("jobs"))
+        return job
 
     def open_files(self) -> None:
         """Ask for files and open them."""
@@ -455,17 +628,28 @@ def _fill(box: QComboBox, names: list[str]) -> bool:
     return box.currentText() != old
 
 
-def _unit(values: np.ndarray) -> np.ndarray:
-    """Scale to 0..1 for comparing shapes."""
-    values = np.asarray(values, float)
-    finite = values[np.isfinite(values)]
-    if not len(finite) or finite.max() == finite.min():
-        return values * 0
-    return (values - finite.min()) / (finite.max() - finite.min())
+def _short(value: float, digits: int = 1) -> str:
+    return "–" if value != value else f"{value:.{digits}f}"
 
 
-def _short(value: float) -> str:
-    return "–" if value != value else f"{value:.1f}"
+def _measures(row: Any, voxels: float, reason: str) -> str:
+    """All measures of a neuron in words, for the tooltip of its row."""
+    words = [reason] if reason else []
+    for column, text in (
+        ("snr", "SNR {:.2f}"),
+        ("bleaching", "{:.0%} of the fluorescence lost"),
+        ("saturated", "{:.2%} of the voxels saturated"),
+        ("missing", "{:.1%} of the frames missing"),
+        ("motion", "correlation with its own motion {:.2f}"),
+        ("contamination", "correlation with a near neighbour {:.2f}"),
+        ("jumps", "{:.0f} suspicious jumps"),
+    ):
+        value = float(row[column]) if column in row else float("nan")
+        if value == value:
+            words.append(text.format(value))
+    if voxels == voxels:
+        words.append(f"{voxels:.0f} voxels")
+    return "\n".join(words)
 
 
 def _weak(dock: Any, method: str) -> Any:
