@@ -132,15 +132,18 @@ def find_moved(
         None if it is not there, or more than 200,000 entries would have to be looked at.
     """
     known = session.references.get(f"{problem.recording}/{problem.which}")
-    name, seen = Path(problem.path).name, 0
+    place = Path(problem.path)
+    # labels may lie inside an image's folder: that is what was moved
+    outer = next((p for p in reversed(place.parents) if p.suffix == ".zarr"), place)
+    name, inner, seen = outer.name, place.relative_to(outer), 0
     for here, folders, files in os.walk(folder):
         check_cancel(cancel)
         seen += len(folders) + len(files)
         if seen > MAX_SEARCHED:
             return None
         if name in folders or name in files:
-            place = Path(here) / name
-            if not known or _stamp(place) == _without_path(known):
+            place = Path(here) / name / inner
+            if place.exists() and (not known or _stamp(place) == _without_path(known)):
                 return place
         # the chunks inside a zarr image are no images
         folders[:] = [f for f in folders if not f.endswith(".zarr")]

@@ -439,6 +439,7 @@ class SceneView:
         self.layers[name] = layer
         self._restack(viewer)
         if name != NEURONS and active is not None and active in viewer.layers:
+            _aim(viewer)
             viewer.layers.selection.active = active
         return layer
 
@@ -797,6 +798,13 @@ class _Click:
             return
         more = {str(m).lower() for m in event.modifiers} & {"shift", "control"}
         session.select(neurons=(*session.selection.neurons, neuron) if more else (neuron,))
+
+
+def _aim(viewer: Any) -> None:
+    """Give the cursor a direction in 3D: before the mouse moves it has none, and napari fails on an active Labels layer."""
+    if viewer.dims.ndisplay == 3 and viewer.cursor._view_direction is None:
+        direction = viewer.scene.camera.calculate_nd_view_direction(viewer.dims.ndim, viewer.dims.displayed)
+        viewer.cursor._view_direction = direction
 
 
 def _timer(scene: SceneView, method: str, milliseconds: int) -> QTimer:
