@@ -10,6 +10,9 @@ from scipy.ndimage import gaussian_filter1d
 
 from napari_dynamic_connectome import Cohort, Recording
 from napari_dynamic_connectome.affinity.compute import compute_affinity
+from napari_dynamic_connectome.affinity.features import LongRunFeatures
+from napari_dynamic_connectome.affinity.kernels import ANY, OPPOSITE, SAME, run_lengths
+from napari_dynamic_connectome.affinity.measures import run_features
 from napari_dynamic_connectome.affinity.sampling import sample_worm
 
 RATE = 4.0
@@ -96,6 +99,40 @@ def test_differential_is_its_definition(sign, kappa, min_run_s, scale, exponent)
     expected = differential_by_loops(np.arange(len(x)) / RATE, x, sign=sign, **options)
     assert (expected > 0).any()
     np.testing.assert_allclose(made, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("min_run", [1, 4, 5, 8, 9, 16, 17, 31, 32, 33, 60])
+@pytest.mark.parametrize("signs", [ANY, SAME, OPPOSITE])
+def test_runs_of_any_length_are_counted_whatever_the_code(min_run, signs):
+    """Runs up to 32 samples are kept as bits of 8 to 64, longer ones as lengths; both are the loops' runs."""
+    rng = np.random.default_rng(min_run)
+    # runs of all lengths around the one asked for, zeros between some of them
+    value = np.repeat(rng.uniform(-1, 1, (3, 700)), rng.integers(1, 2 * min_run + 2, 700), axis=1)[:, :700]
+    value = value.astype(np.float32)
+    value[rng.random(value.shape) < 0.1 / min_run] = 0.0
+    value[1, :350] = value[0, :350]
+    value[2, 200:] = -value[0, 200:]
+    breaks = np.zeros(value.shape, bool)
+    breaks[:, [100, 400]] = True
+    ahead, behind = np.empty(value.shape, np.uint8), np.empty(value.shape, np.uint8)
+    run_lengths(value, breaks, min_run, ahead, behind)
+    features = LongRunFeatures(value, ahead, behind, min_run)
+    assert run_features(value, breaks, min_run).nbytes <= 12 * value.size
+    columns = np.array([[0, 1], [0, 2], [1, 2]], np.int32)
+    for made in (features, run_features(value, breaks, min_run)):
+        out = np.empty((3, 650), np.float32)
+        made.fill(out, columns, 25, signs)
+        parts = [value[:, a:b] for a, b in ((0, 100), (100, 400), (400, 700))]
+        for row, (i, j) in enumerate(columns):
+            wanted = []
+            for part in parts:
+                for t in range(part.shape[1]):
+                    alike = part[i, t] * part[j, t] > 0
+                    kept = signs == ANY or alike == (signs == SAME)
+                    run = joint_run(part[i], part[j], t)
+                    wanted.append(min(abs(part[i, t]), abs(part[j, t])) if kept and run >= min_run else 0.0)
+            np.testing.assert_array_equal(out[row], np.array(wanted[25:675], np.float32))
+    assert out.any()
 
 
 def test_signed_layers_are_same_and_opposite():

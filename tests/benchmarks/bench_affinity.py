@@ -65,7 +65,9 @@ def compare_with_numpy(rounds: int) -> str:
         n_neurons, n_times, _ = SIZES[name]
         block = compute_affinity(make_cohort(n_neurons, n_times, 1)).blocks[0]
         features = block.features
-        first, last = run_bounds(features.value)
+        # the upper half of the code is set where a neuron falls
+        value = np.where(features.code >> features.min_run, -features.size, features.size)
+        first, last = run_bounds(value)
         out = np.empty((block.n_rows, block.n_times), np.float32)
 
         def ours(block=block, out=out):
@@ -74,8 +76,8 @@ def compare_with_numpy(rounds: int) -> str:
                 end = min(row + 256, block.n_rows)
                 block.tile(row, end, 0, block.n_times, 0, out[row:end])
 
-        def theirs(features=features, first=first, last=last, block=block):
-            return numpy_tile(features.value, first, last, block.columns, features.min_run)
+        def theirs(value=value, features=features, first=first, last=last, block=block):
+            return numpy_tile(value, first, last, block.columns, features.min_run)
 
         ours()
         difference = float(np.abs(out - theirs()).max())

@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 
 Array = np.ndarray
+CODED = 32
+"""Longest run, in samples, that fits twice into the bits of an integer."""
 
 
 class Features(Protocol):
@@ -37,7 +39,46 @@ class Features(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class RunFeatures:
-    """Differential affinity.
+    """Differential affinity, for joint runs of up to `CODED` samples.
+
+    Parameters
+    ----------
+    size : float32 array (n, T)
+        Strength of change, 0 to 1.
+    code : unsigned integer array (n, T)
+        Direction of change, and how the run of that direction lies around each time; see `kernels.run_codes`.
+    min_run : int
+        Samples that a joint run must last.
+    """
+
+    size: Array
+    code: Array
+    min_run: int
+
+    @property
+    def n_times(self) -> int:
+        """Number of columns."""
+        return int(self.size.shape[1])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory."""
+        return int(self.size.nbytes + self.code.nbytes)
+
+    def fill(self, out: Array, columns: Array, t0: int, signs: int) -> None:
+        """See `Features`."""
+        from .kernels import fill_coded_runs
+
+        fill_coded_runs(out, self.size, self.code, columns, t0, self.min_run, signs)
+
+    def take(self, samples: Array) -> RunFeatures:
+        """See `Features`; runs stay those of the worm's own time."""
+        return RunFeatures(_columns(self.size, samples), _columns(self.code, samples), self.min_run)
+
+
+@dataclass(frozen=True, eq=False)
+class LongRunFeatures:
+    """Differential affinity, for joint runs of any length.
 
     Parameters
     ----------
@@ -66,13 +107,13 @@ class RunFeatures:
 
     def fill(self, out: Array, columns: Array, t0: int, signs: int) -> None:
         """See `Features`."""
-        from .kernels import fill_runs
+        from .kernels import fill_long_runs
 
-        fill_runs(out, self.value, self.ahead, self.behind, columns, t0, self.min_run, signs)
+        fill_long_runs(out, self.value, self.ahead, self.behind, columns, t0, self.min_run, signs)
 
-    def take(self, samples: Array) -> RunFeatures:
+    def take(self, samples: Array) -> LongRunFeatures:
         """See `Features`; run lengths stay those of the worm's own time."""
-        return RunFeatures(
+        return LongRunFeatures(
             _columns(self.value, samples), _columns(self.ahead, samples), _columns(self.behind, samples), self.min_run
         )
 

@@ -114,10 +114,78 @@ def run_lengths(value: Array, breaks: Array, limit: int, ahead: Array, behind: A
 
 
 @nb.njit(cache=True, nogil=True)
-def fill_runs(
+def run_codes(value: Array, ahead: Array, behind: Array, min_run: int, code: Array) -> None:
+    """Write a run's windows as bits, so that one AND tells whether two neurons run together for long enough.
+
+    A joint run of `min_run` samples or more holds a window of exactly that many around t; bit k stands for the window that
+    begins k samples before t, and is set where the neuron keeps its sign throughout. Rising neurons use the lower `min_run`
+    bits, falling ones the next, so that neurons of different sign have no bit in common.
+
+    Parameters
+    ----------
+    value : float32 (n, T)
+        Only the sign counts.
+    ahead, behind : unsigned integer (n, T)
+        See `run_lengths`, cut at `min_run` or later.
+    min_run : int
+    code : unsigned integer (n, T) of 2 x `min_run` bits or more
+        Filled.
+    """
+    for i in range(value.shape[0]):
+        for t in range(value.shape[1]):
+            bits = nb.uint64(0)
+            for k in range(min_run):
+                if behind[i, t] >= k and ahead[i, t] >= min_run - k:
+                    bits |= nb.uint64(1) << nb.uint64(k)
+            code[i, t] = bits << nb.uint64(min_run) if value[i, t] < 0.0 else bits
+
+
+@nb.njit(cache=True, nogil=True)
+def fill_coded_runs(out: Array, size: Array, code: Array, columns: Array, t0: int, min_run: int, signs: int) -> None:
+    """Differential affinity of some pairs at some times, from codes.
+
+    Where two neurons run together for `min_run` samples or more, the affinity is the smaller of the two strengths.
+
+    Parameters
+    ----------
+    out : float32 (pairs, times)
+        Filled.
+    size : float32 (n, T)
+        Strength of change, 0 to 1.
+    code : unsigned integer (n, T)
+        See `run_codes`.
+    columns : int32 (pairs, 2)
+        Rows of `size`.
+    t0 : int
+        Time of the first column of `out`.
+    min_run : int
+    signs : {ANY, SAME, OPPOSITE}
+    """
+    width = out.shape[1]
+    mine = np.empty(width, code.dtype)
+    low = (nb.uint64(1) << nb.uint64(min_run)) - nb.uint64(1)
+    last = -1
+    for p in range(out.shape[0]):
+        i, j = columns[p, 0], columns[p, 1]
+        if i != last:
+            # the first neuron stays the same over many pairs: turn its code into what the second one must share
+            for t in range(width):
+                own = nb.uint64(code[i, t0 + t])
+                turned = (own >> nb.uint64(min_run)) | ((own & low) << nb.uint64(min_run))
+                mine[t] = own if signs == SAME else turned if signs == OPPOSITE else own | turned
+            last = i
+        si, sj, theirs = size[i, t0 : t0 + width], size[j, t0 : t0 + width], code[j, t0 : t0 + width]
+        row = out[p]
+        for t in range(width):
+            both = min(si[t], sj[t])
+            row[t] = both if (mine[t] & theirs[t]) != 0 else np.float32(0.0)
+
+
+@nb.njit(cache=True, nogil=True)
+def fill_long_runs(
     out: Array, value: Array, ahead: Array, behind: Array, columns: Array, t0: int, min_run: int, signs: int
 ) -> None:
-    """Differential affinity of some pairs at some times.
+    """Differential affinity of some pairs at some times, for runs too long for `run_codes`.
 
     The joint run around t lasts min(ahead_i, ahead_j) + min(behind_i, behind_j) samples, because a run of the pair ends where
     the first of the two ends. Where that is at least `min_run`, the affinity is the smaller of the two strengths.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .features import Features, ProductFeatures, RunFeatures, WindowFeatures
+from .features import CODED, Features, LongRunFeatures, ProductFeatures, RunFeatures, WindowFeatures
 from .sampling import Sampling
 from .settings import AffinitySettings
 
@@ -72,15 +72,34 @@ def _still(sampling: Sampling) -> Array:
     return still
 
 
-def _runs(sampling: Sampling, neurons: Array, usable: Array, settings: AffinitySettings) -> RunFeatures:
-    from .kernels import run_lengths
-
+def _runs(sampling: Sampling, neurons: Array, usable: Array, settings: AffinitySettings) -> Features:
     value = np.where(usable, strengths(sampling, settings)[neurons], 0.0).astype(np.float32)
     min_run = max(1, int(np.ceil(settings.min_run_s * sampling.rate_hz - 1e-6)))
+    return run_features(value, np.ascontiguousarray(sampling.breaks[neurons]), min_run)
+
+
+def run_features(value: Array, breaks: Array, min_run: int) -> RunFeatures | LongRunFeatures:
+    """Features of the differential affinity.
+
+    Parameters
+    ----------
+    value : float32 array (n, T)
+        Strength of change with its sign.
+    breaks : bool array (n, T)
+        Where a neuron's sample does not follow its predecessor.
+    min_run : int
+        Samples that a joint run must last.
+    """
+    from .kernels import run_codes, run_lengths
+
     dtype = np.uint8 if min_run < 128 else np.uint16 if min_run < 32_768 else np.uint32
     ahead, behind = np.empty(value.shape, dtype), np.empty(value.shape, dtype)
-    run_lengths(value, np.ascontiguousarray(sampling.breaks[neurons]), min_run, ahead, behind)
-    return RunFeatures(value, ahead, behind, min_run)
+    run_lengths(value, breaks, min_run, ahead, behind)
+    if min_run > CODED:
+        return LongRunFeatures(value, ahead, behind, min_run)
+    code = np.empty(value.shape, np.min_scalar_type(2 ** (2 * min_run) - 1))
+    run_codes(value, ahead, behind, min_run, code)
+    return RunFeatures(np.abs(value), code, min_run)
 
 
 def _products(sampling: Sampling, neurons: Array, usable: Array, settings: AffinitySettings) -> ProductFeatures:
