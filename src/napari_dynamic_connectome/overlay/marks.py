@@ -65,7 +65,7 @@ def active_windows(time: np.ndarray, values: np.ndarray, share: float = ACTIVE_S
     on = values > values.max() * share
     edges = np.flatnonzero(np.diff(np.concatenate(([0], on.astype(int), [0])))).reshape(-1, 2)
     # Short dips do not end a window: courses are noisy.
-    gap = max(0.01 * (time[-1] - time[0]), 2.5 * float(np.median(np.diff(time))))
+    gap = max(0.04 * (time[-1] - time[0]), 2.5 * float(np.median(np.diff(time))))
     joined: list[list[int]] = []
     for start, stop in edges.tolist():
         if joined and time[start] - time[joined[-1][1] - 1] <= gap:

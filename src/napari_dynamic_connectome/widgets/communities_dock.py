@@ -13,10 +13,11 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QSlider, QSpinBox
 
 from ..model.neurons import info, left_right_pairs
 from ..model.results import Communities, Components
+from ..overlay.marks import active_windows, course_of, selected_worms
 from ..overlay.palette import UNASSIGNED, Style, rgb, styles
 from ..overlay.scene import COLOR_BY
 from . import plots
-from .base import Dock, Fold, button, label, row
+from .base import Dock, Fold, JobBar, button, label, row
 from .tables import Column, Table
 from .theme import swatch
 
@@ -62,6 +63,12 @@ class CommunitiesDock(Dock):
     def build(self, layout: QVBoxLayout) -> None:
         self.empty = label("No communities yet. Press Analyze in the Cohort dock.", "empty")
         layout.addWidget(self.empty)
+        self.find = button(
+            "Find communities", self.find_communities, "Find the communities of these components, in the background."
+        )
+        layout.addWidget(self.find)
+        self.bar = JobBar()
+        layout.addWidget(self.bar)
         self.body = QWidget()
         layout.addWidget(self.body, 1)
         inner = QVBoxLayout(self.body)
@@ -80,10 +87,10 @@ class CommunitiesDock(Dock):
             one.setObjectName("tight")
         inner.addLayout(row(*self.color_buttons.values(), None, spacing=2))
         self.kind = QComboBox()
-        self.kind.addItem("modules", "modules")
         self.kind.addItem("core", "core")
+        self.kind.addItem("modules", "modules")
         self.kind.setToolTip(
-            "modules: structure beyond strength. core: who takes part, and how strongly. Default: modules."
+            "core: who takes part, and how strongly. modules: structure beyond strength. Default: core."
         )
         self.kind.activated.connect(lambda *_: self.session.select(kind=self.kind.currentData()))
         self.level = QSlider(Qt.Orientation.Horizontal)
@@ -96,8 +103,8 @@ class CommunitiesDock(Dock):
         self.fewest, self.most = label("", "secondary"), label("", "secondary")
         self.fewest.setFixedWidth(18)
         self.most.setFixedWidth(18)
-        self.level_text = label("", "head")
-        level_row = row(self.kind, label("Level", "head"), self.fewest, self.most, self.level_text)
+        self.level_head, self.level_text = label("Level", "head"), label("", "head")
+        level_row = row(self.kind, self.level_head, self.fewest, self.most, self.level_text)
         level_row.insertWidget(3, self.level, 1)
         inner.addLayout(level_row)
         self.split = QSplitter(Qt.Orientation.Vertical)
@@ -105,7 +112,7 @@ class CommunitiesDock(Dock):
         inner.addWidget(self.split, 1)
         self.table = Table(
             [
-                Column("community", lambda r: r["label"], 84, icon=lambda r: r["icon"], bold=lambda r: r["chosen"]),
+                Column("id", lambda r: r["label"], 84, icon=lambda r: r["icon"], bold=lambda r: r["chosen"]),
                 Column("", lambda r: r["members"], 0, muted=True),
                 Column("n", lambda r: str(r["size"]), 30, right=True, tip="Neurons."),
                 Column(
@@ -158,7 +165,7 @@ class CommunitiesDock(Dock):
             "Pair factors of the component, sorted by community. Click a block to choose its community."
         )
         self.inspector = QWidget()
-        self.inspector.setFixedWidth(150)
+        self.inspector.setFixedWidth(164)
         side = QVBoxLayout(self.inspector)
         side.setContentsMargins(6, 0, 0, 0)
         side.setSpacing(3)
@@ -182,7 +189,14 @@ class CommunitiesDock(Dock):
         self.split.addWidget(lower)
         self.split.setStretchFactor(0, 2)
         self.split.setStretchFactor(1, 3)
+        self.split.splitterMoved.connect(lambda *_: setattr(self, "_split_by_hand", True))
+        self._split_by_hand = False
+        self._narrow = False
         self.names_check, self.edges_check, self.edge_count = QCheckBox("names"), QCheckBox("edges"), QSpinBox()
+        self.legend_check = QCheckBox("legend")
+        self.legend_check.setToolTip("Key of the colours in the canvas. Default: yes.")
+        self.legend_check.setChecked(True)
+        self.legend_check.toggled.connect(lambda on: self.work.view.set(legend=on))
         self.names_check.setToolTip("Names of the selected community in 3D. Default: yes.")
         self.edges_check.setToolTip("Strongest pairs of the selected community as lines in 3D. Default: yes.")
         self.edge_count.setRange(1, 500)
@@ -202,7 +216,11 @@ class CommunitiesDock(Dock):
             "Compare worms…", self._compare, "Two worms or two components side by side, cameras linked."
         )
         display = QWidget()
-        display.setLayout(row(self.names_check, self.edges_check, self.edge_count, None, self.again, self.compare))
+        lines = QVBoxLayout(display)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.setSpacing(4)
+        lines.addLayout(row(self.names_check, self.edges_check, self.edge_count, self.legend_check, None))
+        lines.addLayout(row(self.again, self.compare, None))
         self.display_fold = Fold("3D display", display)
         inner.addWidget(self.display_fold)
         self.significance = label("", "secondary", wrap=True)
@@ -219,12 +237,15 @@ class CommunitiesDock(Dock):
         missing = communities is None or components is None
         self.empty.setVisible(missing)
         self.body.setVisible(not missing)
-        waiting = components is not None and communities is None
+        running = bool(self.work.jobs.running)
         self.empty.setText(
-            "Finding the communities of this rank …"
-            if waiting
-            else "No communities yet. Press Analyze in the Cohort dock."
+            "No communities yet. Press Analyze in the Cohort dock."
+            if components is None
+            else "Finding the communities of these components …"
+            if running
+            else "These components have no communities yet."
         )
+        self.find.setVisible(components is not None and communities is None and not running)
         for key, one in self.color_buttons.items():
             one.setChecked(self.work.view.color_by == key)
         if communities is None or components is None:
@@ -244,7 +265,9 @@ class CommunitiesDock(Dock):
         self.level.blockSignals(False)
         self.fewest.setText(str(counts[-1]))
         self.most.setText(str(counts[0]))
-        self.level_text.setText(f"{counts[level]} {'community' if counts[level] == 1 else 'communities'}")
+        unit = "" if self._narrow else " community" if counts[level] == 1 else " communities"
+        self.level_text.setText(f"{counts[level]}{unit}")
+        self.level_text.setToolTip(f"{counts[level]} communities at this level")
         self.kind.setCurrentIndex(max(self.kind.findData(selection.kind), 0))
         look = styles(communities, level, self.colours.dark)
         self._show_table(communities, level, look)
@@ -255,6 +278,17 @@ class CommunitiesDock(Dock):
             f"{'names' if view.names else 'no names'}, {view.edge_count if view.edges else 'no'} edges"
         )
         self._show_significance(communities)
+        self._share_height()
+
+    def _share_height(self) -> None:
+        """Show all rows of the table if the matrix keeps enough room, unless the user has moved the splitter."""
+        room = sum(self.split.sizes())
+        if self._split_by_hand or room <= 0:
+            return
+        wanted = 26 + 20 * max(len(self._rows), 3)
+        table = int(np.clip(wanted, 90, max(room - (250 if room > 420 else 170), 90)))
+        if abs(self.split.sizes()[0] - table) > 2:
+            self.split.setSizes([table, room - table])
 
     def _show_table(self, communities: Communities, level: int, look: dict[int, Style]) -> None:
         dark, chosen = self.colours.dark, self.session.selection.community
@@ -332,9 +366,9 @@ class CommunitiesDock(Dock):
         grey = rgb(UNASSIGNED[self.colours.dark])
         bar = np.array([rgb(look[g].color) if g in look else grey for g in groups.tolist()]).reshape(-1, 3) * 255
         width = max(n * 0.035, 1)
-        self.top_bar.setImage(bar.astype(np.uint8)[None])
+        self.top_bar.setImage(bar.astype(np.uint8)[None], levels=(0, 255))
         self.top_bar.setRect(QRectF(0, -1.4 * width, n, width))
-        self.left_bar.setImage(bar.astype(np.uint8)[:, None])
+        self.left_bar.setImage(bar.astype(np.uint8)[:, None], levels=(0, 255))
         self.left_bar.setRect(QRectF(-1.4 * width, 0, width, n))
         self.plot.setBackground(self.colours.background)
         self.plot.getViewBox().setBackgroundColor(QColor(self.colours.background))
@@ -379,9 +413,9 @@ class CommunitiesDock(Dock):
         without = _mean(values[np.ix_(inside, others)])
         lines = [
             ("neurons", str(len(members))),
-            ("worms", self._worms_with(members)),
+            ("worms", self._worms_with()),
             ("active", self._active(components, number)),
-            ("in / out", f"{_two(within) or '–'} / {_two(without) or '–'}"),
+            ("in / out", f"{_short(within)} / {_short(without)}"),
         ]
         pairs = sorted(
             (
@@ -393,30 +427,23 @@ class CommunitiesDock(Dock):
             reverse=True,
         )[:5]
         body = "".join(f'<tr><td style="color:{muted}">{k}&nbsp;&nbsp;</td><td>{v}</td></tr>' for k, v in lines)
-        body += "".join(f'<tr><td>{a}–{b}&nbsp;</td><td align="right">{v:.2f}</td></tr>' for v, a, b in pairs)
+        body += "".join(f'<tr><td>{a}–{b}&nbsp;</td><td align="right">{v:.3g}</td></tr>' for v, a, b in pairs)
         self.facts.setText(f'<table cellspacing="1">{body}</table>')
 
-    def _worms_with(self, members: list[str]) -> str:
-        cohort = self.session.cohort
-        if cohort is None:
-            return "–"
-        known = [m for m in members if m in cohort.neurons]
-        if not known:
-            return "–"
-        share = cohort.presence.sel(neuron=known).values.mean(axis=1)
-        return f"{int((share >= 0.5).sum())} of {len(cohort.worms)}"
+    def _worms_with(self) -> str:
+        """How many worms have at least half of the members; their names are in the tooltip."""
+        marks = selected_worms(self.session)
+        part = [m for m in marks if m.takes_part]
+        self.facts.setToolTip("\n".join(f"{m.worm}: {m.present} of {m.members} neurons" for m in marks))
+        return f"{len(part)} of {len(marks)}" if marks else "–"
 
     def _active(self, components: Components, number: int) -> str:
         """Time window in which the component is above half of its peak."""
-        worms = [str(w) for w in components.worm["worm"].values]
-        worm = self.session.current if self.session.current in worms else worms[0]
-        course = components.time_course(number, worm if components.model == "unaligned" else None)
-        values = np.nan_to_num(np.asarray(course.values, float))
-        if not len(values) or values.max() <= 0:
+        windows = active_windows(*course_of(components, number, self.session.current))
+        if not windows:
             return "–"
-        above = np.flatnonzero(values > values.max() / 2)
-        time = np.asarray(course["time"].values, float)
-        return f"{time[above[0]]:.0f}–{time[above[-1]]:.0f} s"
+        more = f" +{len(windows) - 1}" if len(windows) > 1 else ""
+        return f"{windows[0][0]:.0f}–{windows[0][1]:.0f} s{more}"
 
     def _show_significance(self, communities: Communities) -> None:
         table = communities.significance
@@ -474,6 +501,27 @@ class CommunitiesDock(Dock):
         if rows:
             QApplication.clipboard().setText(rows[0]["all"])
 
+    def find_communities(self) -> Any | None:
+        """Find the communities of the components of the session, for example of one that was saved before they were found."""
+        components, values = self.session.components, dict(self.session.settings)
+        if components is None:
+            return None
+
+        def run(progress: Any, cancel: Any) -> Any:
+            from ..pipeline.run import partition
+            from ..pipeline.settings import PipelineSettings
+
+            return partition(components, PipelineSettings.parse(values), progress=progress, cancel=cancel)
+
+        def done(found: Any) -> None:
+            if self.session.components is components:
+                self.work.by_rank[components.rank] = dict(found)
+                self.session.set_communities(found)
+
+        job = self.work.jobs.start("Find communities", run, done)
+        self.bar.watch(job)
+        return job
+
     def _compare(self) -> None:
         from .compare import open_compare
 
@@ -481,13 +529,18 @@ class CommunitiesDock(Dock):
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
-        self.inspector.setVisible(self.width() > 390)
-        self.table.setColumnWidth(0, 84 if self.width() > 390 else 66)
-        self.table.setColumnWidth(3, 96 if self.width() > 390 else 78)
-        self.matrix_text.setVisible(self.width() > 390)
-        self.kind.setMaximumWidth(90 if self.width() > 390 else 84)
-        self.level.setMinimumWidth(60)
+        self._narrow = narrow = self.width() <= 390
+        self.inspector.setVisible(not narrow)
+        self.table.setColumnWidth(0, 58 if narrow else 84)
+        self.table.setColumnWidth(3, 84 if narrow else 96)
+        self.table.setColumnWidth(4, 42 if narrow else 52)
+        self.table.setColumnWidth(5, 50 if narrow else 54)
         self.table.setColumnHidden(5, self.width() < 340)
+        self.matrix_text.setVisible(not narrow)
+        self.kind.setMaximumWidth(76 if narrow else 90)
+        self.level_head.setVisible(not narrow)
+        self.level.setMinimumWidth(60)
+        self.mark("view")
 
 
 def _two(value: float) -> str:
@@ -498,6 +551,10 @@ def _p(value: float) -> str:
     if value != value:
         return ""
     return "<.001" if value < 0.001 else f"{value:.3f}".lstrip("0")
+
+
+def _short(value: float) -> str:
+    return "–" if value != value else f"{value:.2g}"
 
 
 def _mean(values: np.ndarray) -> float:

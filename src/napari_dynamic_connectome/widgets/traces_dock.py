@@ -11,6 +11,7 @@ from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QCheckBox, QComboBox, QSplitter, QVBoxLayout, QWidget
 
+from ..overlay.marks import selected_windows
 from ..overlay.order import SortBy, neuron_order, zscore
 from ..overlay.palette import UNASSIGNED, rgb
 from . import plots
@@ -374,6 +375,9 @@ class TracesDock(Dock):
                 self._rectangle(plot, start, stop, 1.15, 1.85, c.track)
             for start, stop in moves:
                 self._rectangle(plot, start, stop, 0.15, 0.8, c.secondary)
+            # When the selected community is active, in its colour.
+            for start, stop in selected_windows(self.session):
+                self._rectangle(plot, start, stop, 0.9, 1.06, self._chosen_colour())
         width = recording.time_s[-1] - recording.time_s[0]
         room = max(int(self.heat.width() / max(len(spans), 1) / 8), 0)
         for (start, stop), name in zip(spans, recording.stimuli["name"].tolist(), strict=True):
@@ -382,9 +386,17 @@ class TracesDock(Dock):
             text.setPos(min(stop, start + 0.02 * width) if False else start, 1.5)
             self.heat_strip.addItem(text, ignoreBounds=True)
             self.strip_items.append((self.heat_strip, text))
+        windows = selected_windows(self.session)
+        for band in plots.shade(self.stack_plot, windows, self._chosen_colour(), 26):
+            self.strip_items.append((self.stack_plot, band))
         for band in plots.shade(self.stack_plot, spans, c.track, 110):
             self.strip_items.append((self.stack_plot, band))
         self.heat_strip.setToolTip(f"stimuli above, {channel} below" if channel else "stimuli")
+
+    def _chosen_colour(self) -> str:
+        drawn = self.work.scene.drawn
+        style = drawn.styles.get(self.session.selection.community) if drawn is not None else None
+        return style.color if style else self.colours.accent
 
     def _rectangle(self, plot: Any, start: float, stop: float, low: float, high: float, colour: str) -> None:
         from qtpy.QtWidgets import QGraphicsRectItem
