@@ -71,7 +71,7 @@ def read_layers(path: str | Path | Sequence[str], **options: Any) -> list[LayerD
     form = identify(path)
     if form.key == "omezarr":
         return _zarr_layers(path, options)
-    if form.key in ("tiff", "hdf5"):
+    if form.key in ("tiff", "tiffs", "hdf5"):
         return _image_layers(path, options)
     if form.key == "npz":
         return _npz_layers(path, options)

@@ -62,6 +62,10 @@ FORMATS: list[Format] = [
         note="Memory-mapped if contiguous, else read by page.",
     ),
     Format(
+        "tiffs", "TIFF files, a frame or plane each", ("*.tif", "*.tiff"), ("volume", "labels"), "tiff_series", folder=True,
+        note="A folder, or a pattern such as vol_*.tif; t, z and c marked in the names are axes.",
+    ),
+    Format(
         "nwb", "NWB (WormID layout)", ("*.nwb",), ("recording", "volume", "labels"), "nwb", ("recording",), "nwb",
         note="Reading needs nothing extra; writing needs the extra.",
     ),
@@ -109,6 +113,12 @@ def identify(path: str | Path) -> Format:
     FormatError
         If no reader knows it.
     """
+    from .tiff_series import is_pattern, tiff_files
+
+    if is_pattern(path):
+        if tiff_files(path):
+            return _BY_KEY["tiffs"]
+        raise InputError("no TIFF file fits this pattern", where=str(path), fix="Check the folder and the pattern.")
     path = existing(path)
     where = str(path)
     if path.is_dir():
@@ -142,8 +152,12 @@ def _identify_folder(path: Path) -> Format:
         return _BY_KEY["omezarr"]
     if next(path.glob("*.parquet"), None) is not None or next(path.glob("*/*.parquet"), None) is not None:
         return _BY_KEY["parquet"]
+    from .tiff_series import tiff_files
+
+    if tiff_files(path):
+        return _BY_KEY["tiffs"]
     raise FormatError(
-        "this folder is neither OME-Zarr nor a collection of Parquet files",
+        "this folder is neither OME-Zarr nor a collection of Parquet files, and holds no TIFF files",
         where=str(path),
         fix="Choose the .zarr folder itself, or a file.",
     )

@@ -124,9 +124,44 @@ def open_volume(path: str | Path, *, series: int = 0, labels: bool = False, **op
     **options
         axes, channel, voxel_size_um, frame_rate_hz: see `build_volume`.
     """
+    path = existing(path)
+    where = str(path)
+    array, found, known = open_stored(path, series, options)
+    if "z" not in resolve_axes(found, array.shape, options.get("axes"), where):
+        known["file_voxel_size_um"] = flat_size(known["file_voxel_size_um"])
+    volume = build_volume(array, found, where, labels=labels, **known, **options)
+    if labels:
+        from .omezarr import check_first_frame
+
+        check_first_frame(volume, where)
+    return volume
+
+
+def flat_size(size: list[float]) -> list[float]:
+    """Give a single plane, which has no depth, a depth of 1 um where its size is known: any does."""
+    return [1.0, *size[1:]] if math.isfinite(size[1]) else size
+
+
+def open_stored(path: Path, series: int, asked: Mapping[str, Any]) -> tuple[Any, list[str], dict[str, Any]]:
+    """Open one image of a file in the file's own order.
+
+    Parameters
+    ----------
+    path : Path
+    series : int
+    asked : mapping
+        What the user says about sizes, which settles unknown units.
+
+    Returns
+    -------
+    array : TiffStack or MappedStack
+    found : list of str
+        Names of its axes.
+    known : dict
+        Voxel size, frame rate and channels that the file states.
+    """
     import tifffile
 
-    path = existing(path)
     where = str(path)
     with reading(where, "TIFF file"), tifffile.TiffFile(path) as file:
         if not file.series:
@@ -135,7 +170,7 @@ def open_volume(path: str | Path, *, series: int = 0, labels: bool = False, **op
             )
         if not 0 <= series < len(file.series):
             raise InputError(
-                f"there is no image {series}", where=where, fix=f"There are {len(file.series)}; pass series=."
+                f"there is no image {series}", where=where, fix=f"There are {len(file.series)}; pass dataset=."
             )
         one = file.series[series]
         level = one.levels[0]
@@ -154,8 +189,7 @@ def open_volume(path: str | Path, *, series: int = 0, labels: bool = False, **op
         page = math.prod(level.keyframe.shape) * dtype.itemsize
         limits.check_size(page, limits.MAX_CHUNK_BYTES, where, "one plane")
         _check_codec(level.keyframe, where)
-        letters = resolve_axes(found, shape, options.get("axes"), where)
-        known = _metadata(file, level, letters, where, options)
+        known = _metadata(file, where, asked)
         offset = level.dataoffset if level.keyframe.compression == 1 else None
         byteorder = file.byteorder
     if offset is not None and offset + declared > size:
@@ -169,12 +203,7 @@ def open_volume(path: str | Path, *, series: int = 0, labels: bool = False, **op
         array = MappedStack(where, int(offset), dtype.newbyteorder(byteorder).str, shape)
     else:
         array = TiffStack(where, series)
-    volume = build_volume(array, found, where, labels=labels, **known, **options)
-    if labels:
-        from .omezarr import check_first_frame
-
-        check_first_frame(volume, where)
-    return volume
+    return array, found, known
 
 
 def _check_codec(page: Any, where: str) -> None:
@@ -192,7 +221,7 @@ def _check_codec(page: Any, where: str) -> None:
         ) from error
 
 
-def _metadata(file: Any, level: Any, letters: str, where: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+def _metadata(file: Any, where: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return voxel size, frame rate and channel names that the file states."""
     size, rate, channels = [math.nan] * 3, math.nan, []
     voxel, clock = asked.get("voxel_size_um"), asked.get("frame_rate_hz")
@@ -228,8 +257,6 @@ def _metadata(file: Any, level: Any, letters: str, where: str, asked: Mapping[st
         spacing = info.get("voxel_size_um")
         if isinstance(spacing, list) and len(spacing) == 3 and all(isinstance(v, (int, float)) for v in spacing):
             size = [float(v) for v in spacing]
-    if "z" not in letters and math.isfinite(size[1]):
-        size[0] = 1.0
     return {"file_voxel_size_um": size, "file_frame_rate_hz": rate, "channels": channels}
 
 

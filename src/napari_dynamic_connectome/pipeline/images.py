@@ -9,6 +9,7 @@ from ..extraction.extract import extract_recording
 from ..extraction.settings import ExtractionSettings
 from ..io.registry import identify, open_labels, open_volume
 from ..io.tables import read_behaviour, read_names, read_stimuli
+from ..io.tiff_series import is_pattern
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback
 from ..model.recording import Recording
@@ -70,7 +71,7 @@ def extract_files(
     Recording
     """
     for path in (volume, labels, names, stimuli, behaviour):
-        if path and not Path(path).exists():
+        if path and not Path(path).exists() and not is_pattern(path):
             raise InputError("there is no such file or folder", where=str(path))
     if not labels and identify(volume).key not in ("omezarr", "nwb"):
         # other formats hold one image a file: its intensities must not be taken for labels
@@ -96,7 +97,7 @@ def extract_files(
     recording = extract_recording(
         image,
         label_image,
-        name=name or Path(volume).name.split(".")[0],
+        name=name or (Path(volume).parent if is_pattern(volume) else Path(volume)).name.split(".")[0],
         names=given or None,
         stimuli=read_stimuli(stimulus_file) if stimulus_file is not None else image.stimuli,
         settings=settings,
