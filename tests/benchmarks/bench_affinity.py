@@ -14,6 +14,8 @@ import numpy as np
 
 from napari_dynamic_connectome import Cohort, Recording
 from napari_dynamic_connectome.affinity.compute import compute_affinity
+from napari_dynamic_connectome.affinity.measures import strengths
+from napari_dynamic_connectome.affinity.sampling import sample_worm
 
 SIZES = {"S": (60, 300, 6), "M": (120, 600, 12), "L": (190, 960, 21), "XL": (190, 4000, 40)}
 KINDS = ("differential", "edge time series", "sliding correlation")
@@ -63,10 +65,12 @@ def compare_with_numpy(rounds: int) -> str:
     ]
     for name in ("S", "M", "L"):
         n_neurons, n_times, _ = SIZES[name]
-        block = compute_affinity(make_cohort(n_neurons, n_times, 1)).blocks[0]
+        cohort = make_cohort(n_neurons, n_times, 1)
+        spec = compute_affinity(cohort)
+        block, worm = spec.blocks[0], cohort.recordings[0]
         features = block.features
-        # the upper half of the code is set where a neuron falls
-        value = np.where(features.code >> features.min_run, -features.size, features.size)
+        sampling = sample_worm(worm.time_s, cohort.traces_of(0).values, worm.seams, spec.rate_hz, spec.settings.gap_s)
+        value = strengths(sampling, spec.settings).astype(np.float32)
         first, last = run_bounds(value)
         out = np.empty((block.n_rows, block.n_times), np.float32)
 

@@ -85,7 +85,7 @@ def test_every_storage_gives_the_same_products(planted, storage):
             rows = rng.random((5, dense.shape[0]), dtype=np.float32)
             times = rng.random((5, dense.shape[1]), dtype=np.float32)
             assert np.allclose(source.left(w, rows), rows @ dense, rtol=3e-6)
-            assert np.allclose(source.right(w, times), times @ dense.T, rtol=3e-6)
+            assert np.allclose(source.right(w, times), dense @ times.T, rtol=3e-6)
             assert np.allclose(source.row_norms[w], (dense**2).sum(axis=1), rtol=1e-6)
             difference = dense - rows.T.astype(float) @ times
             assert source.residual(w, rows, times) == pytest.approx((difference**2).sum(), rel=1e-6)

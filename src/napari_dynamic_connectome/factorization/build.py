@@ -111,7 +111,7 @@ def explained_shares(prepared: Prepared, factors: Factors, pool: Workers) -> Arr
     for worm, (moment, gram) in zip(prepared.problem.worms, products, strict=True):
         pair = factors.pair[0][:, worm.slots]
         joint = gram[0] * (pair @ pair.T)
-        cross = np.einsum("rp,rp->r", moment, pair)
+        cross = np.einsum("pr,rp->r", moment, pair, dtype=np.float64)
         grown += 2 * cross - 2 * joint.sum(axis=1) + np.diag(joint)
     norm = sum(float(n.sum()) for n in prepared.exact.row_norms)
     return np.asarray(grown / norm)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,11 @@ from ..model.progress import CancelCallback, ProgressCallback, part, report
 from ..model.results import Components
 from ..model.settings import StepSettings
 from .build import build_components
-from .jobs import Job, run_jobs
+from .jobs import Job, KeptJobs, run_jobs
 from .parallel import workers
 from .prepare import prepare
 from .settings import FactorizationSettings
-from .starts import fit_starts
+from .starts import fit_starts, join_starts
 from .warm import initial_factors, known_pairs
 
 FACTORS = ("time", "worm", "pair")
@@ -36,6 +37,7 @@ def factorize(
     fixed: Sequence[str] = (),
     worms: Sequence[str] | None = None,
     worm_weights: Mapping[str, float] | None = None,
+    checkpoint: str | Path | None = None,
     **options: Any,
 ) -> Components:
     """Factorize a cohort's affinities into `rank` non-negative components.
@@ -65,6 +67,9 @@ def factorize(
         Fit only these.
     worm_weights : mapping, optional
         Weight of a worm's squared errors (1 where not given). Reported errors never carry weights.
+    checkpoint : path, optional
+        Folder in which finished starts are kept: the same call goes on from there after a crash. It must belong to these
+        arguments; starts from `init` are not kept.
     **options
         Fields of `FactorizationSettings`.
 
@@ -117,7 +122,23 @@ def factorize(
             progress=part(progress, 0.0, 0.3),
         )
         initial = None if init is None else initial_factors(prepared.problem, init, seed)
-        if client is None or initial is not None:
+        if checkpoint is not None and initial is None:
+            groups = [tuple(range(a, min(a + prepared.batch, starts))) for a in range(0, starts, prepared.batch)]
+            fits = join_starts(
+                [
+                    r.fits
+                    for r in run_jobs(
+                        prepared,
+                        [Job(rank=rank, starts=group, seed=seed) for group in groups],
+                        client,
+                        pool=pool,
+                        cancel=cancel,
+                        progress=part(progress, 0.3, 0.95),
+                        kept=KeptJobs(Path(checkpoint)),
+                    )
+                ]
+            )
+        elif client is None or initial is not None:
             fits = fit_starts(
                 prepared,
                 rank,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import time
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..io.atomic import writing
 from ..model.errors import Cancelled, DynamicConnectomeError, MissingExtraError
 from ..model.progress import CancelCallback, ProgressCallback, part, report
 from .parallel import Workers, workers
 from .prepare import Prepared
-from .solver import Solver
+from .solver import Factors, Solver
 from .starts import Starts, fit_starts
 
 Array = np.ndarray
@@ -77,19 +82,90 @@ def run_jobs(
     pool: Workers | None = None,
     cancel: CancelCallback | None = None,
     progress: ProgressCallback | None = None,
+    kept: KeptJobs | None = None,
 ) -> list[JobResult]:
     """Run jobs here (`pool`) or on a `distributed.Client`; the results come in the order of the jobs.
 
-    A job that is lost with its worker is run again by the scheduler, from the same seed, so the result stays the same.
+    A job that is lost with its worker is run again by the scheduler, from the same seed, so the result stays the same. Jobs
+    that an earlier, interrupted run finished are taken from `kept`.
     """
+    results = [None if kept is None else kept.load(job) for job in jobs]
     if client is None:
         assert pool is not None
-        results = []
         for number, job in enumerate(jobs):
-            inner = part(progress, number / len(jobs), (number + 1) / len(jobs))
-            results.append(run_job(prepared, job, pool, inner))
-        return results
-    return _on_cluster(prepared, jobs, client, cancel, progress)
+            if results[number] is None:
+                inner = part(progress, number / len(jobs), (number + 1) / len(jobs))
+                results[number] = run_job(prepared, job, pool, inner)
+                if kept is not None:
+                    kept.save(job, results[number])
+    else:
+        missing = [n for n, r in enumerate(results) if r is None]
+        for number, result in zip(
+            missing, _on_cluster(prepared, [jobs[n] for n in missing], client, cancel, progress), strict=True
+        ):
+            results[number] = result
+            if kept is not None:
+                kept.save(jobs[number], result)
+    return [r for r in results if r is not None]
+
+
+class KeptJobs:
+    """A folder with one file a finished job, so that an interrupted run goes on where it was.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it does not exist. The caller sees to it that it belongs to this affinity and these settings.
+    tag : str
+        Jobs of different tags never stand for each other.
+    """
+
+    def __init__(self, folder: Path, tag: str = "") -> None:
+        self.folder, self.tag = folder, tag
+
+    def named(self, tag: str) -> KeptJobs:
+        """The same folder for jobs of another kind."""
+        return KeptJobs(self.folder, tag)
+
+    def _path(self, job: Job) -> Path:
+        digest = hashlib.sha256(repr((self.tag, job.rank, job.starts, job.seed, job.fold)).encode())
+        for rows in job.keep or ():
+            digest.update(np.packbits(rows).tobytes())
+        return self.folder / f"rank{job.rank}-{digest.hexdigest()[:20]}.npz"
+
+    def load(self, job: Job) -> JobResult | None:
+        """Return the result of a job, or None if it has to be run."""
+        try:
+            with np.load(io.BytesIO(self._path(job).read_bytes()), allow_pickle=False) as data:
+                factors = Factors(data["time"], data["worm"], data["pair"])
+                ends = np.cumsum(data["lengths"])[:-1]
+                histories = [h.tolist() for h in np.split(data["histories"], ends)]
+                fits = Starts(factors, data["errors"], histories, data["sweeps"].tolist(), data["converged"].tolist())
+                if factors.shape != (len(job.starts), job.rank) or len(fits.errors) != len(job.starts):
+                    return None
+                return JobResult(fits, float(data["held_out"]))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None  # absent or damaged: running it again is safe
+
+    def save(self, job: Job, result: JobResult | None) -> None:
+        """Write the result of a job; it appears in one piece or not at all."""
+        if result is None:
+            return
+        fits, buffer = result.fits, io.BytesIO()
+        np.savez(
+            buffer,
+            time=fits.factors.time,
+            worm=fits.factors.worm,
+            pair=fits.factors.pair,
+            errors=fits.errors,
+            histories=np.concatenate([np.asarray(h, float) for h in fits.histories]),
+            lengths=[len(h) for h in fits.histories],
+            sweeps=fits.sweeps,
+            converged=fits.converged,
+            held_out=result.held_out,
+        )
+        with writing(self._path(job)) as temporary:
+            temporary.write_bytes(buffer.getvalue())
 
 
 def _on_cluster(

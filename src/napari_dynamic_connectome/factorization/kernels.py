@@ -223,8 +223,36 @@ def gather(factor: Array, slots: Array, keep: Array, out: Array) -> None:
 
 @nb.njit(cache=True, nogil=True)
 def scatter_add(total: Array, slots: Array, keep: Array, values: Array, weight: float) -> None:
-    """total[c, slots[i]] += weight * values[c, i] where keep[i]; slots are unique."""
-    for c in range(total.shape[0]):
-        for i in range(slots.shape[0]):
-            if keep[i]:
-                total[c, slots[i]] += weight * values[c, i]
+    """total[c, slots[i]] += weight * values[i, c] where keep[i]; slots are unique."""
+    rows, columns = values.shape
+    for i0 in range(0, rows, OWN):
+        for c in range(columns):
+            for i in range(i0, min(i0 + OWN, rows)):
+                if keep[i]:
+                    total[c, slots[i]] += weight * values[i, c]
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def row_grams(rows: Array, gram: Array) -> None:
+    """gram[k, r, s] = sum_i rows[k, r, i] rows[k, s, i], in float64.
+
+    Parameters
+    ----------
+    rows : float32 (start, component, row)
+    gram : float64 (start, component, component)
+        Filled.
+    """
+    starts, rank, count = rows.shape
+    for k in range(starts):
+        gram[k] = 0.0
+        for i0 in range(0, count, 4 * CHUNK):
+            i1 = min(i0 + 4 * CHUNK, count)
+            for r in range(rank):
+                for s in range(r, rank):
+                    total = 0.0
+                    for i in range(i0, i1):
+                        total += np.float64(rows[k, r, i]) * np.float64(rows[k, s, i])
+                    gram[k, r, s] += total
+        for r in range(rank):
+            for s in range(r):
+                gram[k, r, s] = gram[k, s, r]

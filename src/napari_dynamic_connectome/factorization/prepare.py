@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..model.errors import InputError
+from ..model.memory import budget_mb
 from ..model.progress import ProgressCallback, report
 from .parallel import Workers
 from .problem import Problem, build_problem
@@ -144,7 +145,7 @@ def plan_memory(
     InputError
         Not even one start fits, or the storage that was asked for does not.
     """
-    budget = settings.memory_mb
+    budget = budget_mb(settings.memory_mb)
     largest = max(w.n_rows + w.n_times for w in problem.worms)
     base = problem.n_slots * len(problem.worms) * 9 / MEGABYTE + sum(w.n_rows for w in problem.worms) * 25 / MEGABYTE
     base += compressed_megabytes(problem, size) if size else 0.0
@@ -161,8 +162,8 @@ def plan_memory(
     if need > budget:
         raise InputError(
             f"the memory budget of {budget:.0f} MB is too small: one start needs {need:.0f} MB",
-            where="memory_mb",
-            fix="Raise memory_mb, lower the rank, or set storage='auto' and compression='off'.",
+            where="memory_mb" if budget == settings.memory_mb else "half of the free memory",
+            fix="Raise memory_mb, close other programs, lower the rank, or set storage='auto' and compression='off'.",
         )
     return min(starts, max(int((budget - base - rows[storage]) / each), 1)), storage
 

@@ -34,7 +34,9 @@ class FactorizationSettings(StepSettings):
         "Keep the affinities in memory without their zeros (sparse) or with them (stored), or make them again tile by tile "
         "(streamed); auto: the quickest that fits into the memory budget.",
     )
-    memory_mb: float = setting(600.0, "Memory that the factorization may take.", unit="MB", gt=0)
+    memory_mb: float = setting(
+        600.0, "Memory that the factorization may take; never more than half of what is free.", unit="MB", gt=0
+    )
     threads: int = setting(0, "Threads (0: one a core). The result does not depend on it.", ge=0, le=1024)
     sparsity: float = setting(
         0.0, "Sparsity of the time factor: 0 none, towards 1 only the strongest moments stay.", ge=0, lt=1

@@ -15,6 +15,7 @@ import numpy as np
 from .kernels import (
     extrapolate,
     gather,
+    row_grams,
     scatter_add,
     update_grouped,
     update_own,
@@ -237,8 +238,9 @@ class Solver:
         starts, rank = factors.shape
         rows = self._pair_rows(worm, factors)
         moment = self.source.left(worm, rows).reshape(starts, rank, -1)
-        wide = rows.reshape(starts, rank, -1).astype(np.float64)
-        return moment, wide @ wide.transpose(0, 2, 1)
+        gram = np.empty((starts, rank, rank))
+        row_grams(rows.reshape(starts, rank, -1), gram)
+        return moment, gram
 
     def _pair_rows(self, worm: int, factors: Factors) -> Array:
         starts, rank = factors.shape
@@ -302,7 +304,7 @@ class Solver:
         return np.asarray(factors.time[:, :, item.times] * factors.worm[:, :, worm : worm + 1])
 
     def _right(self, worm: int, factors: Factors) -> tuple[Array, Array]:
-        """X_w T_w (start * component, row) and T_w^T T_w."""
+        """X_w T_w (row, start * component) and T_w^T T_w."""
         starts, rank = factors.shape
         time = self._worm_time(worm, factors).astype(np.float32)
         moment = self.source.right(worm, time.reshape(starts * rank, -1))
@@ -370,7 +372,7 @@ class Solver:
                 return np.zeros(starts), norm
             moment, gram = self._right(w, factors)
             pair = factors.pair[:, :, self.problem.worms[w].slots[mask]]
-            cross = np.einsum("krp,krp->k", moment.reshape(starts, rank, -1)[:, :, mask], pair)
+            cross = np.einsum("pkr,krp->k", moment[mask].reshape(-1, starts, rank), pair, dtype=np.float64)
             square = np.einsum("krp,krp->k", gram @ pair, pair)
             return norm - 2 * cross + square, norm
 

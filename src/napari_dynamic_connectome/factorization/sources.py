@@ -1,7 +1,7 @@
 """Where the affinities come from during a fit: rows in memory, tiles made again each time, or a compressed copy.
 
 Every source offers the two matrix products of a sweep, for all starts at once as rows of one matrix:
-`left(w, a)` = a X_w and `right(w, t)` = t X_w^T. Tiles are float32; sums over tiles are float64.
+`left(w, a)` = a X_w and `right(w, t)` = X_w t^T. Tiles are float32; sums over tiles are float64.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from .problem import Problem, Worm
 from .sparse import SparseRows, sparse_rows
 
 Array = np.ndarray
-ROW_TILE = 256
+ROW_TILE = 512
 TIME_TILE = 1024
+SAMPLED = 16
+"""Rows that are looked at for each time pattern wanted."""
 MEGABYTE = 1e6
 
 
@@ -33,7 +35,7 @@ class Source(Protocol):
         ...
 
     def right(self, worm: int, time_factor: Array) -> Array:
-        """(columns, n_times) float32 -> (columns, n_rows) float64."""
+        """(columns, n_times) float32 -> (n_rows, columns) float32 or float64."""
         ...
 
 
@@ -156,9 +158,9 @@ class TileSource:
         if isinstance(rows, SparseRows):
             self._look()
             return rows.right(time_factor)
-        total = np.zeros((len(time_factor), item.n_rows))
+        total = np.zeros((item.n_rows, len(time_factor)))
         for r0, r1, t0, t1, tile in self.tiles(worm):
-            total[:, r0:r1] += time_factor[:, t0:t1] @ tile.T
+            total[r0:r1] += tile @ time_factor[:, t0:t1].T
         return total
 
     def residual(self, worm: int, rows_factor: Array, time_factor: Array) -> float:
@@ -215,13 +217,14 @@ class CompressedSource:
         """See `Source`."""
         if self.stop.is_set():
             raise Cancelled
-        return np.asarray((time_factor @ self.bases[worm].T) @ self.coefficients[worm].T, np.float64)
+        return np.asarray(self.coefficients[worm] @ (self.bases[worm] @ time_factor.T))
 
 
 def compress_worm(source: TileSource, worm: int, size: int, seed: int) -> tuple[Array, Array]:
-    """Project one worm on its leading time patterns with a randomized range finder and one power iteration.
+    """Project one worm on its leading time patterns.
 
-    Halko, Martinsson & Tropp (2011), algorithm 4.4; the sketch runs over tiles, so the rows are never all in memory.
+    The patterns come from a randomized range finder with two power iterations (Halko, Martinsson & Tropp 2011, algorithm 4.4) on a
+    random sample of the rows, many times more than there are patterns, so that the rows are read only once: for the projection.
 
     Returns
     -------
@@ -232,13 +235,26 @@ def compress_worm(source: TileSource, worm: int, size: int, seed: int) -> tuple[
     size = min(size, item.n_times, item.n_rows)
     wide = min(size + 8, item.n_times, item.n_rows)
     rng = np.random.default_rng([seed, worm])
-    sketch = source.left(worm, rng.standard_normal((wide, item.n_rows), dtype=np.float32))
-    basis = np.linalg.qr(sketch.T)[0].T.astype(np.float32)
-    basis = np.linalg.qr(source.left(worm, source.right(worm, basis).astype(np.float32)).T)[0].T.astype(np.float32)
+    sample = _some_rows(item, np.sort(rng.permutation(item.n_rows)[: SAMPLED * size]))
+    basis = np.linalg.qr((rng.standard_normal((wide, len(sample)), dtype=np.float32) @ sample).T)[0].T
+    for _ in range(2):
+        basis = np.linalg.qr(((sample @ basis.T).T @ sample).T)[0].T
+    del sample
     coefficients = source.right(worm, basis)
-    values, vectors = np.linalg.eigh(coefficients @ coefficients.T)
-    leading = vectors[:, np.argsort(values)[::-1][:size]].T
-    return np.ascontiguousarray((leading @ coefficients).T, np.float32), np.asarray(leading @ basis, np.float32)
+    values, vectors = np.linalg.eigh(coefficients.T @ coefficients)
+    leading = vectors[:, np.argsort(values)[::-1][:size]]
+    return np.asarray(coefficients @ leading, np.float32), np.asarray(leading.T @ basis, np.float32)
+
+
+def _some_rows(item: Worm, rows: Array) -> Array:
+    """Some rows of a worm at full length, float32."""
+    first, last = int(item.samples[0]), int(item.samples[-1]) + 1
+    made = np.empty((len(rows), item.n_times), np.float32)
+    for out, row in zip(made, rows, strict=True):
+        layer, place = divmod(int(row), len(item.kept))
+        kept = int(item.kept[place])
+        out[:] = item.block.tile(kept, kept + 1, first, last, layer)[0, item.samples - first]
+    return made
 
 
 def stored_megabytes(problem: Problem) -> float:

@@ -48,10 +48,10 @@ class SparseRows:
         return np.ascontiguousarray(total.T)
 
     def right(self, time_factor: Array) -> Array:
-        """(columns, n_times) float32 -> (columns, n_rows) float64."""
+        """(columns, n_times) float32 -> (n_rows, columns) float32."""
         total = np.empty((self.n_rows, len(time_factor)), np.float32)
         _right(self.start, self.at, self.value, np.ascontiguousarray(time_factor.T), total)
-        return np.asarray(total.T, np.float64, order="C")
+        return total
 
     def residual(self, rows_factor: Array, time_factor: Array, keep: Array) -> float:
         """Sum of squared differences from rows_factor^T time_factor over the rows to keep, in float64."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from .build import build_components
 from .consistency import core_consistency
 from .factorize import provenance
 from .folds import draw_folds, split_one_worm
-from .jobs import Job, run_jobs
+from .jobs import Job, KeptJobs, run_jobs
 from .parallel import workers
 from .prepare import Prepared, prepare, prepare_problem
 from .settings import FactorizationSettings
@@ -39,6 +40,7 @@ def sweep_ranks(
     client: Any = None,
     worms: Sequence[str] | None = None,
     worm_weights: Mapping[str, float] | None = None,
+    checkpoint: str | Path | None = None,
     **options: Any,
 ) -> RankSweep:
     """Fit a range of ranks and suggest one.
@@ -64,7 +66,7 @@ def sweep_ranks(
     progress, cancel : callable, optional
     client : dask.distributed.Client, optional
         Jobs run there; the result is the same as here.
-    worms, worm_weights, **options
+    worms, worm_weights, checkpoint, **options
         As in `factorize`.
 
     Returns
@@ -99,8 +101,10 @@ def sweep_ranks(
             for fold, mask in enumerate(masks)
         ]
         split = 0.1 + 0.85 * len(full) * starts / max(len(full) * starts + len(tests) * fold_starts, 1)
-        results = run_jobs(prepared, full, progress=part(progress, 0.1, split), **fits)
-        predicted = run_jobs(judged, tests, progress=part(progress, split, 0.95), **fits)
+        kept = None if checkpoint is None else KeptJobs(Path(checkpoint))
+        results = run_jobs(prepared, full, progress=part(progress, 0.1, split), kept=kept, **fits)
+        kept = None if kept is None else kept.named("held out")
+        predicted = run_jobs(judged, tests, progress=part(progress, split, 0.95), kept=kept, **fits)
         by_rank = _join(full, [r.fits for r in results])
         held_out = pd.DataFrame(np.nan, index=pd.Index(wanted, name="rank"), columns=range(len(masks)))
         for job, result in zip(tests, predicted, strict=True):
