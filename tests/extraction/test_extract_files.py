@@ -12,6 +12,7 @@ from napari_dynamic_connectome.extraction.correct import correct_traces
 from napari_dynamic_connectome.extraction.extract import extract_recording, extract_traces
 from napari_dynamic_connectome.extraction.quality import assess_quality
 from napari_dynamic_connectome.io.registry import open_labels, open_volume
+from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.simulation.render import render_recording
 from napari_dynamic_connectome.simulation.simulate import simulate_recording
@@ -34,6 +35,24 @@ def test_paths_and_opened_volumes_give_the_same_as_arrays(tmp_path):
     recording = extract_recording(tmp_path / "image.ome.tif", tmp_path / "labels.ome.tif", name="w", **UNITS)
     assert recording.volume is not None
     assert recording.volume.path.endswith("image.ome.tif")
+
+
+def test_the_channel_of_an_image_with_several_is_never_guessed(tmp_path):
+    rng = np.random.default_rng(0)
+    image = rng.integers(1, 900, (6, 2, 3, 16, 20)).astype(np.uint16)
+    labels = np.zeros((3, 16, 20), np.uint16)
+    labels[1, 2:6, 3:9] = 4
+    about = {"axes": "TCZYX", "Channel": {"Name": ["RFP", "GCaMP"]}}
+    tifffile.imwrite(tmp_path / "image.ome.tif", image, ome=True, photometric="minisblack", metadata=about)
+    for volume in (tmp_path / "image.ome.tif", open_volume(tmp_path / "image.ome.tif")):
+        with pytest.raises(InputError, match=r"2 channels.*0 \(RFP\), 1 \(GCaMP\)"):
+            extract_traces(volume, labels, **UNITS)
+    signal = open_volume(tmp_path / "image.ome.tif", channel="GCaMP")
+    reference = open_volume(tmp_path / "image.ome.tif", channel=0)
+    found = extract_traces(signal, labels, reference=reference, **UNITS)
+    expected = extract_traces(image[:, 1], labels, reference=image[:, 0], **UNITS)
+    np.testing.assert_array_equal(found.values, expected.values)
+    np.testing.assert_array_equal(found["reference"].values, expected["reference"].values)
 
 
 @pytest.mark.parametrize("labels", ["static", "per frame"])

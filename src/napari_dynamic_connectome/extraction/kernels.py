@@ -167,7 +167,7 @@ def sum_labels(
                                 high += 1
                         k += 1
                     if label >= size:
-                        status = max(status, label)
+                        status = max(status, int(label))
                         continue
                     length = k - start
                     z = row // n_y

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..io.choice import ChoiceNeeded
 from ..model.errors import InputError
 from ..model.recording import VolumeReference
 
@@ -80,11 +81,16 @@ class Source:
         )
 
     def fingerprint(self) -> str:
-        """Short hash of shape, type and a few voxels, by which a checkpoint knows its input again."""
+        """Short hash of shape, type and a few frames, by which a checkpoint knows its input again."""
         digest = hashlib.sha256(f"{self.shape} {self.dtype.str}".encode())
-        for frame in sorted({0, self.shape[0] - 1}):
-            corner = tuple(slice(n // 2, n // 2 + 4) for n in self.shape[1:])
-            digest.update(np.ascontiguousarray(self.read((slice(frame, frame + 1), *corner))).tobytes())
+        edges = [self.edges(axis) for axis in range(4)]
+        for frame in np.unique(np.linspace(0, self.shape[0] - 1, 3).astype(int)).tolist():
+            # a whole chunk of space costs no more than a corner of it; labels are mostly background, so the middle may be empty
+            for place in (0.5, 0.25):
+                box = tuple(_around(e, n, place) for e, n in zip(edges[1:], self.shape[1:], strict=True))
+                digest.update(self.read((slice(frame, frame + 1), *box)).tobytes())
+                if all(part == slice(0, n) for part, n in zip(box, self.shape[1:], strict=True)):
+                    break
         return digest.hexdigest()[:16]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -102,6 +108,14 @@ class Source:
         if mapped is not None:
             path, dtype, offset, shape = mapped
             self.array = np.memmap(path, dtype=np.dtype(dtype), mode="r", offset=offset, shape=shape)
+
+
+def _around(edges: np.ndarray | None, n: int, place: float) -> slice:
+    """Return the chunk that holds the voxel at a share of an axis; all of it where there are no chunks."""
+    if edges is None:
+        return slice(0, n)
+    index = int(np.searchsorted(edges, int(place * n), side="right")) - 1
+    return slice(int(edges[index]), int(edges[index + 1]))
 
 
 def _compute(part: Any) -> Any:
@@ -178,6 +192,15 @@ def open_source(given: Any, what: str, *, labels: bool = False) -> Source:
     holder = given
     reference = getattr(given, "reference", None)
     if reference is not None and hasattr(given, "data"):
+        if not getattr(given, "channel_asked", True):
+            listed = ", ".join(f"{i} ({c})" if c != str(i) else c for i, c in enumerate(given.channels))
+            raise ChoiceNeeded(
+                f"the image has {len(given.channels)} channels, and it is not said which one is meant",
+                where=f"{what} {reference.path}",
+                fix=f"Open it with channel= one of: {listed}; another may be the reference.",
+                option="channel",
+                choices=tuple(given.channels),
+            )
         name = f"{what} {reference.path}" if reference.path else name
         # without dask where that can be had: a task graph costs milliseconds a frame
         given = given.data if getattr(given, "array", None) is None else given.array

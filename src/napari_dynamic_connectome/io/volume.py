@@ -33,6 +33,8 @@ class Volume:
         Names of all channels of the file.
     channel : int
         Which of them `data` is.
+    channel_asked : bool
+        Whether that was said; if not, and there are several, the first one is only good for a look.
     time_s : array of shape (t,), optional
         Times of the frames where the file has them.
     names : dict of int to str
@@ -53,6 +55,7 @@ class Volume:
     reference: VolumeReference
     channels: tuple[str, ...] = ("0",)
     channel: int = 0
+    channel_asked: bool = True
     time_s: np.ndarray | None = None
     names: dict[int, str] = field(default_factory=dict)
     properties: pd.DataFrame | None = None
@@ -166,6 +169,7 @@ def build_volume(
         reference,
         channels=names,
         channel=chosen,
+        channel_asked=channel is not None or n_channels == 1,
         all_channels=channels_data,
         levels=tuple(coarser),
         array=one,
