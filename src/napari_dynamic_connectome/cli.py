@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import logging
 import os
 import shutil
 import subprocess
@@ -19,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .model.errors import Cancelled, DynamicConnectomeError, InputError
+from .model.log import start_log
 
 if TYPE_CHECKING:
     from .model.progress import ProgressCallback
     from .model.session import Session
     from .pipeline.settings import PipelineSettings
 
+log = logging.getLogger("napari_dynamic_connectome")
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
@@ -40,12 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.action is None:
         parser.print_help()
         return EXIT_BAD_INPUT
+    start_log({"command": " ".join(map(str, sys.argv[1:] if arguments is None else arguments))})
     try:
         options.action(options)
     except Cancelled as error:
         print(f"dynamic-connectome: {error}", file=sys.stderr)
         return EXIT_INTERRUPTED
     except DynamicConnectomeError as error:
+        log.info("%s", error, exc_info=True)
         if os.environ.get("DYNAMIC_CONNECTOME_TRACEBACK"):
             raise
         print(f"dynamic-connectome: {_one_line(error)}", file=sys.stderr)
@@ -54,10 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("dynamic-connectome: interrupted; run the same command again to go on", file=sys.stderr)
         return EXIT_INTERRUPTED
     except (PermissionError, FileNotFoundError, IsADirectoryError, NotADirectoryError, OSError) as error:
+        log.error("%s", error, exc_info=True)
         if os.environ.get("DYNAMIC_CONNECTOME_TRACEBACK"):
             raise
         print(f"dynamic-connectome: {_one_line(error)}", file=sys.stderr)
         return EXIT_BAD_INPUT
+    except Exception:
+        log.exception("failed")
+        raise
+    log.info("done")
     return 0
 
 
@@ -489,7 +499,7 @@ def print_summary(session: Session, output: Path) -> None:
         from .figures.components import strongest_neurons
 
         for component in range(1, components.rank + 1):
-            shown = session.communities.get((component, "modules")) or session.communities.get((component, "core"))
+            shown = session.communities.get((component, "core")) or session.communities.get((component, "modules"))
             groups = len(shown.sizes()) if shown is not None else 0
             names = ", ".join(strongest_neurons(components, component, 6))
             print(f"  component {component}: {names}; {groups} {'community' if groups == 1 else 'communities'}")

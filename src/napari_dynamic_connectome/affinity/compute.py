@@ -12,6 +12,7 @@ import numpy as np
 
 from ..model.cohort import Cohort
 from ..model.errors import InputError
+from ..model.memory import check_fits
 from .align import Lane, align
 from .features import Features
 from .measures import worm_features
@@ -60,6 +61,14 @@ def compute_affinity(
     chosen = AffinitySettings.parse(settings, where="affinity settings", **options)
     notes: list[str] = []
     rate = _common_rate(cohort, chosen)
+    count = len(cohort.neurons)
+    values = sum(r.n_neurons * (r.time_s[-1] - r.time_s[0]) * rate for r in cohort.recordings)
+    check_fits(
+        (16.0 * count**2 + 32.0 * values) / 1e6,
+        f"the affinities of {count} neurons",
+        where="affinity",
+        fix="Raise the cohort's min_worms, leave unnamed neurons out, or use a computer with more memory.",
+    )
     samplings, members = _sample(cohort, chosen, rate)
     parts = []
     for worm, sampling in enumerate(samplings):

@@ -19,6 +19,7 @@ import pandas as pd
 import xarray as xr
 
 from ..model.errors import InputError
+from ..model.memory import budget_mb, check_fits
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.recording import Recording, VolumeReference, empty_stimuli, neuron_ids
 from .assemble import Assembly
@@ -144,7 +145,13 @@ def extract_traces(
         kept = Checkpoint(checkpoint, _plan(parsed, [source, *beside], sets, job, len(blocks)))
     assembly = Assembly(job, blocks)
     largest = max(_block_bytes(job, block) for block in blocks)
-    at_once = max(1, min(threads, int(parsed.memory_mb * 1e6 // max(largest, 1)), len(blocks)))
+    check_fits(
+        largest / 1e6,
+        "the largest block of this image",
+        where=source.name,
+        fix="Close other programs, or store the image in smaller chunks.",
+    )
+    at_once = max(1, min(threads, int(budget_mb(parsed.memory_mb) * 1e6 // max(largest, 1)), len(blocks)))
     run_blocks(
         job,
         blocks,

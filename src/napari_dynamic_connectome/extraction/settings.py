@@ -55,7 +55,10 @@ class ExtractionSettings(StepSettings):
     threads: int = setting(0, "Threads that read and reduce; 0 = one a processor core.", ge=0, le=256)
     block_mb: float = setting(24.0, "Small chunks are read together up to this size.", unit="MB", gt=0.0, le=4096.0)
     memory_mb: float = setting(
-        600.0, "Fewer blocks are in work at once if they would need more than this.", unit="MB", gt=0.0
+        600.0,
+        "Fewer blocks are in work at once if they would need more than this, or more than half of what is free.",
+        unit="MB",
+        gt=0.0,
     )
 
     @model_validator(mode="after")

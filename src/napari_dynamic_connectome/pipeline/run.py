@@ -7,9 +7,12 @@ again only if its settings or its input changed.
 from __future__ import annotations
 
 import glob
+import json
+import logging
 import shutil
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +36,10 @@ if TYPE_CHECKING:
     from ..affinity.spec import AffinitySpec
 
 SESSION_NAME = "session.zarr"
+CHECKPOINTS = "checkpoints"
+SAVE_EVERY_S = 5.0
+"""Communities that were found are saved this often while others are searched."""
+log = logging.getLogger("napari_dynamic_connectome")
 
 
 @dataclass(frozen=True)
@@ -180,8 +187,9 @@ def decompose(
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
     client: Any = None,
+    checkpoint: Path | None = None,
 ) -> tuple[AffinitySpec, Any, Components]:
-    """Cohort -> affinity -> (rank sweep ->) components."""
+    """Cohort -> affinity -> (rank sweep ->) components; finished fits are kept in the folder `checkpoint`."""
     from ..affinity.compute import compute_affinity
     from ..factorization.factorize import factorize
     from ..factorization.sweep import sweep_ranks
@@ -200,6 +208,7 @@ def decompose(
             progress=progress,
             cancel=cancel,
             client=client,
+            checkpoint=checkpoint,
         )
         return affinity, None, components
     sweep = sweep_ranks(
@@ -212,6 +221,7 @@ def decompose(
         progress=progress,
         cancel=cancel,
         client=client,
+        checkpoint=checkpoint,
     )
     return affinity, sweep, sweep.components[sweep.suggested]
 
@@ -222,14 +232,19 @@ def partition(
     *,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
+    known: Mapping[tuple[int, Kind], Communities] | None = None,
+    keep: Callable[[dict[tuple[int, Kind], Communities]], None] | None = None,
 ) -> dict[tuple[int, Kind], Communities]:
-    """Communities of every component and kind."""
+    """Communities of every component and kind; those in `known` are taken, `keep` is told after each new one."""
     from ..communities.find import find_communities
 
     jobs = [(component, kind) for component in range(1, components.rank + 1) for kind in settings.kinds]
     found: dict[tuple[int, Kind], Communities] = {}
     for done, (component, kind) in enumerate(jobs):
         check_cancel(cancel)
+        if known is not None and (component, kind) in known:
+            found[component, kind] = known[component, kind]
+            continue
         step = part(progress, done / len(jobs), (done + 1) / len(jobs))
         report(step, 0, f"communities of component {component} ({kind})")
         found[component, kind] = find_communities(
@@ -241,6 +256,8 @@ def partition(
             progress=step,
             cancel=cancel,
         )
+        if keep is not None:
+            keep(found)
     return found
 
 
@@ -294,23 +311,30 @@ def run_pipeline(
         except DynamicConnectomeError:
             session, stages = Session(), {}  # an unusable earlier session is made anew, not an obstacle
     output.mkdir(parents=True, exist_ok=True)
+    kept = _checkpoints(output, hashes)
+    log.info("run %s: %s", output.name, json.dumps(settings.model_dump(mode="json"), default=str))
 
     if stages.get("recordings") != hashes["recordings"]:
         session, stages = Session(), {}
         recordings = load_recordings(
-            settings, checkpoint=output / "checkpoints", client=client, progress=part(progress, 0, 0.25), cancel=cancel
+            settings, checkpoint=kept["recordings"], client=client, progress=part(progress, 0, 0.25), cancel=cancel
         )
         for recording in recordings:
             session.add(recording, make_current=False)
         session.truth = read_truth(settings.input.truth) if settings.input.truth else None
         _stamp(session, settings, inputs, stages, "recordings", hashes)
         save_session(session, target)
-        shutil.rmtree(output / "checkpoints", ignore_errors=True)
+        shutil.rmtree(kept["recordings"], ignore_errors=True)
     if stages.get("components") != hashes["components"]:
         cohort = Cohort(session.recordings.values(), settings.cohort)
         session.set_cohort(cohort)
         affinity, sweep, components = decompose(
-            cohort, settings, progress=part(progress, 0.25, 0.75), cancel=cancel, client=client
+            cohort,
+            settings,
+            progress=part(progress, 0.25, 0.75),
+            cancel=cancel,
+            client=client,
+            checkpoint=kept["components"],
         )
         session.set_sweep(sweep)
         session.set_components(components)
@@ -319,9 +343,32 @@ def run_pipeline(
         stages.pop("communities", None)
         _stamp(session, settings, inputs, stages, "components", hashes)
         save_session(session, target)
+        shutil.rmtree(output / CHECKPOINTS, ignore_errors=True)
     if stages.get("communities") != hashes["communities"]:
         assert session.components is not None
-        found = partition(session.components, settings, progress=part(progress, 0.75, 1), cancel=cancel)
+        begun = stages.get("some communities") == hashes["communities"]
+        last = time.monotonic()
+
+        def keep(some: dict[tuple[int, Kind], Communities]) -> None:
+            nonlocal last
+            if time.monotonic() - last > SAVE_EVERY_S:
+                session.communities = dict(some)
+                _stamp(
+                    session, settings, inputs, stages, "some communities", {"some communities": hashes["communities"]}
+                )
+                save_session(session, target)
+                last = time.monotonic()
+
+        found = partition(
+            session.components,
+            settings,
+            progress=part(progress, 0.75, 1),
+            cancel=cancel,
+            known=session.communities if begun else None,
+            keep=keep,
+        )
+        stages.pop("some communities", None)
+        session.communities = {}
         session.set_communities(found)
         _stamp(session, settings, inputs, stages, "communities", hashes)
         save_session(session, target)
@@ -329,12 +376,23 @@ def run_pipeline(
     return session
 
 
+def _checkpoints(output: Path, hashes: Mapping[str, str]) -> dict[str, Path]:
+    """Folders for what is half done, by stage; those of other settings or files are removed."""
+    folder = output / CHECKPOINTS
+    kept = {stage: folder / f"{stage}-{hashes[stage][:16]}" for stage in ("recordings", "components")}
+    if folder.is_dir():
+        for other in folder.iterdir():
+            if other not in kept.values():
+                shutil.rmtree(other, ignore_errors=True)
+    return kept
+
+
 def check_output(output: str | Path) -> Path:
     """Return the output folder's path; one that holds other things is refused, so that nothing is mixed up."""
     output = Path(output)
     if output.exists() and not output.is_dir():
         raise InputError("this is a file, not a folder", where=str(output), fix="Choose another output folder.")
-    ours = {SESSION_NAME, "settings.toml", "checkpoints", "data"}
+    ours = {SESSION_NAME, "settings.toml", CHECKPOINTS, "data"}
     if output.is_dir() and any(output.iterdir()) and not any((output / o).exists() for o in ours):
         raise InputError(
             "the folder is not empty, and no earlier run made it",
@@ -418,11 +476,18 @@ def scores(session: Session) -> dict[str, pd.DataFrame]:
     components = session.components
     if components is None:
         return found
-    modules = {c: v for (c, kind), v in session.communities.items() if kind == "modules"}
-    chosen = modules or {c: v for (c, kind), v in session.communities.items()}
-    if session.truth is not None:
-        found["Recovery of the planted motifs"] = recovery_scores(components, chosen, session.truth)
-    found["Left/right pairs (positive control)"] = left_right_report(components, chosen)
+    kinds = list(dict.fromkeys(kind for _, kind in session.communities))
+    by_kind = {k: {c: v for (c, kind), v in session.communities.items() if kind == k} for k in kinds}
+
+    def each(score: Callable[[dict[int, Communities]], pd.DataFrame]) -> pd.DataFrame:
+        if not by_kind:
+            return score({})
+        return pd.concat([score(v).assign(communities=k) for k, v in by_kind.items()], ignore_index=True)
+
+    truth = session.truth
+    if truth is not None:
+        found["Recovery of the planted motifs"] = each(lambda chosen: recovery_scores(components, chosen, truth))
+    found["Left/right pairs (positive control)"] = each(lambda chosen: left_right_report(components, chosen))
     if session.cohort is not None and any(len(r.behaviour.data_vars) for r in session.cohort.recordings):
         found["Components and behaviour"] = behaviour_correlations(components, session.cohort)
     return {k: v for k, v in found.items() if len(v) and not np.all(v.isna())}

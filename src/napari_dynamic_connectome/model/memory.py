@@ -1,0 +1,67 @@
+"""How much memory there is, and one plain message before something is started that cannot fit into it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from .errors import InputError
+
+SHARE = 0.5
+"""Share of the free memory that one step may take."""
+
+
+def free_mb() -> float:
+    """Memory that can still be taken, in MB: of the machine, the container, and the limits of this process.
+
+    Returns
+    -------
+    float
+        Infinity where the system does not tell.
+    """
+    found = [float("inf")]
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(int(line.split()[1]) * 1024)
+    with contextlib.suppress(OSError, ValueError):
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+        if limit != "max":
+            found.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii")))
+    with contextlib.suppress(ImportError, OSError, ValueError, IndexError):
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if most != resource.RLIM_INFINITY:
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            found.append(most - pages * resource.getpagesize())
+    if len(found) == 1:  # neither Linux nor a limit
+        with contextlib.suppress(ImportError):
+            import psutil  # type: ignore[import-untyped]
+
+            found.append(psutil.virtual_memory().available)
+    if len(found) == 1:
+        with contextlib.suppress(ValueError, OSError, AttributeError):
+            found.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return max(min(found), 0.0) / 1e6
+
+
+def budget_mb(asked: float) -> float:
+    """Memory in MB that a step may take: what was asked for, and never more than half of what is free."""
+    return min(asked, SHARE * free_mb())
+
+
+def check_fits(need_mb: float, what: str, *, where: str = "", fix: str = "") -> None:
+    """Raise `InputError` before a step is started that needs more memory than is free."""
+    free = free_mb()
+    if need_mb > free:
+        raise InputError(
+            f"{what} would need {_words(need_mb)} of memory; {_words(free)} are free",
+            where=where,
+            fix=fix or "Close other programs, or use a computer with more memory.",
+        )
+
+
+def _words(megabytes: float) -> str:
+    return f"{megabytes / 1000:.3g} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"
