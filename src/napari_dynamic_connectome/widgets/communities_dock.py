@@ -394,7 +394,7 @@ class CommunitiesDock(Dock):
         muted = self.colours.secondary
         if chosen is None or chosen not in look:
             self.who_icon.clear()
-            self.who.setText("No community chosen")
+            self.who.setText("None chosen")
             self.facts.setText(
                 f'<span style="color:{muted}">Choose one in the table, in the matrix, or with the keys Up and Down.</span>'
             )

@@ -18,6 +18,11 @@ class Legend:
     def __init__(self) -> None:
         self._shown: tuple[Any, ...] = ()
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is anything in it."""
+        return bool(self._shown and self._shown[0])
+
     def show(self, viewer: Any, lines: Sequence[tuple[str, str]], plain: str) -> None:
         """Show these lines of (text, "#rrggbb"), drawn as chips; lines without a colour are plain text in `plain`."""
         state = (tuple(lines), plain)

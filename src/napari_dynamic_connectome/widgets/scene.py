@@ -28,6 +28,8 @@ NEURONS, EDGES, LEADERS, NAMES, CURRENT, TIME = "neurons", "edges", "leaders", "
 OURS = (EDGES, NEURONS, LEADERS, NAMES, CURRENT, TIME)
 REST_MS = 250
 MOST_NAMES = 24
+LEGEND_PX = 56.0
+LEAST_PX, SHADED_PX = 6.0, 11.0
 
 
 class SceneView:
@@ -88,7 +90,7 @@ class SceneView:
             self._refresh_timer.start()
 
     def _camera_changed(self, *_: Any) -> None:
-        if not self.closed and (NAMES in self.layers or EDGES in self.layers):
+        if not self.closed and NEURONS in self.layers:
             self._names_timer.start()
 
     def close(self) -> None:
@@ -183,9 +185,9 @@ class SceneView:
             lambda: {
                 "data": data,
                 "face_color": colours,
-                "size": drawn.size[drawn.shown],
+                "size": drawn.size[drawn.shown] * self._magnified(),
                 "border_width": 0,
-                "shading": "spherical",
+                "shading": self._shading(),
                 "opacity": 1.0,
                 "blending": "translucent",
                 "canvas_size_limits": (3, 10000),
@@ -197,12 +199,34 @@ class SceneView:
         if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
             layer.data = data
             self._size = None
-        size = drawn.size[drawn.shown]
+        size = drawn.size[drawn.shown] * self._magnified()
         if self._size is None or not np.array_equal(self._size, size):
             layer.size = size
             self._size = size
         layer.face_color = colours
         layer.selected_data = set()
+
+    def _magnified(self) -> float:
+        """How much larger than they are neurons are drawn: far away they would be too small to show their colour."""
+        return max(1.0, LEAST_PX / (resolve.SIZE * max(float(self.work.viewer.scene.camera.zoom), 1e-6)))
+
+    def _shading(self) -> str:
+        """Shade spheres only where they are large enough: in a few pixels the shade would cover the colour."""
+        return "spherical" if resolve.SIZE * float(self.work.viewer.scene.camera.zoom) > SHADED_PX else "none"
+
+    def _zoomed(self) -> None:
+        """Adapt what has a size on the screen; runs when the camera rests."""
+        layer, edges, drawn = self.layers.get(NEURONS), self.layers.get(EDGES), self.drawn
+        zoom = float(self.work.viewer.scene.camera.zoom)
+        if layer is not None and layer in self.work.viewer.layers:
+            if str(layer.shading) != self._shading():
+                layer.shading = self._shading()
+            size = drawn.size[drawn.shown] * self._magnified()
+            if self._size is None or len(size) != len(self._size) or not np.allclose(size, self._size, rtol=0.1):
+                layer.size = size
+                self._size = size
+        if edges is not None and edges.visible and not 0.8 < zoom / max(self._edges_zoom, 1e-6) < 1.25:
+            self._draw_edges()
 
     def recolour(self) -> None:
         """Colour the neurons for the shown time; this runs at every step of the time slider."""
@@ -244,8 +268,8 @@ class SceneView:
         ends = drawn.positions[[e[1] for e in edges]]
         strength = np.array([e[2] for e in edges])
         self._edges_zoom = float(work.viewer.scene.camera.zoom)
-        # As thick as lines on the screen, whatever the size of the worm; never thicker than a small neuron.
-        radii = np.minimum((0.45 + 0.95 * strength) / max(self._edges_zoom, 1e-6), 0.5)
+        # As thick as lines on the screen, whatever the size of the worm.
+        radii = (0.5 + 0.9 * strength) / max(self._edges_zoom, 1e-6)
         vertices, faces, line = tubes(starts, ends, radii)
         style = drawn.styles.get(work.session.selection.community)
         colour = rgb(style.color) if style else rgb(self.colours.text)
@@ -332,9 +356,7 @@ class SceneView:
         if work is None or work.viewer is None or self.drawn is None or self.closed:
             return
         viewer, drawn = work.viewer, self.drawn
-        edges, zoom = self.layers.get(EDGES), float(viewer.scene.camera.zoom)
-        if edges is not None and edges.visible and not 0.8 < zoom / max(self._edges_zoom, 1e-6) < 1.25:
-            self._draw_edges()
+        self._zoomed()
         chosen = self.named()
         if not chosen:
             self._hide(NAMES)
@@ -445,7 +467,7 @@ class SceneView:
 
     def _restack(self, viewer: Any) -> None:
         for name in OURS:
-            layer = self.layers.get(name)
+            layer = self.layers.get(name) if name != TIME else None
             if layer is not None and layer in viewer.layers and viewer.layers[-1] is not layer:
                 viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
 
@@ -679,12 +701,6 @@ class SceneView:
         bar.ticks = True
         bar.font_size = 8
         bar.visible = True
-        axes = self.work.viewer.canvas.overlays.axes
-        axes.colored = False
-        axes.arrows = False
-        axes.size = 44
-        axes.position = "bottom_left"
-        axes.visible = self.work.viewer.dims.ndisplay == 3
 
     def _draw_legend(self) -> None:
         work, lines = self.work, []
@@ -710,10 +726,13 @@ class SceneView:
         middle_x, middle_y = (across.min() + across.max()) / 2, (along.min() + along.max()) / 2
         depth = np.cross(right, up)
         centre = right * middle_x + up * middle_y + depth * float((points @ depth).mean())
-        camera.center = tuple(centre) if viewer.dims.ndisplay == 3 else (0.0, *centre[1:])
         height, width = viewer.canvas.size
         margin = 6.0  # room for the spheres themselves
-        camera.zoom = 0.93 * min(width / (np.ptp(across) + margin), height / (np.ptp(along) + margin))
+        key = LEGEND_PX if self._legend.is_shown else 0.0
+        zoom = 0.93 * min((width - key) / (np.ptp(across) + margin), height / (np.ptp(along) + margin))
+        centre = centre + right * key / 2 / zoom
+        camera.center = tuple(centre) if viewer.dims.ndisplay == 3 else (0.0, *centre[1:])
+        camera.zoom = zoom
 
     def fly_to(self, neuron: str) -> None:
         """Bring a neuron to the centre of the canvas."""

@@ -153,10 +153,10 @@ class TracesDock(Dock):
         recording = self.session.recording
         self.empty.setVisible(recording is None)
         self.body.setVisible(recording is not None)
-        if recording is None:
-            return
         if topics & {"theme"}:
             self._paint()
+        if recording is None:
+            return
         if topics - {"time", "history", "jobs", "cohort", "sweep"}:
             self._show_heat(recording)
             self._show_stack(recording)
