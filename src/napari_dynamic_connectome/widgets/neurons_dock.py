@@ -5,26 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFrame,
     QLineEdit,
-    QListWidget,
-    QListWidgetItem,
+    QProgressBar,
     QVBoxLayout,
     QWidget,
 )
 
 from ..model.errors import InputError
-from ..model.neurons import complete, info, mirror, normalize
+from ..model.neurons import info, mirror, normalize
 from ..model.recording import Recording
-from ..overlay.atlas import Suggestion
+from ..overlay.atlas import LANDMARKS, Suggestion
 from ..overlay.scene import LOW_CONFIDENCE
+from ..overlay.typing_ahead import offers
 from .base import Dock, Fold, button, label, row
+from .map_plot import MapPlot
 from .notify import show_failure, show_info
+from .offers import OfferList
 from .tables import Column, Table
 from .theme import swatch
+from .trail import TrailList, local
 
 SHOWN = ("All", "Unnamed", "Low confidence")
 
@@ -47,8 +50,6 @@ class NeuronsDock(Dock):
         self.count_more = label("", "warning")
         self.count_more.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         inner.addLayout(row(self.count, self.count_more))
-        from qtpy.QtWidgets import QProgressBar
-
         self.share = QProgressBar()
         self.share.setTextVisible(False)
         inner.addWidget(self.share)
@@ -56,7 +57,7 @@ class NeuronsDock(Dock):
         card = QFrame()
         card.setObjectName("card")
         box = QVBoxLayout(card)
-        box.setContentsMargins(8, 6, 8, 6)
+        box.setContentsMargins(6, 6, 6, 6)
         box.setSpacing(5)
         self.head = label("", "head")
         self.about = label("", "secondary")
@@ -66,17 +67,14 @@ class NeuronsDock(Dock):
         self.edit.setPlaceholderText("type a name: aval, ava l, AVA …")
         self.edit.setClearButtonEnabled(True)
         self.edit.setToolTip(
-            "Name of the chosen neuron. Type a part of it; Up and Down choose, Enter assigns and goes on.\nDefault: no name."
+            "Name of the chosen neuron. Type a part of it (aval, ava l, AVA); Enter assigns the highlighted name and goes on, a "
+            "digit takes that name at once, Up and Down choose.\nEmpty and Enter takes the name away. Default: no name."
         )
         self.edit.setAccessibleName("name of the neuron")
         self.edit.textEdited.connect(lambda *_: self._suggest())
         self.edit.installEventFilter(self)
         box.addWidget(self.edit)
-        self.options = QListWidget()
-        self.options.setFixedHeight(86)
-        self.options.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.options.itemClicked.connect(lambda item: self.assign(item.data(Qt.ItemDataRole.UserRole)))
-        self.options.setToolTip("Names that fit. Struck out: another neuron has this name already.")
+        self.options = OfferList(self.assign)
         box.addWidget(self.options)
         self.refusal = label("", "warning", wrap=True)
         self.jump = button("Go there", self._jump, "Show the neuron that has this name.")
@@ -88,7 +86,17 @@ class NeuronsDock(Dock):
         self.confidence.setSingleStep(0.1)
         self.confidence.setValue(1.0)
         self.confidence.setPrefix("confidence ")
-        self.confidence.setToolTip("How sure you are of the name, 0 to 1. Default: 1. Below 0.5 it is shown in amber.")
+        self.confidence.setToolTip(
+            "How sure you are of the name, 0 to 1 (no unit). Default: 1. Below 0.5 it is shown in amber. Changing it changes the "
+            "chosen neurons that have a name."
+        )
+        self.confidence.setAccessibleName("confidence")
+        self._confidence_timer = QTimer(self)
+        self._confidence_timer.setSingleShot(True)
+        self._confidence_timer.setInterval(500)
+        self._confidence_timer.timeout.connect(self._confidence_done)
+        self.confidence.valueChanged.connect(lambda *_: self._confidence_timer.start())
+        self.confidence.editingFinished.connect(self._confidence_done)
         self.assign_button = button("Assign", lambda: self.assign(), "Give this name (Enter).", main=True)
         self.reject_button = button(
             "Not a neuron", self.reject, "Mark as no neuron; it is left out of the analysis (Ctrl+K).", checkable=True
@@ -110,12 +118,12 @@ class NeuronsDock(Dock):
                 None,
                 self.undo_button,
                 self.redo_button,
-                spacing=4,
+                spacing=2,
             )
         )
         self.note = QLineEdit()
         self.note.setPlaceholderText("note")
-        self.note.setToolTip("A remark on this neuron; Enter keeps it. Default: empty.")
+        self.note.setToolTip("A remark on the chosen neuron; Enter keeps it. Default: empty.")
         self.note.editingFinished.connect(self._note_done)
         box.addLayout(row(self.confidence, self.note))
         inner.addWidget(card)
@@ -127,16 +135,27 @@ class NeuronsDock(Dock):
         self.search = QLineEdit()
         self.search.setPlaceholderText("filter")
         self.search.setToolTip("Show neurons whose name, class or ganglion contains this. Default: all.")
+        self.search.setMinimumWidth(50)
         self.search.setMaximumWidth(120)
+        for one in self.filters:
+            one.setObjectName("tight")
         self.search.textChanged.connect(lambda *_: self.mark("neurons"))
         inner.addLayout(row(*self.filters, None, self.search, spacing=4))
         self.table = Table(
             [
                 Column("neuron", lambda r: str(r["label"]), 50, right=True, tip="Label in the image."),
-                Column("name", lambda r: r["name"] or "–", 84, icon=lambda r: r["icon"], bold=lambda r: r["chosen"]),
+                Column(
+                    "name",
+                    lambda r: r["name"] or "–",
+                    84,
+                    icon=lambda r: r["icon"],
+                    bold=lambda r: r["chosen"],
+                    strike=lambda r: r["rejected"],
+                    tip="Swatch: the neuron's own mean colour where colour channels were measured, else its colour in 3D.",
+                ),
                 Column("class", lambda r: r["class"], 48, muted=True),
-                Column("confidence", lambda r: _number(r["confidence"]), 98, bar=lambda r: r["confidence"]),
-                Column("named by", lambda r: r["by"], 0, muted=True),
+                Column("confidence", lambda r: _number(r["confidence"]), 92, bar=lambda r: r["confidence"]),
+                Column("named by", lambda r: r["by"], 0, muted=True, tip="Who gave the name, and when."),
             ],
             multi=True,
         )
@@ -147,21 +166,46 @@ class NeuronsDock(Dock):
         self.table.installEventFilter(self)
         inner.addWidget(self.table, 1)
 
-        self.atlas_text = label("", "secondary")
+        self.table.setToolTip("Neurons of the open worm. Shift or Ctrl and click choose several; typing begins a name.")
+        self.map = MapPlot(self._map_chosen)
+        self.map_fold = Fold("Map", self.map, summary="choose several with a lasso or a box")
+        inner.addWidget(self.map_fold)
+        self.atlas_text = label("no atlas: names are not suggested", "secondary")
         self.atlas_button = button(
             "Load atlas…",
             self.load_atlas,
-            "CSV with columns name, x, y, z (any unit): names are then suggested by position. Nothing is applied by itself.",
+            "CSV with columns name, x, y, z in µm (or x_um …, and sd_x … if known): names are then suggested by position, with "
+            "their probability. Nothing is applied by itself. Default: none.",
         )
         inner.addLayout(row(self.atlas_text, self.atlas_button))
         self.missing = label("", "secondary", wrap=True)
-        self.missing.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.missing.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByMouse
+            | Qt.TextInteractionFlag.LinksAccessibleByKeyboard
+        )
+        self.missing.setToolTip(
+            "Names of these ganglia that no neuron has yet; in colour those whose partner on the other side is named. A click "
+            "offers the name for the chosen neuron; with an atlas and no neuron chosen, it goes to the likeliest one."
+        )
+        self.missing.linkActivated.connect(self._missing_chosen)
         self.find_fold = Fold("Still to find", self.missing, is_open=True)
         inner.addWidget(self.find_fold)
+        self.trail = TrailList(self._go_to_label)
+        self.trail_fold = Fold("History", self.trail)
+        inner.addWidget(self.trail_fold)
+        self._atlas_table: Any = None
+        self._atlas_for: Any = None
+        self._atlas_timer = QTimer(self)
+        self._atlas_timer.setSingleShot(True)
+        self._atlas_timer.setInterval(400)
+        self._atlas_timer.timeout.connect(self._suggest_again)
         self._mode = SHOWN[0]
         self._conflict: str | None = None
         self._atlas: dict[str, list[Suggestion]] = {}
         self._rows: list[dict[str, Any]] = []
+        self._known_edits = -1
+        self._named_by: dict[tuple[str, int], Any] = {}
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
@@ -169,20 +213,28 @@ class NeuronsDock(Dock):
         recording = self.session.recording
         self.empty.setVisible(recording is None)
         self.body.setVisible(recording is not None)
+        self.options.painter.colours = self.colours
         if recording is None:
             return
         if topics & {"current", "recordings"}:
             self._atlas = {}
+        if topics & {"current", "recordings", "neurons"} and self._atlas_table is not None:
+            self._atlas_timer.start()
+        if topics & {"selection", "current", "recordings"} and self._confidence_timer.isActive():
+            self._confidence_timer.stop()
         if topics - {"time", "history", "jobs", "view", "sweep", "cohort"}:
             self._show_table(recording)
             self._show_card(recording)
-        if topics & {"history"}:
-            pass
-        self.undo_button.setEnabled(bool(self.session.done))
-        self.redo_button.setEnabled(bool(self.session.undone))
-        self.undo_button.setToolTip(
-            f"Take back: {self.session.done[-1].text} (Ctrl+Z)." if self.session.done else "Nothing to take back."
-        )
+            drawn = self.work.scene.drawn
+            fills = drawn.base if drawn is not None and len(drawn.ids) == recording.n_neurons else None
+            self.map.show_recording(recording, set(self.session.selection.neurons), fills, self.colours)
+        self.trail_fold.summary.setText(self.trail.show_trail(self.session))
+        for one, edits, key, word in (
+            (self.undo_button, self.session.done, "Ctrl+Z", "Take back"),
+            (self.redo_button, self.session.undone, "Ctrl+Shift+Z", "Do again"),
+        ):
+            one.setEnabled(bool(edits))
+            one.setToolTip(f"{word}: {edits[-1].text} ({key})." if edits else f"{word}: nothing to do ({key}).")
 
     def _show_table(self, recording: Recording) -> None:
         table = recording.neurons
@@ -195,35 +247,35 @@ class NeuronsDock(Dock):
         self.share.setRange(0, len(table))
         self.share.setValue(int(named.sum()))
         chosen = set(self.session.selection.neurons)
-        who = {(e.recording, c[0]): e for e in self.session.trail for c in e.changes if c[1] == "name"}
+        who = self._who()
         text = self.search.text().strip().lower()
         swatches = self._swatches(recording)
         rows = []
-        for place, (neuron, item) in enumerate(table.iterrows()):
-            name = str(item["name"])
+        columns = [table[c].tolist() for c in ("name", "label", "confidence", "rejected", "note")]
+        for place, (neuron, name, number, confidence, rejected, note) in enumerate(
+            zip(table.index.tolist(), *columns, strict=True)
+        ):
             if self._mode == "Unnamed" and name:
                 continue
             if self._mode == "Low confidence" and not doubtful[place]:
                 continue
             entry = info(name) if name else None
-            if (
-                text
-                and text
-                not in f"{name} {entry.neuron_class if entry else ''} {entry.ganglion if entry else ''} {item['label']}".lower()
-            ):
+            neuron_class, ganglion = (entry.neuron_class, entry.ganglion) if entry else ("", "")
+            if text and text not in f"{name} {neuron_class} {ganglion} {number} {note}".lower():
                 continue
-            edit = who.get((recording.name, int(item["label"])))
+            edit = who.get((recording.name, number))
             rows.append(
                 {
                     "id": str(neuron),
-                    "label": int(item["label"]),
+                    "label": number,
                     "name": name,
-                    "class": entry.neuron_class if entry else "",
-                    "ganglion": entry.ganglion if entry else "",
-                    "confidence": float(item["confidence"]),
-                    "by": f"{edit.who}, {edit.when[:10]}" if edit and name else ("imported" if name else ""),
-                    "rejected": bool(item["rejected"]),
-                    "note": str(item["note"]),
+                    "class": neuron_class,
+                    "ganglion": ganglion,
+                    "mirror": mirror(name) or "" if name else "",
+                    "confidence": confidence,
+                    "by": f"{edit.who}, {local(edit.when)[:10]}" if edit and name else ("imported" if name else ""),
+                    "rejected": rejected,
+                    "note": note,
                     "chosen": str(neuron) in chosen,
                     "icon": swatches[place],
                 }
@@ -234,14 +286,20 @@ class NeuronsDock(Dock):
         self.table.choose([i for i, r in enumerate(rows) if r["chosen"]])
         self._show_missing(recording)
 
+    def _who(self) -> dict[tuple[str, int], Any]:
+        """Return the last edit of every neuron's name; made anew only when there are new edits."""
+        trail = self.session.trail
+        if self._known_edits != len(trail):
+            self._known_edits = len(trail)
+            self._named_by = {(e.recording, c[0]): e for e in trail for c in e.changes if c[1] == "name"}
+        return self._named_by
+
     def _swatches(self, recording: Recording) -> list[Any]:
         """The neuron's own mean colour where colour channels are known (NeuroPAL), else the colour that it has in 3D."""
         table = recording.neurons
         dark = self.colours.dark
         if {"red", "green", "blue"} <= set(table.columns):
-            values = table[["red", "green", "blue"]].to_numpy(float)
-            top = np.nanmax(values, axis=0)
-            values = np.nan_to_num(values / np.where(top > 0, top, 1))
+            values = mixed_colours(table[["red", "green", "blue"]].to_numpy(float))
             return [swatch("#" + "".join(f"{round(v * 255):02x}" for v in one), dark) for one in values]
         drawn = self.work.scene.drawn
         if drawn is None or len(drawn.ids) != len(table):
@@ -262,9 +320,11 @@ class NeuronsDock(Dock):
         mirrored = [n for n in wanted if mirror(n) in present]
         others = [n for n in wanted if mirror(n) not in present]
         self.find_fold.summary.setText(f"{len(wanted)} in these ganglia  ·  {len(mirrored)} whose mirror is named")
-        first = f'<span style="color:{self.colours.accent}">{" ".join(mirrored)}</span>' if mirrored else ""
         self.missing.setTextFormat(Qt.TextFormat.RichText)
-        self.missing.setText(f"{first} {' '.join(others[:60])}{' …' if len(others) > 60 else ''}")
+        links = [_link(n, self.colours.accent) for n in mirrored] + [
+            _link(n, self.colours.secondary) for n in others[:60]
+        ]
+        self.missing.setText(" ".join(links) + (" …" if len(others) > 60 else ""))
 
     def _current(self) -> tuple[str, Any] | None:
         recording = self.session.recording
@@ -285,7 +345,11 @@ class NeuronsDock(Dock):
             self.options.hide()
             return
         neuron, item = current
-        self.head.setText(f"neuron {item['label']}" + (f"  {item['name']}" if item["name"] else ""))
+        several = len([n for n in self.session.selection.neurons if n in recording.neurons.index])
+        self.head.setText(
+            (f"{several} neurons, first: {item['label']}" if several > 1 else f"neuron {item['label']}")
+            + (f"  {item['name']}" if item["name"] else "")
+        )
         where = "  ".join(f"{a} {item[a]:.1f}" for a in "xyz") if np.isfinite(item["x"]) else "no position"
         snr = ""
         if recording.quality is not None and "snr" in recording.quality:
@@ -295,11 +359,11 @@ class NeuronsDock(Dock):
             self.edit.setText(str(item["name"]))
         self.reject_button.setChecked(bool(item["rejected"]))
         self.swap_button.setEnabled(bool(item["name"]) and mirror(str(item["name"])) is not None)
-        self.note.setText(str(item["note"]))
-        if np.isfinite(item["confidence"]):
-            self.confidence.setValue(float(item["confidence"]))
-        else:
-            self.confidence.setValue(1.0)
+        if not self.note.hasFocus() or not self.note.isModified():
+            self.note.setText(str(item["note"]))
+        self.confidence.blockSignals(True)
+        self.confidence.setValue(float(item["confidence"]) if np.isfinite(item["confidence"]) else 1.0)
+        self.confidence.blockSignals(False)
         self._suggest()
 
     # --- typing -----------------------------------------------------------------------------------------------------
@@ -307,55 +371,30 @@ class NeuronsDock(Dock):
     def _suggest(self) -> None:
         """List names for what was typed, or what the atlas suggests."""
         recording, current = self.session.recording, self._current()
-        self.options.clear()
         self.refusal_row.hide()
         if recording is None or current is None:
+            self.options.clear()
             return
-        holder = {
-            str(n): int(i) for n, i in zip(recording.neurons["name"], recording.neurons["label"], strict=True) if n
-        }
+        names, labels = recording.neurons["name"].tolist(), recording.neurons["label"].tolist()
+        holders = {n: int(i) for n, i in zip(names, labels, strict=True) if n}
         typed = self.edit.text().strip() if self.edit.isModified() else ""
-        suggested = self._atlas.get(current[0], [])
-        probability = {s.name: s.probability for s in suggested}
-        names = complete(typed, 12) if typed else [s.name for s in suggested[:6]]
-        exact = normalize(typed) if typed else None
-        if exact and exact in names:
-            names.remove(exact)
-        if exact:
-            names.insert(0, exact)
-        if probability:
-            names.sort(key=lambda n: (n != exact, -probability.get(n, 0.0)))
-        for name in names[:8]:
-            entry = info(name)
-            taken = name in holder and holder[name] != int(current[1]["label"])
-            words = [name]
-            if name in probability:
-                words.append(f"{probability[name]:.2f} by position")
-            if taken:
-                words.append(f"already neuron {holder[name]}")
-            elif mirror(name) in holder:
-                words.append(f"mirror of {mirror(name)}")
-            elif entry:
-                words.append(f"{entry.ganglion} ganglion")
-            item = QListWidgetItem("     ".join(words))
-            item.setData(Qt.ItemDataRole.UserRole, name)
-            font = item.font()
-            font.setStrikeOut(taken)
-            item.setFont(font)
-            self.options.addItem(item)
-        self.options.setVisible(self.options.count() > 0)
-        if self.options.count():
-            self.options.setFixedHeight(min(self.options.count(), 5) * self.options.sizeHintForRow(0) + 4)
-            self.options.setCurrentRow(0)
+        probability = {s.name: s.probability for s in self._atlas.get(current[0], [])}
+        found = offers(typed, holders, int(current[1]["label"]), probability)
+        self.options.show_offers(found, typed, highlight=bool(typed))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.KeyPress:
             key, control = event.key(), event.modifiers() & Qt.KeyboardModifier.ControlModifier
             if watched is self.edit:
                 if key in (Qt.Key.Key_Down, Qt.Key.Key_Up) and self.options.count():
-                    step = 1 if key == Qt.Key.Key_Down else -1
-                    self.options.setCurrentRow((self.options.currentRow() + step) % self.options.count())
+                    self.options.step(1 if key == Qt.Key.Key_Down else -1)
                     return True
+                if not control and event.text().isdigit() and event.text() in "12345678":
+                    before = self.edit.text() if self.edit.isModified() else ""
+                    name = self.options.by_digit(before, event.text())
+                    if name is not None:
+                        self.assign(name)
+                        return True
                 if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
                     self.assign()
                     return True
@@ -398,14 +437,17 @@ class NeuronsDock(Dock):
             return
         typed = self.edit.text().strip()
         if name is None:
-            item = self.options.currentItem()
-            if typed and not self.edit.isModified():
-                name = typed
+            highlighted = (self.options.currentRow() >= 0 and self.options.current_name()) or None
+            if not self.edit.isModified():
+                name = highlighted or typed
             elif not typed:
                 name = ""
+            elif self.options.currentRow() > 0:
+                name = highlighted
             else:
-                name = normalize(typed) or (item.data(Qt.ItemDataRole.UserRole) if item is not None else typed)
+                name = normalize(typed) or highlighted or typed
         label_id = int(current[1]["label"])
+        self._confidence_timer.stop()
         try:
             confidence = self.confidence.value() if name else float("nan")
             self.session.name_neuron(label_id, name, confidence=confidence)
@@ -470,6 +512,47 @@ class NeuronsDock(Dock):
         if current is not None and self.note.text() != current[1]["note"]:
             self._edit({int(current[1]["label"]): {"note": self.note.text()}})
 
+    def _confidence_done(self) -> None:
+        """Give the chosen neurons that have a name the confidence that is shown."""
+        recording = self.session.recording
+        self._confidence_timer.stop()
+        if recording is None:
+            return
+        value = round(self.confidence.value(), 4)
+        table = recording.neurons
+        chosen = [n for n in self.session.selection.neurons if n in table.index and table.loc[n, "name"]]
+        known = [c if np.isfinite(c := float(table.loc[n, "confidence"])) else 1.0 for n in chosen]
+        if any(abs(c - value) > 1e-9 for c in known):
+            self._edit({int(table.loc[n, "label"]): {"confidence": value} for n in chosen})
+
+    def _map_chosen(self, neurons: list[str], more: bool) -> None:
+        self.session.select(neurons=(*self.session.selection.neurons, *neurons) if more else tuple(neurons))
+
+    def _go_to_label(self, number: int) -> None:
+        recording = self.session.recording
+        if recording is None:
+            return
+        found = recording.neurons.index[recording.neurons["label"] == number]
+        if len(found):
+            self.session.select(neurons=(str(found[0]),))
+            self.work.scene.fly_to(str(found[0]))
+
+    def _missing_chosen(self, name: str) -> None:
+        """Offer a name that is still to find: for the chosen neuron, or where the atlas puts it."""
+        if self._current() is None:
+            chance = {n: s.probability for n, found in self._atlas.items() for s in found if s.name == name}
+            if not chance:
+                show_info("Choose a neuron first, in the table or in the 3D view.")
+                return
+            best = max(chance, key=lambda n: chance[n])
+            self.session.select(neurons=(best,))
+            self.work.scene.fly_to(best)
+            self.flush()
+        self.edit.setFocus()
+        self.edit.setText(name)
+        self.edit.setModified(True)
+        self._suggest()
+
     def _edit(self, changes: dict[int, dict[str, Any]]) -> None:
         self._try(lambda: self.session.edit(self.session.current, changes))
 
@@ -509,30 +592,77 @@ class NeuronsDock(Dock):
 
     # --- atlas ------------------------------------------------------------------------------------------------------
 
-    def load_atlas(self, path: str | None = None) -> None:
+    def load_atlas(self, path: str | None = None) -> Any | None:
         """Ask for an atlas of positions and suggest names by it."""
         recording = self.session.recording
         if recording is None:
-            return
+            return None
         if path is None:
             from qtpy.QtWidgets import QFileDialog
 
             path, _ = QFileDialog.getOpenFileName(self, "Atlas of positions", filter="CSV (*.csv)")
         if not path:
-            return
+            return None
         source = path
 
-        def run(progress: Any, cancel: Any) -> dict[str, list[Suggestion]]:
+        def run(progress: Any, cancel: Any) -> tuple[Any, dict[str, list[Suggestion]]]:
             from ..overlay.atlas import read_atlas, suggest
 
-            return suggest(recording, read_atlas(source), cancel=cancel)
+            atlas = read_atlas(source)
+            return atlas, suggest(recording, atlas, progress=progress, cancel=cancel)
 
-        def done(found: dict[str, list[Suggestion]]) -> None:
-            self._atlas = found
-            self.atlas_text.setText(f"suggestions for {len(found)} neurons; choose one and look at its list")
-            self.mark("selection")
+        def done(result: tuple[Any, dict[str, list[Suggestion]]]) -> None:
+            self._atlas_table = result[0]
+            self._suggested(recording, result[1])
 
-        self.work.jobs.start("Suggest names", run, done)
+        return self.work.jobs.start("Suggest names", run, done)
+
+    def _suggest_again(self) -> None:
+        """Lay the neurons over the atlas again: every new name makes it fit better."""
+        recording, atlas = self.session.recording, self._atlas_table
+        if recording is None or atlas is None or not self.isVisible():
+            return
+        key = (recording.name, tuple(recording.neurons["name"]), tuple(recording.neurons["rejected"]))
+        if key == self._atlas_for:
+            return
+
+        def run(progress: Any, cancel: Any) -> dict[str, list[Suggestion]]:
+            from ..overlay.atlas import suggest
+
+            return suggest(recording, atlas, progress=progress, cancel=cancel)
+
+        self.work.jobs.start("Suggest names", run, lambda found: self._suggested(recording, found))
+
+    def _suggested(self, recording: Recording, found: dict[str, list[Suggestion]]) -> None:
+        current = self.session.recording
+        if current is None or current.name != recording.name:
+            return
+        self._atlas_for = (recording.name, tuple(recording.neurons["name"]), tuple(recording.neurons["rejected"]))
+        now = dict(zip(recording.neurons["label"], current.neurons.index, strict=False))
+        labels = dict(zip(recording.neurons.index, recording.neurons["label"], strict=True))
+        self._atlas = {str(now.get(labels[n], n)): s for n, s in found.items()}
+        named = len(set(recording.neurons["name"]) & set(self._atlas_table.index))
+        self.atlas_text.setText(
+            f"atlas laid over {named} names"
+            if named >= LANDMARKS
+            else f"atlas laid without names: a guess; name {LANDMARKS} or more first"
+        )
+        self.atlas_text.setToolTip(
+            "Names are suggested in the list of the chosen neuron, with their probability. Every name you give improves the fit."
+        )
+        self.mark("selection")
+
+
+def mixed_colours(values: np.ndarray) -> np.ndarray:
+    """Colours (neuron, 3) from 0 to 1 out of mean intensities: each channel from its 5th percentile to its 99th."""
+    if not np.isfinite(values).any():
+        return np.zeros(values.shape)
+    low, high = np.nanpercentile(values, 5, axis=0), np.nanpercentile(values, 99, axis=0)
+    return np.asarray(np.nan_to_num(np.clip((values - low) / np.where(high > low, high - low, 1), 0, 1)))
+
+
+def _link(name: str, colour: str) -> str:
+    return f'<a href="{name}" style="color:{colour}; text-decoration:none">{name}</a>'
 
 
 def _number(value: float) -> str:
@@ -542,7 +672,11 @@ def _number(value: float) -> str:
 def _row_tip(row: dict[str, Any]) -> str:
     parts = [row["name"] or "unnamed"]
     if row["ganglion"]:
-        parts.append(f"class {row['class']}, {row['ganglion']} ganglion")
+        parts.append(
+            f"class {row['class']}, {row['ganglion']} ganglion" + (f", mirror {row['mirror']}" if row["mirror"] else "")
+        )
+    if row["by"]:
+        parts.append(f"named by {row['by']}")
     if row["rejected"]:
         parts.append("rejected: left out of the analysis")
     if row["note"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QRectF, Qt
-from qtpy.QtGui import QColor, QPainter
+from qtpy.QtGui import QColor, QFont, QPainter
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QStyle, QStyledItemDelegate, QTableView
 
 BAR = int(Qt.ItemDataRole.UserRole) + 1
@@ -26,6 +26,7 @@ class Column:
     icon: Callable[[Any], Any] | None = None
     muted: bool = False
     bold: Callable[[Any], bool] = field(default=lambda row: False)
+    strike: Callable[[Any], bool] = field(default=lambda row: False)
 
 
 class Rows(QAbstractTableModel):
@@ -82,13 +83,14 @@ class Rows(QAbstractTableModel):
             return int(side | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.ForegroundRole and column.muted:
             return self.muted
-        if role == Qt.ItemDataRole.FontRole and column.bold(row):
-            from qtpy.QtGui import QFont
-
-            font = QFont()
-            font.setPointSizeF(9)
-            font.setBold(True)
-            return font
+        if role == Qt.ItemDataRole.FontRole:
+            bold, strike = column.bold(row), column.strike(row)
+            if bold or strike:
+                font = QFont()
+                font.setPointSizeF(9)
+                font.setBold(bold)
+                font.setStrikeOut(strike)
+                return font
         if role == Qt.ItemDataRole.ToolTipRole:
             return (self.row_tip(row) if self.row_tip else column.tip) or None
         return None
