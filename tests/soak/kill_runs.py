@@ -29,16 +29,20 @@ recordings = ["b.npz", "c.npz"]
 name = "a"
 volume = "a.ome.zarr"
 [extraction]
-block_mb = 0.05
+block_mb = 0.001
 [rank]
 smallest = 2
 largest = 3
 starts = 2
 folds = 2
+[communities]
+starts = 2
+samples = 40
+null_fits = 6
 """
 
 
-def small_run(folder: Path, n_time: int = 240) -> Path:
+def small_run(folder: Path, n_time: int = 300) -> Path:
     """Write two worms as traces and one as images, and the settings that analyze them; return the settings file."""
     from napari_dynamic_connectome.io.omezarr_write import create_labels, create_volume
     from napari_dynamic_connectome.io.registry import write_recording
@@ -61,7 +65,7 @@ def small_run(folder: Path, n_time: int = 240) -> Path:
             labels[1:3, 1 + 4 * i : 4 + 4 * i, 6:10] = i + 1
         frames = np.concatenate([np.zeros((n_time, 1)), traces * 100], axis=1)[:, labels]
         image = create_volume(
-            folder / "a.ome.zarr", frames.shape, voxel_size_um=(2, 1, 1), frame_rate_hz=2, chunks=(4, 4, 44, 20)
+            folder / "a.ome.zarr", frames.shape, voxel_size_um=(2, 1, 1), frame_rate_hz=2, chunks=(1, 4, 44, 20)
         )
         image[...] = np.round(frames + rng.normal(scale=3, size=frames.shape).clip(-9, 9) + 50).astype(np.uint16)
         properties = [{"label-value": i + 1, "name": n} for i, n in enumerate(NAMES)]
@@ -111,8 +115,9 @@ def _work(settings: str, output: str, journal: str) -> None:
 
 def kill_runs(folder: Path, kills: int, seed: int = 0) -> Counter[str]:
     """End runs at random moments, `kills` times in all; begin a new output whenever one is done."""
-    from napari_dynamic_connectome.io.session import load_session
     from session_sample import same
+
+    from napari_dynamic_connectome.io.session import load_session
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
@@ -130,10 +135,18 @@ def kill_runs(folder: Path, kills: int, seed: int = 0) -> Counter[str]:
         dict.fromkeys(("kills", "runs", "unreadable", "results that differ", "done twice", "half-written"), 0)
     )
 
-    def start(output: Path, notes: Path, after_s: float | None) -> bool:
+    def start(output: Path, notes: Path, kill: bool = True) -> bool:
         child = context.Process(target=_work, args=(settings, str(output), str(notes)))
         child.start()
-        child.join(after_s)
+        if kill:  # in a stage chosen at random, as soon as it is reached, plus a random time
+            word, until = f"stage {rng.choice(['extract', 'factorize', 'communities'])}", time.monotonic() + whole_s
+            while time.monotonic() < until and child.exitcode is None:
+                if notes.exists() and word in notes.read_text():
+                    break
+                time.sleep(0.005)
+            child.join(float(rng.uniform(0.0, 0.2) * whole_s))
+        else:
+            child.join()
         if child.exitcode is None:
             child.kill()
             child.join()
@@ -147,14 +160,15 @@ def kill_runs(folder: Path, kills: int, seed: int = 0) -> Counter[str]:
             counts["failed"] += 1
         return True
 
-    start(folder / "warm", folder / "warm.txt", None)  # compiles what is to be compiled
+    whole_s = 60.0
+    start(folder / "warm", folder / "warm.txt", False)  # compiles what is to be compiled
     begin = time.monotonic()
-    start(folder / "alone", folder / "alone.txt", None)
+    start(folder / "alone", folder / "alone.txt", False)
     whole_s = time.monotonic() - begin
     alone = load_session(folder / "alone" / "session.zarr")
     while counts["kills"] < kills:
         output, notes = folder / f"run{counts['runs']}", folder / f"run{counts['runs']}.txt"
-        while not start(output, notes, rng.uniform(0.05, 0.6) * whole_s if counts["kills"] < kills else None):
+        while not start(output, notes, counts["kills"] < kills):
             target = output / "session.zarr"
             if target.exists():
                 try:
@@ -168,14 +182,10 @@ def kill_runs(folder: Path, kills: int, seed: int = 0) -> Counter[str]:
         try:
             found = load_session(output / "session.zarr")
             for part in ("recordings", "sweep", "components", "communities"):
-                same(_undated(getattr(found, part)), _undated(getattr(alone, part)), part)
+                same(getattr(found, part), getattr(alone, part), part)
         except Exception:
             traceback.print_exc()
             counts["results that differ"] += 1
         left = [p for p in output.rglob("*") if p.name.endswith((".partial", ".tmp", ".previous"))]
         counts["half-written"] += len(left) + int((output / "checkpoints").exists())
     return counts
-
-
-def _undated(value: Any) -> Any:
-    return value

@@ -133,7 +133,12 @@ def put_in_place(temporary: Path, path: Path) -> None:
 
 
 def recover(path: Path) -> None:
-    """Undo a replacement that was cut off between its two renames (systems without `exchange`)."""
+    """Clean up after a process that was killed while it replaced `path`.
+
+    A replacement that was cut off between its two renames (systems without `exchange`) is undone, temporaries are removed.
+    """
     aside = path.with_name(f".{path.name}.previous")
-    if not path.exists() and aside.exists():
-        aside.rename(path)
+    with contextlib.suppress(OSError):
+        if not path.exists() and aside.exists():
+            aside.rename(path)
+        remove_leftovers(path)

@@ -324,7 +324,6 @@ def run_pipeline(
         session.truth = read_truth(settings.input.truth) if settings.input.truth else None
         _stamp(session, settings, inputs, stages, "recordings", hashes)
         save_session(session, target)
-        shutil.rmtree(kept["recordings"], ignore_errors=True)
     if stages.get("components") != hashes["components"]:
         cohort = Cohort(session.recordings.values(), settings.cohort)
         session.set_cohort(cohort)
@@ -343,7 +342,6 @@ def run_pipeline(
         stages.pop("communities", None)
         _stamp(session, settings, inputs, stages, "components", hashes)
         save_session(session, target)
-        shutil.rmtree(output / CHECKPOINTS, ignore_errors=True)
     if stages.get("communities") != hashes["communities"]:
         assert session.components is not None
         begun = stages.get("some communities") == hashes["communities"]
@@ -372,6 +370,7 @@ def run_pipeline(
         session.set_communities(found)
         _stamp(session, settings, inputs, stages, "communities", hashes)
         save_session(session, target)
+    shutil.rmtree(output / CHECKPOINTS, ignore_errors=True)
     report(progress, 1, "done")
     return session
 

@@ -1,0 +1,60 @@
+"""What is free is known, and what cannot fit is refused in words before it is started."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from napari_dynamic_connectome.model import memory
+from napari_dynamic_connectome.model.errors import InputError
+
+
+def test_what_is_free_is_between_nothing_and_all() -> None:
+    assert 1 < memory.free_mb() < 1e9
+    assert memory.budget_mb(5) == 5
+    assert memory.budget_mb(1e12) <= memory.free_mb()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS")
+def test_a_limit_of_the_process_counts() -> None:
+    code = (
+        "import resource; from napari_dynamic_connectome.model.memory import free_mb\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 50_000_000, resource.RLIM_INFINITY)); print(free_mb())"
+    )
+    assert hasattr(resource, "RLIMIT_AS")
+    free = float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert 40 < free <= 50
+
+
+@pytest.fixture
+def little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_mb", lambda: 0.01)
+
+
+def test_extraction_affinity_and_factorization_say_that_they_cannot_fit(little, monkeypatch) -> None:
+    from napari_dynamic_connectome import Cohort, Recording
+    from napari_dynamic_connectome.affinity.compute import compute_affinity
+    from napari_dynamic_connectome.extraction.extract import extract_traces
+    from napari_dynamic_connectome.factorization.factorize import factorize
+
+    labels = np.ones((2, 30, 30), np.uint16)
+    volume = np.ones((6, 2, 30, 30), np.uint16)
+    with pytest.raises(InputError, match=r"largest block of this image would need .* are free"):
+        extract_traces(volume, labels, voxel_size_um=(1, 1, 1), frame_rate_hz=2)
+    rng = np.random.default_rng(0)
+    names = ["AVAL", "AVAR", "RIML", "RIMR", "AIBL"]
+    worms = [
+        Recording.from_arrays(rng.normal(size=(300, 5)).cumsum(0), name=n, rate_hz=4, names=names) for n in ("a", "b")
+    ]
+    with pytest.raises(InputError, match=r"affinities of 5 neurons would need .* MB are free"):
+        compute_affinity(Cohort(worms))
+    monkeypatch.setattr(memory, "free_mb", lambda: 1000.0)
+    affinity = compute_affinity(Cohort(worms))
+    monkeypatch.setattr(memory, "free_mb", lambda: 0.001)
+    with pytest.raises(InputError, match=r"memory budget of 0 MB is too small.*close other programs"):
+        factorize(affinity, 2, starts=2)
