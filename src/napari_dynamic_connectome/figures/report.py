@@ -150,7 +150,7 @@ def build_report(
             )
         parts.append(f"<h2>{html.escape(heading)}</h2>" + html_table(shown) + note)
     if session.recording is not None:
-        shown = session.communities.get((1, "modules")) or session.communities.get((1, "core"))
+        shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
         picture = figure_png(plot_traces(session.recording, shown))
         parts.append("<h2>Traces</h2>" + _image(picture, "Traces of the current worm.", "traces"))
     record = json.dumps(session.provenance, indent=1, default=str, ensure_ascii=False)
@@ -188,7 +188,7 @@ def _component_section(session: Session, component: int) -> str:
     assert components is not None
     names = ", ".join(strongest_neurons(components, component, 5))
     parts = [f"<h3>Component {component}: {html.escape(names)}</h3>"]
-    for kind in ("modules", "core"):
+    for kind in ("core", "modules"):
         communities = session.communities.get((component, kind))  # type: ignore[call-overload]
         if communities is None:
             continue
@@ -200,7 +200,7 @@ def _component_section(session: Session, component: int) -> str:
         shown = styles(communities, communities.chosen_level, dark=False)
         what = "structure beyond strength" if kind == "modules" else "who takes part, and how strongly"
         parts.append(f"<p><b>{kind}</b> ({what}); {html.escape(communities.rule)}</p>")
-        if kind == "modules":
+        if kind == "core" or len(table) > 1:
             parts.append(
                 _image(
                     figure_png(plot_matrix(components, component, communities), 110),
@@ -243,7 +243,9 @@ def write_figures(session: Session, folder: str | Path, formats: Sequence[str] =
         for (component, kind), communities in sorted(session.communities.items()):
             figures[f"matrix_component{component}_{kind}"] = plot_matrix(session.components, component, communities)
     if session.recording is not None:
-        figures["traces"] = plot_traces(session.recording, session.communities.get((1, "modules")))
+        figures["traces"] = plot_traces(
+            session.recording, session.communities.get((1, "core")) or session.communities.get((1, "modules"))
+        )
     paths = []
     for name, figure in figures.items():
         for suffix in formats:

@@ -79,7 +79,9 @@ class PipelineSettings(StepSettings):
     correct: Literal["extracted", "all", "none"] = setting(
         "extracted", "Which traces are corrected: those extracted from images, all, or none."
     )
-    kinds: tuple[Kind, ...] = setting(("modules", "core"), "Communities to find: modules, core, or both.")
+    kinds: tuple[Kind, ...] = setting(
+        ("core", "modules"), "Communities to find: core (who takes part), modules (structure beyond strength), or both."
+    )
     input: InputSettings = Field(default_factory=InputSettings, description="What is analyzed.")
     extraction: ExtractionSettings = Field(default_factory=ExtractionSettings, description="Traces from images.")
     correction: CorrectionSettings = Field(
