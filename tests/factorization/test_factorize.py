@@ -17,9 +17,9 @@ def test_error_is_that_of_a_dense_computation(planted, dense_error, model, signs
     affinity, _ = planted(model, signs=signs)
     components = factorize(affinity, 3, starts=3, compression=compression, compressed_size=12)
     assert components.error == pytest.approx(dense_error(affinity, components), abs=1e-6)
-    assert components.diagnostics["start_errors"][components.diagnostics["best_start"]] == pytest.approx(
-        components.error, abs=1e-6
-    )
+    # errors of starts come from float32 products, which are exact to float32's digits of the data's squared norm
+    own = components.diagnostics["start_errors"][components.diagnostics["best_start"]]
+    assert own**2 == pytest.approx(components.error**2, abs=1e-7)
 
 
 @pytest.mark.parametrize("model", ["aligned", "unaligned"])

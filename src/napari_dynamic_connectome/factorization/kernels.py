@@ -256,3 +256,28 @@ def row_grams(rows: Array, gram: Array) -> None:
         for r in range(rank):
             for s in range(r):
                 gram[k, r, s] = gram[k, s, r]
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def row_squares(tile: Array, total: Array) -> float:
+    """Add each row's sum of squares to `total` (float64); return the lowest value."""
+    lowest = np.float32(0.0)
+    for p in range(tile.shape[0]):
+        square = 0.0
+        for t in range(tile.shape[1]):
+            v = tile[p, t]
+            square += np.float64(v) * np.float64(v)
+            lowest = min(lowest, v)
+        total[p] += square
+    return float(lowest)
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def squared_distance(a: Array, b: Array) -> float:
+    """Sum of squared differences of two float32 arrays of the same shape, in float64."""
+    total = 0.0
+    for p in range(a.shape[0]):
+        for t in range(a.shape[1]):
+            d = np.float64(a[p, t]) - np.float64(b[p, t])
+            total += d * d
+    return total

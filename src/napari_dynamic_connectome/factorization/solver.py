@@ -71,13 +71,16 @@ class Fit:
     ----------
     factors : Factors
     errors : list of list of float
-        Relative error of every start after every sweep (weighted as the fit is).
+        What was minimised, relative, after every sweep of every start: with weights and ridge.
+    final : float array (start,)
+        Relative error at the end, with weights but without the ridge.
     sweeps : list of int
     converged : list of bool
     """
 
     factors: Factors
     errors: list[list[float]]
+    final: Array
     sweeps: list[int]
     converged: list[bool]
 
@@ -168,13 +171,13 @@ class Solver:
             Told the sweep's number after each sweep.
         """
         starts = factors.shape[0]
-        fit = Fit(factors, [[] for _ in range(starts)], [0] * starts, [False] * starts)
+        fit = Fit(factors, [[] for _ in range(starts)], np.full(starts, np.nan), [0] * starts, [False] * starts)
         accelerate = not (self.fixed or self.l1 > 0 or self.settings.smoothness > 0)
         active = np.arange(starts)
         part, before = factors.take(active), factors.take(active)
         pace = _Pace(starts)
         for sweep in range(max_sweeps):
-            errors = self.sweep(part, rescale=rescale and sweep == 0)
+            errors, plain = self.sweep(part, rescale=rescale and sweep == 0)
             self._normalise(part)
             going, better = [], np.ones(len(active), bool)
             for position, start in enumerate(active):
@@ -183,6 +186,7 @@ class Solver:
                 better[position] = not (accelerate and history and errors[position] > history[-1])
                 if better[position]:
                     history.append(float(errors[position]))
+                    fit.final[start] = plain[position]
                 if better[position] and len(history) > 1 and abs(history[-2] - history[-1]) < tolerance:
                     fit.converged[start] = True
                     factors.put(np.array([start]), part.take([position]))
@@ -204,8 +208,8 @@ class Solver:
             factors.put(active, before)
         return fit
 
-    def sweep(self, factors: Factors, *, rescale: bool = False) -> Array:
-        """Update every factor once; return the relative error of each start."""
+    def sweep(self, factors: Factors, *, rescale: bool = False) -> tuple[Array, Array]:
+        """Update every factor once; return the relative error of each start with and without the ridge."""
         problem = self.problem
         self._normalise(factors)
         if not {"time", "worm"} <= self.fixed and not (problem.model == "unaligned" and "time" in self.fixed):
@@ -311,7 +315,7 @@ class Solver:
         wide = time.astype(np.float64)
         return moment, wide @ wide.transpose(0, 2, 1)
 
-    def _update_pair(self, factors: Factors, *, update: bool) -> Array:
+    def _update_pair(self, factors: Factors, *, update: bool) -> tuple[Array, Array]:
         starts, rank = factors.shape
         flat = np.zeros((starts * rank, self.problem.n_slots))
         count = len(self.problem.worms)
@@ -329,7 +333,19 @@ class Solver:
         one = self._grouped_rows if self.patterns is not None else self._own_rows
         jobs = [(factors.pair[k], numerator[k], grams[k], update) for k in range(starts)]
         sums = np.array(self.pool.map(one, jobs))
-        return np.asarray(np.sqrt(np.maximum(self.norm2 - 2 * sums[:, 0] + sums[:, 1], 0.0) / self.norm2))
+        rest = self.norm2 - 2 * sums[:, 0] + sums[:, 1]
+        shrunk = self._ridge(factors, grams)
+        return tuple(np.sqrt(np.maximum(r, 0.0) / self.norm2) for r in (rest, rest - shrunk))
+
+    def _ridge(self, factors: Factors, grams: Array) -> Array:
+        """Share of the ridge in what is minimised, for each start."""
+        starts, rank = factors.shape
+        rows = np.flatnonzero(self.counts[:, -1]) if self.settings.ridge > 0 else np.empty(0, int)
+        if not len(rows):
+            return np.zeros(starts)
+        each = grams[:, np.arange(rank) * (rank + 1), -1]
+        squares = np.stack([np.einsum("rp,rp->r", p, p) for p in (factors.pair[k][:, rows] for k in range(starts))])
+        return np.asarray(self.settings.ridge * (each * squares).sum(axis=1))
 
     def _own_rows(self, job: tuple[Array, Array, Array, bool]) -> tuple[float, float]:
         """Update the pair factor of one start where hardly two pairs are seen by the same worms."""
@@ -356,10 +372,9 @@ class Solver:
     # --- judging a fit ----------------------------------------------------------------------------------------------
 
     @property
-    def is_plain(self) -> bool:
-        """Whether the minimised error is the plain relative error, without weights or penalties."""
-        penalised = self.settings.ridge > 0 and bool(self.counts[:, -1].any())
-        return bool((self.weights == 1).all()) and not penalised
+    def is_weighted(self) -> bool:
+        """Whether some worm counts more than another."""
+        return bool((self.weights != 1).any())
 
     def error_on(self, factors: Factors, rows: list[Array]) -> Array:
         """Relative, unweighted error of each start on some rows of each worm (bool masks)."""

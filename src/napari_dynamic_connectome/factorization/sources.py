@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from ..model.errors import Cancelled, InputError
+from .kernels import row_squares, squared_distance
 from .problem import Problem, Worm
 from .sparse import SparseRows, sparse_rows
 
@@ -83,10 +84,9 @@ class TileSource:
         self.rows[worm] = keep
 
     def _check(self, worm: int, tile: Array, r0: int, t0: int) -> None:
-        part = np.einsum("rt,rt->r", tile, tile, dtype=np.float64)
-        if not np.isfinite(part).all() or tile.min() < 0:
+        squares = self.row_norms[worm][r0 : r0 + len(tile)]
+        if row_squares(tile, squares) < 0 or not np.isfinite(squares).all():
             _refuse_values(self.problem.worms[worm], tile, r0, t0, self.problem)
-        self.row_norms[worm][r0 : r0 + len(tile)] += part
 
     def _checked_chunks(self, worm: int) -> Iterator[Array]:
         """Rows at full length, a few at a time; each is valid until the next."""
@@ -169,9 +169,11 @@ class TileSource:
         if isinstance(rows, SparseRows):
             return rows.residual(rows_factor, time_factor, np.ones(rows.n_rows, bool))
         total = 0.0
+        wide = np.ascontiguousarray(rows_factor.T)
+        model = np.empty((ROW_TILE, TIME_TILE), np.float32)
         for r0, r1, t0, t1, tile in self.tiles(worm):
-            rest = tile - rows_factor[:, r0:r1].T @ time_factor[:, t0:t1]
-            total += float(np.einsum("rt,rt->", rest, rest, dtype=np.float64))
+            fitted = np.matmul(wide[r0:r1], time_factor[:, t0:t1], out=model[: r1 - r0, : t1 - t0])
+            total += squared_distance(tile, fitted)
         return total
 
 
@@ -236,14 +238,19 @@ def compress_worm(source: TileSource, worm: int, size: int, seed: int) -> tuple[
     wide = min(size + 8, item.n_times, item.n_rows)
     rng = np.random.default_rng([seed, worm])
     sample = _some_rows(item, np.sort(rng.permutation(item.n_rows)[: SAMPLED * size]))
-    basis = np.linalg.qr((rng.standard_normal((wide, len(sample)), dtype=np.float32) @ sample).T)[0].T
+    sketch = rng.standard_normal((wide, len(sample)), dtype=np.float32) @ sample
     for _ in range(2):
-        basis = np.linalg.qr(((sample @ basis.T).T @ sample).T)[0].T
-    del sample
+        sketch = (sample @ _orthonormal(sketch).T).T @ sample
+    basis = _orthonormal(sketch)
+    del sample, sketch
     coefficients = source.right(worm, basis)
     values, vectors = np.linalg.eigh(coefficients.T @ coefficients)
     leading = vectors[:, np.argsort(values)[::-1][:size]]
     return np.asarray(coefficients @ leading, np.float32), np.asarray(leading.T @ basis, np.float32)
+
+
+def _orthonormal(rows: Array) -> Array:
+    return np.asarray(np.linalg.qr(np.ascontiguousarray(rows.T))[0].T)
 
 
 def _some_rows(item: Worm, rows: Array) -> Array:

@@ -150,5 +150,5 @@ def _fit_batch(
             histories[k] += fit.errors[k]
             sweeps[k] += fit.sweeps[k]
     report(progress, begin + share, f"{starts} starts done")
-    errors = np.array([h[-1] for h in histories]) if solver.is_plain else solver.error_on(factors, solver.keep)
+    errors = solver.error_on(factors, solver.keep) if solver.is_weighted else fit.final
     return Starts(factors, errors, histories, sweeps, converged)
