@@ -135,7 +135,7 @@ def test_homogenized_collection_gives_one_layer_a_worm(tmp_path) -> None:
 
 def test_what_is_no_layer(tmp_path) -> None:
     (tmp_path / "a.graphml").write_text("<graphml><graph/></graphml>")
-    with pytest.raises(InputError, match="not shown as layers"):
+    with pytest.raises(InputError, match="holds a connectome, which is no layer"):
         read_layers(tmp_path / "a.graphml")
     (tmp_path / "b.bin").write_bytes(bytes(range(256)))
     assert layers.reader(str(tmp_path / "b.bin")) is None

@@ -17,6 +17,7 @@ import xarray as xr
 from ..model.errors import FormatError, InputError
 from ..model.recording import Recording, VolumeReference, empty_stimuli
 from . import limits
+from .choice import ChoiceNeeded
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "traces": ("traces", "trace_array", "dff", "dFF", "deltaFOverF", "calcium"),
@@ -115,10 +116,11 @@ def recording_from_fields(
     if traces.shape[1] > limits.MAX_NEURONS:
         raise InputError(f"{traces.shape[1]} neurons", where=where, fix="Save the traces as (time, neuron).")
     if time is None:
-        raise InputError(
+        raise ChoiceNeeded(
             "neither times nor a sampling rate are given",
             where=where,
             fix="Add a field 't' (s) or 'fs' (Hz), or pass rate_hz=.",
+            option="rate_hz",
         )
     n_neurons = traces.shape[1]
     about = _json(fields.get("behaviour_about"))

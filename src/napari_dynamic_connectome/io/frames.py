@@ -17,6 +17,7 @@ import xarray as xr
 from ..model.errors import InputError
 from ..model.recording import Recording
 from . import limits
+from .choice import ChoiceNeeded
 from .fields import BEHAVIOUR_PREFIX
 from .tables import find_column, find_time, plain_cell, to_numbers
 
@@ -80,10 +81,11 @@ def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.n
     if found is not None:
         return _column(table, found[0], where, missing=False).astype(float) * found[1], used
     columns = ", ".join(map(str, table.columns[:6]))
-    raise InputError(
+    raise ChoiceNeeded(
         f"there is no time column (the first columns are {columns})",
         where=where,
         fix="Call it time_s (or time_ms, time_min), or pass rate_hz=.",
+        option="rate_hz",
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..model.errors import DynamicConnectomeError, InputError
 from ..model.recording import Recording
+from .kinds import table_kind
 from .registry import FORMATS, identify, open_labels, open_volume, read_recordings
 from .volume import Volume
 
@@ -77,13 +78,25 @@ def read_layers(path: str | Path | Sequence[str], **options: Any) -> list[LayerD
         return _npz_layers(path, options)
     if form.key == "nwb":
         return _nwb_layers(path, options)
-    if "recording" in form.holds:
-        return [recording_layer(r) for r in read_recordings(path, **options)]
-    raise InputError(
-        f"{form.title} files are not shown as layers",
-        where=str(path),
-        fix="Load connectomes in the dock that compares with them.",
-    )
+    kind = table_kind(path) if form.key in ("csv", "parquet", "graphml") else "traces"
+    if kind == "centres":
+        return [centres_layer(path)]
+    if kind != "traces":
+        raise InputError(
+            f"this table holds {_HOLDS[kind]}, which is no layer",
+            where=str(path),
+            fix="Open it in napari with the plugin's docks, or read it with the functions of io.",
+        )
+    return [recording_layer(r) for r in read_recordings(path, **options)]
+
+
+_HOLDS = {
+    "stimuli": "stimuli",
+    "behaviour": "behaviour",
+    "names": "names of labels",
+    "neurons": "a list of neurons",
+    "connectome": "a connectome",
+}
 
 
 def _name(path: Path) -> str:
@@ -196,6 +209,27 @@ def labels_layer(volume: Volume, name: str) -> LayerData:
         "metadata": {METADATA_KEY: _about(volume, name)},
     }
     return data, keywords, "labels"
+
+
+def centres_layer(path: Path) -> LayerData:
+    """Return tracked centres as a points layer (t, z, y, x), in frames and voxels as the table has them.
+
+    Parameters
+    ----------
+    path : Path
+        See `centres.read_centres`.
+    """
+    from .centres import read_centres
+
+    table = read_centres(path)
+    keywords: dict[str, Any] = {
+        "name": _name(path),
+        "features": table[["id", "name"]],
+        "size": 3.0,
+        "units": ("pixel",) * 4,
+        "metadata": {METADATA_KEY: {"centres": str(path)}},
+    }
+    return table[["frame", "z", "y", "x"]].to_numpy(float), keywords, "points"
 
 
 def recording_layer(recording: Recording) -> LayerData:

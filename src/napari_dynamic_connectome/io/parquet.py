@@ -59,6 +59,11 @@ def _schema(path: Path) -> Any:
         return file.schema_arrow
 
 
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns of a file or folder of files."""
+    return [str(n) for n in _schema(path).names]
+
+
 def is_collection(path: Path) -> bool:
     """Whether this is a homogenized collection: one row a neuron with list columns."""
     if path.is_dir():

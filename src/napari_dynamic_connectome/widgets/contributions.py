@@ -9,7 +9,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 
 def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | None:
-    """Reader for npe2: recordings, images, labels, sessions."""
+    """Reader for npe2: recordings, images, labels, tables, connectomes, sessions."""
     from pathlib import Path
 
     from ..io.layers import can_read
@@ -22,10 +22,23 @@ def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | 
 
 
 def _read(path: Any) -> list[LayerData]:
-    from .opening import image_layers
+    """Return the layers of files; what is no layer goes into the session of the current viewer."""
+    import napari
 
+    from .drop import place_items, read_asking, read_items
+    from .opening import recording_layers
+    from .state import workspace_of
+
+    viewer = napari.current_viewer()
     paths = [path] if isinstance(path, str) else list(path)
-    return [layer for one in paths for layer in image_layers(one)]
+    items = [item for one in paths for item in read_asking(read_items, one)]
+    if viewer is None:
+        found = [recording_layers(item) if kind == "recording" else item for kind, item in items if kind in _SHOWN]
+        return [layer for layers in found for layer in layers]
+    return place_items(workspace_of(viewer), items) or [(None,)]  # type: ignore[list-item]
+
+
+_SHOWN = ("layers", "recording")
 
 
 def _read_session(path: Any) -> list[LayerData]:
@@ -46,11 +59,22 @@ def _read_session(path: Any) -> list[LayerData]:
 
 
 def sample_worm() -> list[LayerData]:
-    """File > Open Sample > Simulated worm."""
-    from ..simulation.samples import sample_worm as make
-    from .opening import image_layers
+    """File > Open Sample > Simulated worm: rendered in the background when it is opened for the first time."""
+    import napari
 
-    return image_layers(make())
+    from ..simulation.samples import sample_worm as make
+    from .opening import add_layers, image_layers
+    from .state import workspace_of
+
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return image_layers(make())
+
+    def run(progress: Any, cancel: Any) -> list[LayerData]:
+        return image_layers(make(progress=progress, cancel=cancel))
+
+    workspace_of(viewer).jobs.start("Sample worm", run, lambda layers: add_layers(viewer, layers))
+    return []
 
 
 def sample_cohort() -> list[LayerData]:
@@ -61,14 +85,18 @@ def sample_cohort() -> list[LayerData]:
     from .cohort_dock import add_cohort
     from .state import workspace_of
 
-    cohort, truth = make()
     viewer = napari.current_viewer()
     if viewer is not None:
-        add_cohort(workspace_of(viewer), cohort, truth)
+        work = workspace_of(viewer)
+
+        def run(progress: Any, cancel: Any) -> Any:
+            return make(progress=progress, cancel=cancel)
+
+        work.jobs.start("Sample cohort", run, lambda made: add_cohort(work, *made))
         return []
     from .opening import recording_layers
 
-    return [layer for recording in cohort.recordings[:1] for layer in recording_layers(recording)]
+    return [layer for recording in make()[0].recordings[:1] for layer in recording_layers(recording)]
 
 
 def arrange(viewer: Any = None) -> None:

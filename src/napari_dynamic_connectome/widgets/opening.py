@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..io.choice import ChoiceNeeded
 from ..model.recording import Recording
+from .drop import place_items, read_asking, read_items
 from .look import restore
 
 if TYPE_CHECKING:
@@ -21,20 +23,11 @@ def is_session(path: Path) -> bool:
     return (path.is_dir() and (path / "session.zarr").is_dir()) or says_session(path)
 
 
-def is_image(path: Path) -> bool:
-    """Whether this is an image that becomes layers."""
-    name = path.name.lower()
-    if path.is_dir():
-        return (path / ".zattrs").is_file() or (path / "zarr.json").is_file() or name.endswith(".zarr")
-    return name.endswith((".tif", ".tiff", ".ome.tif"))
-
-
 def open_paths(work: Workspace, paths: list[Path]) -> None:
     """Open files in a worker; recordings are added, a session replaces what is open, images become layers."""
     viewer = work.viewer
 
     def run(progress: Any, cancel: Any) -> list[tuple[str, Any]]:
-        from ..io.registry import read_recordings
         from ..io.session import load_session
         from ..model.progress import check_cancel, report
 
@@ -45,22 +38,20 @@ def open_paths(work: Workspace, paths: list[Path]) -> None:
             if is_session(path):
                 target = path / "session.zarr" if (path / "session.zarr").is_dir() else path
                 found.append(("session", load_session(target)))
-            elif is_image(path):
-                found.append(("layers", image_layers(path)))
             else:
-                found.extend(("recording", r) for r in read_recordings(path))
+                try:
+                    found.extend(read_items(path))
+                except ChoiceNeeded:
+                    found.append(("ask", path))  # dialogs belong to the GUI thread
         return found
 
     def done(found: list[tuple[str, Any]]) -> None:
-        from .recording_names import unique
-
         for kind, item in found:
             if kind == "session":
                 adopt(work, item)
-            elif kind == "layers":
-                add_layers(viewer, item)
             else:
-                work.session.add(item.replace(name=unique(item.name, work.session.recordings)))
+                items = read_asking(read_items, item) if kind == "ask" else [(kind, item)]
+                add_layers(viewer, place_items(work, items))
 
     work.jobs.start("Open " + (paths[0].name if len(paths) == 1 else f"{len(paths)} files"), run, done)
 
@@ -138,11 +129,11 @@ def show_images(work: Workspace) -> None:
         work.scene.attach(recording.name, images, labels)
 
 
-def image_layers(path: str | Path) -> list[tuple[Any, dict[str, Any], str]]:
+def image_layers(path: str | Path, **options: Any) -> list[tuple[Any, dict[str, Any], str]]:
     """Volume and labels of a file as napari layer data, in micrometres and seconds, with what the file says about them."""
     from ..io.registry import read_layers
 
-    return [_small_labels(item) for item in read_layers(path)]
+    return [_small_labels(item) for item in read_layers(path, **options)]
 
 
 def _small_labels(item: tuple[Any, dict[str, Any], str]) -> tuple[Any, dict[str, Any], str]:

@@ -63,6 +63,10 @@ class SceneView:
         self._refresh_timer = _timer(self, "refresh", 0)
         self._rest_timer = _timer(self, "recolour_labels", REST_MS)
         self._names_timer = _timer(self, "place_names", 90)
+        self._stage_timer = _timer(self, "next_stage", 0)
+        self._stages: list[Any] = []
+        self._leaders_timer = _timer(self, "place_leaders", 0)
+        self._leaders: Any = None
         session = work.session
         for signal in (session.recordings_changed, session.current_changed, session.neurons_changed):
             signal.connect(self._changed)
@@ -89,6 +93,10 @@ class SceneView:
         if not self.closed:
             self._refresh_timer.start()
 
+    def _labels_shown(self, *_: Any) -> None:
+        if not self.closed:
+            self._rest_timer.start()
+
     def _camera_changed(self, *_: Any) -> None:
         if not self.closed and NEURONS in self.layers:
             self._names_timer.start()
@@ -96,7 +104,7 @@ class SceneView:
     def close(self) -> None:
         """Let go of everything."""
         self.closed = True
-        for timer in (self._refresh_timer, self._rest_timer, self._names_timer):
+        for timer in (self._refresh_timer, self._rest_timer, self._names_timer, self._stage_timer, self._leaders_timer):
             timer.stop()
         self._follower.close()
         self._moving = None
@@ -110,7 +118,8 @@ class SceneView:
         self.images[recording] = [i for i in images if i is not None]
         if labels is not None:
             self.labels[recording] = labels
-        self.flush()
+            labels.events.visible.connect(self._labels_shown)
+        self._changed()
 
     def flush(self) -> None:
         """Draw now what is out of date."""
@@ -118,8 +127,13 @@ class SceneView:
             return
         self._refresh_timer.stop()
         self.refresh()
+        self._stage_timer.stop()
+        while self._stages:
+            self.next_stage()
+        self._stage_timer.stop()
         self._names_timer.stop()
         self.place_names()
+        self.place_leaders()
         self._rest_timer.stop()
         self.recolour_labels()
 
@@ -155,18 +169,33 @@ class SceneView:
             self._place()
             self._ensure_time_axis()
             self._draw_neurons()
-            self._draw_edges()
-            self._draw_current()
             self._show_images_of(work.session.current)
             self._draw_title()
-            self._draw_scale_bar()
-            self._draw_legend()
             if viewer.dims.ndim == 4 and all(str(a).lstrip("-").isdigit() for a in viewer.dims.axis_labels):
                 viewer.dims.axis_labels = ("t", "z", "y", "x")
         finally:
             self._busy = False
+        # The rest follows in turns of the event loop of its own, so that no turn is long.
+        self._stages = [self._draw_edges, self._draw_current, self._draw_legend, self._draw_scale_bar]
+        self._stage_timer.start()
         self._names_timer.start()
         self._rest_timer.start()
+
+    def next_stage(self) -> None:
+        """Draw the next part that waits."""
+        work = self.work
+        if work is None or work.viewer is None or self.drawn is None or self.closed:
+            self._stages.clear()
+            return
+        if self._stages:
+            stage = self._stages.pop(0)
+            self._busy = True
+            try:
+                stage()
+            finally:
+                self._busy = False
+        if self._stages:
+            self._stage_timer.start()
 
     def _units(self, viewer: Any) -> tuple[str, str, str]:
         """Spatial units of the images that are there, so that all layers agree; micrometres without any."""
@@ -177,6 +206,9 @@ class SceneView:
 
     def _draw_neurons(self) -> None:
         drawn, work = self.drawn, self.work
+        if not drawn.shown.any():  # no neuron has a place: neither measured, nor known from a name
+            self._remove(NEURONS)
+            return
         colours = resolve.colors_at(drawn, work.session.selection.time_s)[drawn.shown]
         data = drawn.positions[drawn.shown]
         layer = self._layer(
@@ -248,12 +280,20 @@ class SceneView:
         layer = self.labels.get(work.session.current or "")
         if layer is None or layer not in work.viewer.layers or self._busy:
             return
-        from napari.utils.colormaps import DirectLabelColormap
+        if not layer.visible:
+            return  # it is coloured when it is shown
+        from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
 
+        time_s = work.session.selection.time_s
         self._busy = True
         try:
-            table = resolve.label_colors(drawn, work.session.selection.time_s)
-            layer.colormap = DirectLabelColormap(color_dict=table)
+            # A cyclic map as long as the type's range gives every label its own colour. It is what the layer uses anyway; a
+            # direct map makes napari compile for seconds when it is first used.
+            most = 255 if np.dtype(layer.dtype).itemsize == 1 else 65535
+            if len(drawn.labels) and drawn.labels.min() >= 0 and drawn.labels.max() <= most:
+                layer.colormap = CyclicLabelColormap(colors=resolve.label_palette(drawn, time_s, most))
+            else:
+                layer.colormap = DirectLabelColormap(color_dict=resolve.label_colors(drawn, time_s))
         finally:
             self._busy = False
 
@@ -294,8 +334,9 @@ class SceneView:
             # Colours of another number of vertices must not meet the new mesh.
             layer.vertex_colors = None
             layer.data = (vertices, faces)
-        layer.vertex_colors = colours
-        layer.visible = True
+        if layer.vertex_colors is None or not np.array_equal(layer.vertex_colors, colours):
+            layer.vertex_colors = colours
+        self._show(layer)
 
     def _draw_current(self) -> None:
         drawn, work = self.drawn, self.work
@@ -328,7 +369,7 @@ class SceneView:
             layer.face_color = np.zeros((len(data), 4))
         layer.border_color = np.tile(accent, (len(data), 1))
         layer.selected_data = set()
-        layer.visible = True
+        self._show(layer)
 
     # --- names ------------------------------------------------------------------------------------------------------
 
@@ -338,6 +379,8 @@ class SceneView:
         if drawn is None or not work.view.names:
             return []
         selection, recording = work.session.selection, work.session.recording
+        if recording is None or recording.n_neurons != len(drawn.ids):
+            return []  # another recording was opened and is not drawn yet
         names = recording.neurons["name"].to_numpy()
         good = drawn.shown & (names != "")
         chosen = [i for i, n in enumerate(drawn.ids) if n in set(selection.neurons) and drawn.shown[i]]
@@ -360,7 +403,8 @@ class SceneView:
         chosen = self.named()
         if not chosen:
             self._hide(NAMES)
-            self._hide(LEADERS)
+            self._leaders = ([], 1.0)
+            self._leaders_timer.start()
             return
         right, up, zoom, centre = self._screen()
         height, width = viewer.canvas.size
@@ -422,7 +466,16 @@ class SceneView:
                 layer.text = text
                 self._placed_for = self.colours.text
             layer.selected_data = set()
-            layer.visible = True
+            self._show(layer)
+        self._leaders = (leaders, zoom)
+        self._leaders_timer.start()
+
+    def place_leaders(self) -> None:
+        """Draw the lines from names to neurons."""
+        if self.work is None or self.work.viewer is None or self._leaders is None or self.closed:
+            return
+        (leaders, zoom), self._leaders = self._leaders, None
+        self._leaders_timer.stop()
         if leaders:
             vertices, faces, line = tubes(
                 np.array([a for a, _ in leaders]), np.array([b for _, b in leaders]), 0.55 / zoom
@@ -455,26 +508,34 @@ class SceneView:
             return layer
         if name in self.dismissed:
             return None
+        from napari.layers import Points, Surface
+
         active = viewer.layers.selection.active
-        # Adding a layer resets the view when it is the first; the place in the stack is by meaning.
-        layer = getattr(viewer, adder)(name=name, units=self._units(viewer), **options())
+        kind = Points if adder == "add_points" else Surface
+        layer = kind(name=name, units=self._units(viewer), **options())
         self.layers[name] = layer
-        self._restack(viewer)
+        # Straight to its place in the stack, which is by meaning: every move costs napari a new order of everything.
+        viewer.layers.insert(self._place_in_stack(name, viewer), layer)
         if name != NEURONS and active is not None and active in viewer.layers:
             _aim(viewer)
             viewer.layers.selection.active = active
         return layer
 
-    def _restack(self, viewer: Any) -> None:
-        for name in OURS:
-            layer = self.layers.get(name) if name != TIME else None
-            if layer is not None and layer in viewer.layers and viewer.layers[-1] is not layer:
-                viewer.layers.move(viewer.layers.index(layer), len(viewer.layers))
+    def _place_in_stack(self, name: str, viewer: Any) -> int:
+        """Index at which one of our layers belongs: above the user's and above those of ours that come before it."""
+        above = [self.layers[n] for n in OURS[OURS.index(name) + 1 :] if n in self.layers and n != TIME]
+        places = [viewer.layers.index(layer) for layer in above if layer in viewer.layers]
+        return min(places, default=len(viewer.layers))
 
     def _hide(self, name: str) -> None:
         layer = self.layers.get(name)
-        if layer is not None:
+        if layer is not None and layer.visible:
             layer.visible = False
+
+    def _show(self, layer: Any) -> None:
+        # Setting it costs a refresh even if nothing changes.
+        if not layer.visible:
+            layer.visible = True
 
     def _remove(self, name: str) -> None:
         layer = self.layers.pop(name, None)
