@@ -359,7 +359,11 @@ def _check_zip(path: Path) -> None:
 def _read_text(path: Path, name: str) -> str | None:
     if path.is_dir():
         file = inside(path, name, str(path))
-        if not file.is_file():
+        try:
+            there = file.is_file()
+        except (OSError, ValueError):  # a name that no file can have
+            there = False
+        if not there:
             return None
         limits.check_size(file.stat().st_size, limits.MAX_JSON_BYTES, str(file), "the metadata")
         with reading(file, "metadata file"):
