@@ -15,7 +15,9 @@ import numpy as np
 import pytest
 import zarr
 
+from napari_dynamic_connectome.cli import main
 from napari_dynamic_connectome.extraction.extract import extract_traces
+from napari_dynamic_connectome.io.registry import read_recording
 from napari_dynamic_connectome.model.errors import Cancelled, InputError
 
 UNITS = {"voxel_size_um": (1.0, 0.5, 0.5), "frame_rate_hz": 2.0}
@@ -268,6 +270,49 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_result(cluster, tmp_path):
         np.testing.assert_array_equal(
             found.values, extract_traces(volume(), moving, statistic="median", **UNITS).values
         )
+
+
+def test_the_command_runs_on_a_cluster_that_loses_a_worker(cluster, tmp_path):
+    client, workers = cluster
+    stored = zarr.create_array(
+        tmp_path / "v.zarr",
+        shape=(80, *SHAPE[1:]),
+        chunks=(1, *SHAPE[1:]),
+        dtype="uint16",
+        dimension_names=list("tzyx"),
+    )
+    stored[:] = np.random.default_rng(1).integers(0, 5000, stored.shape).astype(np.uint16)
+    zarr.create_array(tmp_path / "labels.zarr", data=labels(), dimension_names=list("zyx"))
+    kept = tmp_path / "kept"
+
+    def kill_one() -> None:
+        while len(list(kept.glob("block_*.npz"))) < 10:
+            time.sleep(0.01)
+        done_before.append(len(list(kept.glob("block_*.npz"))))
+        workers[1].send_signal(signal.SIGKILL)
+
+    done_before: list[int] = []
+    killer = threading.Thread(target=kill_one, daemon=True)
+    killer.start()
+    command = ["extract", str(tmp_path / "v.zarr"), str(tmp_path / "labels.zarr"), "-o", str(tmp_path / "out.npz")]
+    command += [
+        "--voxel-size",
+        "1",
+        "0.5",
+        "0.5",
+        "--rate",
+        "2",
+        "--resume",
+        str(kept),
+        "--set",
+        "extraction.block_mb=0.001",
+    ]
+    assert main([*command, "--executor", "dask", "--scheduler", client.scheduler.address]) == 0
+    killer.join(30)
+    assert 10 <= done_before[0] < 80
+    assert workers[1].wait(10) == -signal.SIGKILL
+    found = read_recording(tmp_path / "out.npz")
+    np.testing.assert_array_equal(found.traces.values, extract_traces(stored, labels(), **UNITS).values)
 
 
 def test_a_cluster_that_is_not_there_is_one_clear_error(monkeypatch):
