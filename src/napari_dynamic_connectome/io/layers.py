@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..model.errors import DynamicConnectomeError, InputError
+from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.recording import Recording
+from . import limits
 from .kinds import table_kind
 from .registry import FORMATS, identify, open_labels, open_volume, read_recordings
 from .volume import Volume
@@ -169,6 +170,12 @@ def image_layers(volume: Volume, name: str) -> list[LayerData]:
     volume : Volume
     name : str
     """
+    if len(volume.channels) > limits.MAX_CHANNELS:
+        raise FormatError(
+            f"the image has {len(volume.channels)} channels (limit {limits.MAX_CHANNELS})",
+            where=name,
+            fix="The axes may be mixed up: say what they are, or the file is damaged.",
+        )
     layers: list[LayerData] = []
     colours = ("gray",) if len(volume.channels) == 1 else ("green", "red", "cyan", "yellow", "magenta", "blue")
     for index, channel in enumerate(volume.channels):

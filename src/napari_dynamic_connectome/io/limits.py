@@ -31,6 +31,8 @@ MAX_SPARSE = 100_000
 """How many times larger than its stored bytes a volume over `SPARSE_FREE_BYTES` may be."""
 SPARSE_FREE_BYTES = 16 * GIB
 """Up to this declared size, a volume may be as sparse as it likes."""
+MAX_CHANNELS = 256
+"""Channels of an image, each of which becomes a layer."""
 MAX_NEURONS = 100_000
 """Traces in one recording."""
 MAX_DASK_CHUNKS = 200_000

@@ -456,6 +456,7 @@ class SceneView:
             },
         )
         if layer is not None:
+            self._show(layer)  # first: a hidden layer is not sliced anew, and its texts would not fit its points
             same = len(layer.data) == len(data) and list(layer.features.get("name", [])) == list(texts)
             if not same:
                 layer.data = data
@@ -466,7 +467,6 @@ class SceneView:
                 layer.text = text
                 self._placed_for = self.colours.text
             layer.selected_data = set()
-            self._show(layer)
         self._leaders = (leaders, zoom)
         self._leaders_timer.start()
 
