@@ -29,7 +29,7 @@ def make_session(folder: Path) -> Path:
     from napari_dynamic_connectome.cli import write_simulation
     from napari_dynamic_connectome.pipeline.run import run_pipeline
 
-    settings = write_simulation(folder / "data", worms=5, render=1, seed=0)
+    settings = write_simulation(folder / "data", worms=10, render=1, seed=0)
     run_pipeline(settings, folder / "out")
     return folder / "out"
 

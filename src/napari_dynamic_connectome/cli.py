@@ -87,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="simulate worms, run everything, write pictures and a report")
     demo.add_argument("-o", "--output", default="demo-output", help="folder for everything (default: %(default)s)")
-    demo.add_argument("--worms", type=int, default=6, help="number of simulated worms (default: %(default)s)")
+    demo.add_argument("--worms", type=int, default=10, help="number of simulated worms (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=0)
     demo.add_argument(
         "--no-viewer", action="store_true", help="do not open napari at the end, even where there is a screen"
@@ -96,7 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     simulate = commands.add_parser("simulate", help="write simulated worms with known truth, ready to run")
     simulate.add_argument("output", help="folder; created")
-    simulate.add_argument("--worms", type=int, default=6, help="number of worms (default: %(default)s)")
+    simulate.add_argument("--worms", type=int, default=10, help="number of worms (default: %(default)s)")
     simulate.add_argument(
         "--render", type=int, default=1, metavar="N", help="write the first N worms as 4D images (default: 1)"
     )
