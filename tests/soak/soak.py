@@ -1,12 +1,15 @@
-"""The long form: hundreds of kills, every fault, minutes of fuzzing; prints a table and ends with 1 if anything was lost.
+"""The long form: hundreds of kills, every fault, minutes of fuzzing and of random clicks; prints a table.
 
-python tests/soak/soak.py [--kills 300] [--fuzz-minutes 3] [--seed 0]
+python tests/soak/soak.py [--kills 300] [--run-kills 60] [--fuzz-minutes 3] [--stress-minutes 3] [--seed 0]
+
+Ends with 1 if anything was lost, half-written, unreadable, stuck or stale, or if a reader raised anything but our own errors.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
 import sys
 import tempfile
 import time
@@ -16,18 +19,39 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import fuzz
+import kill_runs
 import kills
+import stress
 
-BAD = ("edits lost", "unreadable", "half-written", "shown but not kept", "silent failures", "edits invented")
+BAD = (
+    "edits lost",
+    "unreadable",
+    "half-written",
+    "shown but not kept",
+    "silent failures",
+    "edits invented",
+    "results that differ",
+    "done twice",
+    "failed",
+    "stuck",
+    "crashed",
+    "errors",
+    "stale",
+)
 
 
 def main() -> int:
     """Run everything; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--run-kills", type=int, default=60)
     parser.add_argument("--fuzz-minutes", type=float, default=3)
+    parser.add_argument("--stress-minutes", type=float, default=3)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
+    print(
+        f"{time.strftime('%Y-%m-%d')}, {platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores"
+    )
     rows: list[tuple[str, str, float]] = []
     bad: Counter[str] = Counter()
 
@@ -40,7 +64,7 @@ def main() -> int:
         if isinstance(counts, str):
             rows.append((title, f"not tried: {counts}", time.monotonic() - start))
             return
-        bad.update({k: n for k, n in counts.items() if n and (k in BAD or k.startswith("crash"))})
+        bad.update({k: n for k, n in counts.items() if n and (k in BAD or k.startswith(("crash", "slow ")))})
         words = ", ".join(f"{k} {n}" for k, n in counts.items() if ": " not in k)
         rows.append((title, words, time.monotonic() - start))
         print(f"{title}: {words}", flush=True)
@@ -48,11 +72,13 @@ def main() -> int:
     half = asked.kills // 2
     do("SIGKILL, folder", lambda f: kills.kill_while_editing(f, asked.kills - half, 2 * asked.seed))
     do("SIGKILL, zip", lambda f: kills.kill_while_editing(f, half, 2 * asked.seed + 1))
+    do("SIGKILL, runs", lambda f: kill_runs.kill_runs(f, asked.run_kills, asked.seed))
     do("torn journal", lambda f: kills.torn_journals(f, asked.kills, asked.seed))
     do("full disk", kills.full_disk)
     do("read-only folder", kills.no_permission)
     do("folder renamed", kills.folder_renamed)
     do("out of memory", kills.out_of_memory)
+    do("random clicks", lambda f: stress.stress(f, 60 * asked.stress_minutes, asked.seed))
     do("corpus", lambda f: fuzz.replay_corpus())
     do("fuzzing", lambda f: fuzz.fuzz_all(f, 60 * asked.fuzz_minutes, asked.seed, keep=True))
     print("\n| what | counts | s |\n| --- | --- | --- |")

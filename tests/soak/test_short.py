@@ -14,9 +14,10 @@ if not hasattr(os, "fork"):
     pytest.skip("needs fork and SIGKILL", allow_module_level=True)
 
 import fuzz
+import kill_runs
 import kills
-
-NOTHING_LOST = ("edits lost", "unreadable", "half-written", "shown but not kept", "silent failures", "edits invented")
+import stress
+from soak import BAD as NOTHING_LOST
 
 
 def check(counts) -> None:
@@ -42,8 +43,21 @@ def test_torn_journals(tmp_path: Path) -> None:
     check(kills.torn_journals(tmp_path, 15))
 
 
+def test_runs_that_are_killed_go_on_and_give_the_same(tmp_path: Path) -> None:
+    counts = kill_runs.kill_runs(tmp_path, 3)
+    check(counts)
+    assert counts["kills"] == 3 and counts["runs"] == 1
+
+
+@pytest.mark.gui
+def test_random_clicks(tmp_path: Path) -> None:
+    counts = stress.stress(tmp_path, 8)
+    check(counts)
+    assert counts["actions"] > 0 and counts["checked"] > 0
+
+
 def test_corpus_and_a_moment_of_fuzzing(tmp_path: Path) -> None:
     counts = fuzz.replay_corpus() + fuzz.fuzz_all(tmp_path, seconds=6, seed=0)
     print(dict(counts))
     assert [k for k in counts if k.startswith("crash")] == []
-    assert counts["inputs"] > 20
+    assert counts["inputs"] > 50 and counts["lines reached"] > counts["lines by good files"] > 500

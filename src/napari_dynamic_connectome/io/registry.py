@@ -6,14 +6,15 @@ A format is one entry of `FORMATS`. Names of files only decide what is written; 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..model.errors import FormatError, InputError
 from ..model.recording import Recording
-from .files import existing, head
+from .files import existing, head, summary
 from .volume import Volume
 
 
@@ -322,6 +323,19 @@ def write_recording(recording: Recording, path: str | Path, **options: Any) -> P
     )
 
 
+@contextmanager
+def _paths_of(path: str | Path) -> Iterator[None]:
+    """Names inside a file can be such that the system refuses them: that is the file's fault."""
+    try:
+        yield
+    except OSError as error:
+        raise FormatError(
+            f"something that the file names cannot be opened ({error.strerror or summary(error)})",
+            where=str(path),
+            fix="It may be damaged or cut off; copy or export it again.",
+        ) from error
+
+
 def open_volume(path: str | Path, **options: Any) -> Volume:
     """Open a 4D image lazily, whatever its format.
 
@@ -344,7 +358,8 @@ def open_volume(path: str | Path, **options: Any) -> Volume:
         raise InputError(
             f"{form.title} files hold no images", where=str(path), fix="Images are OME-Zarr, TIFF, HDF5, NWB or npy."
         )
-    volume: Volume = opener(path, **_opening(opener, form, path, options))
+    with _paths_of(path):
+        volume: Volume = opener(path, **_opening(opener, form, path, options))
     return volume
 
 
@@ -409,11 +424,13 @@ def open_labels(path: str | Path, **options: Any) -> Volume:
 
         opener = centres.open_labels
     if opener is not None:
-        found: Volume = opener(path, **_opening(opener, form, path, options))
+        with _paths_of(path):
+            found: Volume = opener(path, **_opening(opener, form, path, options))
         return found
     opener = _function(form, "open_volume")
     assert opener is not None
-    volume: Volume = opener(path, labels=True, **_opening(opener, form, path, options))
+    with _paths_of(path):
+        volume: Volume = opener(path, labels=True, **_opening(opener, form, path, options))
     return volume
 
 

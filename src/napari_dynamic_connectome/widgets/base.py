@@ -177,6 +177,8 @@ class Dock(QWidget):
     def mark(self, topic: str) -> None:
         """Refresh soon."""
         self._dirty.add(topic)
+        if not isalive(self._timer):
+            return  # a job may end after its dock was closed
         if not self._timer.isActive():
             self._timer.start()
 
