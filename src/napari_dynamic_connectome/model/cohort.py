@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,7 @@ class Cohort:
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
             raise InputError(f"two recordings are called '{twice[0]}'", where="cohort", fix="Rename one of them.")
-        members = [self._members(r) for r in self.recordings]
+        members = [self._members_of(r) for r in self.recordings]
         counts: dict[str, int] = {}
         for table in members:
             for neuron in table:
@@ -92,21 +93,34 @@ class Cohort:
         )
         object.__setattr__(self, "_trace_ids", tuple(members))
 
+    def _members_of(self, recording: Recording) -> dict[str, list[str]]:
+        """As `_members`, remembered as long as the recording is there: both never change."""
+        s = self.settings
+        key = (s.min_confidence, s.include_unnamed, s.merge_left_right, len(self.recordings) == 1)
+        found = _known_members.setdefault(recording, {})
+        if key not in found:
+            found[key] = self._members(recording)
+        return found[key]
+
     def _members(self, recording: Recording) -> dict[str, list[str]]:
         """Cohort name -> trace ids of one worm (two ids where left and right are merged)."""
         from .neurons import info
 
         table = recording.neurons
         found: dict[str, list[str]] = {}
-        finite = np.isfinite(recording.traces.values).any(axis=0)
-        for keep, (neuron, row) in zip(finite, table.iterrows(), strict=True):
-            if not keep or row["rejected"]:
+        values = recording.traces.values
+        finite = np.isfinite(values[0])
+        finite[~finite] = np.isfinite(values[:, ~finite]).any(
+            axis=0
+        )  # most neurons have a first value: look no further
+        cells = (table[c].tolist() for c in ("name", "label", "confidence", "rejected"))
+        for keep, neuron, given, label, confidence, rejected in zip(finite, table.index, *cells, strict=True):
+            if not keep or rejected:
                 continue
-            sure = not (row["confidence"] < self.settings.min_confidence)
-            name = row["name"] if sure else ""
+            name = given if not (confidence < self.settings.min_confidence) else ""
             if not name:
                 if self.settings.include_unnamed:
-                    key = f"#{row['label']}" if len(self.recordings) == 1 else f"{recording.name}#{row['label']}"
+                    key = f"#{label}" if len(self.recordings) == 1 else f"{recording.name}#{label}"
                     found.setdefault(key, []).append(str(neuron))
                 continue
             if self.settings.merge_left_right:
@@ -160,6 +174,9 @@ class Cohort:
     def coverage(self) -> pd.Series:
         """Number of worms that have each neuron."""
         return pd.Series(self.presence.values.sum(axis=0), index=list(self.neurons), name="worms")
+
+
+_known_members: WeakKeyDictionary[Recording, dict[tuple[Any, ...], dict[str, list[str]]]] = WeakKeyDictionary()
 
 
 def _sort_key(name: str) -> tuple[bool, str, int, str]:

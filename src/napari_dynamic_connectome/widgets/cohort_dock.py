@@ -17,7 +17,7 @@ from ..model.cohort import Cohort, CohortSettings
 from ..model.errors import InputError
 from ..pipeline.settings import PipelineSettings, RankSettings
 from . import plots
-from .base import Dock, Fold, JobBar, button, label, row
+from .base import Dock, Fold, JobBar, button, label, row, run_key
 from .forms import SettingsForm
 from .notify import show_failure, show_info
 
@@ -54,24 +54,42 @@ class CohortDock(Dock):
         self.summary = label("", "secondary")
         inner.addLayout(row(label("Worms", "head"), self.summary))
         self.list = QListWidget()
-        self.list.setToolTip("Worms that take part. Double click shows one in the viewer; Space switches the tick.")
+        self.list.setToolTip(
+            "Worms that take part. Double click or Enter shows one in the viewer; Space switches the tick. Default: all."
+        )
+        self.list.setAccessibleName("worms")
         self.list.setMinimumHeight(70)
         self.list.setMaximumHeight(150)
-        self.list.itemDoubleClicked.connect(lambda item: self.session.set_current(item.data(Qt.ItemDataRole.UserRole)))
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.list.itemActivated.connect(lambda item: self.show_worm(item.data(Qt.ItemDataRole.UserRole)))
         self.list.itemChanged.connect(lambda *_: self._changed())
         inner.addWidget(self.list)
+        self.all_button = button("All", lambda: self._tick(True), "Tick all worms.")
+        self.none_button = button("None", lambda: self._tick(False), "Untick all worms.")
+        self.show_button = button("Show", self._show_chosen, "Show the chosen worm in the viewer (Enter).")
+        self.close_button = button(
+            "Close worm",
+            self._close_chosen,
+            "Take the chosen worm out of the session; its file stays. Names not saved are lost.",
+        )
+        for one in (self.all_button, self.none_button, self.show_button, self.close_button):
+            one.setObjectName("tight")
+        inner.addLayout(row(self.all_button, self.none_button, None, self.show_button, self.close_button, spacing=4))
         self.presence_text = label("", "secondary")
         inner.addLayout(row(label("Neurons by worm", "head"), self.presence_text))
         self.plot = plots.plot_widget()
         self.plot.setMinimumHeight(80)
         self.plot.setToolTip(
-            "Worms in rows, neurons in columns, most often seen first. Bright = present. Missing is never filled in."
+            "Worms in rows, neurons in columns, most often seen first. Bright: present, in colour: the worm in the viewer. Missing "
+            "is never filled in. Double click shows a worm and chooses the neuron; the wheel zooms."
         )
         self.image = pg.ImageItem()
         self.plot.addItem(self.image)
         self.plot.setMouseEnabled(True, False)
         self.plot.getPlotItem().invertY(True)
         self.plot.scene().sigMouseMoved.connect(self._hover)
+        self.plot.scene().sigMouseClicked.connect(self._clicked)
         inner.addWidget(self.plot, 1)
         self.forms: dict[str, SettingsForm] = {}
         self.folds: dict[str, Fold] = {}
@@ -81,13 +99,17 @@ class CohortDock(Dock):
                 form.set_value(model.parse(self.remembered(key, {})))
             except InputError:
                 form.set_value(model())
-            fold = Fold(title, form, summary=form.summary())
+            fold = Fold(title, form, summary=form.summary(), is_open=key == "cohort")
             form.edited.connect(lambda key=key: self._edited(key))
             self.forms[key], self.folds[key] = form, fold
             inner.addWidget(fold)
         self.run_button = button(
-            "Analyze", self.analyze, "Affinities, components and communities of the ticked worms (Ctrl+R).", main=True
+            "Analyze",
+            self.analyze,
+            "Affinities, components and communities of the ticked worms (Ctrl+Enter).",
+            main=True,
         )
+        run_key(self, self.run_button)
         self.model_text = label("", "secondary")
         inner.addLayout(row(self.model_text, self.run_button))
         self.bar = JobBar()
@@ -112,12 +134,17 @@ class CohortDock(Dock):
 
     def _show_list(self) -> None:
         self.list.blockSignals(True)
+        chosen = self._chosen_name()
         self.list.clear()
         for name, recording in self.session.recordings.items():
             named = len(recording.named)
             minutes = (recording.time_s[-1] - recording.time_s[0]) / 60
             item = QListWidgetItem(
-                f"{name}   {named} named of {recording.n_neurons}, {minutes:.1f} min, {recording.rate_hz:.3g} Hz"
+                f"{name}   {named} of {recording.n_neurons}  ·  {minutes:.1f} min  ·  {recording.rate_hz:.3g} Hz"
+            )
+            item.setToolTip(
+                f"{name}: {named} of {recording.n_neurons} neurons named, {minutes:.1f} min at {recording.rate_hz:.3g} Hz, "
+                f"{len(recording.stimuli)} stimuli. Double click shows it."
             )
             item.setData(Qt.ItemDataRole.UserRole, name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
@@ -127,6 +154,8 @@ class CohortDock(Dock):
                 font.setBold(True)
                 item.setFont(font)
             self.list.addItem(item)
+            if name == (chosen or self.session.current):
+                self.list.setCurrentItem(item)
         self.list.blockSignals(False)
 
     def _changed(self) -> None:
@@ -138,6 +167,33 @@ class CohortDock(Dock):
         except InputError as error:
             show_failure(self.viewer, "Leave a worm out", error)
             self.mark("neurons")
+
+    def _tick(self, on: bool) -> None:
+        self.list.blockSignals(True)
+        for i in range(self.list.count()):
+            self.list.item(i).setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+        self.list.blockSignals(False)
+        self._changed()
+
+    def show_worm(self, name: str) -> None:
+        """Show a worm in the viewer; all docks follow."""
+        if name in self.session.recordings:
+            self.session.set_current(name)
+
+    def _chosen_name(self) -> str | None:
+        item = self.list.currentItem()
+        return None if item is None else str(item.data(Qt.ItemDataRole.UserRole))
+
+    def _show_chosen(self) -> None:
+        name = self._chosen_name()
+        if name is not None:
+            self.show_worm(name)
+
+    def _close_chosen(self) -> None:
+        name = self._chosen_name()
+        if name is not None:
+            self.work.raw.pop(name, None)
+            self.session.remove(name)
 
     def chosen(self) -> list[Any]:
         """Recordings that take part."""
@@ -166,8 +222,11 @@ class CohortDock(Dock):
         order = np.lexsort((np.arange(len(seen)), -seen))
         presence = cohort.presence.values[:, order]
         self._presence = (presence, [cohort.neurons[i] for i in order], cohort.worms)
-        ramp = c.ramp()
+        ramp, bright = c.ramp(), c.ramp(c.accent)
         image = np.where(presence[..., None], ramp[190], ramp[0]).astype(np.uint8)
+        if self.session.current in cohort.worms:
+            place = cohort.worms.index(self.session.current)
+            image[place] = np.where(presence[place, :, None], bright[230], bright[30])
         self.image.setImage(image)
         self.image.setRect(QRectF(0, 0, presence.shape[1], presence.shape[0]))
         view = self.plot.getViewBox()
@@ -203,6 +262,22 @@ class CohortDock(Dock):
             self.presence_text.setText(f"{neurons[x]} in {worms[y]}: {state} ({int(presence[:, x].sum())} worms)")
         else:
             self.presence_text.setText(self._presence_line)
+
+    def _clicked(self, event: Any) -> None:
+        """Double click: show the worm of that row and choose the neuron of that column."""
+        if self._presence is None or not event.double():
+            return
+        point = self.plot.getViewBox().mapSceneToView(event.scenePos())
+        presence, neurons, worms = self._presence
+        x, y = int(np.floor(point.x())), int(np.floor(point.y()))
+        if 0 <= x < len(neurons) and 0 <= y < len(worms):
+            self.show_worm(worms[y])
+            recording = self.session.recording
+            if presence[y, x] and recording is not None:
+                partners = {neurons[x], f"{neurons[x]}L", f"{neurons[x]}R"}  # left and right may be merged
+                found = [str(n) for n in recording.neurons.index if n in partners]
+                if found:
+                    self.session.select(neurons=tuple(found))
 
     # --- actions ----------------------------------------------------------------------------------------------------
 
@@ -299,4 +374,5 @@ def add_cohort(work: Any, cohort: Cohort, truth: Any = None) -> None:
 
 
 def _short(text: str) -> str:
-    return text if len(text) < 13 else text[:11] + "…"
+    """Return a name that fits beside the plot; worms of one day often differ in their last letters."""
+    return text if len(text) < 13 else f"{text[:4]}…{text[-7:]}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor, QFont
 
 from ..model.recording import Recording
@@ -67,17 +67,84 @@ def intervals(values: np.ndarray, time: np.ndarray) -> list[tuple[float, float]]
     return [(float(time[a]), float(time[b - 1] + step)) for a, b in edges.reshape(-1, 2)]
 
 
+class Bands(pg.GraphicsObject):
+    """Vertical bands over the whole height of a plot, drawn as one item."""
+
+    def __init__(self, spans: list[tuple[float, float]], colour: str, alpha: int) -> None:
+        super().__init__()
+        fill = QColor(colour)
+        fill.setAlpha(alpha)
+        self.spans = [(float(a), float(b)) for a, b in spans]
+        self._brush = pg.mkBrush(fill)
+        self.setZValue(-20)
+
+    def boundingRect(self) -> QRectF:
+        if not self.spans or self.getViewBox() is None:
+            return QRectF()
+        view = self.viewRect()
+        left, right = min(a for a, _ in self.spans), max(b for _, b in self.spans)
+        return QRectF(left, view.top(), max(right - left, 1e-9), view.height())
+
+    def viewRangeChanged(self, *_: Any) -> None:
+        self.prepareGeometryChange()
+        self.update()
+
+    def paint(self, painter: Any, *_: Any) -> None:
+        view = self.viewRect()
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._brush)
+        for start, stop in self.spans:
+            if stop >= view.left() and start <= view.right():
+                painter.drawRect(QRectF(start, view.top(), max(stop - start, 1e-9), view.height()))
+
+
+class Marks(pg.GraphicsObject):
+    """Rectangles of given height, drawn as one item."""
+
+    def __init__(self, spans: list[tuple[float, float]], low: float, high: float, colour: str) -> None:
+        super().__init__()
+        self.spans, self.low, self.high = spans, low, high
+        self._brush = pg.mkBrush(colour)
+
+    def boundingRect(self) -> QRectF:
+        if not self.spans:
+            return QRectF()
+        left, right = min(a for a, _ in self.spans), max(b for _, b in self.spans)
+        return QRectF(left, self.low, max(right - left, 1e-9), self.high - self.low)
+
+    def paint(self, painter: Any, *_: Any) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(self._brush)
+        for start, stop in self.spans:
+            painter.drawRect(QRectF(start, self.low, max(stop - start, 1e-9), self.high - self.low))
+
+
 def shade(item: pg.PlotItem, spans: list[tuple[float, float]], colour: str, alpha: int = 90) -> list[Any]:
     """Vertical bands behind a plot."""
-    fill = QColor(colour)
-    fill.setAlpha(alpha)
-    added = []
-    for start, stop in spans:
-        region = pg.LinearRegionItem((start, stop), movable=False, brush=fill, pen=pg.mkPen(None))
-        region.setZValue(-20)
-        item.addItem(region, ignoreBounds=True)
-        added.append(region)
-    return added
+    if not spans:
+        return []
+    bands = Bands(spans, colour, alpha)
+    item.addItem(bands, ignoreBounds=True)
+    return [bands]
+
+
+def envelope(
+    time: np.ndarray, values: np.ndarray, low: float, high: float, columns: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Curves (time, curve) between two times, at most two points a pixel column: the least and the largest value there.
+
+    The drawn line is the same as with all points, but takes a fraction of the time.
+    """
+    first = max(int(np.searchsorted(time, low)) - 1, 0)
+    last = min(int(np.searchsorted(time, high)) + 1, len(time))
+    time, values = time[first:last], values[first:last]
+    if len(time) <= 2 * columns or columns < 1:
+        return time, values
+    edges = np.unique(np.linspace(0, len(time), columns + 1).astype(int)[:-1])
+    least, most = np.fmin.reduceat(values, edges, axis=0), np.fmax.reduceat(values, edges, axis=0)
+    rises = values[np.append(edges[1:], len(time)) - 1] >= values[edges]
+    pairs = np.stack([np.where(rises, least, most), np.where(rises, most, least)], axis=1)
+    return np.repeat(time[edges], 2), pairs.reshape(-1, values.shape[1])
 
 
 def stimulus_spans(recording: Recording) -> list[tuple[float, float]]:

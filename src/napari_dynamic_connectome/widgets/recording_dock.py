@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QLineEdit,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -24,6 +25,7 @@ from ..model.errors import InputError
 from ..model.recording import Recording, VolumeReference
 from .base import Dock, Fold, JobBar, button, label, row, run_key
 from .before_after import BeforeAfter
+from .drop import layer_voxels
 from .forms import Number, SettingsForm
 from .notify import show_failure, show_info
 from .raw_traces import keep_edits, same_source, uncorrected
@@ -43,13 +45,17 @@ class RecordingDock(Dock):
         layout.addWidget(self.empty)
         self.worm = QComboBox()
         self.worm.setToolTip("The recording that is shown. All docks follow it.")
+        self.worm.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.worm.setMinimumContentsLength(6)
+        self.worm.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.worm.setPlaceholderText("none open")
         self.worm.activated.connect(self._worm_chosen)
         self.open_button = button("Open…", self.open_files, "Open a recording, an image or a session from a file.")
         self.open_folder_button = button(
             "Folder…", self.open_folder, "Open an OME-Zarr image or a session that is a folder."
         )
         self.worm_row = QWidget()
-        self.worm_row.setLayout(row(label("Worm", "head"), self.worm, None, self.open_button, self.open_folder_button))
+        self.worm_row.setLayout(row(label("Worm", "head"), self.worm, self.open_button, self.open_folder_button))
         layout.addWidget(self.worm_row)
 
         layout.addWidget(label("Extract traces", "head"))
@@ -66,6 +72,8 @@ class RecordingDock(Dock):
             (("Volume", self.image), ("Labels", self.labels), ("Reference", self.reference))
         ):
             box.setToolTip(tips[place])
+            box.setAccessibleName(name.lower())
+            box.setPlaceholderText("no image layer open" if box is self.image else "no labels layer open")
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(6)
             box.setMinimumWidth(60)
@@ -113,7 +121,7 @@ class RecordingDock(Dock):
         grid.setColumnStretch(0, 0)
         for column in (1, 2, 3):
             grid.setColumnStretch(column, 1)
-        grid.setColumnMinimumWidth(0, 62)
+        grid.setColumnMinimumWidth(0, 64)
         layout.addLayout(grid)
 
         self.stimuli = StimuliTable()
@@ -186,7 +194,11 @@ class RecordingDock(Dock):
 
         self.quality_head = label("Quality", "head")
         self.quality_text = label("", "secondary")
-        layout.addLayout(row(self.quality_head, self.quality_text))
+        self.measure_button = button(
+            "Measure", self.measure_quality, "Judge the neurons of a worm that came without a quality table."
+        )
+        self.measure_button.setObjectName("tight")
+        layout.addLayout(row(self.quality_head, self.quality_text, self.measure_button))
         self.quality = Table(
             [
                 Column("neuron", lambda r: r["id"], 70),
@@ -231,7 +243,7 @@ class RecordingDock(Dock):
         )
         self.extract_button.setEnabled(has_images and self.labels.count() > 0 and self.bar.job is None)
         self.correct_button.setEnabled(recording is not None and self.bar.job is None)
-        for widget in (self.preview, self.quality, self.quality_head, self.quality_text):
+        for widget in (self.preview, self.quality, self.quality_head, self.quality_text, self.measure_button):
             widget.setVisible(recording is not None)
         if recording is not None and topics & {"recordings", "current", "neurons", "theme"}:
             self._show_quality(recording)
@@ -244,6 +256,7 @@ class RecordingDock(Dock):
     def _show_quality(self, recording: Recording) -> None:
         table = recording.quality
         self.quality.set_colours(self.colours)
+        self.measure_button.setVisible(table is None or "snr" not in table)
         if table is None or "snr" not in table:
             self.quality_text.setText("not measured yet")
             self.quality.rows_model.set_rows([])
@@ -395,7 +408,7 @@ class RecordingDock(Dock):
             path, _ = QFileDialog.getOpenFileName(self, "Tracked centres", filter="Tables (*.csv *.parquet)")
         if not path:
             return None
-        source, shape = Path(path), tuple(int(n) for n in _data(image).shape)
+        source, shape = Path(path), tuple(int(n) for n in layer_voxels(image, self).shape)
         options = {
             "radius_um": self.radius.value(),
             "units": self.centre_unit.currentData(),
@@ -448,15 +461,24 @@ class RecordingDock(Dock):
         self._apply_scale(image, labels, size, rate)
         about = image.metadata.get("dynamic_connectome", {})
         names = about.get("names") or labels.metadata.get("dynamic_connectome", {}).get("names")
-        volume, mask = _data(image), _data(labels)
+        reference = self._layer(self.reference)
+        try:
+            volume, mask = layer_voxels(image, self), layer_voxels(labels, self)
+            channels = {
+                c: layer_voxels(one, self)
+                for c, box in self.colour_boxes.items()
+                if (one := self._layer(box)) is not None
+            }
+            second = layer_voxels(reference, self) if reference is not None else None
+        except InputError as error:
+            show_failure(self.viewer, "Extract traces", error)
+            return None
         if about.get("time_s") is not None:
             times = np.asarray(about["time_s"], float)
         else:
             times = None
         volume_path = about.get("path")
         labels_path = labels.metadata.get("dynamic_connectome", {}).get("path")
-        reference = self._layer(self.reference)
-        channels = {c: _data(one) for c, box in self.colour_boxes.items() if (one := self._layer(box)) is not None}
         options: dict[str, Any] = {
             "name": self._own_name(image, volume_path),
             "names": names,
@@ -466,8 +488,8 @@ class RecordingDock(Dock):
             "frame_rate_hz": rate if times is None else None,
             "time_s": times,
         }
-        if reference is not None:
-            options["reference"] = _data(reference)
+        if second is not None:
+            options["reference"] = second
 
         def run(progress: Any, cancel: Any) -> tuple[Recording, Any]:
             from ..extraction.colours import mean_colours
@@ -517,6 +539,9 @@ class RecordingDock(Dock):
     def _apply_scale(self, image: Any, labels: Any, size: tuple[float, ...], rate: float) -> None:
         """Show the layers in micrometres and seconds, as they will be measured."""
         for layer in (image, labels):
+            named = "".join(a for a in map(str, layer.axis_labels) if not a.lstrip("-").isdigit()).lower()
+            if named not in ("", "tzyx", "zyx"):
+                continue  # its axes stand in another order
             units = ("s", "um", "um", "um") if layer.ndim >= 4 else ("um", "um", "um")
             scale = ((1.0 / rate,) if layer.ndim >= 4 and rate > 0 else ()) + tuple(size)
             if len(scale) == layer.ndim and not np.allclose(layer.scale, scale):
@@ -559,6 +584,30 @@ class RecordingDock(Dock):
         job.ended.connect(lambda: self.mark("jobs"))
         return job
 
+    def measure_quality(self) -> Any | None:
+        """Measure the quality of the current recording as it is; returns the running job."""
+        recording = self.session.recording
+        if recording is None or self.bar.job is not None:
+            return None
+        try:
+            quality = self.quality_form.value()
+        except InputError as error:
+            show_failure(self.viewer, "Measure quality", error)
+            return None
+        name = recording.name
+
+        def run(progress: Any, cancel: Any) -> Recording:
+            from ..extraction.quality import assess_quality
+
+            return assess_quality(recording, quality)
+
+        def done(new: Recording) -> None:
+            self.session.add(keep_edits(new, self.session.recordings.get(name)), replace=True, make_current=False)
+
+        job = self.work.jobs.start("Measure quality", run, done)
+        self.bar.watch(job)
+        return job
+
     def open_files(self) -> None:
         """Ask for files and open them."""
         paths, _ = QFileDialog.getOpenFileNames(self, "Open recordings, images or a session")
@@ -595,11 +644,6 @@ def _reference(path: str | None, data: Any, size: tuple[float, ...], rate: float
         return None
     shape = tuple(int(n) for n in data.shape)
     return VolumeReference(str(path), shape, "tzyx"[-len(shape) :], (size[0], size[1], size[2]), rate)
-
-
-def _data(layer: Any) -> Any:
-    """Array of a layer at full resolution: multiscale layers hold several."""
-    return layer.data[0] if getattr(layer, "multiscale", False) else layer.data
 
 
 def _number(tip: str, low: float, high: float, suffix: str) -> QDoubleSpinBox:

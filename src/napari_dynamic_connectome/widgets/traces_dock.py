@@ -16,6 +16,9 @@ from ..overlay.order import SortBy, neuron_order, zscore
 from ..overlay.palette import UNASSIGNED, rgb
 from . import plots
 from .base import Dock, label, row
+from .heatmap import Heatmap
+from .raw_traces import raw_of, scaled
+from .row_box import RowBox
 from .theme import swatch
 
 SORTS: tuple[SortBy, ...] = ("community", "name", "class", "similarity", "quality")
@@ -50,13 +53,17 @@ class TracesDock(Dock):
         self.scale.setToolTip(
             "z-score: every neuron scaled by its own spread, -1 to 4. values: as they are. Default: z-score."
         )
-        self.scale.currentIndexChanged.connect(lambda *_: self.mark("neurons"))
+        self.scale.setCurrentText(self.remembered("scale", "z-score"))
+        self.scale.currentIndexChanged.connect(lambda *_: self._toggled("scale", self.scale.currentText(), "neurons"))
         self.raw = QCheckBox("raw")
         self.raw.setToolTip("Show the traces before correction. Default: no.")
-        self.raw.toggled.connect(lambda *_: self.mark("neurons"))
+        self.raw.toggled.connect(
+            lambda *_: self.mark("neurons")
+        )  # not remembered: nobody should take raw for corrected
         self.snr = QCheckBox("SNR")
         self.snr.setToolTip("Show the signal-to-noise ratio beside the names of the stacked traces. Default: no.")
-        self.snr.toggled.connect(lambda *_: self.mark("neurons"))
+        self.snr.setChecked(bool(self.remembered("snr", False)))
+        self.snr.toggled.connect(lambda on: self._toggled("snr", on, "selection"))
         self.count = label("", "secondary")
         self.time = label("t = 0.0 s", "head")
         self.frame = label("", "secondary")
@@ -68,13 +75,27 @@ class TracesDock(Dock):
         self.stack_mode.setToolTip(
             "Stacked: one line above the other. Overlaid: all on one baseline. Default: stacked."
         )
-        self.stack_mode.currentIndexChanged.connect(lambda *_: self.mark("selection"))
+        self.stack_mode.setCurrentText(self.remembered("stack", "Stacked"))
+        self.stack_mode.currentIndexChanged.connect(
+            lambda *_: self._toggled("stack", self.stack_mode.currentText(), "selection")
+        )
+        self.behaviour = QComboBox()
+        self.behaviour.setToolTip(
+            "Behaviour channel under the stimuli: a yes/no channel as marks, shaded in the stacked traces, any other as a line. "
+            "Default: reversals, or the first yes/no channel."
+        )
+        self.behaviour.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.behaviour.setMinimumContentsLength(7)
+        self.behaviour.activated.connect(
+            lambda *_: self._toggled("behaviour", self.behaviour.currentData(), "selection")
+        )
         inner.addLayout(
             row(
                 self.sort,
                 self.scale,
                 self.raw,
                 self.snr,
+                self.behaviour,
                 self.count,
                 self.time,
                 self.frame,
@@ -98,7 +119,8 @@ class TracesDock(Dock):
             widget.ci.layout.setSpacing(0)
         self.heat_strip = plots.quiet(self.heat.addPlot(row=0, col=1))
         self.bar_plot = plots.quiet(self.heat.addPlot(row=1, col=0))
-        self.heat_plot = plots.quiet(self.heat.addPlot(row=1, col=1))
+        self.rows_view = RowBox(self._rows_chosen)
+        self.heat_plot = plots.quiet(self.heat.addPlot(row=1, col=1, viewBox=self.rows_view))
         self.heat.ci.layout.setRowFixedHeight(0, 26)
         self.heat.ci.layout.setColumnFixedWidth(0, 34)
         self.stack_strip = plots.quiet(self.stack.addPlot(row=0, col=0))
@@ -125,7 +147,7 @@ class TracesDock(Dock):
         self.bar_plot.setYLink(self.heat_plot)
         self.heat_plot.invertY(True)
         self.bar_plot.invertY(True)
-        self.image = pg.ImageItem()
+        self.image = Heatmap()
         self.heat_plot.addItem(self.image)
         self.bar = pg.ImageItem()
         self.bar_plot.addItem(self.bar)
@@ -136,6 +158,12 @@ class TracesDock(Dock):
             line.sigPositionChanged.connect(self._dragged)
         self.box = pg.PlotCurveItem()
         self.heat_plot.addItem(self.box)
+        for signal in (self.rows_view.sigXRangeChanged, self.rows_view.sigResized):
+            signal.connect(lambda *_: self._draw_image())
+        stack_view = self.stack_plot.getViewBox()
+        for signal in (stack_view.sigXRangeChanged, stack_view.sigResized):
+            signal.connect(lambda *_: self._draw_curves())
+        self.curves: list[tuple[Any, int, float]] = []
         self.bar_texts: list[Any] = []
         self.stack_items: list[Any] = []
         self.strip_items: list[tuple[Any, Any]] = []
@@ -145,6 +173,8 @@ class TracesDock(Dock):
         self._orders: dict[Any, np.ndarray] = {}
         self._values: np.ndarray | None = None
         self._values_of: Any = None
+        self._source: np.ndarray | None = None
+        self._number = 0  # of the traces that are shown
         self._times = np.zeros(0)
 
     # --- showing ----------------------------------------------------------------------------------------------------
@@ -179,12 +209,15 @@ class TracesDock(Dock):
 
     def _scaled(self, recording: Any) -> np.ndarray:
         """Values (time, neuron) from 0 to 1."""
-        raw = self.work.raw.get(recording.name) if self.raw.isChecked() else None
+        raw = raw_of(self.work, recording) if self.raw.isChecked() else None
         z = self.scale.currentIndex() == 0
-        key = (id(recording.traces), self.raw.isChecked(), z)
-        if self._values is None or self._values_of != key:
-            source = raw.values if raw is not None and raw.shape[1] == recording.n_neurons else recording.traces.values
-            self._times = np.asarray(raw["time"].values, float) if raw is not None else recording.time_s
+        source = recording.traces.values if raw is None else raw.values
+        key = (raw is not None, z)
+        # The array, not the recording: a recording is a new one after every change of a name.
+        if self._values is None or self._source is not source or self._values_of != key:
+            self._source = source
+            self._number += 1
+            self._times = recording.time_s if raw is None else np.asarray(raw["time"].values, float)
             self._z = zscore(source)
             if z:
                 self._values = np.nan_to_num(np.clip((self._z + 1) / 5, 0, 1))
@@ -193,45 +226,58 @@ class TracesDock(Dock):
                 low, high = np.percentile(finite, [1, 99.5]) if len(finite) else (0.0, 1.0)
                 self._values = np.nan_to_num(np.clip((source - low) / max(high - low, 1e-12), 0, 1))
             self._values_of = key
+            self._index = np.round(self._values.T * 255).astype(np.uint8)
         return self._values
 
     def _show_heat(self, recording: Any) -> None:
         drawn = self.work.scene.drawn
         community = drawn.community if drawn is not None and len(drawn.ids) == recording.n_neurons else None
         by = self.sort.currentData()
-        values = self._scaled(recording)
+        self._scaled(recording)
+        grouped = by == "community" and community is not None and bool((community >= 0).any())
         key = (
-            id(recording.traces),
+            recording.name,
             by,
-            tuple(recording.neurons["name"]),
-            None if community is None else community.tobytes(),
+            # Similarity and quality do not depend on names; finding the order of similarity takes a while.
+            tuple(recording.neurons["name"]) if by in ("name", "class") or grouped else recording.n_neurons,
+            self._number if by == "similarity" or (by == "community" and not grouped) else None,
+            community.tobytes() if grouped and community is not None else None,
+            id(recording.quality) if by == "quality" else None,
         )
         if key not in self._orders:
             self._orders = {key: neuron_order(recording, by, community)}
         self.order = self._orders[key]
-        self.raw.setVisible(recording.name in self.work.raw)
+        self.raw.setVisible(raw_of(self.work, recording) is not None)
         self.count.setText(f"{recording.n_neurons} neurons")
         lit = self._lit(recording)
-        ramp = self.colours.ramp()
-        index = np.round(values.T[self.order] * 255).astype(np.uint8)
-        image = ramp[index]
+        ramps = [self.colours.ramp()]
+        which = np.zeros(len(self.order), int)
         if lit.any() and drawn is not None:
             styles = drawn.styles
+            place_of: dict[str, int] = {}
             for place in np.flatnonzero(lit[self.order]):
                 style = styles.get(int(drawn.community[self.order[place]]))
                 colour = style.color if style else self.colours.accent
-                image[place] = self._community_ramp(colour)[index[place]]
+                if colour not in place_of:
+                    place_of[colour] = len(ramps)
+                    ramps.append(self._community_ramp(colour))
+                which[place] = place_of[colour]
         start, stop = float(self._times[0]), float(self._times[-1])
-        step = (stop - start) / max(len(self._times) - 1, 1)
-        self.image.setImage(image, autoLevels=False, levels=None)
-        self.image.setRect(QRectF(start, 0, stop - start + step, len(self.order)))
+        step = (stop - start) / max(len(self._times) - 1, 1) or 1.0
+        self.image.set_rows(self._index[self.order], start, step, np.stack(ramps), which)
         self.heat_plot.getViewBox().setLimits(xMin=start, xMax=stop + step, yMin=0, yMax=len(self.order))
         if getattr(self, "_shown", None) != (recording.name, len(self.order), start, stop):
             self._shown = (recording.name, len(self.order), start, stop)
             self.heat_plot.setXRange(start, stop + step, padding=0)
             self.heat_plot.setYRange(0, len(self.order), padding=0)
+        self._draw_image()
         self._show_bar(drawn, community)
         self._show_box(lit, start, stop + step)
+
+    def _draw_image(self) -> None:
+        """Colour the part of the heatmap that is seen."""
+        (low, high), _ = self.rows_view.viewRange()
+        self.image.draw(low, high, max(int(self.rows_view.width() * self.devicePixelRatioF()), 1))
 
     def _community_ramp(self, colour: str) -> np.ndarray:
         cache = self.__dict__.setdefault("_ramps", {})
@@ -296,7 +342,7 @@ class TracesDock(Dock):
         lit = self._lit(recording)
         others = [int(i) for i in self.order if lit[i] and int(i) not in chosen]
         if chosen and not others:
-            others = self._similar(chosen[0])
+            others = [i for i in self._similar(chosen[0]) if i not in chosen]
         found = [*chosen, *others] or [int(i) for i in self.order]
         return found[:STACKED_MOST]
 
@@ -308,7 +354,7 @@ class TracesDock(Dock):
     def _show_stack(self, recording: Any) -> None:
         for item in self.stack_items:
             self.stack_plot.removeItem(item)
-        self.stack_items = []
+        self.stack_items, self.curves = [], []
         drawn = self.work.scene.drawn
         chosen = self.stacked(recording)
         overlaid = self.stack_mode.currentIndex() == 1
@@ -326,20 +372,16 @@ class TracesDock(Dock):
             name = str(recording.neurons.index[neuron])
             if name in selected:
                 colour = c.accent
-            curve = pg.PlotCurveItem(
-                self._times,
-                self._z[:, neuron] + offset,
-                pen=pg.mkPen(colour, width=1.2),
-                connect="finite",
-                skipFiniteCheck=False,
-            )
+            curve = pg.PlotCurveItem(pen=pg.mkPen(colour, width=1), connect="finite", skipFiniteCheck=False)
             self.stack_plot.addItem(curve)
             self.stack_items.append(curve)
+            self.curves.append((curve, neuron, offset))
             text = f"{name} {snr.iloc[neuron]:.0f}" if self.snr.isChecked() and snr is not None else name
             ticks.append((offset, text))
         self.stack_plot.getAxis("left").setTicks([[] if overlaid else ticks])
         low = -3.0 if overlaid else -(len(chosen) - 1) * STACK_GAP - 3
         self.stack_plot.setYRange(low, 6 if overlaid else STACK_GAP + 2.5, padding=0)
+        self._draw_curves()
         # A bar of two standard deviations instead of one y axis per trace.
         end = float(self._times[-1])
         scale = pg.PlotCurveItem([end, end], [STACK_GAP - 0.2, STACK_GAP + 1.8], pen=pg.mkPen(c.text, width=2.5))
@@ -362,34 +404,55 @@ class TracesDock(Dock):
             self.chosen_icon.clear()
             self.chosen.setText(f"first {len(chosen)} rows")
 
+    def _draw_curves(self) -> None:
+        """Give the stacked curves the points that can be seen."""
+        if not self.curves or self._values is None:
+            return
+        view = self.stack_plot.getViewBox()
+        (low, high), _ = view.viewRange()
+        neurons = [n for _, n, _ in self.curves]
+        columns = max(int(view.width() * self.devicePixelRatioF()), 1)
+        time, values = plots.envelope(self._times, self._z[:, neurons], low, high, columns)
+        for place, (curve, _, offset) in enumerate(self.curves):
+            curve.setData(time, values[:, place] + offset)
+
     def _show_strips(self, recording: Any) -> None:
         for plot, item in self.strip_items:
             plot.removeItem(item)
         self.strip_items = []
         c = self.colours
         spans = plots.stimulus_spans(recording)
-        channel = plots.binary_channel(recording)
-        moves = plots.intervals(recording.behaviour[channel].values, recording.time_s) if channel else []
+        channel = self._channel(recording)
+        values = recording.behaviour[channel] if channel else None
+        binary = values is not None and values.attrs.get("kind") == "binary"
+        moves = plots.intervals(values.values, recording.time_s) if binary else []
         for plot in (self.heat_strip, self.stack_strip):
-            for start, stop in spans:
-                self._rectangle(plot, start, stop, 1.15, 1.85, c.track)
-            for start, stop in moves:
-                self._rectangle(plot, start, stop, 0.15, 0.8, c.secondary)
-            # When the selected community is active, in its colour.
-            for start, stop in selected_windows(self.session):
-                self._rectangle(plot, start, stop, 0.9, 1.06, self._chosen_colour())
-        width = recording.time_s[-1] - recording.time_s[0]
+            for marks in (plots.Marks(spans, 1.15, 1.85, c.track), plots.Marks(moves, 0.15, 0.8, c.secondary)):
+                if marks.spans:
+                    plot.addItem(marks, ignoreBounds=True)
+                    self.strip_items.append((plot, marks))
+            if values is not None and not binary:
+                line = pg.PlotCurveItem(
+                    recording.time_s,
+                    0.1 + 0.8 * scaled(values.values),
+                    pen=pg.mkPen(c.secondary, width=1),
+                    connect="finite",
+                )
+                plot.addItem(line, ignoreBounds=True)
+                self.strip_items.append((plot, line))
         room = max(int(self.heat.width() / max(len(spans), 1) / 8), 0)
-        for (start, stop), name in zip(spans, recording.stimuli["name"].tolist(), strict=True):
+        for (start, _), name in zip(spans, recording.stimuli["name"].tolist(), strict=True):
             text = pg.TextItem(str(name)[: max(room - 3, 3)], color=c.text, anchor=(0, 0.5))
             text.setFont(plots.tick_font())
-            text.setPos(min(stop, start + 0.02 * width) if False else start, 1.5)
+            text.setPos(start, 1.5)
             self.heat_strip.addItem(text, ignoreBounds=True)
             self.strip_items.append((self.heat_strip, text))
         windows = selected_windows(self.session)
         for band in plots.shade(self.stack_plot, windows, self._chosen_colour(), 26):
             self.strip_items.append((self.stack_plot, band))
         for band in plots.shade(self.stack_plot, spans, c.track, 110):
+            self.strip_items.append((self.stack_plot, band))
+        for band in plots.shade(self.stack_plot, moves, c.secondary, 26):
             self.strip_items.append((self.stack_plot, band))
         self.heat_strip.setToolTip(f"stimuli above, {channel} below" if channel else "stimuli")
 
@@ -398,14 +461,21 @@ class TracesDock(Dock):
         style = drawn.styles.get(self.session.selection.community) if drawn is not None else None
         return style.color if style else self.colours.accent
 
-    def _rectangle(self, plot: Any, start: float, stop: float, low: float, high: float, colour: str) -> None:
-        from qtpy.QtWidgets import QGraphicsRectItem
-
-        item = QGraphicsRectItem(QRectF(start, low, max(stop - start, 1e-6), high - low))
-        item.setPen(pg.mkPen(None))
-        item.setBrush(pg.mkBrush(colour))
-        plot.addItem(item, ignoreBounds=True)
-        self.strip_items.append((plot, item))
+    def _channel(self, recording: Any) -> str | None:
+        """Return the behaviour channel that is shown; the choice follows the recording's channels."""
+        names = [str(n) for n in recording.behaviour.data_vars]
+        listed = [self.behaviour.itemData(i) for i in range(self.behaviour.count())]
+        if listed != [*names, ""]:
+            self.behaviour.clear()
+            for name in names:
+                self.behaviour.addItem(name, name)
+            self.behaviour.addItem("no behaviour", "")
+            wanted = self.remembered("behaviour")
+            if wanted not in [*names, ""]:
+                wanted = plots.binary_channel(recording) or ""
+            self.behaviour.setCurrentIndex(max(self.behaviour.findData(wanted), 0))
+        self.behaviour.setVisible(bool(names))
+        return self.behaviour.currentData() or None
 
     # --- time -------------------------------------------------------------------------------------------------------
 
@@ -428,6 +498,16 @@ class TracesDock(Dock):
         times = recording.time_s
         self.session.select(time_s=float(times[int(np.argmin(np.abs(times - line.value())))]))
 
+    def _rows_chosen(self, low: float, high: float, more: bool) -> None:
+        """Choose the neurons of the rows between two heights."""
+        recording = self.session.recording
+        if recording is None:
+            return
+        first, last = max(int(np.floor(low)), 0), min(int(np.floor(high)) + 1, len(self.order))
+        found = [str(recording.neurons.index[i]) for i in self.order[first:last]]
+        if found:
+            self.session.select(neurons=(*self.session.selection.neurons, *found) if more else tuple(found))
+
     def _clicked(self, event: Any) -> None:
         """A click in the heatmap sets the time and picks the neuron of that row."""
         recording = self.session.recording
@@ -442,6 +522,10 @@ class TracesDock(Dock):
             more = event.modifiers() & (Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier)
             neurons = (*self.session.selection.neurons, neuron) if more else (neuron,)
             self.session.select(time_s=float(times[int(np.argmin(np.abs(times - point.x())))]), neurons=neurons)
+
+    def _toggled(self, key: str, value: Any, topic: str) -> None:
+        self.remember(key, value)
+        self.mark(topic)
 
     def _sorted(self) -> None:
         self.remember("sort", self.sort.currentData())

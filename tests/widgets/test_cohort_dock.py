@@ -1,0 +1,126 @@
+"""The Cohort dock: presence, coverage, pairs, a worm opened from list and matrix, forty worms, real worms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+
+from napari_dynamic_connectome.model.neurons import CANONICAL
+from napari_dynamic_connectome.model.recording import Recording
+
+from .helpers import NAMES, recording
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def work(viewer):
+    from napari_dynamic_connectome.widgets.state import workspace_of
+
+    return workspace_of(viewer)
+
+
+@pytest.fixture
+def dock(viewer, work, qtbot):
+    from napari_dynamic_connectome.widgets.cohort_dock import CohortDock
+
+    made = CohortDock(viewer)
+    viewer.window.add_dock_widget(made, name="Cohort", area="right", add_vertical_stretch=False)
+    qtbot.wait(20)
+    return made
+
+
+def fill(dock, qtbot) -> None:
+    first, second = recording("worm A", 0), recording("worm B", 1)
+    dock.session.add(first)
+    dock.session.add(second.with_names({1: "", 2: "RIS"}), make_current=False)
+    qtbot.wait(10)
+    dock.flush()
+
+
+def test_presence_follows_ticks_coverage_and_pairs(dock, qtbot) -> None:
+    fill(dock, qtbot)
+    presence, neurons, worms = dock._presence
+    assert worms == ("worm A", "worm B") and set(neurons) == {*NAMES, "RIS"}
+    assert presence[1, neurons.index("RIS")] and not presence[0, neurons.index("RIS")]
+    dock.forms["cohort"].controls["min_worms"].setValue(2)
+    assert set(dock._presence[1]) == set(NAMES) - {"AVAL", "AVAR"}
+    dock.forms["cohort"].controls["min_worms"].setValue(1)
+    dock.forms["cohort"].controls["merge_left_right"].setChecked(True)
+    assert set(dock._presence[1]) == {n[:-1] for n in NAMES} | {"RIS"}
+    dock.list.item(1).setCheckState(Qt.CheckState.Unchecked)
+    qtbot.wait(10)
+    assert dock._presence[2] == ("worm A",)
+    assert [r.name for r in dock.chosen()] == ["worm A"]
+    dock.none_button.click()
+    qtbot.wait(10)
+    assert dock._presence is None and "no worm is ticked" in dock.presence_text.text()
+    dock.all_button.click()
+    qtbot.wait(10)
+    assert len(dock.chosen()) == 2
+
+
+def test_a_double_click_opens_a_worm(dock, work, qtbot) -> None:
+    fill(dock, qtbot)
+    item = dock.list.item(1)
+    place = dock.list.visualItemRect(item).center()
+    qtbot.mouseClick(dock.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(dock.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert work.session.current == "worm B"
+    work.scene.flush()
+    assert len(work.scene.drawn.ids) == len(NAMES) + 3 and "RIS" in work.scene.drawn.ids
+    dock.flush()
+    view, widget = dock.plot.getPlotItem().getViewBox(), dock.plot.viewport()
+    _presence, neurons, _ = dock._presence
+    import pyqtgraph as pg
+
+    column = neurons.index("RIML")
+    at = dock.plot.mapFromScene(view.mapViewToScene(pg.Point(column + 0.5, 0.5)))
+    spot = QPoint(int(at.x()), int(at.y()))
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, pos=spot)
+    qtbot.mouseDClick(widget, Qt.MouseButton.LeftButton, pos=spot)
+    qtbot.mouseRelease(widget, Qt.MouseButton.LeftButton, pos=spot)
+    assert work.session.current == "worm A"
+    assert work.session.selection.neurons == ("RIML",)
+
+
+def test_a_worm_is_closed(dock, work, qtbot) -> None:
+    fill(dock, qtbot)
+    dock.list.setCurrentRow(0)
+    dock.close_button.click()
+    qtbot.wait(10)
+    dock.flush()
+    assert list(work.session.recordings) == ["worm B"] and work.session.current == "worm B"
+    assert dock.list.count() == 1
+
+
+def test_forty_worms_of_302_neurons(dock, work, qtbot) -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(30, len(CANONICAL)))
+    for i in range(40):
+        names = [n if rng.random() < 0.7 else "" for n in CANONICAL]
+        work.session.recordings[f"worm {i:02}"] = Recording.from_arrays(
+            base, name=f"worm {i:02}", rate_hz=2, names=names
+        )
+    work.session.recordings_changed.emit()
+    qtbot.wait(20)
+    dock.flush()
+    presence, _neurons, _worms = dock._presence
+    assert presence.shape == (40, 302) and 0.65 < presence.mean() < 0.75
+    assert presence.sum(axis=0).tolist() == sorted(presence.sum(axis=0).tolist(), reverse=True)
+    assert dock.image.image.shape[:2] == (40, 302)
+
+
+def test_real_worms(dock, work, qtbot, shared_data) -> None:
+    from napari_dynamic_connectome.widgets.opening import open_paths
+
+    paths = sorted((shared_data / "traces").glob("dag2023_*.npz"))
+    open_paths(work, paths)
+    qtbot.waitUntil(lambda: not work.jobs.running, timeout=60000)
+    qtbot.wait(20)
+    dock.flush()
+    assert len(work.session.recordings) == len(paths)
+    presence, neurons, _ = dock._presence
+    assert "AVAL" in neurons and presence.shape[1] > 100
+    assert "no stimuli in common" in dock.summary.text()
