@@ -113,8 +113,11 @@ def _work(settings: str, output: str, journal: str) -> None:
     note("done")
 
 
-def kill_runs(folder: Path, kills: int, seed: int = 0) -> Counter[str]:
-    """End runs at random moments, `kills` times in all; begin a new output whenever one is done."""
+def kill_runs(folder: Path, kills: int, seed: int = 0, *, short: bool = False) -> Counter[str]:
+    """End runs at random moments, `kills` times in all; begin a new output whenever one is done.
+
+    `short` takes less data, and compiling for part of the first run.
+    """
     from session_sample import same
 
     from napari_dynamic_connectome.io.session import load_session
@@ -129,7 +132,7 @@ def kill_runs(folder: Path, kills: int, seed: int = 0) -> Counter[str]:
             "napari_dynamic_connectome.io.registry",
         ]
     )
-    settings = str(small_run(folder / "data"))
+    settings = str(small_run(folder / "data", 120 if short else 300))
     rng = np.random.default_rng(seed)
     counts: Counter[str] = Counter(
         dict.fromkeys(("kills", "runs", "unreadable", "results that differ", "done twice", "half-written"), 0)
@@ -162,7 +165,8 @@ def kill_runs(folder: Path, kills: int, seed: int = 0) -> Counter[str]:
         return True
 
     whole_s = 60.0
-    start(folder / "warm", folder / "warm.txt", False)  # compiles what is to be compiled
+    if not short:
+        start(folder / "warm", folder / "warm.txt", False)  # compiles what is to be compiled
     begin = time.monotonic()
     start(folder / "alone", folder / "alone.txt", False)
     whole_s = time.monotonic() - begin

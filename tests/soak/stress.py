@@ -71,7 +71,7 @@ class Monkey:
 
     def __init__(self, folder: Path, seconds: float, seed: int) -> None:
         self.folder, self.rng = folder, np.random.default_rng(seed)
-        self.until = time.monotonic() + seconds
+        self.seconds, self.until = seconds, 0.0
         self.counts: Counter[str] = Counter({"errors": 0, "stale": 0, "checked": 0})
         self.viewer: Any = None
         self.jobs: list[Any] = []
@@ -86,8 +86,11 @@ class Monkey:
         self.beat = QTimer()
         self.beat.timeout.connect(lambda: (self.folder / "beat").write_text(str(time.monotonic())))
         self.beat.start(200)
+        self.open_viewer()
+        self.until = time.monotonic() + self.seconds  # the first window takes a while, imports included
         while time.monotonic() < self.until:
-            self.open_viewer()
+            if self.viewer is None:
+                self.open_viewer()
             end = min(self.until, time.monotonic() + float(self.rng.uniform(4, 30)))
             while time.monotonic() < end:
                 name = str(self.rng.choice(list(ACTIONS), p=WEIGHTS))
