@@ -299,6 +299,7 @@ class Fold(QWidget):
         self.head.setChecked(is_open)
         self.head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.head.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.head.setToolTip(f"Show or hide: {title} (Space). Default: {'shown' if is_open else 'hidden'}.")
         self.summary = label(summary, "secondary")
         self.content = content
         layout = QVBoxLayout(self)

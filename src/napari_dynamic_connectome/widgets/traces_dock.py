@@ -426,8 +426,14 @@ class TracesDock(Dock):
         values = recording.behaviour[channel] if channel else None
         binary = values is not None and values.attrs.get("kind") == "binary"
         moves = plots.intervals(values.values, recording.time_s) if binary else []
+        windows = selected_windows(self.session)
         for plot in (self.heat_strip, self.stack_strip):
-            for marks in (plots.Marks(spans, 1.15, 1.85, c.track), plots.Marks(moves, 0.15, 0.8, c.secondary)):
+            # Above the stimuli, below the behaviour, between them when the selected community is active, in its colour.
+            for marks in (
+                plots.Marks(spans, 1.15, 1.85, c.track),
+                plots.Marks(moves, 0.15, 0.8, c.secondary),
+                plots.Marks(windows, 0.9, 1.06, self._chosen_colour()),
+            ):
                 if marks.spans:
                     plot.addItem(marks, ignoreBounds=True)
                     self.strip_items.append((plot, marks))
@@ -447,7 +453,6 @@ class TracesDock(Dock):
             text.setPos(start, 1.5)
             self.heat_strip.addItem(text, ignoreBounds=True)
             self.strip_items.append((self.heat_strip, text))
-        windows = selected_windows(self.session)
         for band in plots.shade(self.stack_plot, windows, self._chosen_colour(), 26):
             self.strip_items.append((self.stack_plot, band))
         for band in plots.shade(self.stack_plot, spans, c.track, 110):
