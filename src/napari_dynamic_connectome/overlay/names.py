@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+RINGS_PX = np.array([9.0, 20.0, 34.0, 52.0, 76.0, 104.0])
+"""Distances from the edge of the neuron at which a name is tried."""
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -75,33 +78,29 @@ def place_names(
         return []
     middle = points.mean(axis=0)
     items.sort(key=lambda item: -float(np.hypot(*(points[item[1]] - middle))))
-    angles = np.deg2rad(np.arange(0, 360, 22.5))
-    boxes: list[tuple[float, float, float, float]] = []
+    angles = np.tile(np.deg2rad(np.arange(0, 360, 22.5)), len(RINGS_PX))
+    radii = clear_px + np.repeat(RINGS_PX, 16)
+    cosines, sines = np.cos(angles), np.sin(angles)
+    boxes = np.zeros((0, 4))
     placed: list[Placed] = []
+    near = 0.7 * clear_px
     for text, index in items:
         half_w, half_h = len(text) * char_px / 2 + 2, height_px / 2
         outward = points[index] - middle
-        best: tuple[float, float, float, float] | None = None
-        for radius in clear_px + np.array([9.0, 20.0, 34.0, 52.0, 76.0, 104.0]):
-            for angle in angles:
-                x = points[index][0] + np.cos(angle) * (radius + half_w * 0.8)
-                y = points[index][1] + np.sin(angle) * radius
-                cost = radius * 0.6
-                for bx, by, bw, bh in boxes:
-                    dx, dy = half_w + bw - abs(x - bx), half_h + bh - abs(y - by)
-                    if dx > 0 and dy > 0:
-                        cost += 60.0 + dx * dy * 0.3
-                near = 0.7 * clear_px
-                hidden = (np.abs(obstacles[:, 0] - x) < half_w + near) & (np.abs(obstacles[:, 1] - y) < half_h + near)
-                cost += 9.0 * hidden.sum()
-                cost -= 0.08 * float(np.dot(outward, [np.cos(angle), np.sin(angle)]))
-                if size is not None:
-                    out = max(half_w - x, x + half_w - size[0], half_h - y, y + half_h - size[1], 0.0)
-                    cost += 5.0 * out
-                if best is None or cost < best[0]:
-                    best = (cost, x, y, radius)
-        assert best is not None
-        _, x, y, radius = best
-        boxes.append((x, y, half_w, half_h))
-        placed.append(Placed(text, index, float(x), float(y), radius > clear_px + 10.0))
+        x = points[index][0] + cosines * (radii + half_w * 0.8)
+        y = points[index][1] + sines * radii
+        cost = radii * 0.6 - 0.08 * (outward[0] * cosines + outward[1] * sines)
+        dx = half_w + boxes[:, 2] - np.abs(x[:, None] - boxes[:, 0])
+        dy = half_h + boxes[:, 3] - np.abs(y[:, None] - boxes[:, 1])
+        cost += np.where((dx > 0) & (dy > 0), 60.0 + 0.3 * dx * dx, 0.0).sum(axis=1)
+        hidden = (np.abs(obstacles[:, 0] - x[:, None]) < half_w + near) & (
+            np.abs(obstacles[:, 1] - y[:, None]) < half_h + near
+        )
+        cost += 9.0 * hidden.sum(axis=1)
+        if size is not None:
+            out = np.maximum.reduce([half_w - x, x + half_w - size[0], half_h - y, y + half_h - size[1], 0 * x])
+            cost += 5.0 * out
+        best = int(np.argmin(cost))
+        boxes = np.vstack([boxes, (x[best], y[best], half_w, half_h)])
+        placed.append(Placed(text, index, float(x[best]), float(y[best]), bool(radii[best] > clear_px + 10.0)))
     return placed

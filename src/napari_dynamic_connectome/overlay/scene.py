@@ -104,6 +104,14 @@ def label_colors(drawn: Drawn, time_s: float, *, background_alpha: float = 0.0) 
     return table
 
 
+def label_palette(drawn: Drawn, time_s: float, most: int) -> np.ndarray:
+    """Colours (most + 1, 4) by label id, float32; ids without a neuron are transparent, and so is the background."""
+    table = np.zeros((most + 1, 4), np.float32)
+    table[drawn.labels] = colors_at(drawn, time_s)
+    table[0] = 0.0
+    return table
+
+
 def community_of(recording: Recording, communities: Communities | None, level: int) -> np.ndarray:
     """Community of every neuron of a recording at a level, -1 = none; pairs that were merged are found by their common name."""
     result = np.full(recording.n_neurons, -1, int)

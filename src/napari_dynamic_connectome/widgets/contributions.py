@@ -53,28 +53,20 @@ def _read_session(path: Any) -> list[LayerData]:
     viewer = napari.current_viewer()
     paths = [path] if isinstance(path, str) else list(path)
     if viewer is None:
-        return []
+        return [(None,)]  # type: ignore[list-item]
     open_paths(workspace_of(viewer), [Path(p) for p in paths])
     return [(None,)]  # type: ignore[list-item]
 
 
 def sample_worm() -> list[LayerData]:
     """File > Open Sample > Simulated worm: rendered in the background when it is opened for the first time."""
-    import napari
-
     from ..simulation.samples import sample_worm as make
-    from .opening import add_layers, image_layers
-    from .state import workspace_of
+    from .opening import image_layers
 
-    viewer = napari.current_viewer()
-    if viewer is None:
-        return image_layers(make())
+    def read(**steps: Any) -> list[LayerData]:
+        return image_layers(make(**steps))
 
-    def run(progress: Any, cancel: Any) -> list[LayerData]:
-        return image_layers(make(progress=progress, cancel=cancel))
-
-    workspace_of(viewer).jobs.start("Sample worm", run, lambda layers: add_layers(viewer, layers))
-    return []
+    return list(_made("Sample worm", read))
 
 
 def sample_cohort() -> list[LayerData]:
@@ -82,21 +74,43 @@ def sample_cohort() -> list[LayerData]:
     import napari
 
     from ..simulation.samples import sample_cohort as make
-    from .cohort_dock import add_cohort
-    from .state import workspace_of
-
-    viewer = napari.current_viewer()
-    if viewer is not None:
-        work = workspace_of(viewer)
-
-        def run(progress: Any, cancel: Any) -> Any:
-            return make(progress=progress, cancel=cancel)
-
-        work.jobs.start("Sample cohort", run, lambda made: add_cohort(work, *made))
-        return []
     from .opening import recording_layers
 
-    return [layer for recording in make()[0].recordings[:1] for layer in recording_layers(recording)]
+    cohort, truth = _made("Sample cohort", make)
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return [layer for recording in cohort.recordings[:1] for layer in recording_layers(recording)]
+    from .cohort_dock import add_cohort
+    from .scene import time_layer
+    from .state import workspace_of
+
+    work = workspace_of(viewer)
+    add_cohort(work, cohort, truth)
+    # napari wants a layer of every sample; the overlay takes this one for its time axis and draws the rest itself.
+    return [time_layer(work.session.recording)]
+
+
+def _made(title: str, make: Callable[..., Any]) -> Any:
+    """Call `make(progress=, cancel=)` in a worker if there is a viewer, while the window stays alive."""
+    import napari
+
+    viewer = napari.current_viewer()
+    if viewer is None:
+        return make()
+    from qtpy.QtCore import QEventLoop
+
+    from ..model.errors import Cancelled
+    from .state import workspace_of
+
+    found: list[Any] = []
+    job = workspace_of(viewer).jobs.start(title, make, found.append)
+    loop = QEventLoop()
+    job.ended.connect(loop.quit)
+    if job.running:
+        loop.exec()
+    if not found:
+        raise job.error or Cancelled(f"{title}: stopped")
+    return found[0]
 
 
 def arrange(viewer: Any = None) -> None:

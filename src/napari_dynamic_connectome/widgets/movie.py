@@ -69,7 +69,9 @@ class Movie(QObject):
                 self.work.session.select(time_s=frame.time_s)
             if viewer.dims.ndisplay == 3:
                 viewer.scene.camera.angles = (self.angles[0], self.angles[1] + frame.turn, self.angles[2])
+            self.work.scene.follow_now()
             self.work.scene.place_names()
+            self.work.scene.place_leaders()
             picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3]
             height, width = (n - n % 2 for n in picture.shape[:2])
             self.writer.append_data(np.ascontiguousarray(picture[:height, :width]))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 NEURONS, EDGES, LEADERS, NAMES, CURRENT, TIME = "neurons", "edges", "leaders", "names", "current", "time"
 OURS = (EDGES, NEURONS, LEADERS, NAMES, CURRENT, TIME)
+TIME_KEY = "dynamic_connectome_time"
 REST_MS = 250
 MOST_NAMES = 24
 LEGEND_PX = 56.0
@@ -655,33 +656,22 @@ class SceneView:
         if others or recording.n_times < 2:
             self._remove(TIME)
             return
-        step = float(np.median(np.diff(recording.time_s)))
         places = drawn.positions[drawn.shown] if drawn.shown.any() else np.zeros((1, 3))
-        low, high = places.min(axis=0), places.max(axis=0)
-        data = np.array([[0.0, *low], [recording.n_times - 1.0, *high]])
-        scale = (step, 1.0, 1.0, 1.0)
-        layer = self.layers.get(TIME)
+        data, options, _ = time_layer(recording, places, self._units(viewer))
+        layer = self.layers.get(TIME) or next((x for x in viewer.layers if x.metadata.get(TIME_KEY)), None)
         if layer is not None and layer in viewer.layers:
-            if not np.array_equal(layer.data, data) or tuple(layer.scale) != scale:
-                layer.data, layer.scale = data, scale
-                layer.translate = (recording.time_s[0], 0, 0, 0)
+            self.layers[TIME] = layer
+            if not np.array_equal(layer.data, data) or tuple(layer.scale) != options["scale"]:
+                layer.data, layer.scale = data, options["scale"]
+                layer.translate = options["translate"]
+            if viewer.layers.index(layer):
+                viewer.layers.move(viewer.layers.index(layer), 0)
             return
-        self._add_time(viewer, data, scale, float(recording.time_s[0]))
+        from napari.layers import Points
 
-    def _add_time(self, viewer: Any, data: np.ndarray, scale: tuple[float, ...], start: float) -> None:
         active = viewer.layers.selection.active
-        layer = viewer.add_points(
-            data,
-            name=TIME,
-            size=0.001,
-            opacity=0.0,
-            scale=scale,
-            translate=(start, 0, 0, 0),
-            units=("s", *self._units(viewer)),
-            canvas_size_limits=(0, 10000),
-        )
-        self.layers[TIME] = layer
-        viewer.layers.move(viewer.layers.index(layer), 0)
+        self.layers[TIME] = Points(data, **options)
+        viewer.layers.insert(0, self.layers[TIME])
         if active is not None:
             viewer.layers.selection.active = active
 
@@ -844,6 +834,27 @@ class SceneView:
     def colour_of(self, neuron: str) -> str:
         """Colour that a neuron has without time, as "#rrggbb"."""
         return hex_color(self.drawn.base[self.drawn.ids.index(neuron)])
+
+
+def time_layer(
+    recording: Any, places: np.ndarray | None = None, units: tuple[str, str, str] = ("um", "um", "um")
+) -> tuple[np.ndarray, dict[str, Any], str]:
+    """Layer data of two invisible points that give the viewer the recording's time as its slider."""
+    if places is None:
+        places, _ = resolve.positions(recording)
+        places = places[np.isfinite(places).all(axis=1)] if np.isfinite(places).all(axis=1).any() else np.zeros((1, 3))
+    data = np.array([[0.0, *places.min(axis=0)], [recording.n_times - 1.0, *places.max(axis=0)]])
+    options = {
+        "name": TIME,
+        "size": 0.001,
+        "opacity": 0.0,
+        "scale": (float(np.median(np.diff(recording.time_s))), 1.0, 1.0, 1.0),
+        "translate": (float(recording.time_s[0]), 0.0, 0.0, 0.0),
+        "units": ("s", *units),
+        "canvas_size_limits": (0, 10000),
+        "metadata": {TIME_KEY: True},
+    }
+    return data, options, "points"
 
 
 class _Click:
