@@ -14,6 +14,7 @@ from ..model.progress import ProgressCallback, report
 from .parallel import Workers
 from .problem import Problem, build_problem
 from .settings import FactorizationSettings
+from .solver import ROUND
 from .sources import (
     MEGABYTE,
     CompressedSource,
@@ -111,7 +112,7 @@ def prepare_problem(
     compress = _worth_compressing(problem, settings, wanted)
     size = wanted if compress else 0
     density = sampled_density(problem) if settings.storage in ("auto", "sparse") else 1.0
-    batch, storage = plan_memory(problem, settings, rank, starts, size, pool.threads, density)
+    batch, storage = plan_memory(problem, settings, rank, starts, size, density)
     exact = TileSource(problem, storage=storage, density=density, stop=pool.stop)
     step = max(pool.threads, 1)
     count = len(problem.worms)
@@ -131,7 +132,7 @@ def prepare_problem(
 
 
 def plan_memory(
-    problem: Problem, settings: FactorizationSettings, rank: int, starts: int, size: int, threads: int, density: float
+    problem: Problem, settings: FactorizationSettings, rank: int, starts: int, size: int, density: float
 ) -> tuple[int, str]:
     """How many starts run together, and how the rows are held.
 
@@ -149,8 +150,8 @@ def plan_memory(
     largest = max(w.n_rows + w.n_times for w in problem.worms)
     base = problem.n_slots * len(problem.worms) * 9 / MEGABYTE + sum(w.n_rows for w in problem.worms) * 25 / MEGABYTE
     base += compressed_megabytes(problem, size) if size else 0.0
-    # factors twice (active and all starts), numerators, products of one round of threads
-    each = rank * 8 * (3 * problem.n_slots + 4 * problem.n_times + 4 * threads * largest) / MEGABYTE
+    # factors twice (active and all starts), numerators, products of one round of worms
+    each = rank * 8 * (3 * problem.n_slots + 4 * problem.n_times + ROUND * largest) / MEGABYTE
     rows = {"sparse": sparse_megabytes(problem, density), "stored": stored_megabytes(problem), "streamed": 0.0}
     if settings.storage == "auto":
         liked = ["sparse", "stored"] if density <= SPARSE else ["stored"]

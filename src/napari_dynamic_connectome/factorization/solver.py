@@ -28,6 +28,9 @@ from .settings import FactorizationSettings
 from .sources import Source
 
 Array = np.ndarray
+ROUND = 8
+"""Worms whose products are in memory together. Not the number of threads: how many starts fit must not depend on that, because
+the last digits of a product depend on how many starts share it."""
 OnSweep = Callable[[int, "Factors"], None]
 
 
@@ -213,7 +216,11 @@ class Solver:
         problem = self.problem
         self._normalise(factors)
         if not {"time", "worm"} <= self.fixed and not (problem.model == "unaligned" and "time" in self.fixed):
-            products = self.pool.map(lambda w: self._left(w, factors), range(len(problem.worms)))
+            count = len(problem.worms)
+            products = []
+            for first in range(0, count, ROUND):
+                batch = range(first, min(first + ROUND, count))
+                products += self.pool.map(lambda w: self._left(w, factors), batch)
             moments = [p[0] for p in products]
             grams = [p[1] for p in products]
             if rescale:
@@ -320,9 +327,8 @@ class Solver:
         flat = np.zeros((starts * rank, self.problem.n_slots))
         count = len(self.problem.worms)
         grams = np.zeros((starts, rank * rank, self.counts.shape[1]))
-        step = max(self.pool.threads, 1) * 2
-        for first in range(0, count, step):
-            batch = range(first, min(first + step, count))
+        for first in range(0, count, ROUND):
+            batch = range(first, min(first + ROUND, count))
             for w, (moment, gram) in zip(batch, self.pool.map(lambda w: self._right(w, factors), batch), strict=True):
                 scatter_add(flat, self.problem.worms[w].slots, self.keep[w], moment, self.weights[w])
                 grams[:, :, w] = gram.reshape(starts, -1)
