@@ -1,4 +1,4 @@
-"""Factorization against TensorLy (HALS; MU with mask) and tensortools (HALS with mask), both sides in one process.
+"""Factorization against TensorLy (HALS; MU with mask) and tensortools (HALS with mask), on the same data, one after the other.
 
 Run alone: python tests/benchmarks/bench_factorization.py [--quick] [--sizes S M L XL] [--sweep] [--json FILE]. tensortools is
 compared where it can be imported (pip install tensortools munkres). Peak memory is that of a process of its own a case.
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def since(begin):
 
 
 class HoldOut:
-    """A dense copy of the tensor (worm, time, pair), what is observed in it, and held-out fibres; for the peers."""
+    """Held-out fibres, and (once asked for) a dense copy of the tensor (worm, time, pair), which the peers need."""
 
     def __init__(self, affinity, seed=0):
         from napari_dynamic_connectome.factorization.folds import draw_folds
@@ -74,6 +75,9 @@ class HoldOut:
 
         self.problem = build_problem(affinity, FactorizationSettings())
         self.keep = draw_folds(self.problem, 2, HELD_OUT, seed)[0]
+
+    def make_dense(self):
+        """Build the tensor and the masks."""
         shape = (len(self.problem.worms), self.problem.n_times, self.problem.n_slots)
         self.tensor = np.zeros(shape, np.float32)
         self.fitted = np.zeros((shape[0], 1, shape[2]), bool)
@@ -96,96 +100,186 @@ class HoldOut:
         return (rest / total) ** 0.5
 
 
-def run_ours(affinity, hold, starts, compression):
+def peak_mb():
+    """Peak memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def run_ours(size, compression, starts=10):
     """Fit with held-out fibres; one row of the table."""
     from napari_dynamic_connectome.factorization.parallel import workers
     from napari_dynamic_connectome.factorization.prepare import prepare
     from napari_dynamic_connectome.factorization.settings import FactorizationSettings
     from napari_dynamic_connectome.factorization.starts import fit_starts
 
-    begin = clock()
-    with workers(0) as pool:
-        settings = FactorizationSettings(compression=compression)
-        prepared = prepare(affinity, RANK, settings, pool, starts=starts, seed=0)
-        fits = fit_starts(prepared, RANK, range(starts), 0, pool, keep=hold.keep)
-        cpu, wall = since(begin)
-        chosen = fits.best
-        f = fits.factors
+    settings = FactorizationSettings(compression=compression)
+    for warm_up, affinity in ((True, make_affinity(*SIZES["S"])), (False, make_affinity(*SIZES[size]))):
+        hold = HoldOut(affinity)
+        begin = clock()
+        with workers(0) as pool:
+            prepared = prepare(affinity, RANK, settings, pool, starts=starts, seed=0)
+            fits = fit_starts(prepared, RANK, range(starts), 0, pool, keep=hold.keep)
+            cpu, wall = since(begin)
+        if warm_up:
+            continue
+        peak = peak_mb()
+        hold.make_dense()
+        f, chosen = fits.factors, fits.best
         parts = f.worm[chosen].T, f.time[chosen].T, f.pair[chosen].T
-    name = "this package, " + ("exact" if compression == "off" else "compressed, then exact")
-    return {
-        "solver": name,
-        "starts": starts,
-        "cpu_per_start": cpu / starts,
-        "wall_per_start": wall / starts,
-        "sweeps": float(np.mean(fits.sweeps)),
-        "cpu_per_sweep": cpu / sum(fits.sweeps),
-        "error": hold.error(*parts, hold.fitted),
-        "held_out": hold.error(*parts, hold.tested),
-    }
+        return {
+            "starts": starts,
+            "cpu_per_start": cpu / starts,
+            "wall_per_start": wall / starts,
+            "sweeps": float(np.mean(fits.sweeps)),
+            "cpu_per_sweep": cpu / sum(fits.sweeps),
+            "error": hold.error(*parts, hold.fitted),
+            "held_out": hold.error(*parts, hold.tested),
+            "cpu_to_equal": cpu / starts,
+            "peak_mb": peak,
+        }
 
 
-def run_peer(name, hold, sweeps):
-    """Fit one start of a peer for a number of sweeps; None if it is not installed."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+class Enough(Exception):
+    """The peer has reached the held-out error, stands still, or ran out of its time."""
+
+
+class Course:
+    """CPU and wall seconds of a peer, with the time for judging it left out, until there is reason to stop."""
+
+    def __init__(self, hold, target, budget):
+        self.hold, self.target, self.budget = hold, target, budget
+        self.sweeps, self.cpu, self.wall, self.to_equal = 0, 0.0, 0.0, None
+        self.errors = []
+        self.begin = clock()
+
+    def look(self, sweeps, worm, times, pair):
+        """Judge the factors after some more sweeps."""
+        cpu, wall = since(self.begin)
+        self.cpu, self.wall, self.sweeps = self.cpu + cpu, self.wall + wall, self.sweeps + sweeps
+        self.factors = [np.array(f) for f in (worm, times, pair)]
+        self.errors.append((self.sweeps, self.hold.error(*self.factors, self.hold.fitted)))
+        held_out = self.hold.error(*self.factors, self.hold.tested)
+        if held_out <= self.target:
+            self.to_equal = self.cpu
+        moved = abs(self.errors[-2][1] - self.errors[-1][1]) / sweeps if len(self.errors) > 1 else 1.0
+        if self.to_equal is not None or moved < STANDS_STILL or self.cpu > self.budget:
+            raise Enough
+        self.begin = clock()
+
+    def row(self):
+        """One row of the table."""
+        return {
+            "starts": 1,
+            "cpu_per_start": self.cpu,
+            "wall_per_start": self.wall,
+            "sweeps": self.sweeps,
+            "cpu_per_sweep": self.cpu / self.sweeps,
+            "error": self.errors[-1][1],
+            "held_out": self.hold.error(*self.factors, self.hold.tested),
+            "cpu_to_equal": self.to_equal,
+        }
+
+
+def run_peer(name, size, target, budget):
+    """Fit one start of a peer until it predicts as well as `target`, stands still, or has used `budget` CPU seconds."""
+    hold = HoldOut(make_affinity(*SIZES[size]))
+    hold.make_dense()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Enough):
         warnings.simplefilter("ignore")
-        if name == "tensortools HALS with mask":
-            try:
-                from tensortools.optimize import ncp_hals
-            except ImportError:
-                return None
-            mask = np.broadcast_to(hold.fitted, hold.tensor.shape).copy()
-            begin = clock()
-            fit = ncp_hals(
-                hold.tensor.astype(float), RANK, mask=mask, random_state=0, max_iter=sweeps, tol=0, verbose=False
-            )
-            used = since(begin)
-            worm, times, pair = fit.factors.factors
-        else:
-            import tensorly.decomposition as decomposition
+        course = Course(hold, target, budget)
+        (tensortools_hals if name == PEERS[1] else tensorly_solver)(name, hold, course)
+    return course.row() | {"peak_mb": peak_mb()}
 
-            known = np.where(hold.fitted, hold.tensor, 0).astype(np.float32)
-            begin = clock()
-            if name == "TensorLy HALS (no mask)":
-                cp = decomposition.non_negative_parafac_hals(
-                    known, RANK, n_iter_max=sweeps, init="random", random_state=0, tol=0
-                )
-            else:
-                mask = np.broadcast_to(hold.fitted, hold.tensor.shape).astype(np.float32)
-                cp = decomposition.non_negative_parafac(
-                    known, RANK, n_iter_max=sweeps, init="random", random_state=0, tol=0, mask=mask
-                )
-            used = since(begin)
-            worm, times, pair = (f * (cp.weights if i == 0 else 1) for i, f in enumerate(cp.factors))
-    return {
-        "solver": name,
-        "starts": 1,
-        "cpu_per_start": used[0],
-        "wall_per_start": used[1],
-        "sweeps": sweeps,
-        "cpu_per_sweep": used[0] / sweeps,
-        "error": hold.error(worm, times, pair, hold.fitted),
-        "held_out": hold.error(worm, times, pair, hold.tested),
-    }
+
+def tensortools_hals(name, hold, course):
+    """Look at the factors after every sweep: the solver tells its result object, which holds them."""
+    from tensortools.optimize import ncp_hals
+
+    class Told(ncp_hals.__globals__["FitResult"]):
+        def update(self, value):
+            super().update(value)
+            course.look(1, *self.factors.factors)
+
+    ncp_hals(np.random.default_rng(0).random((3, 4, 5)), 2, max_iter=2, verbose=False)  # compiles
+    ncp_hals.__globals__["FitResult"] = Told
+    mask = np.broadcast_to(hold.fitted, hold.tensor.shape).copy()
+    dense = hold.tensor.astype(float)
+    course.begin = clock()
+    ncp_hals(dense, RANK, mask=mask, random_state=0, max_iter=10_000, tol=0, verbose=False)
+
+
+def tensorly_solver(name, hold, course):
+    """Look at the factors after every few sweeps, and go on from there."""
+    import tensorly.decomposition as decomposition
+    from tensorly.cp_tensor import CPTensor
+
+    few = 2 if hold.tensor.size > 1e8 else 5
+    known = np.where(hold.fitted, hold.tensor, 0).astype(np.float32)
+    options = {"n_iter_max": few, "tol": 0, "random_state": 0}
+    if name == PEERS[0]:
+        solve = decomposition.non_negative_parafac_hals
+    else:
+        solve = decomposition.non_negative_parafac
+        options["mask"] = np.broadcast_to(hold.fitted, hold.tensor.shape).astype(np.float32)
+    course.begin = clock()
+    init = "random"
+    while True:
+        cp = solve(known, RANK, init=init, **options)
+        course.look(few, *(f * (cp.weights if i == 0 else 1) for i, f in enumerate(cp.factors)))
+        init = CPTensor(
+            (np.ones(RANK, np.float32), [f * (cp.weights if i == 0 else 1) for i, f in enumerate(cp.factors)])
+        )
 
 
 PEERS = ("TensorLy HALS (no mask)", "tensortools HALS with mask", "TensorLy MU with mask")
+OURS = {"off": "this package, exact", "on": "this package, compressed, then exact"}
+STANDS_STILL = 2e-6
+"""A peer whose error moves by less than this a sweep has converged, as ours have below 1e-6."""
+EQUAL = 1.001
+"""A held-out error at most this many times ours counts as equal."""
+BUDGETS = {"S": (30, 30, 30), "M": (60, 150, 0), "L": (40, 0, 0)}
+"""CPU seconds for each peer; 0: would take hours, or more memory than the machine has."""
+
+
+def solver_case(size, name, target, budget):
+    """One solver on one size, in this process, as JSON."""
+    own = {v: k for k, v in OURS.items()}
+    row = run_ours(size, own[name]) if name in own else run_peer(name, size, float(target), float(budget))
+    print(json.dumps({"size": size, "solver": name, **row}))
 
 
 def compare(size, *, quick=False):
-    """Rows of the table of one size."""
-    affinity = make_affinity(*SIZES[size])
-    hold = HoldOut(affinity)
-    run_ours(make_affinity(*SIZES["S"]), HoldOut(make_affinity(*SIZES["S"])), 2, "on")
-    rows = [run_ours(affinity, hold, 10, c) for c in ("off", "on")]
-    sweeps = {"S": (60, 60, 60), "M": (30, 15, 0), "L": (2, 0, 0)}[size]
-    if quick:
-        sweeps = tuple(min(s, 5) for s in sweeps)
-    for name, count in zip(PEERS, sweeps, strict=True):
-        row = run_peer(name, hold, count) if count else None
-        if row:
-            rows.append(row)
-    return [{"size": size, **r} for r in rows]
+    """Rows of the table of one size, each from a process of its own."""
+    rows = [alone("--solver-case", size, name, 0, 0)[0] for name in OURS.values()]
+    target = EQUAL * rows[-1]["held_out"]
+    for name, budget in zip(PEERS, BUDGETS[size], strict=True):
+        with contextlib.suppress(subprocess.CalledProcessError):
+            if budget and (name != PEERS[1] or find_spec("tensortools")):
+                rows += alone("--solver-case", size, name, target, 5 if quick else budget)
+    return rows
+
+
+def ratios(rows):
+    """How many times as long each peer takes to predict as well as ours, by CPU seconds."""
+    found = []
+    for row in rows:
+        if row["starts"] > 1:
+            continue
+        ours = next(r for r in rows if r["size"] == row["size"] and r["solver"] == OURS["on"])
+        took = row["cpu_to_equal"] or row["cpu_per_start"]
+        found.append(
+            {
+                "size": row["size"],
+                "solver": row["solver"],
+                "reached": "yes" if row["cpu_to_equal"] else f"no: {row['held_out']:.3f}, not {ours['held_out']:.3f}",
+                "cpu_to_equal": took,
+                "ours_one": ours["cpu_per_start"],
+                "ratio": took / ours["cpu_per_start"],
+                "ours_all": ours["cpu_per_start"] * ours["starts"],
+                "ratio_all": took / (ours["cpu_per_start"] * ours["starts"]),
+            }
+        )
+    return found
 
 
 def memory_case(size, rank, starts):
@@ -204,7 +298,7 @@ def memory_case(size, rank, starts):
                 "size": size, "rank": rank, "starts": starts, "cpu": cpu, "wall": wall, "error": components.error,
                 "sweeps": sum(found["start_sweeps"]) / starts, "storage": found["storage"],
                 "entries": found["n_entries"],
-                "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+                "peak_mb": peak_mb(),
             }
         )
     )  # fmt: skip
@@ -233,18 +327,17 @@ def cost_case(size, starts):
     print(json.dumps(row))
 
 
-def sweep_case(size, top):
+def sweep_case(size, top, folds):
     """Rank sweep 2..top in this process, as JSON."""
     from napari_dynamic_connectome.factorization.sweep import sweep_ranks
 
+    sweep_ranks(make_affinity(*SIZES["S"]), [2], starts=1, folds=0)
     affinity = make_affinity(*SIZES[size], model="aligned")
-    for folds in (0, 5):
-        begin = clock()
-        sweep = sweep_ranks(affinity, range(2, top + 1), starts=10, folds=folds)
-        cpu, wall = since(begin)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-        row = {"size": size, "top": top, "folds": folds, "cpu": cpu, "wall": wall, "peak_mb": peak}
-        print(json.dumps({**row, "suggested": sweep.suggested}), flush=True)
+    begin = clock()
+    sweep = sweep_ranks(affinity, range(2, top + 1), starts=10, folds=folds)
+    cpu, wall = since(begin)
+    row = {"size": size, "top": top, "folds": folds, "cpu": cpu, "wall": wall, "peak_mb": peak_mb()}
+    print(json.dumps({**row, "suggested": sweep.suggested}), flush=True)
 
 
 def scaling():
@@ -295,7 +388,8 @@ def main():
     parser.add_argument("--scaling", action="store_true", help="also the scaling curves")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--memory-case", nargs=3)
-    parser.add_argument("--sweep-case", nargs=2)
+    parser.add_argument("--sweep-case", nargs=3)
+    parser.add_argument("--solver-case", nargs=4)
     parser.add_argument("--cost-case", nargs=2)
     chosen = parser.parse_args()
     if chosen.memory_case:
@@ -303,11 +397,15 @@ def main():
     if chosen.cost_case:
         return cost_case(chosen.cost_case[0], int(chosen.cost_case[1]))
     if chosen.sweep_case:
-        return sweep_case(chosen.sweep_case[0], int(chosen.sweep_case[1]))
-    results = {"compare": [], "cost": [], "memory": [], "sweep": [], "scaling": []}
+        return sweep_case(chosen.sweep_case[0], *map(int, chosen.sweep_case[1:]))
+    if chosen.solver_case:
+        return solver_case(*chosen.solver_case)
+    results = {"compare": [], "ratios": [], "cost": [], "memory": [], "sweep": [], "scaling": []}
     for size in ["S"] if chosen.quick else chosen.sizes:
         results["compare"] += compare(size, quick=chosen.quick)
     print(table(results["compare"]), flush=True)
+    results["ratios"] = ratios(results["compare"])
+    print("\n" + table(results["ratios"]), flush=True)
     for size in ["S"] if chosen.quick else chosen.memory:
         results["cost"] += alone("--cost-case", size, 8)
         results["memory"] += alone("--memory-case", size, RANK, 8)
@@ -317,7 +415,7 @@ def main():
         print("\n" + table(results["cost"]), flush=True)
         print("\n" + table(results["memory"]), flush=True)
     if chosen.sweep:
-        results["sweep"] = alone("--sweep-case", "L", 20)
+        results["sweep"] = [row for folds in (0, 5) for row in alone("--sweep-case", "L", 20, folds)]
         print("\n" + table(results["sweep"]), flush=True)
     if chosen.scaling:
         results["scaling"] = scaling()
