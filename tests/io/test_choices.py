@@ -6,12 +6,14 @@ import pickle
 import shutil
 from pathlib import Path
 
+import dask.array as da
 import h5py
 import numpy as np
 import pytest
 import tifffile
 import zarr
 
+from napari_dynamic_connectome.io.axes import layer_array
 from napari_dynamic_connectome.io.choice import ChoiceNeeded
 from napari_dynamic_connectome.io.registry import open_labels, open_volume, read_layers
 from napari_dynamic_connectome.model.errors import InputError
@@ -140,6 +142,35 @@ def test_axes_are_asked_for_with_an_example(tmp_path, voxels) -> None:
     assert (caught.value.option, caught.value.example) == ("axes", "tzyx")
     again = pickle.loads(pickle.dumps(caught.value))  # errors of worker processes
     assert str(again) == str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "dask", "zarr"])
+def test_axes_of_open_layers_are_mapped_by_name_or_asked_for(tmp_path, voxels, kind) -> None:
+    def held(data: np.ndarray) -> object:
+        if kind == "numpy":
+            return data
+        if kind == "dask":
+            return da.from_array(data, chunks=2)
+        return zarr.create_array(tmp_path / f"{data.ndim}.zarr", data=data, chunks=(2,) * data.ndim, overwrite=True)
+
+    both = np.stack([voxels, voxels + 1], axis=4).transpose(3, 0, 4, 1, 2)  # x, t, c, z, y
+    names = ("x", "Time", "channel", "Z", "y")
+    with pytest.raises(ChoiceNeeded) as caught:
+        layer_array(held(both), names, "layer")
+    assert (caught.value.option, caught.value.choices) == ("channel", ("0", "1"))
+    found = layer_array(held(both), names, "layer", channel="1")
+    assert found.shape == SHAPE
+    np.testing.assert_array_equal(np.asarray(found[1:3]), voxels[1:3] + 1)
+    with pytest.raises(ChoiceNeeded, match="what its axes are"):
+        layer_array(held(both), ("-5", "-4", "-3", "-2", "-1"), "layer")
+    asked = layer_array(held(both), ("-5", "-4", "-3", "-2", "-1"), "layer", axes="xtczy", channel=0)
+    np.testing.assert_array_equal(np.asarray(asked[...]), voxels)
+    labels = layer_array(held(voxels[0].transpose(2, 0, 1)), ("x", "z", "y"), "labels")
+    np.testing.assert_array_equal(np.asarray(labels[...]), voxels[0])
+    flat = layer_array(held(voxels[:, 0]), ("t", "y", "x"), "layer")
+    assert flat.shape == (4, 1, 16, 20)
+    plain = held(voxels)
+    assert layer_array(plain, ("-4", "-3", "-2", "-1"), "layer") is plain
 
 
 def test_options_that_do_not_apply_are_named(tmp_path, voxels) -> None:

@@ -251,6 +251,29 @@ def test_centres_become_points(viewer, tmp_path) -> None:
     assert layer.features["name"].tolist() == ["AVAL", "AVAL"]
 
 
+def test_axes_and_channel_of_a_foreign_layer_are_asked_for_once(viewer, monkeypatch, wait_for) -> None:
+    from napari_dynamic_connectome.widgets.recording_dock import RecordingDock
+
+    dock = RecordingDock(viewer)
+    labels = np.zeros(SHAPE[1:], np.uint16)
+    labels[1, 2:6, 3:9], labels[1, 9:12, 3:9] = 1, 2
+    viewer.add_image(np.stack([VOXELS // 2, VOXELS], axis=2), name="both")  # t, z, c, y, x, as ImageJ has it
+    viewer.add_labels(labels, name="cells")
+    dock.flush()
+    for spin in (*dock.voxel, dock.rate):
+        spin.setValue(1.0)
+    questions: list[str] = []
+    monkeypatch.setattr(
+        QInputDialog, "getText", staticmethod(lambda *a, **k: questions.append("axes") or ("tzcyx", True))
+    )
+    monkeypatch.setattr(QInputDialog, "getItem", staticmethod(lambda *a: questions.append("channel") or ("1", True)))
+    for _ in range(2):
+        wait_for(dock.extract())
+        raw = dock.session.raw[dock.session.current]
+        np.testing.assert_allclose(raw.values[:, 0], VOXELS[:, 1, 2:6, 3:9].mean(axis=(1, 2)), rtol=1e-6)
+    assert questions == ["axes", "channel"]
+
+
 def test_the_open_button_takes_the_same_files(viewer, answers, wait_for, tmp_path) -> None:
     work = workspace_of(viewer)
     names = ("a.h5", "a.npy", "a.csv", "a.graphml")

@@ -66,6 +66,55 @@ def resolve_axes(found: Sequence[str] | None, shape: Sequence[int], asked: str |
     return text
 
 
+def layer_array(
+    data: Any, names: Sequence[str], where: str, *, axes: str | None = None, channel: int | str | None = None
+) -> Any:
+    """Return the voxels of an open layer in the order (t,) z, y, x, without reading them.
+
+    Parameters
+    ----------
+    data : array-like
+        numpy, dask or zarr.
+    names : sequence of str
+        Labels of the layer's axes; numbers are no names. Three and four axes without names are z, y, x and t, z, y, x, as
+        the docks say; of more it is asked.
+    where : str
+        The layer.
+    axes : str, optional
+        What the user says.
+    channel : int or str, optional
+        Which channel, where there is an axis of channels.
+
+    Raises
+    ------
+    ChoiceNeeded
+        Axes or channel have to be said.
+    """
+    named = [str(n) for n in names if not str(n).lstrip("-").isdigit()]
+    if axes is None and not named and data.ndim in (3, 4):
+        return data
+    shape = tuple(int(n) for n in data.shape)
+    letters = resolve_axes([str(n) for n in names] if named else None, shape, axes, where)
+    n_channels = shape[letters.index("c")] if "c" in letters else 1
+    if n_channels > 1 and channel is None:
+        raise ChoiceNeeded(
+            f"the layer has {n_channels} channels",
+            where=where,
+            fix="Say which one is meant.",
+            option="channel",
+            choices=[str(i) for i in range(n_channels)],
+        )
+    wanted = "tzyx" if "t" in letters else "zyx"
+    if letters == wanted:
+        return data
+    if not (isinstance(data, np.ndarray) or hasattr(data, "dask")):
+        return OrderedArray(data, letters, wanted, {"c": int(channel or 0)})
+    picked = data[tuple(int(channel or 0) if a == "c" else 0 if a == "-" else slice(None) for a in letters)]
+    kept = [a for a in letters if a not in "c-"]
+    picked = picked.transpose([kept.index(a) for a in wanted if a in kept])
+    return picked[tuple(slice(None) if a in kept else None for a in wanted)]
+
+
 class OrderedArray:
     """A stored array seen with its axes in another order, one index of some axes chosen; read box by box, without dask.
 

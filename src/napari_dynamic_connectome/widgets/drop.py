@@ -82,6 +82,31 @@ def read_asking(read: Callable[..., list[Item]], path: str | Path, parent: Any =
             options[error.option] = answer
 
 
+def layer_voxels(layer: Any, parent: Any = None) -> Any:
+    """Return the voxels of an image or labels layer in the order (t,) z, y, x; what its axes do not say is asked.
+
+    An answer is kept in the layer, so that it is asked once.
+
+    Raises
+    ------
+    ChoiceNeeded
+        If the user does not answer.
+    """
+    from ..io.axes import layer_array
+
+    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    kept = layer.metadata.setdefault("dynamic_connectome", {}).setdefault("axes", {})
+    while True:
+        try:
+            return layer_array(data, tuple(str(a) for a in layer.axis_labels), layer.name, **kept)
+        except ChoiceNeeded as error:
+            answer = ask(error, parent) if error.option not in kept else None
+            if answer is None:
+                kept.clear()
+                raise
+            kept[error.option] = answer
+
+
 def ask(error: ChoiceNeeded, parent: Any = None) -> Any | None:
     """Ask for the option that a file needs; None if the user closes the dialog."""
     from qtpy.QtWidgets import QInputDialog

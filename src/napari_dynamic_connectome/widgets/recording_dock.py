@@ -666,8 +666,8 @@ def _fill(box: QComboBox, names: list[str]) -> bool:
     box.blockSignals(True)
     box.clear()
     box.addItems(names)
-    if old in names:
-        box.setCurrentText(old)
+    # a box with a placeholder would show that until something is chosen
+    box.setCurrentIndex(names.index(old) if old in names else 0 if names else -1)
     box.blockSignals(False)
     return box.currentText() != old
 
