@@ -41,6 +41,24 @@ def test_duplicates_and_nonsense_are_refused_and_change_nothing() -> None:
     assert session.recording is before and not session.done
 
 
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ({"name": "x" * 5000}, "characters"),
+        ({"name": "A\x00B"}, "cannot be printed"),
+        ({"name": "\ud800"}, "cannot be printed"),
+        ({"note": "x" * 10_001}, "limit is 10000"),
+        ({"note": "\udcff"}, "no file can hold"),
+    ],
+)
+def test_what_no_file_could_hold_is_refused_with_a_reason(cells: dict[str, str], words: str) -> None:
+    session = open_session()
+    before = session.recordings["w"]
+    with pytest.raises(InputError, match=words):
+        session.edit("w", {2: cells})
+    assert session.recordings["w"] is before and session.trail == []
+
+
 def test_swap_is_one_edit() -> None:
     session = open_session()
     session.edit("w", {1: {"name": "RIML"}, 3: {"name": "AVAL"}}, text="swap")

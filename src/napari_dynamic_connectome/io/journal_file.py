@@ -51,6 +51,8 @@ class JournalFile:
         if self._broken:
             raise InputError("the journal is damaged", where=str(self.path), fix="Save the session to another place.")
         data = encode_line(record)
+        if len(data) > MAX_LINE_BYTES:  # it could not be read back
+            raise InputError(f"the edit has {len(data)} bytes", where=str(self.path), fix="Make it smaller.")
         try:
             if os.fstat(self._descriptor).st_nlink == 0:
                 raise InputError(

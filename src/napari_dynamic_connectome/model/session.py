@@ -50,6 +50,8 @@ CONTENT = (
     "stored",
 )
 """What a session holds; its signals, lock and journal are its own."""
+MAX_NOTE_LENGTH = 10_000
+"""Characters of a note."""
 LEFT_OUT = "left_out"
 """Column of an edit (label 0) that leaves a whole worm out of the analysis, or takes it in again."""
 
@@ -503,7 +505,14 @@ def _clean(column: str, value: Any) -> Any:
         if np.isinf(number) or number < 0:
             raise InputError(f"confidence {value} is not a number from 0 up")
         return number
-    return str(value)
+    text = str(value)
+    if len(text) > MAX_NOTE_LENGTH:
+        raise InputError(f"the note has {len(text)} characters", fix=f"The limit is {MAX_NOTE_LENGTH}.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError("the note has characters that no file can hold", fix="Type it anew.") from None
+    return text
 
 
 def _plain(value: Any) -> Any:
