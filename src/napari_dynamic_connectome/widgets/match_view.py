@@ -56,6 +56,7 @@ class MatchView(QWidget):
                 ),
             ]
         )
+        self.table.setToolTip("Components of this fit and of the other that match best. Choosing a row shows both.")
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._picked())
         self.table.hide()
         layout = QVBoxLayout(self)

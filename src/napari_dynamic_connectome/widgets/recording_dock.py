@@ -44,7 +44,7 @@ class RecordingDock(Dock):
         self.empty = label("", "empty")
         layout.addWidget(self.empty)
         self.worm = QComboBox()
-        self.worm.setToolTip("The recording that is shown. All docks follow it.")
+        self.worm.setToolTip("The recording that is shown; all docks follow it. Default: the one opened last.")
         self.worm.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.worm.setMinimumContentsLength(6)
         self.worm.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -64,8 +64,9 @@ class RecordingDock(Dock):
         grid.setVerticalSpacing(4)
         self.image, self.labels, self.reference = QComboBox(), QComboBox(), QComboBox()
         tips = (
-            "Image layer with time first: (time, z, y, x).",
-            "Labels layer: one for all frames (z, y, x), or one per frame (time, z, y, x). 0 is background.",
+            "Image layer with time first: (time, z, y, x). Default: the first image layer.",
+            "Labels layer: one for all frames (z, y, x), or one per frame (time, z, y, x). 0 is background. Default: the "
+            "first labels layer.",
             "Second channel that does not respond to calcium, for ratios. Default: none.",
         )
         for place, (name, box) in enumerate(

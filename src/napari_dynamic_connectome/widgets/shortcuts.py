@@ -127,10 +127,14 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("Alt+X", "viewer", "choose nothing", _clear),
     Shortcut("any letter", "Neurons table", "begin to type a name"),
     Shortcut("Up, Down", "Neurons name", "choose among the names that fit"),
+    Shortcut("1 to 8", "Neurons name", "assign the name with this number and go on"),
     Shortcut("Enter", "Neurons name", "assign and go on to the next neuron"),
     Shortcut("Escape", "Neurons name", "leave the name as it was"),
     Shortcut("Control+M", "Neurons", "swap left and right"),
     Shortcut("Control+K", "Neurons", "mark as not a neuron"),
+    Shortcut("Control+Enter", "Recording, Cohort", "extract traces; analyze"),
+    Shortcut("Enter", "Cohort list", "show a worm in the viewer"),
+    Shortcut("Shift and drag", "Traces heatmap", "choose neurons by their rows"),
     Shortcut("Escape", "Communities table", "show all communities"),
 )
 
