@@ -31,7 +31,7 @@ MAX_SPARSE = 100_000
 """How many times larger than its stored bytes a volume over `SPARSE_FREE_BYTES` may be."""
 SPARSE_FREE_BYTES = 16 * GIB
 """Up to this declared size, a volume may be as sparse as it likes."""
-MAX_CHANNELS = 256
+MAX_CHANNELS = 250
 """Channels of an image, each of which becomes a layer."""
 MAX_NEURONS = 100_000
 """Traces in one recording."""
