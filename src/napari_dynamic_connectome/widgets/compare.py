@@ -89,6 +89,7 @@ class Compare(QWidget):
                 size=self.drawn.size[shown],
                 border_width=0,
                 shading="spherical",
+                units=("um", "um", "um"),
             )
             self.model.scene.camera.angles = self._camera.angles
             self.model.fit_to_view()
@@ -97,9 +98,19 @@ class Compare(QWidget):
             self.layer.size = self.drawn.size[shown]
             self.layer.face_color = colours
         self.layer.selected_data = set()
+        self._title(session)
+
+    def _title(self, session: Session) -> None:
+        text = self.model.canvas.overlays.text
+        said = resolve.title(session, self.drawn, self.work.view.color_by)
+        text.text = said if said.startswith(str(session.current)) else f"{session.current}  ·  {said}"
+        text.position, text.font_size, text.box, text.visible = "top_left", 9, False, True
+        bar = self.model.canvas.overlays.scale_bar
+        bar.box, bar.font_size, bar.visible = False, 8, True
 
     def _selected(self, selection: Any, changed: frozenset[str]) -> None:
         if changed == {"time_s"} and self.drawn is not None and self.layer is not None:
+            self._title(self._session())
             if self.drawn.weight is not None:
                 self.layer.face_color = resolve.colors_at(self.drawn, selection.time_s)[self.drawn.shown]
         else:
