@@ -50,7 +50,8 @@ def factor_match(first: list[Array], second: list[Array]) -> tuple[float, Array,
     """Factor match score of two lists of factors (component, entry), without a penalty for weights.
 
     The similarity of two components is the product of their cosines over the modes; the assignment that maximises the sum is
-    Hungarian (Acar et al. 2011; the convention of tensortools and TLViz).
+    Hungarian (Acar et al. 2011; the convention of tensortools and TLViz). TensorLy's congruence coefficient is the same number,
+    but refuses components that are all zero and fits of different rank.
 
     Returns
     -------
