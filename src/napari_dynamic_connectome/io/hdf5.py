@@ -18,6 +18,7 @@ from . import limits
 from .axes import resolve_axes
 from .choice import ChoiceNeeded
 from .files import existing, reading
+from .hdf5_chunks import ChunkReader
 from .units import micrometres
 from .volume import Volume, build_volume
 
@@ -144,9 +145,15 @@ class Hdf5Array:
             self.dtype = np.dtype(self.dataset.dtype)
             self.ndim = len(self.shape)
             self.chunks = self.dataset.chunks
+            reader = ChunkReader(self.dataset)
+            self.reader = reader if reader.usable else None
 
     def __getitem__(self, box: Any) -> np.ndarray:
         with reading(f"{self.path}:{self.name}", "HDF5 dataset"):
+            if self.reader is not None and isinstance(box, tuple) and len(box) == self.ndim:
+                spans = [s.indices(n) if isinstance(s, slice) else None for s, n in zip(box, self.shape, strict=True)]
+                if all(span is not None and span[2] == 1 and span[1] >= span[0] for span in spans):
+                    return self.reader.read(tuple(slice(span[0], span[1]) for span in spans if span is not None))
             return np.asarray(self.dataset[box])
 
     def __getstate__(self) -> dict[str, str]:
