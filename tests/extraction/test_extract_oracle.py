@@ -14,6 +14,7 @@ from skimage.measure import regionprops_table
 from napari_dynamic_connectome.extraction.extract import extract_traces
 from napari_dynamic_connectome.extraction.regions import find_annuli
 from napari_dynamic_connectome.extraction.settings import ExtractionSettings
+from napari_dynamic_connectome.extraction.sources import native
 
 SIZE = (1.0, 0.5, 0.25)
 UNITS = {"voxel_size_um": SIZE, "frame_rate_hz": 2.0}
@@ -259,6 +260,33 @@ def test_random_labels_of_every_frame_equal_bincount(seed, dtype, n_x):
         with np.errstate(invalid="ignore"):
             expected = (total / count)[traces["label"].values]
         np.testing.assert_allclose(traces.values[t], expected, rtol=3e-7)
+
+
+@pytest.mark.parametrize("order", ["tzyx", "txyz", "tyxz", "tzxy", "xyzt"])
+@pytest.mark.parametrize("labels", [static_labels, moving_labels])
+@pytest.mark.parametrize("statistic", ["mean", "median"])
+def test_the_order_in_which_axes_are_stored_does_not_matter(order, labels, statistic):
+    volume, other = image(), image(seed=5)
+    more = {"statistic": statistic, "reference_use": "ratio", **UNITS}
+    expected = extract_traces(volume, labels(), reference=other, **more)
+    there = ["tzyx".index(a) for a in order]
+    back = [order.index(a) for a in "tzyx"]
+
+    def stored(array: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(array.transpose(there)).transpose(back)
+
+    given = stored(labels()) if labels is moving_labels else labels()
+    found = extract_traces(stored(volume), given, reference=stored(other), **more)
+    np.testing.assert_array_equal(found.values, expected.values)
+    for name in ("saturated", "missing", "voxels", "reference"):
+        np.testing.assert_array_equal(found[name].values, expected[name].values)
+
+
+def test_large_frames_are_turned_as_numpy_does():
+    array = np.random.default_rng(0).integers(0, 9000, (2, 70, 41, 37), dtype=np.uint16).transpose(0, 3, 2, 1)
+    found = native(array)
+    assert array.size > 1 << 16 and found.flags.c_contiguous
+    np.testing.assert_array_equal(found, array)
 
 
 def test_zarr_memory_maps_and_dask_give_the_same(tmp_path):

@@ -10,7 +10,7 @@ from ..model.errors import InputError
 from .blocks import Block
 from .regions import Regions
 from .settings import ExtractionSettings
-from .sources import Source, native
+from .sources import Source
 
 
 @dataclass
@@ -100,9 +100,9 @@ class _Window(Source):
         super().__init__(np.ascontiguousarray(array), name)
         self.start = start
 
-    def read(self, box: tuple[slice, ...]) -> np.ndarray:
+    def _part(self, box: tuple[slice, ...]) -> np.ndarray:
         time = slice(box[0].start - self.start, box[0].stop - self.start)
-        return native(np.asarray(self.array[(time, *box[1:])]))
+        return np.asarray(self.array[(time, *box[1:])])
 
 
 def too_many(n: int, settings: ExtractionSettings, where: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from ..model.errors import Cancelled, InputError
 from .blocks import Block
 from .job import Job, Partial, add_partials, too_many
-from .regions import Regions, as_words, box_key
+from .regions import as_words, box_key
 
 LARGEST_TABLE = 1 << 17
 """Labels up to this are counted in a table; larger ones are renumbered first."""
@@ -43,19 +43,21 @@ def _static(job: Job, block: Block, stop: Stop) -> Partial:
         if not len(regions.index):
             continue  # nothing to see here: the chunk need not be read at all
         _ask(stop)
-        frames = _flat(job.volume.read(block.full(box)))
-        _add_static(partial, frames, regions, "", job.saturation, job.missing)
+        shape = tuple(part.stop - part.start for part in box)
+        frames, order = job.volume.read_rows(block.full(box))
+        _add_static(partial, frames, regions.stored(order, shape), regions.offsets, "", job.saturation, job.missing)
         if job.reference is not None:
             _ask(stop)
-            frames = _flat(job.reference.read(block.full(box)))
-            _add_static(partial, frames, regions, "reference_", float("nan"), job.missing)
-    shape = (block.stop - block.start, len(job.ids))
+            frames, order = job.reference.read_rows(block.full(box))
+            index = regions.stored(order, shape)
+            _add_static(partial, frames, index, regions.offsets, "reference_", float("nan"), job.missing)
+    size = (block.stop - block.start, len(job.ids))
     for name in ("sum", "count", "saturated"):
-        partial.sums.setdefault(name, np.zeros(shape, float if name == "sum" else np.int64))
-    partial.sums["voxels"] = np.zeros(shape, np.int64) + sum(job.neurons[box_key(box)].sizes for box in block.boxes)
+        partial.sums.setdefault(name, np.zeros(size, float if name == "sum" else np.int64))
+    partial.sums["voxels"] = np.zeros(size, np.int64) + sum(job.neurons[box_key(box)].sizes for box in block.boxes)
     if job.reference is not None:
-        partial.sums.setdefault("reference_sum", np.zeros(shape))
-        partial.sums.setdefault("reference_count", np.zeros(shape, np.int64))
+        partial.sums.setdefault("reference_sum", np.zeros(size))
+        partial.sums.setdefault("reference_count", np.zeros(size, np.int64))
     return partial
 
 
@@ -94,11 +96,17 @@ def _flat(frames: np.ndarray) -> np.ndarray:
 
 
 def _add_static(
-    partial: Partial, frames: np.ndarray, regions: Regions, prefix: str, saturation: float, missing: float
+    partial: Partial,
+    frames: np.ndarray,
+    index: np.ndarray,
+    offsets: np.ndarray,
+    prefix: str,
+    saturation: float,
+    missing: float,
 ) -> None:
     from .kernels import sum_regions
 
-    sums, counts, saturated = sum_regions(frames, regions.index, regions.offsets, saturation, missing)
+    sums, counts, saturated = sum_regions(frames, index, offsets, saturation, missing)
     fields = {"sum": sums, "count": counts}
     if not prefix:
         fields["saturated"] = saturated

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -28,11 +28,24 @@ class Regions:
     index: np.ndarray
     offsets: np.ndarray
     place: np.ndarray
+    _stored: dict[tuple[int, ...], np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
     def sizes(self) -> np.ndarray:
         """Voxels of every region in this box."""
         return np.diff(self.offsets)
+
+    def stored(self, order: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
+        """Return `index` for a box (z, y, x) of this shape whose axes lie in memory in another order, region after region."""
+        if order == (0, 1, 2):
+            return self.index
+        if order not in self._stored:
+            parts = np.unravel_index(self.index, shape)
+            index = np.ravel_multi_index([parts[axis] for axis in order], [shape[axis] for axis in order])
+            region = np.repeat(np.arange(len(self.sizes)), self.sizes)
+            # within a region by place in memory: neighbours are read together
+            self._stored[order] = index[np.lexsort((index, region))].astype(np.int64)
+        return self._stored[order]
 
 
 @dataclass(frozen=True, eq=False)

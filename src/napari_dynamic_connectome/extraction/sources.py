@@ -63,10 +63,21 @@ class Source:
 
     def read(self, box: Box) -> np.ndarray:
         """Read a box as a C-contiguous array in native byte order that compiled code can take."""
+        return native(self._part(box))
+
+    def read_rows(self, box: Box) -> tuple[np.ndarray, tuple[int, ...]]:
+        """Read a box as rows (t, voxel), the voxels as they are stored, and say in which order of z, y, x that is.
+
+        Files that hold x before y before z (NWB) need not be turned, which would take longer than reading them.
+        """
+        part = self._part(box)
+        order = memory_order(part)
+        part = native(part.transpose(0, *[1 + axis for axis in order]))
+        return part.reshape(len(part), -1), order
+
+    def _part(self, box: Box) -> np.ndarray:
         part = self.array[box]
-        if self.is_dask:
-            part = _compute(part)
-        return native(np.asarray(part))
+        return np.asarray(_compute(part) if self.is_dask else part)
 
     @property
     def in_memory(self) -> bool:
@@ -154,6 +165,15 @@ def _stored_chunks(array: Any) -> tuple[int, ...] | None:
     return tuple(int(c) for c in chunks)
 
 
+def memory_order(array: np.ndarray) -> tuple[int, ...]:
+    """Order of the axes z, y, x (0, 1, 2) of an array (t, z, y, x) in memory, slowest first; (0, 1, 2) where it has holes."""
+    if not array.flags.c_contiguous:
+        order = tuple(sorted(range(3), key=lambda axis: -abs(array.strides[1 + axis])))
+        if array.transpose(0, *[1 + axis for axis in order]).flags.c_contiguous:
+            return order
+    return 0, 1, 2
+
+
 def native(array: np.ndarray) -> np.ndarray:
     """Return the array C-contiguous, in native byte order, and of a type that numba knows."""
     dtype = array.dtype
@@ -163,7 +183,12 @@ def native(array: np.ndarray) -> np.ndarray:
         dtype = np.dtype(np.float32)
     elif dtype.kind == "f" and dtype.itemsize > 8:
         dtype = np.dtype(np.float64)
-    return np.ascontiguousarray(array, dtype=dtype.newbyteorder("="))
+    dtype = dtype.newbyteorder("=")
+    if array.ndim == 4 and array.dtype == dtype and array.size > 1 << 16 and memory_order(array) == (2, 1, 0):
+        from .kernels import turn
+
+        return np.asarray(turn(array.transpose(0, 3, 2, 1)))
+    return np.ascontiguousarray(array, dtype=dtype)
 
 
 def open_source(given: Any, what: str, *, labels: bool = False) -> Source:
