@@ -27,10 +27,13 @@ stimuli (Dag et al. 2023, *Cell*, doi 10.1016/j.cell.2023.04.023), about 800 tim
 Everything on this page is made by `docs/make_real_worms.py`; the recordings are not shipped.
 
 ```python
-affinity = compute_affinity(Cohort(recordings))   # no stimuli, so: {model}
+cohort = Cohort([read_recording(path) for path in paths], min_confidence=3)
+affinity = compute_affinity(cohort)  # no stimuli, so: {model}
 sweep = sweep_ranks(affinity, range(2, 9))
 components = sweep.components[sweep.suggested]
 ```
+
+`python examples/spontaneous_behaviour.py FOLDER RECORDING ...` does the same for recordings of your own.
 
 ## How many components?
 

@@ -1,6 +1,9 @@
 """Spontaneous activity: worms without a common clock, components that follow behaviour, and a test that respects time.
 
-Run: python examples/spontaneous_behaviour.py [FOLDER]
+Run: python examples/spontaneous_behaviour.py [FOLDER [RECORDING ...]]
+
+Without recordings, four worms are simulated. With your own (any format that can be read, with a binary channel "reversal"), the same
+lines ask whether the reversal circuit is among their components; docs/pages/real_worms.md shows what comes out for four real worms.
 """
 
 from __future__ import annotations
@@ -13,23 +16,30 @@ from napari_dynamic_connectome.comparison.behaviour import behaviour_correlation
 from napari_dynamic_connectome.figures.components import plot_components, strongest_neurons
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, recordings: list[Path]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    cohort, _ = ndc.simulate_cohort(n_worms=4, n_neurons=50, duration_s=240, stimuli=False, seed=5)
+    if recordings:
+        cohort = ndc.Cohort([ndc.read_recording(path) for path in recordings], min_confidence=3)
+    else:
+        cohort, _ = ndc.simulate_cohort(n_worms=4, n_neurons=50, duration_s=240, stimuli=False, seed=5)
 
     # Without stimuli time zero means nothing, so every worm keeps a time course of its own ("unaligned").
     affinity = ndc.compute_affinity(cohort)
-    components = ndc.factorize(affinity, 4, starts=4, seed=0)
-    table = behaviour_correlations(components, cohort, seed=0)
-    table.to_csv(folder / "behaviour.csv", index=False)
     print(affinity.model, "-", affinity.model_reason)
-    print(table[table["worm"] == "all"].round(3).to_string(index=False))
+    sweep = ndc.sweep_ranks(affinity, range(2, 6), starts=6, folds=3, seed=0)
+    components = sweep.components[sweep.suggested]
+    print(f"rank {sweep.suggested}:", sweep.reason)
+    print("lowest agreement of a start with the best:", round(min(components.diagnostics["restart_similarity"]), 3))
 
-    reversal = table[(table["worm"] == "all") & (table["channel"] == "reversal")].set_index("component")["r"]
-    best = int(reversal.idxmax())
-    print(f"component {best} follows reversals (r = {reversal[best]:.2f}):", *strongest_neurons(components, best))
+    table = behaviour_correlations(components, cohort, channels=("reversal",), seed=0)
+    table.to_csv(folder / "behaviour.csv", index=False)
+    reversal = table[table["worm"] == "all"].set_index("component")
+    print(reversal.round(3).to_string())
+    best = int(reversal["r"].idxmax())
+    print(f"component {best} follows reversals (r = {reversal['r'][best]:.2f}):", *strongest_neurons(components, best))
     plot_components(components, cohort, behaviour="reversal").savefig(folder / "spontaneous_behaviour.png", dpi=120)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("example-output"))
+    given = [Path(argument) for argument in sys.argv[1:]]
+    main(given[0] if given else Path("example-output"), given[1:])
