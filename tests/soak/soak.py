@@ -48,10 +48,13 @@ def main() -> int:
     parser.add_argument("--fuzz-minutes", type=float, default=3)
     parser.add_argument("--stress-minutes", type=float, default=3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--page", help="write the table into this page, between its marks")
     asked = parser.parse_args()
-    print(
-        f"{time.strftime('%Y-%m-%d')}, {platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores"
-    )
+    system = f"{platform.system()}, Python {platform.python_version()}, {os.cpu_count()} cores"
+    options = {k: v for k, v in vars(asked).items() if k != "page"}
+    command = "make soak ARGS='" + " ".join(f"--{k.replace('_', '-')} {v:g}" for k, v in options.items()) + "'"
+    said = f"{time.strftime('%Y-%m-%d')}, {system}: `{command}`"
+    print(said, flush=True)
     rows: list[tuple[str, str, float]] = []
     bad: Counter[str] = Counter()
 
@@ -81,9 +84,15 @@ def main() -> int:
     do("random clicks", lambda f: stress.stress(f, 60 * asked.stress_minutes, asked.seed))
     do("corpus", lambda f: fuzz.replay_corpus())
     do("fuzzing", lambda f: fuzz.fuzz_all(f, 60 * asked.fuzz_minutes, asked.seed, keep=True))
-    print("\n| what | counts | s |\n| --- | --- | --- |")
-    for title, words, seconds in rows:
-        print(f"| {title} | {words} | {seconds:.0f} |")
+    table = ["| what | counts | s |", "| --- | --- | --- |"]
+    table += [f"| {title} | {words} | {seconds:.0f} |" for title, words, seconds in rows]
+    print("\n" + "\n".join(table))
+    if asked.page:
+        page = Path(asked.page)
+        before, _, rest = page.read_text(encoding="utf-8").partition("% begin soak\n")
+        end = "Nothing was lost." if not bad else f"**Lost: {dict(bad)}**"
+        text = f"{before}% begin soak\n\n{said}\n\n" + "\n".join(table) + f"\n\n{end}\n\n% end soak\n"
+        page.write_text(text + rest.partition("% end soak\n")[2], encoding="utf-8")
     print("\nNothing lost." if not bad else f"\nLOST: {dict(bad)}")
     return 1 if bad else 0
 
