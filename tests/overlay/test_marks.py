@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
+import xarray as xr
 from tests.widgets.helpers import NAMES, communities, components, fill, recording
 
 from napari_dynamic_connectome.model.cohort import Cohort
+from napari_dynamic_connectome.model.results import Components
 from napari_dynamic_connectome.model.session import Session
-from napari_dynamic_connectome.overlay.marks import active_windows, selected_windows, selected_worms, shares_clock
+from napari_dynamic_connectome.overlay.marks import active_windows, selected_windows, selected_worms
+from napari_dynamic_connectome.overlay.scene import strength_weight
 
 
 def test_windows_are_where_the_course_is_above_half_of_its_peak() -> None:
@@ -53,13 +59,54 @@ def test_worms_that_lack_most_members_do_not_take_part() -> None:
     assert max(m.loading for m in marks.values()) == 1.0
 
 
-def test_windows_need_one_clock() -> None:
+def test_windows_are_on_the_worms_own_clock() -> None:
     session = Session()
     fill(session)
     session.set_current("worm A")
     session.select(community=0)
     (window,) = selected_windows(session)
     assert window[0] < 12 < window[1]
-    late = recording("worm A")
-    stimuli = late.stimuli.assign(onset=late.stimuli["onset"] + 9, offset=late.stimuli["offset"] + 9)
-    assert not shares_clock(late.replace(stimuli=stimuli), session.components)
+    later = session.components.time["time"].values + 30.0
+    session.set_components(replace(session.components, worm_time=clocks(session.components, {"worm A": later})))
+    session.select(community=0)
+    (moved,) = selected_windows(session)
+    np.testing.assert_allclose(moved, np.add(window, 30.0))
+
+
+def test_a_worm_with_another_order_of_stimuli_lights_up_at_its_own_times() -> None:
+    session = Session()
+    fill(session)
+    components, recording = session.components, session.recording
+    clock = components.time["time"].values
+    half = len(clock) // 2
+    swapped = np.concatenate([clock[half:], clock[:half]])  # its second half stands first on the common clock
+    changed = replace(components, worm_time=clocks(components, {recording.name: swapped}))
+    straight, _ = strength_weight(recording, components, 1)
+    weight, times = strength_weight(recording, changed, 1)
+    peak = recording.time_s[straight.max(axis=1).argmax()]
+    expected = float(swapped[np.abs(clock - peak).argmin()])
+    assert abs(times[weight.max(axis=1).argmax()] - expected) <= 1.5 * np.median(np.diff(clock))
+    assert changed.clock_time(recording.name, expected) == pytest.approx(peak, abs=1.0)
+
+
+def test_moments_that_take_no_part_in_the_alignment_are_dark() -> None:
+    session = Session()
+    fill(session)
+    components, recording = session.components, session.recording
+    own = components.time["time"].values.copy()
+    own[: len(own) // 2] = np.nan
+    changed = replace(components, worm_time=clocks(components, {recording.name: own}))
+    weight, times = strength_weight(recording, changed, 1)
+    assert (weight[times < np.nanmin(own) - 2.0] == 0).all()
+    assert weight[times > np.nanmin(own)].max() > 0
+    assert np.isnan(changed.clock_time(recording.name, 0.0))
+
+
+def clocks(components: Components, own: dict[str, np.ndarray]) -> xr.DataArray:
+    """Own times of every worm: the common clock unless said otherwise."""
+    worms, time = components.worm["worm"].values, components.time["time"].values
+    return xr.DataArray(
+        np.stack([own.get(str(w), time) for w in worms]),
+        dims=("worm", "time"),
+        coords={"worm": worms, "source": ("worm", worms), "time": time},
+    )

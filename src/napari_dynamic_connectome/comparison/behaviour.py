@@ -109,11 +109,18 @@ def _courses(components: Components, cohort: Cohort) -> dict[str, tuple[Array, A
 
 def _source_times(components: Components, cohort: Cohort) -> dict[str, Array]:
     """Time in every worm's recording of the samples of the common clock; NaN where the worm has none."""
+    if components.worm_time is not None:
+        known = components.worm_time
+        # Events take the worms' place where windows around events were cut; they are no course of a whole recording.
+        return {
+            str(worm): np.asarray(times, float)
+            for worm, source, times in zip(known["worm"].values, known["source"].values, known.values, strict=True)
+            if worm == source
+        }
     from ..affinity.compute import compute_affinity
 
     about = components.provenance.get("affinity", {})
     affinity = compute_affinity(cohort, about.get("settings") or None)
-    # Events take the worms' place where windows around events were cut; they are no course of a whole recording.
     return {b.worm: np.asarray(b.source_time_s, float) for b in affinity.blocks if b.worm == b.source}
 
 

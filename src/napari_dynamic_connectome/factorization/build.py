@@ -12,6 +12,7 @@ import xarray as xr
 from ..model.results import Components
 from .parallel import Workers
 from .prepare import Prepared
+from .problem import Problem
 from .solver import Factors, Solver
 from .starts import Starts
 
@@ -168,4 +169,24 @@ def _label(
         diagnostics=diagnostics,
         stimuli=stimuli if isinstance(stimuli, pd.DataFrame) else pd.DataFrame(columns=["name", "onset", "offset"]),
         provenance=dict(provenance),
+        worm_time=_worm_time(problem) if problem.model == "aligned" else None,
+    )
+
+
+def _worm_time(problem: Problem) -> xr.DataArray | None:
+    """Return each worm's own time at the samples of the common clock, where the affinity tells it."""
+    blocks = {b.worm: b for b in problem.affinity.blocks}
+    chosen = [blocks[w.name] for w in problem.worms]
+    if any(getattr(b, "source_time_s", None) is None for b in chosen):
+        return None
+    return xr.DataArray(
+        np.stack([np.asarray(b.source_time_s, float) for b in chosen]),
+        dims=("worm", "time"),
+        coords={
+            "worm": np.asarray([w.name for w in problem.worms], dtype=object),
+            "source": ("worm", np.asarray([b.source for b in chosen], dtype=object)),
+            "time": problem.sample_time_s,
+        },
+        name="time in the recording",
+        attrs={"units": "s"},
     )

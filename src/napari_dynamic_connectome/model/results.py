@@ -51,6 +51,10 @@ class Components:
     stimuli : pandas.DataFrame
         Stimuli on the clock of `time` (aligned); empty otherwise.
     provenance : dict
+    worm_time : xarray.DataArray, optional
+        (worm, time), aligned only: the time in seconds in each worm's own recording that stands at each time of the common
+        clock, NaN where there is none; coordinate `source` along `worm` names the recording (it differs from `worm` for windows
+        around events). None where it is not known; the clocks then count as one.
     """
 
     model: Model
@@ -64,6 +68,7 @@ class Components:
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     stimuli: pd.DataFrame = field(default_factory=pd.DataFrame)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    worm_time: xr.DataArray | None = None
 
     @property
     def rank(self) -> int:
@@ -140,6 +145,64 @@ class Components:
         column = self.time.sel(component=component)
         mine = column.isel(sample=np.flatnonzero(column["worm"].values == worm))
         return xr.DataArray(mine.values * weight, dims=("time",), coords={"time": mine["time"].values})
+
+    def _lanes(self, recording: str) -> list[tuple[str, np.ndarray]]:
+        """Worms (or events) cut from a recording, each with its own time at every sample of the common clock."""
+        if self.worm_time is None:
+            own = np.asarray(self.time["time"].values, float)
+            return [(recording, own)] if recording in self.worm["worm"].values else []
+        mine = np.flatnonzero(self.worm_time["source"].values == recording)
+        return [(str(self.worm_time["worm"].values[i]), self.worm_time.values[i]) for i in mine]
+
+    def recording_course(self, component: int, recording: str) -> xr.DataArray:
+        """Time course of one component in one recording, on the recording's own clock, weight and loading included.
+
+        Aligned components have one course on the common clock; here each of its samples stands at the time at which it was
+        measured in this recording, in order. Times that take no part in the alignment are absent.
+
+        Parameters
+        ----------
+        component : int
+        recording : str
+
+        Returns
+        -------
+        xarray.DataArray
+            (time,), seconds, increasing; empty if the components do not know the recording.
+        """
+        self._check(component)
+        times, values = [np.empty(0)], [np.empty(0)]
+        if self.model == "unaligned":
+            if recording in self.worm["worm"].values:
+                course = self.time_course(component, recording)
+                times, values = [np.asarray(course["time"].values, float)], [np.asarray(course.values, float)]
+        else:
+            for worm, own in self._lanes(recording):
+                times.append(own)
+                values.append(np.asarray(self.time_course(component, worm).values, float))
+        time, value = np.concatenate(times), np.concatenate(values)
+        known = np.isfinite(time) & np.isfinite(value)
+        time, first = np.unique(time[known], return_index=True)
+        return xr.DataArray(value[known][first], dims=("time",), coords={"time": time})
+
+    def clock_time(self, recording: str, time_s: float) -> float:
+        """Time on the clock of the time courses at which a moment of a recording stands; NaN if it takes no part.
+
+        Parameters
+        ----------
+        recording : str
+        time_s : float
+            Seconds in the recording.
+        """
+        if self.model == "unaligned":
+            return time_s
+        clock = np.asarray(self.time["time"].values, float)
+        step = float(np.median(np.diff(clock))) if len(clock) > 1 else 1.0
+        for _, own in self._lanes(recording):
+            away = np.abs(np.where(np.isfinite(own), own, np.inf) - time_s)
+            if len(away) and away.min() <= step:
+                return float(clock[int(away.argmin())])
+        return float("nan")
 
     def strength(self, component: int) -> xr.DataArray:
         """Strength (neuron,) in one component: mean pair factor over the neuron's observed pairs."""

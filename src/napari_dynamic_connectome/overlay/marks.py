@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..model.recording import Recording
 from ..model.results import Components
 from ..model.session import Session
 
@@ -41,15 +40,6 @@ class WormMark:
     takes_part: bool
 
 
-def shares_clock(recording: Recording | None, components: Components) -> bool:
-    """Whether the recording's own time is the components' clock: aligned worms share one that may differ from a worm's own."""
-    if recording is None or components.model == "unaligned":
-        return True
-    own = recording.stimuli["onset"].to_numpy(float)
-    common = components.stimuli["onset"].to_numpy(float) if "onset" in components.stimuli else own
-    return len(own) == len(common) and bool(np.allclose(own, common, atol=1.0))
-
-
 def course_of(components: Components, component: int, worm: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Times and values of a component's time course: the common one, or (`unaligned`) that of a worm, the first if not known."""
     worms = [str(w) for w in components.worm["worm"].values]
@@ -77,12 +67,19 @@ def active_windows(time: np.ndarray, values: np.ndarray, share: float = ACTIVE_S
 
 
 def selected_windows(session: Session, most: int = 6) -> list[tuple[float, float]]:
-    """Windows of the selected community's component on the current worm's clock; empty if none is selected or clocks differ."""
-    components = session.components
-    if components is None or session.selection.community is None or not shares_clock(session.recording, components):
+    """Windows of the selected community's component on the current worm's own clock; empty if none is selected."""
+    if session.selection.community is None:
         return []
-    number = min(session.selection.component, components.rank)
-    return active_windows(*course_of(components, number, session.current))[:most]
+    return component_windows(session, session.selection.component)[:most]
+
+
+def component_windows(session: Session, component: int) -> list[tuple[float, float]]:
+    """Windows in which a component is active in the current worm, on that worm's own clock; empty for a worm it does not know."""
+    components = session.components
+    if components is None or session.current is None:
+        return []
+    course = components.recording_course(min(component, components.rank), session.current)
+    return active_windows(np.asarray(course["time"].values, float), np.asarray(course.values, float))
 
 
 def selected_worms(session: Session) -> list[WormMark]:

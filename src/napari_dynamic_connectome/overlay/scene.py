@@ -251,11 +251,16 @@ def strength_weight(recording: Recording, components: Components, component: int
     known = dict(zip(components.neurons, np.nan_to_num(strength.values).tolist(), strict=True))
     part = np.array([known.get(name, 0.0) for name in cohort_names(recording, set(known))])
     part = np.sqrt(part / part.max()) if part.size and part.max() > 0 else part
+    found = components.recording_course(component, recording.name)
     course, times = np.ones(1), recording.time_s[:1]
-    if recording.name in components.worm["worm"].values:
-        array = components.time_course(component, recording.name)
-        course, times = np.nan_to_num(np.asarray(array.values, float)), np.asarray(array["time"].values, float)
-        course = course / course.max() if course.size and course.max() > 0 else course
+    if found.size:
+        own, times = np.asarray(found["time"].values, float), recording.time_s
+        # Between the blocks of an alignment there is no time course, so nothing is lit.
+        apart = np.abs(own[np.clip(np.searchsorted(own, times), 1, max(len(own) - 1, 1)) - 1] - times)
+        apart = np.minimum(apart, np.abs(own[np.clip(np.searchsorted(own, times), 0, len(own) - 1)] - times))
+        step = float(np.median(np.diff(own))) if len(own) > 1 else np.inf
+        course = np.where(apart <= 1.5 * step, np.interp(times, own, found.values), 0.0)
+        course = course / course.max() if course.max() > 0 else course
     return np.clip(course[:, None] * part, 0, 1).astype(np.float32), times
 
 

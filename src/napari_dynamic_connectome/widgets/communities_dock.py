@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QSlider, QSpinBox
 
 from ..model.neurons import info, left_right_pairs
 from ..model.results import Communities, Components
-from ..overlay.marks import active_windows, course_of, selected_worms
+from ..overlay.marks import component_windows, selected_worms
 from ..overlay.palette import UNASSIGNED, Style, rgb, styles
 from ..overlay.scene import COLOR_BY
 from . import plots
@@ -439,7 +439,7 @@ class CommunitiesDock(Dock):
 
     def _active(self, components: Components, number: int) -> str:
         """Time window in which the component is above half of its peak."""
-        windows = active_windows(*course_of(components, number, self.session.current))
+        windows = component_windows(self.session, number)
         if not windows:
             return "–"
         more = f" +{len(windows) - 1}" if len(windows) > 1 else ""
@@ -506,12 +506,14 @@ class CommunitiesDock(Dock):
         components, values = self.session.components, dict(self.session.settings)
         if components is None:
             return None
+        cohort = self.session.cohort
 
         def run(progress: Any, cancel: Any) -> Any:
             from ..pipeline.run import partition
             from ..pipeline.settings import PipelineSettings
 
-            return partition(components, PipelineSettings.parse(values), progress=progress, cancel=cancel)
+            own = PipelineSettings.parse(values)
+            return partition(components, own, progress=progress, cancel=cancel, cohort=cohort)
 
         def done(found: Any) -> None:
             if self.session.components is components:

@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
 
 from ..model.results import Components
-from ..overlay.marks import course_of, selected_worms, shares_clock
+from ..overlay.marks import course_of, selected_worms
 from .affinity_preview import AffinityPreview
 from .base import Dock, Fold, label, row
 from .component_card import Card
@@ -113,17 +113,18 @@ class ComponentsDock(Dock):
         if topics & {"selection", "components", "current", "theme", "communities"}:
             self._show_worms()
         if "time" in topics:
-            self.worms_view.cursor.setValue(self.session.selection.time_s)
+            self.worms_view.show_time()
 
     def _mark_cards(self, components: Components) -> None:
         selected = self.session.selection
         worms = [str(w) for w in components.worm["worm"].values]
         marks = selected_worms(self.session)
         part = frozenset(worms.index(m.worm) for m in marks if m.takes_part and m.worm in worms) if marks else None
-        on_clock = shares_clock(self.session.recording, components)
+        current = self.session.current
+        moment = float("nan") if current is None else components.clock_time(current, selected.time_s)
         for card in self.cards:
             card.is_chosen = card.component == selected.component
-            card.time = selected.time_s if on_clock else None
+            card.time = moment if np.isfinite(moment) else None
             card.marked = part if card.is_chosen else None
             card.update()
 
@@ -269,13 +270,14 @@ class ComponentsDock(Dock):
         if rank in self.work.by_rank:
             self.session.set_communities(self.work.by_rank[rank])
             return None
-        values = self.session.settings
+        values, cohort = self.session.settings, self.session.cohort
 
         def run(progress: Any, cancel: Any) -> Any:
             from ..pipeline.run import partition
             from ..pipeline.settings import PipelineSettings
 
-            return partition(components, PipelineSettings.parse(values), progress=progress, cancel=cancel)
+            own = PipelineSettings.parse(values)
+            return partition(components, own, progress=progress, cancel=cancel, cohort=cohort)
 
         def done(found: Any) -> None:
             self.work.by_rank[rank] = dict(found)

@@ -26,8 +26,40 @@ def settle(viewer: Any, rounds: int = 6) -> None:
         workspace_of(viewer).scene.flush()
 
 
+def telling(session: Any) -> tuple[int, str, int] | None:
+    """Component, kind and community to show first: the one whose neurons work together most, beside all others.
+
+    The mean weight of its pairs, divided by that of all pairs of the component, times the root of its size; communities of fewer than three neurons that the
+    current worm shows, and partitions of one group or of more than twenty, do not count. None if none counts.
+    """
+    import numpy as np
+
+    recording = session.recording
+    shown = None if recording is None else set(recording.neurons["name"])
+    best: tuple[float, int, str, int] | None = None
+    for (component, kind), found in session.communities.items():
+        sizes = found.sizes(found.chosen_level)
+        if kind != session.selection.kind or not 2 <= len(sizes) <= 20:
+            continue
+        matrix = session.components.matrix(component)
+        mean = float(np.nanmean(matrix.values))
+        for community in sizes.index:
+            members = [
+                n for n in found.members(int(community), found.chosen_level) if n in matrix.indexes[matrix.dims[0]]
+            ]
+            if len(members) < 3 or (shown is not None and len(shown.intersection(members)) < 3):
+                continue
+            inside = matrix.loc[members, members].values[np.triu_indices(len(members), 1)]
+            if not np.isfinite(inside).any() or mean <= 0:
+                continue
+            score = float(np.nanmean(inside)) / mean * len(members) ** 0.5
+            if best is None or score > best[0]:
+                best = (score, component, kind, int(community))
+    return None if best is None else best[1:]
+
+
 def prepare(viewer: Any, *, select: bool = True) -> None:
-    """Choose what shows most: the surest community of the component with the clearest communities, at its peak."""
+    """Choose what shows most (see `telling`), at the time when its component is strongest."""
     import numpy as np
 
     from .state import workspace_of
@@ -35,30 +67,17 @@ def prepare(viewer: Any, *, select: bool = True) -> None:
     session = workspace_of(viewer).session
     if not select or session.components is None or not session.communities or session.selection.community is not None:
         return
-
-    def clear(item: Any) -> tuple[bool, bool, int]:
-        (component, kind), partition = item
-        count = len(partition.sizes())
-        return (2 <= count <= 20, kind == session.selection.kind, -component)
-
-    (component, kind), found = max(session.communities.items(), key=clear)
-    session.select(component=component, kind=kind)
-    session.select(level=found.chosen_level)
-    sizes = found.sizes(min(session.selection.level, found.n_levels - 1))
-    if not len(sizes):
+    choice = telling(session)
+    if choice is None:
         return
-    strength = np.nan_to_num(session.components.strength(session.selection.component).values)
-    place = {n: i for i, n in enumerate(session.components.neurons)}
-    level = min(session.selection.level, found.n_levels - 1)
-    best = max(
-        sizes.index,
-        key=lambda c: np.mean([strength[place[m]] for m in found.members(int(c), level) if m in place] or [0.0]),
-    )
+    component, kind, best = choice
+    session.select(component=component, kind=kind)
+    session.select(level=session.communities[component, kind].chosen_level)
     recording = session.recording
     time_s = 0.0
-    if recording is not None and recording.name in session.components.worm["worm"].values:
-        course = session.components.time_course(session.selection.component, recording.name)
-        if len(course):
+    if recording is not None:
+        course = session.components.recording_course(session.selection.component, recording.name)
+        if course.size:
             time_s = float(course["time"].values[int(np.argmax(np.nan_to_num(course.values)))])
             time_s = float(np.clip(time_s, recording.time_s[0], recording.time_s[-1]))
     session.select(community=int(best), time_s=time_s)

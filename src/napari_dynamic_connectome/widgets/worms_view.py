@@ -128,8 +128,9 @@ class WormsView(QWidget):
             item.plot(*mean, pen=plots.pg.mkPen(c.text, width=2))
         for band in plots.shade(item, self._spans(components), c.track, 110):
             band.setZValue(-20)
-        self.cursor = plots.pg.InfiniteLine(session.selection.time_s, angle=90, pen=plots.pg.mkPen(c.accent, width=1.2))
+        self.cursor = plots.pg.InfiniteLine(angle=90, pen=plots.pg.mkPen(c.accent, width=1.2))
         item.addItem(self.cursor)
+        self.show_time()
         if mean is not None:
             item.setXRange(float(mean[0][0]), float(mean[0][-1]), padding=0)
             top = max(float(v.max()) for _, v in courses.values())
@@ -167,3 +168,14 @@ class WormsView(QWidget):
         )
         self.table.setColumnHidden(2, not marks)
         self.table.setFixedHeight(min(column.size, 8) * 20 + 28)
+
+    def show_time(self) -> None:
+        """Put the cursor at the moment shown, on the clock of the courses; hide it where that moment takes no part."""
+        session = self.work.session
+        components, current = session.components, session.current
+        moment = float("nan")
+        if components is not None and current is not None:
+            moment = components.clock_time(current, session.selection.time_s)
+        self.cursor.setVisible(bool(np.isfinite(moment)))
+        if np.isfinite(moment):
+            self.cursor.setValue(moment)
