@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QGridLayout,
+    QLabel,
     QLineEdit,
     QSizePolicy,
     QVBoxLayout,
@@ -62,6 +63,7 @@ class RecordingDock(Dock):
         grid = QGridLayout()
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
+        self.grid_labels: list[QLabel] = []
         self.image, self.labels, self.reference = QComboBox(), QComboBox(), QComboBox()
         tips = (
             "Image layer with time first: (time, z, y, x). Default: the first image layer.",
@@ -78,7 +80,7 @@ class RecordingDock(Dock):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(6)
             box.setMinimumWidth(60)
-            grid.addWidget(label(name), place, 0)
+            grid.addWidget(self._caption(name), place, 0)
             grid.addWidget(box, place, 1, 1, 2 if box is self.labels else 3)
         self.centres_button = button(
             "Centres…",
@@ -88,7 +90,7 @@ class RecordingDock(Dock):
         )
         self.centres_button.setObjectName("tight")
         grid.addWidget(self.centres_button, 1, 3)
-        grid.addWidget(label("Colours"), 3, 0)
+        grid.addWidget(self._caption("Colours"), 3, 0)
         self.colour_boxes: dict[str, QComboBox] = {}
         for place, colour in enumerate(COLOURS):
             box = QComboBox()
@@ -110,19 +112,20 @@ class RecordingDock(Dock):
             spin.setSpecialValueText(f"{axis} ?")
             self.voxel.append(spin)
             grid.addWidget(spin, 4, 1 + place)
-        grid.addWidget(label("Voxel"), 4, 0)
+        grid.addWidget(self._caption("Voxel"), 4, 0)
         self.rate = _number("Volumes per second. Default: from the file.", 0.0, 10000, " Hz")
         self.rate.setSpecialValueText("not known")
         self.name = QLineEdit()
         self.name.setPlaceholderText("name of this worm")
         self.name.setToolTip("Name of the recording; it must be unique among the open ones. Default: the layer's name.")
-        grid.addWidget(label("Rate"), 5, 0)
+        grid.addWidget(self._caption("Rate"), 5, 0)
         grid.addWidget(self.rate, 5, 1)
         grid.addWidget(self.name, 5, 2, 1, 2)
         grid.setColumnStretch(0, 0)
         for column in (1, 2, 3):
             grid.setColumnStretch(column, 1)
-        grid.setColumnMinimumWidth(0, 64)
+        # The widest caption, whatever the font: captions themselves ask for no room.
+        grid.setColumnMinimumWidth(0, max(w.sizeHint().width() for w in self.grid_labels) + 2)
         layout.addLayout(grid)
 
         self.stimuli = StimuliTable()
@@ -225,6 +228,10 @@ class RecordingDock(Dock):
         for name in ("inserted", "removed", "reordered"):
             getattr(viewer.layers.events, name).connect(self._layers_callback)
         self._fill_layers()
+
+    def _caption(self, text: str) -> QLabel:
+        self.grid_labels.append(label(text))
+        return self.grid_labels[-1]
 
     # --- showing ----------------------------------------------------------------------------------------------------
 

@@ -61,7 +61,10 @@ class TracesDock(Dock):
             lambda *_: self.mark("neurons")
         )  # not remembered: nobody should take raw for corrected
         self.snr = QCheckBox("SNR")
-        self.snr.setToolTip("Show the signal-to-noise ratio beside the names of the stacked traces. Default: no.")
+        self.snr.setToolTip(
+            "Show the signal-to-noise ratio (no unit) beside the names of the stacked traces; it is measured in the Recording dock. "
+            "Default: no."
+        )
         self.snr.setChecked(bool(self.remembered("snr", False)))
         self.snr.toggled.connect(lambda on: self._toggled("snr", on, "selection"))
         self.count = label("", "secondary")
@@ -362,6 +365,7 @@ class TracesDock(Dock):
         selected = set(self.session.selection.neurons)
         ticks = []
         snr = recording.quality["snr"] if recording.quality is not None and "snr" in recording.quality else None
+        self.snr.setEnabled(snr is not None)
         for place, neuron in enumerate(chosen):
             offset = 0.0 if overlaid else -place * STACK_GAP
             colour = c.bar
