@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_dynamic_connectome.extraction.extract import extract_recording
 from napari_dynamic_connectome.io.registry import identify, open_labels, open_volume, read_recording, write_recording
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording, VolumeReference
@@ -144,6 +145,26 @@ def test_wormid_images_and_labels(tmp_path) -> None:
             expected[z, y, x] = number
     assert (labels.data.compute() == expected).all()
     assert labels.names == {1: "AVAL", 3: "RIML"}
+
+
+@pytest.mark.parametrize("stamps", [False, True])
+def test_frames_are_on_the_clock_of_the_stimuli(tmp_path, stamps) -> None:
+    import h5py
+
+    wormid(tmp_path / "w.nwb")
+    times = 10 + np.array([0.0, 0.4, 0.9, 1.2, 1.6, 2.0]) if stamps else 10 + np.arange(6) / 2.5
+    with h5py.File(tmp_path / "w.nwb", "r+") as file:
+        series = file["acquisition/CalciumImageSeries"]
+        if stamps:
+            del series["starting_time"]
+            series.create_dataset("timestamps", data=times).attrs["unit"] = "seconds"
+        else:
+            series["starting_time"][()] = 10.0
+    volume = open_volume(tmp_path / "w.nwb")
+    np.testing.assert_allclose(volume.time_s, times)
+    worm = extract_recording(volume, open_labels(tmp_path / "w.nwb"), name="w")
+    np.testing.assert_allclose(worm.time_s, times)
+    assert worm.stimuli["onset"].tolist() == [1.5]
 
 
 def recording() -> Recording:

@@ -195,6 +195,24 @@ def test_ome_tiff(tmp_path, voxels, compression) -> None:
     assert volume.frame_rate_hz == pytest.approx(4.0)
 
 
+def test_ome_tiff_with_a_time_a_plane(tmp_path, voxels) -> None:
+    begun = [0.0, 300.0, 550.0, 900.0]  # ms; the planes of a frame follow each other
+    about = {
+        "axes": "TZYX",
+        "Plane": {"DeltaT": [t + 20 * z for t in begun for z in range(3)], "DeltaTUnit": ["ms"] * 12},
+    }
+    path = save(tmp_path / "a.ome.tif", voxels, ome=True, metadata=about)
+    volume = open_volume(path)
+    np.testing.assert_allclose(volume.time_s, [0.0, 0.3, 0.55, 0.9])
+    assert volume.frame_rate_hz == pytest.approx(1 / 0.3)
+    labels = (voxels[0] > 2000).astype(np.uint16)
+    traces = extract_traces(volume, labels, voxel_size_um=(1, 1, 1))
+    np.testing.assert_allclose(traces["time"].values, [0.0, 0.3, 0.55, 0.9])
+    assert open_volume(path, frame_rate_hz=5).time_s is None  # what is said wins
+    about["Plane"]["DeltaT"] = [1.0] * 12  # a microscope that does not know
+    assert open_volume(save(tmp_path / "b.ome.tif", voxels, ome=True, metadata=about)).time_s is None
+
+
 def test_ome_tiff_channels_by_name(tmp_path, voxels) -> None:
     both = np.stack([voxels, voxels + 1], axis=1)
     path = save(

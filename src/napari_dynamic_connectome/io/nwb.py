@@ -515,13 +515,13 @@ def open_volume(path: str | Path, *, dataset: str | None = None, labels: bool = 
             axes = {3: "txy", 4: "txyz"}.get(n_axes, "")
         notes: list[str] = []
         size = _grid_spacing(node, notes)
-        rate = _rate(node, where)
+        rate, times = _rate(node, where), _frame_times(node, int(data.shape[0]), where)
         stimuli = _stimuli(file, where)
     array = Hdf5Array(where, f"{dataset}/data")
     volume = build_volume(
         array, list(axes) or None, f"{where}", labels=labels,
         file_voxel_size_um=size.tolist() if size is not None else (math.nan,) * 3, file_frame_rate_hz=rate,
-        stimuli=stimuli if len(stimuli) else None, **options,
+        stimuli=stimuli if len(stimuli) else None, time_s=times, **options,
     )  # fmt: skip
     if labels:
         from .omezarr import check_first_frame
@@ -539,6 +539,17 @@ def _rate(node: Any, where: str) -> float:
         step = float(np.median(np.diff(stamps))) if len(stamps) > 1 else math.nan
         return 1.0 / step if step > 0 else math.nan
     return math.nan
+
+
+def _frame_times(node: Any, n: int, where: str) -> np.ndarray | None:
+    """Return the times of the frames on the clock of the file, which stimuli and behaviour share; None where that is 0, 1, ..."""
+    if "timestamps" in node:
+        stamps = read_all(node["timestamps"], where).astype(float).ravel()
+        fits = len(stamps) == n and bool(np.isfinite(stamps).all()) and bool((np.diff(stamps) > 0).all())
+        return stamps if fits else None
+    rate = _rate(node, where)
+    start = float(node["starting_time"][()]) if "starting_time" in node else 0.0
+    return start + np.arange(n) / rate if start != 0 and math.isfinite(start) and math.isfinite(rate) else None
 
 
 def open_labels(

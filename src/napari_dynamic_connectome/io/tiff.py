@@ -127,7 +127,11 @@ def open_volume(path: str | Path, *, series: int = 0, labels: bool = False, **op
     path = existing(path)
     where = str(path)
     array, found, known = open_stored(path, series, options)
-    if "z" not in resolve_axes(found, array.shape, options.get("axes"), where):
+    letters = resolve_axes(found, array.shape, options.get("axes"), where)
+    times = known["time_s"]
+    if times is not None and ("t" not in letters or array.shape[letters.index("t")] != len(times)):
+        known["time_s"] = None  # the description is of another image
+    if "z" not in letters:
         known["file_voxel_size_um"] = flat_size(known["file_voxel_size_um"])
     volume = build_volume(array, found, where, labels=labels, **known, **options)
     if labels:
@@ -224,6 +228,7 @@ def _check_codec(page: Any, where: str) -> None:
 def _metadata(file: Any, where: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return voxel size, frame rate and channel names that the file states."""
     size, rate, channels = [math.nan] * 3, math.nan, []
+    times: np.ndarray | None = None
     voxel, clock = asked.get("voxel_size_um"), asked.get("frame_rate_hz")
     if file.is_ome:
         pixels = _ome_pixels(file.ome_metadata, where)
@@ -237,6 +242,9 @@ def _metadata(file: Any, where: str, asked: Mapping[str, Any]) -> dict[str, Any]
             step = float(pixels["TimeIncrement"])
             rate = 1.0 / (step * unit) if unit and step > 0 else math.nan
         channels = pixels.get("channels", [])
+        times = _plane_times(pixels.get("planes", []), where, clock)
+        if times is not None and not math.isfinite(rate):
+            rate = 1.0 / float(np.median(np.diff(times)))
     elif file.is_imagej:
         info = file.imagej_metadata or {}
         unit = micrometres(info.get("unit"), where, asked=voxel)
@@ -257,7 +265,24 @@ def _metadata(file: Any, where: str, asked: Mapping[str, Any]) -> dict[str, Any]
         spacing = info.get("voxel_size_um")
         if isinstance(spacing, list) and len(spacing) == 3 and all(isinstance(v, (int, float)) for v in spacing):
             size = [float(v) for v in spacing]
-    return {"file_voxel_size_um": size, "file_frame_rate_hz": rate, "channels": channels}
+    return {"file_voxel_size_um": size, "file_frame_rate_hz": rate, "channels": channels, "time_s": times}
+
+
+def _plane_times(planes: list[dict[str, str]], where: str, asked: object) -> np.ndarray | None:
+    """Return when every frame began (s), where all its planes say so and time increases; what is uneven stays uneven."""
+    begun: dict[int, float] = {}
+    for plane in planes:
+        if plane.get("DeltaT") is None:
+            return None
+        unit = seconds(plane.get("DeltaTUnit", "s"), where, asked=asked)
+        if unit is None:
+            return None
+        frame, at = int(plane.get("TheT", 0)), float(plane["DeltaT"]) * unit
+        begun[frame] = min(at, begun.get(frame, at))
+    times = np.array([begun[t] for t in sorted(begun)])
+    if len(times) < 2 or sorted(begun) != list(range(len(times))) or (np.diff(times) <= 0).any():
+        return None
+    return times
 
 
 def _positive(value: str, where: str) -> float:
@@ -278,4 +303,5 @@ def _ome_pixels(text: str | None, where: str) -> dict[str, Any]:
     if pixels is None:
         return {}
     names = [e.get("Name") or f"{i}" for i, e in enumerate(e for e in pixels if e.tag.rsplit("}", 1)[-1] == "Channel")]
-    return dict(pixels.attrib) | {"channels": names}
+    planes = [dict(e.attrib) for e in pixels if e.tag.rsplit("}", 1)[-1] == "Plane"]
+    return dict(pixels.attrib) | {"channels": names, "planes": planes}

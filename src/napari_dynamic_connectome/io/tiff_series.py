@@ -177,6 +177,7 @@ def open_volume(path: str | Path, *, labels: bool = False, **options: Any) -> Vo
     if _spread(files[0]):  # one OME-TIFF in several files: the first knows the others
         return open_one(files[0], labels=labels, **options)
     first, found, known = open_stored(existing(files[0]), 0, options)
+    known["time_s"] = None  # of the first file only
     asked = options.pop("axes", None)
     array, axes = _arrange(files, first, found, asked, where)
     if "z" not in axes:

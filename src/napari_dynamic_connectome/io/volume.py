@@ -158,6 +158,8 @@ def build_volume(
         raise InputError(
             f"the voxel size {size} is not three positive numbers", where=where, fix="Pass voxel_size_um=(z, y, x)."
         )
+    if frame_rate_hz is not None:
+        more["time_s"] = None  # what the user says wins over the times in the file too
     rate = float(frame_rate_hz if frame_rate_hz is not None else file_frame_rate_hz)
     if rate <= 0 or math.isinf(rate):
         raise InputError(f"the frame rate {rate:g} is not positive", where=where, fix="Pass frame_rate_hz=.")
