@@ -26,6 +26,31 @@ def test_private_folders_are_removed_and_file_names_stay(text: str) -> None:
     assert "ada" not in clean.split() and "secret" not in clean and "worm1.nwb" in clean
 
 
+def test_the_command_its_failure_and_the_versions_are_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_dynamic_connectome.cli import main
+
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_CACHE", str(tmp_path))
+    assert main(["validate", str(tmp_path / "absent.npz")]) == 2
+    text = (tmp_path / "log" / "dynamic-connectome.log").read_text(encoding="utf-8")
+    for words in ('"numpy"', "validate", "absent.npz: there is no such file", "Traceback"):
+        assert words in text
+
+
+def test_the_log_rotates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_dynamic_connectome.model import log
+
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_CACHE", str(tmp_path))
+    monkeypatch.setattr(log, "MAX_BYTES", 2000)
+    log.start_log()
+    for number in range(200):
+        logging.getLogger(log.LOGGER).info("line %d", number)
+    files = sorted(p.name for p in (tmp_path / "log").iterdir())
+    assert files == ["dynamic-connectome.log", *[f"dynamic-connectome.log.{i}" for i in (1, 2, 3)]]
+    assert all(p.stat().st_size <= 2000 for p in (tmp_path / "log").iterdir())
+
+
 def test_the_report_holds_versions_and_the_log_but_no_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DYNAMIC_CONNECTOME_CACHE", str(tmp_path))
     monkeypatch.setattr(getpass, "getuser", lambda: "adalove")

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import time
 
 import pytest
+
+from napari_dynamic_connectome.model.places import state_folder
 
 
 @pytest.fixture(autouse=True)
@@ -12,6 +15,8 @@ def _gui(request: pytest.FixtureRequest, tmp_path_factory, monkeypatch) -> None:
     if "gui" in request.keywords and sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
         pytest.skip("no X display: run under xvfb-run")
     monkeypatch.setenv("DYNAMIC_CONNECTOME_CONFIG", str(tmp_path_factory.mktemp("config")))
+    # what another test left unsaved must not be offered in this one
+    shutil.rmtree(state_folder() / "journals", ignore_errors=True)
 
 
 @pytest.fixture

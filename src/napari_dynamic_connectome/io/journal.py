@@ -335,6 +335,8 @@ def find_recoverable() -> list[Recoverable]:
                 names = tuple(dict.fromkeys(str(e.get("recording")) for e in edits))
                 path = str(heads[-1].get("session", "")) if heads else ""
                 found.append(Recoverable(folder, path, len(edits), names, str(edits[-1].get("when", ""))))
+            elif owner and not list(folder.glob("*.discarded")):
+                _remove_if_ours(folder)  # that program had nothing to lose
     return sorted(found, key=lambda r: r.when, reverse=True)
 
 

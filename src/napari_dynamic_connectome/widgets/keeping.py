@@ -15,7 +15,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from ..model.errors import DynamicConnectomeError
-from .notify import show_actions, show_failure, show_info, show_warning
+from .notify import _open, show_actions, show_failure, show_info, show_warning
 
 if TYPE_CHECKING:
     from ..io.journal import Journal, Lost, Recoverable
@@ -109,6 +109,8 @@ class Keeper:
     def close(self) -> None:
         """The viewer closes."""
         self._closed = True
+        for dialog in [d for d in _open if getattr(d, "keeper", None) is self]:
+            dialog.close()
         self.detach()
 
     def opening(self) -> None:
