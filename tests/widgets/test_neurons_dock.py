@@ -238,3 +238,15 @@ def test_a_click_in_the_canvas_chooses_the_row(viewer, dock, work, qtbot) -> Non
     dock.flush()
     assert work.session.selection.neurons == (drawn.ids[chosen],)
     assert [r["id"] for r in dock.table.chosen()] == [drawn.ids[chosen]]
+
+
+def test_confidence_from_one_to_five_stays_as_it_is(dock, qtbot) -> None:
+    name = dock.session.current
+    dock.session.edit(name, {1: {"confidence": 4.0}, 2: {"confidence": 2.0}, 3: {"confidence": 5.0}})
+    select(dock, "AVAL")
+    assert dock.confidence.value() == 4.0 and dock.confidence.maximum() == 5.0
+    dock.confidence.editingFinished.emit()
+    assert len(dock.session.done) == 1
+    assert "1 low confidence" in dock.count_more.text()
+    bars = {r["name"]: r["sure"] for r in dock.table.rows_model.rows}
+    assert bars["AVAL"] == pytest.approx(0.8)

@@ -15,6 +15,7 @@ from ..model.neurons import info
 from ..model.recording import Recording
 from ..model.results import Communities, Components
 from ..model.session import Session
+from .confidence import doubtful
 from .order import zscore
 from .palette import UNASSIGNED, Style, mix, rgb, styles
 
@@ -22,7 +23,6 @@ ColorBy = Literal["community", "strength", "probability", "activity", "naming"]
 COLOR_BY: tuple[ColorBy, ...] = ("community", "strength", "probability", "activity", "naming")
 
 SIZE_SELECTED, SIZE, SIZE_UNASSIGNED = 4.5, 2.8, 2.2
-LOW_CONFIDENCE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,8 +226,7 @@ def naming_state(recording: Recording) -> np.ndarray:
     """0 unnamed, 1 named, 2 named but doubtful, for every neuron."""
     table = recording.neurons
     named = (table["name"] != "").to_numpy()
-    doubtful = named & (table["confidence"] < LOW_CONFIDENCE).to_numpy()
-    return np.where(doubtful, 2, np.where(named, 1, 0))
+    return np.asarray(np.where(doubtful(table), 2, np.where(named, 1, 0)))
 
 
 def naming_colors(recording: Recording, dark: bool) -> np.ndarray:

@@ -19,7 +19,7 @@ from ..model.errors import InputError
 from ..model.neurons import info, mirror, normalize
 from ..model.recording import Recording
 from ..overlay.atlas import LANDMARKS, Suggestion
-from ..overlay.scene import LOW_CONFIDENCE
+from ..overlay.confidence import doubtful, scale_of
 from ..overlay.typing_ahead import offers
 from .base import Dock, Fold, button, label, row
 from .map_plot import MapPlot
@@ -87,8 +87,8 @@ class NeuronsDock(Dock):
         self.confidence.setValue(1.0)
         self.confidence.setPrefix("confidence ")
         self.confidence.setToolTip(
-            "How sure you are of the name, 0 to 1 (no unit). Default: 1. Below 0.5 it is shown in amber. Changing it changes the "
-            "chosen neurons that have a name."
+            "How sure you are of the name, 0 to 1 (no unit); 0 to 5 or 100 where the recording's names are rated so. Default: the "
+            "most. Below half it is shown in amber. Changing it changes the chosen neurons that have a name."
         )
         self.confidence.setAccessibleName("confidence")
         self._confidence_timer = QTimer(self)
@@ -154,7 +154,7 @@ class NeuronsDock(Dock):
                     tip="Swatch: the neuron's own mean colour where colour channels were measured, else its colour in 3D.",
                 ),
                 Column("class", lambda r: r["class"], 48, muted=True),
-                Column("confidence", lambda r: _number(r["confidence"]), 92, bar=lambda r: r["confidence"]),
+                Column("confidence", lambda r: _number(r["confidence"]), 92, bar=lambda r: r["sure"]),
                 Column("named by", lambda r: r["by"], 0, muted=True, tip="Who gave the name, and when."),
             ],
             multi=True,
@@ -239,9 +239,9 @@ class NeuronsDock(Dock):
     def _show_table(self, recording: Recording) -> None:
         table = recording.neurons
         named = (table["name"] != "").to_numpy()
-        doubtful = named & (table["confidence"] < LOW_CONFIDENCE).to_numpy()
+        unsure, scale = doubtful(table), scale_of(table)
         self.count.setText(f"{int(named.sum())} of {len(table)} named")
-        parts = [f"{int(doubtful.sum())} low confidence"] if doubtful.any() else []
+        parts = [f"{int(unsure.sum())} low confidence"] if unsure.any() else []
         parts.append(f"{int((~named).sum())} unnamed")
         self.count_more.setText("  ·  ".join(parts))
         self.share.setRange(0, len(table))
@@ -257,7 +257,7 @@ class NeuronsDock(Dock):
         ):
             if self._mode == "Unnamed" and name:
                 continue
-            if self._mode == "Low confidence" and not doubtful[place]:
+            if self._mode == "Low confidence" and not unsure[place]:
                 continue
             entry = info(name) if name else None
             neuron_class, ganglion = (entry.neuron_class, entry.ganglion) if entry else ("", "")
@@ -273,6 +273,7 @@ class NeuronsDock(Dock):
                     "ganglion": ganglion,
                     "mirror": mirror(name) or "" if name else "",
                     "confidence": confidence,
+                    "sure": confidence / scale,
                     "by": f"{edit.who}, {local(edit.when)[:10]}" if edit and name else ("imported" if name else ""),
                     "rejected": rejected,
                     "note": note,
@@ -362,7 +363,10 @@ class NeuronsDock(Dock):
         if not self.note.hasFocus() or not self.note.isModified():
             self.note.setText(str(item["note"]))
         self.confidence.blockSignals(True)
-        self.confidence.setValue(float(item["confidence"]) if np.isfinite(item["confidence"]) else 1.0)
+        scale = scale_of(recording.neurons)
+        self.confidence.setRange(0, scale)
+        self.confidence.setSingleStep(0.1 if scale == 1 else scale / 5)
+        self.confidence.setValue(float(item["confidence"]) if np.isfinite(item["confidence"]) else scale)
         self.confidence.blockSignals(False)
         self._suggest()
 
@@ -521,8 +525,9 @@ class NeuronsDock(Dock):
         value = round(self.confidence.value(), 4)
         table = recording.neurons
         chosen = [n for n in self.session.selection.neurons if n in table.index and table.loc[n, "name"]]
-        known = [c if np.isfinite(c := float(table.loc[n, "confidence"])) else 1.0 for n in chosen]
-        if any(abs(c - value) > 1e-9 for c in known):
+        scale = scale_of(table)
+        known = [c if np.isfinite(c := float(table.loc[n, "confidence"])) else scale for n in chosen]
+        if any(abs(c - value) > 0.005 for c in known):  # the field shows two digits
             self._edit({int(table.loc[n, "label"]): {"confidence": value} for n in chosen})
 
     def _map_chosen(self, neurons: list[str], more: bool) -> None:
