@@ -213,6 +213,20 @@ def test_a_removed_overlay_layer_stays_away_until_asked_for(viewer, work) -> Non
     assert "neurons" in viewer.layers
 
 
+def test_an_image_opened_later_does_not_cover_the_neurons(viewer, work) -> None:
+    fill(work.session)
+    work.session.select(community=1)
+    work.scene.flush()
+    viewer.add_image(np.zeros((4, 20, 30)), name="late")
+    work.scene.flush()
+    names = [layer.name for layer in viewer.layers]
+    assert names.index("late") < names.index("edges") < names.index("neurons") < names.index("names")
+    viewer.layers.move(names.index("late"), len(names))  # the user's own order stays
+    work.session.select(community=0)
+    work.scene.flush()
+    assert viewer.layers[-1].name == "late"
+
+
 def test_switching_worms_moves_the_neurons(work) -> None:
     fill(work.session)
     work.session.set_current("worm A")

@@ -68,6 +68,7 @@ class SceneView:
         self._stages: list[Any] = []
         self._leaders_timer = _timer(self, "place_leaders", 0)
         self._leaders: Any = None
+        self._covered = False
         session = work.session
         for signal in (session.recordings_changed, session.current_changed, session.neurons_changed):
             signal.connect(self._changed)
@@ -78,6 +79,7 @@ class SceneView:
         viewer = work.viewer
         viewer.dims.events.current_step.connect(self._step_changed)
         viewer.layers.events.removed.connect(self._layer_removed)
+        viewer.layers.events.inserted.connect(self._layer_inserted)
         viewer.scene.camera.events.connect(self._camera_changed)
         viewer.dims.events.ndisplay.connect(self._changed)
         viewer.canvas.events.size.connect(self._camera_changed)
@@ -177,7 +179,13 @@ class SceneView:
         finally:
             self._busy = False
         # The rest follows in turns of the event loop of its own, so that no turn is long.
-        self._stages = [self._draw_edges, self._draw_current, self._draw_legend, self._draw_scale_bar]
+        self._stages = [
+            self._raise_ours,
+            self._draw_edges,
+            self._draw_current,
+            self._draw_legend,
+            self._draw_scale_bar,
+        ]
         self._stage_timer.start()
         self._names_timer.start()
         self._rest_timer.start()
@@ -527,6 +535,19 @@ class SceneView:
         above = [self.layers[n] for n in OURS[OURS.index(name) + 1 :] if n in self.layers and n != TIME]
         places = [viewer.layers.index(layer) for layer in above if layer in viewer.layers]
         return min(places, default=len(viewer.layers))
+
+    def _layer_inserted(self, event: Any) -> None:
+        """An image that is opened later lies over the neurons: they have to come up again."""
+        if not self.closed and not self._busy and event.value not in self.layers.values():
+            self._covered = True
+            self._changed()
+
+    def _raise_ours(self) -> None:
+        """Bring our layers above the user's; only after a layer was added, the order is the user's otherwise."""
+        viewer, covered, self._covered = self.work.viewer, self._covered, False
+        ours = [self.layers[n] for n in OURS if n != TIME and n in self.layers and self.layers[n] in viewer.layers]
+        if covered and ours and list(viewer.layers)[-len(ours) :] != ours:
+            viewer.layers.move_multiple([viewer.layers.index(layer) for layer in ours], len(viewer.layers))
 
     def _hide(self, name: str) -> None:
         layer = self.layers.get(name)
