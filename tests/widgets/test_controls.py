@@ -115,3 +115,28 @@ def test_tab_goes_through_a_dock_from_top_to_bottom(docks, qtbot) -> None:
             widget = widget.nextInFocusChain()
         back = [(a, b) for a, b in itertools.pairwise(places) if b[0] < a[0] - 40]
         assert len(places) > 5 and not back, (title, back)
+
+
+def test_scrolling_a_dock_changes_no_value(docks, qtbot) -> None:
+    from qtpy.QtCore import QPoint, QPointF
+    from qtpy.QtGui import QWheelEvent
+    from qtpy.QtWidgets import QApplication
+
+    def wheel(widget: QWidget) -> None:
+        at = QPointF(widget.rect().center())
+        steps = (QPoint(0, 0), QPoint(0, -120), Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier)
+        event = QWheelEvent(at, widget.mapToGlobal(at), *steps, Qt.ScrollPhase.NoScrollPhase, False)
+        QApplication.sendEvent(widget, event)
+
+    from napari_dynamic_connectome.widgets.arrange import raise_dock
+
+    dock = docks["Recording"]
+    raise_dock(dock)
+    dock.correction_fold.head.setChecked(True)
+    qtbot.wait(20)
+    for control in dock.correction.controls.values():
+        control.clearFocus()
+    before = dock.correction.value()
+    for control in dock.correction.controls.values():
+        wheel(control)
+    assert dock.correction.value() == before

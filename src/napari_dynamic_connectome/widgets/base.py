@@ -10,6 +10,8 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -18,6 +20,7 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QSlider,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -95,6 +98,8 @@ class Dock(QWidget):
         self._timer.setInterval(0)
         self._timer.timeout.connect(self.flush)
         self.build(layout)
+        if self.scrolls:
+            guard_wheel(page)
         session = self.session
         for signal, topic in (
             (session.recordings_changed, "recordings"),
@@ -262,6 +267,25 @@ def button(text: str, slot: Callable[[], Any], tip: str, *, main: bool = False, 
     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     widget.clicked.connect(lambda *_: slot())
     return widget
+
+
+class _WheelGuard(QObject):
+    """Lets the wheel scroll the page; it changes a value only in the control that has the focus."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return False
+
+
+def guard_wheel(page: QWidget) -> None:
+    """Keep the wheel from changing values while a page is scrolled."""
+    guard = _WheelGuard(page)
+    for kind in (QComboBox, QAbstractSpinBox, QSlider):
+        for control in page.findChildren(kind):
+            control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            control.installEventFilter(guard)
 
 
 def run_key(dock: QWidget, widget: QPushButton) -> None:

@@ -125,7 +125,7 @@ class RecordingDock(Dock):
         for column in (1, 2, 3):
             grid.setColumnStretch(column, 1)
         # The widest caption, whatever the font: captions themselves ask for no room.
-        grid.setColumnMinimumWidth(0, max(w.sizeHint().width() for w in self.grid_labels) + 2)
+        grid.setColumnMinimumWidth(0, max(72, *(w.sizeHint().width() for w in self.grid_labels)))
         layout.addLayout(grid)
 
         self.stimuli = StimuliTable()
