@@ -16,18 +16,26 @@ PIECE = 1 << 13
 
 
 @njit(nogil=True, cache=True)
-def sum_regions(
-    frames: np.ndarray, index: np.ndarray, offsets: np.ndarray, saturation: float, missing: float
+def sum_runs(
+    frames: np.ndarray,
+    starts: np.ndarray,
+    lengths: np.ndarray,
+    offsets: np.ndarray,
+    plain: bool,
+    saturation: float,
+    missing: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sum fixed sets of voxels in every frame.
 
     Parameters
     ----------
     frames : array (t, voxel)
-    index : array of int
-        Voxels of region 0, then of region 1, ...
+    starts, lengths : array of int (run,)
+        Voxels that lie side by side: the runs of region 0, then those of region 1, ...
     offsets : array (region + 1,)
-        Where each region starts in `index`.
+        Where the runs of each region begin.
+    plain : bool
+        Whole numbers of at most four bytes without a missing value: nothing has to be left out.
     saturation, missing : float
         NaN where there is none.
 
@@ -49,14 +57,24 @@ def sum_regions(
             total = 0.0
             count = 0
             high = 0
-            for k in range(offsets[r], offsets[r + 1]):
-                value = np.float64(row[index[k]])
-                # written so that NaN and infinity fail the comparison
-                if value - value == 0.0 and value != missing:
-                    total += value
-                    count += 1
-                    if value >= saturation:
-                        high += 1
+            if plain:
+                whole = np.int64(0)
+                for i in range(offsets[r], offsets[r + 1]):
+                    for k in range(starts[i], starts[i] + lengths[i]):
+                        whole += np.int64(row[k])
+                        high += row[k] >= saturation
+                    count += lengths[i]
+                total = float(whole)
+            else:
+                for i in range(offsets[r], offsets[r + 1]):
+                    for k in range(starts[i], starts[i] + lengths[i]):
+                        value = np.float64(row[k])
+                        # written so that NaN and infinity fail the comparison
+                        if value - value == 0.0 and value != missing:
+                            total += value
+                            count += 1
+                            if value >= saturation:
+                                high += 1
             sums[t, r] = total
             counts[t, r] = count
             saturated[t, r] = high

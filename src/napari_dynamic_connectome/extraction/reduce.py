@@ -45,12 +45,11 @@ def _static(job: Job, block: Block, stop: Stop) -> Partial:
         _ask(stop)
         shape = tuple(part.stop - part.start for part in box)
         frames, order = job.volume.read_rows(block.full(box))
-        _add_static(partial, frames, regions.stored(order, shape), regions.offsets, "", job.saturation, job.missing)
+        _add_static(partial, frames, regions.runs(order, shape), "", job.saturation, job.missing)
         if job.reference is not None:
             _ask(stop)
             frames, order = job.reference.read_rows(block.full(box))
-            index = regions.stored(order, shape)
-            _add_static(partial, frames, index, regions.offsets, "reference_", float("nan"), job.missing)
+            _add_static(partial, frames, regions.runs(order, shape), "reference_", float("nan"), job.missing)
     size = (block.stop - block.start, len(job.ids))
     for name in ("sum", "count", "saturated"):
         partial.sums.setdefault(name, np.zeros(size, float if name == "sum" else np.int64))
@@ -98,15 +97,15 @@ def _flat(frames: np.ndarray) -> np.ndarray:
 def _add_static(
     partial: Partial,
     frames: np.ndarray,
-    index: np.ndarray,
-    offsets: np.ndarray,
+    runs: tuple[np.ndarray, np.ndarray, np.ndarray],
     prefix: str,
     saturation: float,
     missing: float,
 ) -> None:
-    from .kernels import sum_regions
+    from .kernels import sum_runs
 
-    sums, counts, saturated = sum_regions(frames, index, offsets, saturation, missing)
+    plain = frames.dtype.kind in "ui" and frames.dtype.itemsize <= 4 and missing != missing
+    sums, counts, saturated = sum_runs(frames, *runs, plain, saturation, missing)
     fields = {"sum": sums, "count": counts}
     if not prefix:
         fields["saturated"] = saturated

@@ -28,24 +28,37 @@ class Regions:
     index: np.ndarray
     offsets: np.ndarray
     place: np.ndarray
-    _stored: dict[tuple[int, ...], np.ndarray] = field(default_factory=dict, repr=False)
+    _runs: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @property
     def sizes(self) -> np.ndarray:
         """Voxels of every region in this box."""
         return np.diff(self.offsets)
 
-    def stored(self, order: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
-        """Return `index` for a box (z, y, x) of this shape whose axes lie in memory in another order, region after region."""
-        if order == (0, 1, 2):
-            return self.index
-        if order not in self._stored:
-            parts = np.unravel_index(self.index, shape)
-            index = np.ravel_multi_index([parts[axis] for axis in order], [shape[axis] for axis in order])
+    def runs(self, order: tuple[int, ...], shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the voxels as runs of neighbours in memory: starts, lengths, and where each region's runs begin.
+
+        Parameters
+        ----------
+        order : tuple of int
+            Order of the axes z, y, x in memory, slowest first.
+        shape : tuple of int
+            Of the box (z, y, x).
+        """
+        if order not in self._runs:
+            index = self.index
             region = np.repeat(np.arange(len(self.sizes)), self.sizes)
-            # within a region by place in memory: neighbours are read together
-            self._stored[order] = index[np.lexsort((index, region))].astype(np.int64)
-        return self._stored[order]
+            if order != (0, 1, 2):
+                parts = np.unravel_index(index, shape)
+                index = np.ravel_multi_index([parts[axis] for axis in order], [shape[axis] for axis in order])
+            index = index[np.lexsort((index, region))]
+            first = np.ones(len(index), bool)
+            first[1:] = (np.diff(index) != 1) | (np.diff(region) != 0)
+            begin = np.flatnonzero(first)
+            lengths = np.diff(np.append(begin, len(index)))
+            offsets = np.searchsorted(begin, self.offsets).astype(np.int64)
+            self._runs[order] = index[begin].astype(np.int64), lengths.astype(np.int64), offsets
+        return self._runs[order]
 
 
 @dataclass(frozen=True, eq=False)
