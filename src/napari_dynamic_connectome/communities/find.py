@@ -12,11 +12,12 @@ import xarray as xr
 from ..model.errors import InputError, SettingsError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Communities, Kind
+from .consensus import KEPT, Consensus, find_consensus, posterior_of
 from .graph import WeightedGraph, apply_threshold, normalize_strength, read_graph
 from .levels import expand, number_levels
 from .methods import leiden, louvain, spectral
-from .model import BlockModel, fit_model, prepare
-from .null import NullResult, compare_with_null
+from .model import BlockModel, consensus_fit, fit_model, prepare
+from .null import NullResult, compare_consensus, compare_with_null
 from .posterior import Posterior, sample_posterior
 from .search import Fit, one_group
 from .settings import CommunitySettings
@@ -24,6 +25,7 @@ from .settings import CommunitySettings
 Method = Literal["sbm", "louvain", "leiden", "spectral"]
 Array = np.ndarray[Any, Any]
 METHODS = {"sbm": "nested sbm", "louvain": "louvain", "leiden": "leiden", "spectral": "spectral"}
+CHAINS_PER_START = 2
 NO_LINKS = "there are no links, so nobody is in a community"
 
 
@@ -90,6 +92,12 @@ def find_communities(
             where="find_communities",
             fix=f"Methods: {', '.join(METHODS)}; kinds: modules, core.",
         )
+    if settings.null != "weights" and null_graphs is None and settings.null_fits and method == "sbm":
+        raise SettingsError(
+            f"chance by '{settings.null}' needs null graphs, which a single graph cannot give",
+            where="communities.null",
+            fix="Run the pipeline or the docks, pass null_graphs=, or set null to 'weights'.",
+        )
     report(progress, 0.0, "reading the graph")
     check_cancel(cancel)
     graph = apply_threshold(read_graph(weights, component, names), settings.threshold)
@@ -112,6 +120,8 @@ def find_communities(
         linked = np.bincount(inner.edges.ravel(), minlength=inner.n) > 0
         used[np.flatnonzero(used)[~linked]] = False
         inner = inner.subset(linked)
+    if model.consensus:
+        return _by_consensus(graph, used, inner, model, settings, kind, seed, null_graphs, progress, cancel, provenance)
     fits, model, inner = _best_weights(
         graph.subset(used), inner, model, settings, kind, seed, part(progress, 0.02, 0.6), cancel
     )
@@ -137,6 +147,44 @@ def find_communities(
         )
     check_cancel(cancel)
     return _result(graph, used, fits, model, posterior, null, settings, kind, provenance)
+
+
+def _by_consensus(
+    graph: WeightedGraph,
+    used: Array,
+    inner: WeightedGraph,
+    model: BlockModel,
+    settings: CommunitySettings,
+    kind: Kind,
+    seed: int,
+    null_graphs: Iterable[Any] | None,
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+    provenance: dict[str, Any],
+) -> Communities:
+    """Consensus of sampled partitions, the levels above it, and its nulls."""
+    chains = CHAINS_PER_START * settings.starts
+    found = find_consensus(
+        inner,
+        chains=chains,
+        kept=max(KEPT, -(-settings.samples // chains)),
+        max_groups=settings.max_groups,
+        seed=seed,
+        progress=part(progress, 0.02, 0.5),
+        cancel=cancel,
+    )
+    fit = consensus_fit(inner, model, settings, found.labels, seed)
+    labels = expand(fit.levels)
+    labels[:-1, found.labels < 0] = -1
+    posterior = posterior_of(found, fit.levels[1:], labels) if settings.samples else None
+    null = None
+    if null_graphs is not None or settings.null_fits:
+        brought = None if null_graphs is None else (_prepared(one, settings, kind, used) for one in null_graphs)
+        null = compare_consensus(
+            inner, model, found, settings, seed + 2, brought, progress=part(progress, 0.5, 1.0), cancel=cancel
+        )
+    check_cancel(cancel)
+    return _result(graph, used, [fit], model, posterior, null, settings, kind, provenance, labels, found)
 
 
 def _best_weights(
@@ -221,22 +269,34 @@ def _result(
     settings: CommunitySettings,
     kind: Kind,
     provenance: dict[str, Any],
+    inner: Array | None = None,
+    found: Consensus | None = None,
 ) -> Communities:
     """Put fit, samples and p values together, under the final numbers of the communities."""
     best = fits[0]
-    inner = expand(best.levels)
+    inner = expand(best.levels) if inner is None else inner
     raw = np.full((len(inner), graph.n), -1, dtype=np.int64)
     raw[:, used] = inner
     labels = number_levels(raw)
     chosen, rule = 0, "the finest level of the partition of lowest description length"
+    if found is not None:
+        rule = f"the finest level: what {len(found.samples)} sampled partitions agree on"
     if settings.level == "auto" and null is not None and null.p_value > settings.alpha and len(labels) > 1:
         chosen = len(labels) - 1
         rule = (
-            f"one group: {null.p_value:.2g} of {null.fits} fits to shuffled weights gain as much as this partition "
-            f"(p > {settings.alpha:g}); finer levels are not distinguished from chance"
+            f"one group: p = {null.p_value:.2g} against {null.fits} fits to {null.what} (above {settings.alpha:g}); "
+            "finer levels are not distinguished from chance"
         )
     elif null is not None and len(labels) > 1:
-        rule += f" (p = {null.p_value:.2g} against {null.fits} fits to shuffled weights)"
+        rule += f" (p = {null.p_value:.2g} against {null.fits} fits to {null.what})"
+    elif found is not None and len(labels) > 1:
+        if settings.level == "auto" and found.stands_out <= 1:
+            chosen = len(labels) - 1
+            rule = (
+                "one group: no eigenvalue of the weights stands out of those of random ones (finer levels not tested)"
+            )
+        else:
+            rule += " (not tested against chance)"
     names = np.asarray(graph.names, dtype=object)
     renamed = {level: _renaming(raw[level], labels[level]) for level in {0, chosen}}
     probability, extra = None, {}
@@ -256,10 +316,14 @@ def _result(
     diagnostics: dict[str, Any] = {
         "model": model.description + (", degree-corrected" if best.degree_corrected else ""),
         "description_length_nats": variants,
-        "gain_over_one_group_nats": one_group(best.problem).cost - best.cost,
+        "gain_over_one_group_nats": one_group(best.problem).cost - best.cost if found is None else found.gain,
         "groups_per_level": [int(row.max()) + 1 for row in labels],
         "unobserved": [n for n, k in zip(graph.names, graph.observed) if not k],
     }
+    if found is not None:
+        diagnostics["largest_eigenvalue_over_random"] = found.stands_out
+        diagnostics["weight_shape"] = found.shape
+        diagnostics["chain_gain_nats"] = found.chain_gain.tolist()
     if null is not None:
         diagnostics["null_fits"], diagnostics["null_gain_nats"] = null.fits, null.null_gain.tolist()
     if posterior is not None:
@@ -323,3 +387,4 @@ def warm_up() -> None:
     rng = np.random.default_rng(0)
     weights = np.triu(rng.exponential(size=(12, 12)), 1)
     find_communities(weights + weights.T, kind="core", starts=2, rounds=2, samples=2, null_fits=1)
+    find_communities(weights + weights.T, kind="modules", starts=1, samples=2, null_fits=1)

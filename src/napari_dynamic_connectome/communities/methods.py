@@ -113,10 +113,14 @@ def leiden(graph: WeightedGraph, resolution: float = 1.0, seed: int = 0) -> Arra
 
     Our own implementation: networkx only forwards this method to other packages.
     """
+    return leiden_of(_links(graph), resolution, seed)
+
+
+def leiden_of(links: Any, resolution: float = 1.0, seed: int = 0) -> Array:
+    """As `leiden`, for a symmetric sparse matrix of weights."""
     rng = np.random.default_rng(seed)
-    links = _links(graph)
-    member = np.arange(graph.n)
-    labels = np.arange(graph.n)
+    member = np.arange(links.shape[0])
+    labels = np.arange(links.shape[0])
     strength = np.asarray(links.sum(axis=1)).ravel()
     if strength.sum() == 0:
         return labels

@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..model.errors import SettingsError
 from ..model.progress import CancelCallback, ProgressCallback, part
 from ..model.results import Kind
 from .graph import WeightedGraph, fill_zeros, normalize_strength
-from .search import SINGLETON_LIMIT, Fit, one_group, search
+from .search import SINGLETON_LIMIT, Fit, build_hierarchy, one_group, search, state_cost
 from .settings import CommunitySettings
-from .state import Problem, build_problem
+from .state import Problem, build_problem, build_state
 
 Array = np.ndarray[Any, Any]
 NEARLY_COMPLETE = 0.5
@@ -34,11 +35,15 @@ class BlockModel:
     degree_corrected: tuple[bool, ...]
     offset: float = 0.0
     scale_cost: float = 0.0
+    consensus: bool = False
 
     @property
     def description(self) -> str:
         """The model in words."""
-        parts = ["counts and weights" if self.counts else "weights only", f"{self.weight_model} weights"]
+        if self.consensus:
+            parts = ["weights only, one rate inside each group and one between all", "exponential weights"]
+        else:
+            parts = ["counts and weights" if self.counts else "weights only", f"{self.weight_model} weights"]
         if self.normalized:
             parts.append("strengths divided out")
         if self.weak_zeros:
@@ -77,7 +82,15 @@ def prepare(graph: WeightedGraph, settings: CommunitySettings, kind: Kind) -> tu
         spread = float(weights.std()) or 1.0
         weights = (weights - weights.mean()) / spread
         offset += len(weights) * float(np.log(spread))
-    model = BlockModel(counts, weight_model, normalized, weak, corrected, offset, scale_cost)
+    able = not counts and weight_model == "exponential"
+    if settings.partition == "consensus" and not able:
+        raise SettingsError(
+            "a consensus is only found for exponential weights without counts",
+            where="partition",
+            fix="Use partition='shortest', or likelihood='weights' with weight_model='exponential'.",
+        )
+    consensus = able and (settings.partition == "consensus" or (settings.partition == "auto" and kind == "modules"))
+    model = BlockModel(counts, weight_model, normalized, weak, corrected, offset, scale_cost, consensus)
     return replace(graph, weights=weights), model
 
 
@@ -126,6 +139,17 @@ def fit_model(
             better = search(fit.problem, starts=settings.starts - 1, first=1, seed=seed, best=fit, progress=own, **more)
             fits[number] = replace(better, degree_corrected=fit.degree_corrected)
     return sorted(fits, key=lambda fit: fit.cost)
+
+
+def consensus_fit(
+    graph: WeightedGraph, model: BlockModel, settings: CommunitySettings, labels: Array, seed: int
+) -> Fit:
+    """Levels above a consensus (-1 = background, which becomes one more group, the last) and their description length."""
+    whole = np.where(labels >= 0, labels, labels.max() + 1)
+    slots = max(int(whole.max()) + 2, 2)
+    problem = problem_of(graph, model, False, slots)
+    levels = build_hierarchy(problem, whole, slots, seed)
+    return Fit(tuple(levels), state_cost(problem, build_state(problem, levels, slots=slots)), problem)
 
 
 def quick_fit(

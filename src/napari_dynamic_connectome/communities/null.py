@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from .consensus import TESTED_CHAINS, Consensus, find_consensus
 from .graph import WeightedGraph, normalize_strength
 from .model import BlockModel, quick_fit
 from .search import Fit, flat, one_group
@@ -18,6 +19,9 @@ from .state import build_state
 Array = np.ndarray[Any, Any]
 ENUMERATED = 3000
 ENOUGH = 8
+SHUFFLED = "shuffled weights"
+BROUGHT = "null graphs of the caller"
+SURROGATE = "components of surrogate cohorts ({})"
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class NullResult:
     """Gains and p values.
 
     gain: nats that the fit saves over one group. p_value: of 'more than one group'. community_gain, community_p: per
-    group, nats lost if it joined its nearest other group. fits: null fits that ran; null_gain: their gains.
+    group, nats lost if it joined its nearest other group. fits: null fits that ran; null_gain: their gains. what: what the
+    nulls are.
     """
 
     gain: float
@@ -34,6 +39,14 @@ class NullResult:
     community_p: Array
     fits: int
     null_gain: Array
+    what: str = SHUFFLED
+
+
+def _what(settings: CommunitySettings, null_graphs: Any) -> str:
+    """What the nulls are, in words."""
+    if null_graphs is None:
+        return SHUFFLED
+    return BROUGHT if settings.null == "weights" else SURROGATE.format(settings.null)
 
 
 def shuffle_weights(graph: WeightedGraph, rng: np.random.Generator) -> WeightedGraph:
@@ -95,6 +108,7 @@ def compare_with_null(
     community = community_gains(fit, labels)
     if fit.n_groups < 2:
         return NullResult(0.0, 1.0, community, np.ones(len(community)), 0, np.zeros(0))
+    what = _what(settings, null_graphs)
     if null_graphs is None:
         null_graphs = (_shuffled(graph, model, seed + 7919 * (k + 1)) for k in range(settings.null_fits))
     variant = replace(model, degree_corrected=(fit.degree_corrected,))
@@ -111,7 +125,46 @@ def compare_with_null(
     total = 1 + len(gains)
     p_value = (1 + sum(g >= gain for g in gains)) / total if gains else float("nan")
     each = np.array([(1 + sum(t >= c for t in tops)) / total if gains else np.nan for c in community])
-    return NullResult(gain, p_value, community, each, len(gains), np.array(gains))
+    return NullResult(gain, p_value, community, each, len(gains), np.array(gains), what)
+
+
+def compare_consensus(
+    graph: WeightedGraph,
+    model: BlockModel,
+    found: Consensus,
+    settings: CommunitySettings,
+    seed: int,
+    null_graphs: Iterable[Callable[[], WeightedGraph]] | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+) -> NullResult:
+    """P values of a consensus: the same sampling on null graphs.
+
+    The statistic of 'more than one group' is the mean gain of the first chains, of as many chains in the nulls; that of a
+    community is the gain of its own rate, compared with the best community of every null.
+    """
+    what = _what(settings, null_graphs)
+    if null_graphs is None:
+        null_graphs = (_shuffled(graph, model, seed + 7919 * (k + 1)) for k in range(settings.null_fits))
+    if not np.ptp(graph.weights) > 1e-9 * graph.weights.max():
+        one = np.ones(len(found.group_gain))
+        return NullResult(0.0, 1.0, found.group_gain, one, 0, np.zeros(0))
+    gains: list[float] = []
+    tops: list[float] = []
+    for number, make in enumerate(null_graphs):
+        check_cancel(cancel)
+        report(progress, number / max(settings.null_fits, number + 1), f"null {number + 1}")
+        null = find_consensus(
+            make(), chains=TESTED_CHAINS, max_groups=settings.max_groups, seed=seed + number, cancel=cancel
+        )
+        gains.append(null.gain)
+        tops.append(float(null.group_gain.max()))
+        if sum(g >= found.gain for g in gains) >= ENOUGH:
+            break
+    total = 1 + len(gains)
+    p_value = (1 + sum(g >= found.gain for g in gains)) / total if gains else float("nan")
+    each = np.array([(1 + sum(t >= c for t in tops)) / total if gains else np.nan for c in found.group_gain])
+    return NullResult(found.gain, p_value, found.group_gain, each, len(gains), np.array(gains), what)
 
 
 def _shuffled(graph: WeightedGraph, model: BlockModel, seed: int) -> Callable[[], WeightedGraph]:

@@ -25,16 +25,20 @@ class Posterior:
     probability: (level, node), share of samples in which the node is in the group that the best partition puts it in.
     membership: per level (node, group + 1), shares of the groups of the best partition, the last column: any other group.
     samples: (sample, level, node) labels aligned to the best partition (-1: another group). n_groups: number of groups at
-    the finest level of every sample.
+    the finest level of every sample. together: share of samples in which two nodes share a group of the finest level, if
+    counted before aligning.
     """
 
     probability: Array
     membership: tuple[Array, ...]
     samples: Array
     n_groups: Array
+    together: Array | None = None
 
     def co_membership(self, level: int, raw: Array | None = None) -> Array:
         """Probability (node, node) that two nodes share a group at a level."""
+        if level == 0 and raw is None and self.together is not None:
+            return self.together
         labels = self.samples[:, level] if raw is None else raw[:, level]
         out = np.zeros((labels.shape[1],) * 2)
         for row in labels:

@@ -20,6 +20,11 @@ class CommunitySettings(StepSettings):
         "Distribution of the weights between two groups: exponential (the paper's), normal, lognormal, none (links only); "
         "auto: exponential or lognormal, by description length.",
     )
+    partition: Literal["auto", "consensus", "shortest"] = setting(
+        "auto",
+        "How one partition is chosen: what many sampled partitions agree on (consensus; only for exponential weights and "
+        "groups that are stronger inside), or the one of shortest description; auto: consensus for modules, shortest for core.",
+    )
     degree_correction: Literal["auto", "yes", "no"] = setting(
         "auto", "Let neurons of one group differ in degree; auto: by description length. Only for counts+weights."
     )
@@ -27,12 +32,17 @@ class CommunitySettings(StepSettings):
         "auto", "Divide weights by the strengths of their two neurons first; auto: for modules, not for core."
     )
     zeros: Literal["auto", "absent", "weak"] = setting(
-        "auto",
+        "absent",
         "An observed pair of weight zero is no link (absent) or a link of nearly no weight (weak); auto: weak only where "
         "just the weights are explained and at least half of the observed pairs have weight.",
     )
     threshold: float = setting(0.0, "Weights up to this fraction of the largest one are set to zero.", ge=0, lt=1)
-    starts: int = setting(4, "Independent searches; the lowest description length wins.", ge=1, le=1000)
+    starts: int = setting(
+        4,
+        "Independent searches, of which the lowest description length wins; for a consensus, pairs of sampling chains.",
+        ge=1,
+        le=1000,
+    )
     rounds: int = setting(
         12, "At most this many rounds of merge, split and hierarchy moves in each start.", ge=0, le=1000
     )
@@ -41,10 +51,18 @@ class CommunitySettings(StepSettings):
         200, "Partitions drawn from the posterior (0: no membership probabilities).", ge=0, le=100_000
     )
     null_fits: int = setting(
-        19,
-        "Fits on graphs with shuffled weights, for the p values (0: none; 19 or more to reach 0.05).",
+        29,
+        "Fits on graphs with shuffled weights, for the p values (0: none; 19 or more to reach 0.05; 29 keep clear of it).",
         ge=0,
         le=10_000,
+    )
+    null: Literal["weights", "circular shift", "phase randomisation"] = setting(
+        "weights",
+        "What chance means: the same weights shuffled over the pairs, or components of cohorts in which every neuron was "
+        "shifted in time by its own amount, or got random phases (pipeline and docks; the traces must be at hand).",
+    )
+    surrogates: int = setting(
+        10, "Surrogate cohorts, each giving a null graph a component (not for null = weights).", ge=1, le=10_000
     )
     alpha: float = setting(0.05, "If p of 'more than one group' exceeds this, one group is shown first.", gt=0, le=1)
     level: Literal["auto", "finest"] = setting(

@@ -176,7 +176,7 @@ def analyze(
     affinity, sweep, components = decompose(
         cohort, settings, progress=part(progress, 0, 0.7), cancel=cancel, client=client
     )
-    communities = partition(components, settings, progress=part(progress, 0.7, 1), cancel=cancel)
+    communities = partition(components, settings, progress=part(progress, 0.7, 1), cancel=cancel, cohort=cohort)
     return AnalysisResult(affinity, sweep, components, communities)
 
 
@@ -234,9 +234,19 @@ def partition(
     cancel: CancelCallback | None = None,
     known: Mapping[tuple[int, Kind], Communities] | None = None,
     keep: Callable[[dict[tuple[int, Kind], Communities]], None] | None = None,
+    cohort: Cohort | None = None,
 ) -> dict[tuple[int, Kind], Communities]:
-    """Communities of every component and kind; those in `known` are taken, `keep` is told after each new one."""
+    """Communities of every component and kind; those in `known` are taken, `keep` is told after each new one.
+
+    `cohort` is needed where chance means surrogate cohorts (`settings.communities.null`).
+    """
     from ..communities.find import find_communities
+    from .surrogates import surrogate_graphs
+
+    null_graphs = None
+    if settings.communities.null != "weights":
+        null_graphs = surrogate_graphs(cohort, components, settings, progress=part(progress, 0, 0.5), cancel=cancel)
+        progress = part(progress, 0.5, 1)
 
     jobs = [(component, kind) for component in range(1, components.rank + 1) for kind in settings.kinds]
     found: dict[tuple[int, Kind], Communities] = {}
@@ -253,6 +263,7 @@ def partition(
             component=component,
             kind=kind,
             seed=settings.seed,
+            null_graphs=null_graphs,
             progress=step,
             cancel=cancel,
         )
@@ -364,6 +375,7 @@ def run_pipeline(
             cancel=cancel,
             known=session.communities if begun else None,
             keep=keep,
+            cohort=session.cohort,
         )
         stages.pop("some communities", None)
         session.communities = {}
