@@ -196,6 +196,7 @@ class NeuronsDock(Dock):
         inner.addWidget(self.trail_fold)
         self._atlas_table: Any = None
         self._atlas_for: Any = None
+        self._atlas_job: Any = None
         self._atlas_timer = QTimer(self)
         self._atlas_timer.setSingleShot(True)
         self._atlas_timer.setInterval(400)
@@ -636,7 +637,9 @@ class NeuronsDock(Dock):
 
             return suggest(recording, atlas, progress=progress, cancel=cancel)
 
-        self.work.jobs.start("Suggest names", run, lambda found: self._suggested(recording, found))
+        if self._atlas_job is not None and self._atlas_job.running:
+            self._atlas_job.cancel()  # it was for fewer names
+        self._atlas_job = self.work.jobs.start("Suggest names", run, lambda found: self._suggested(recording, found))
 
     def _suggested(self, recording: Recording, found: dict[str, list[Suggestion]]) -> None:
         current = self.session.recording
