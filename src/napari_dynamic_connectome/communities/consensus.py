@@ -201,10 +201,14 @@ def find_consensus(
     kept: int = KEPT,
     max_groups: int = 120,
     seed: int = 0,
+    quick: bool = False,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> Consensus:
-    """Sample partitions of a prepared graph (strengths divided out, every node linked) and find their consensus."""
+    """Sample partitions of a prepared graph (strengths divided out, every node linked) and find their consensus.
+
+    `quick`, for nulls, tries one candidate for the consensus; the gain of the samples does not depend on that.
+    """
     n = graph.n
     chains = max(chains, TESTED_CHAINS)
     if n < 3 or not len(graph.weights) or max_groups == 1 or np.ptp(graph.weights) <= 1e-9 * graph.weights.max():
@@ -217,26 +221,33 @@ def find_consensus(
     samples, gains = sample_partitions(graph, shape=shape, progress=part(progress, 0, 0.5), **more)
     tested = float(gains[:TESTED_CHAINS].mean())
     together = shares_together(samples.reshape(-1, n))
-    labels = _agreed(graph, together, samples, gains, seed)
+    labels = _agreed(graph, together, samples, gains, seed, quick)
     narrower = weight_shape(graph.edges, weights, labels)
     if narrower > SHARPER * shape:
         # the groups themselves spread the weights: sample again with the spread that remains
         shape = narrower
         samples, gains = sample_partitions(graph, shape=shape, progress=part(progress, 0.5, 1), **more)
         together = shares_together(samples.reshape(-1, n))
-        labels = _agreed(graph, together, samples, gains, seed)
+        labels = _agreed(graph, together, samples, gains, seed, quick)
     gain = group_gains(graph.edges, weights, labels, shape)
     kept_groups = gain > 0
     rename = np.where(kept_groups, np.cumsum(kept_groups) - 1, -1)
     if not kept_groups.any():
         rename, gain, kept_groups = np.zeros(len(gain), dtype=np.int64), np.zeros(1), np.ones(1, dtype=bool)
     return Consensus(
-        rename[labels], samples.reshape(-1, n), together, tested, gain[kept_groups], gains, shape, stands_out(graph)
+        rename[labels],
+        samples.reshape(-1, n),
+        together,
+        tested,
+        gain[kept_groups],
+        gains,
+        shape,
+        math.nan if quick else stands_out(graph),
     )
 
 
-def _agreed(graph: WeightedGraph, together: Array, samples: Array, gains: Array, seed: int) -> Array:
-    candidates = _candidates(graph, together, samples[int(np.argmax(gains))], seed)
+def _agreed(graph: WeightedGraph, together: Array, samples: Array, gains: Array, seed: int, quick: bool) -> Array:
+    candidates = _candidates(graph, together, samples[int(np.argmax(gains))], seed, quick)
     best, score = candidates[0], expected_rand(together, candidates[0])
     for one in candidates[1:]:
         if (other := expected_rand(together, one)) > score + CLEARLY:
@@ -244,16 +255,18 @@ def _agreed(graph: WeightedGraph, together: Array, samples: Array, gains: Array,
     return best
 
 
-def _candidates(graph: WeightedGraph, together: Array, best: Array, seed: int) -> list[Array]:
+def _candidates(graph: WeightedGraph, together: Array, best: Array, seed: int, quick: bool) -> list[Array]:
     """Partitions among which the consensus is chosen: clusterings of `together`, and the chain that explains most."""
     strength = np.bincount(graph.edges.ravel(), np.repeat(graph.weights, 2), graph.n)
     order = np.argsort(strength, kind="stable")
     links = sparse.csr_array(together[np.ix_(order, order)])
     found = []
-    for resolution in RESOLUTIONS:
+    for resolution in RESOLUTIONS[:1] if quick else RESOLUTIONS:
         labels = np.empty(graph.n, dtype=np.int64)
         labels[order] = leiden_of(links, resolution, seed)
         found.append(labels)
+    if quick:
+        return found
     aligned = align_samples(best, np.unique(best[-1], return_inverse=True)[1].reshape(-1))
     groups = int(aligned.max()) + 1
     votes = np.stack([(aligned == g).sum(axis=0) for g in range(groups)], axis=1)

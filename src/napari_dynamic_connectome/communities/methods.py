@@ -75,8 +75,9 @@ def _move(
         neighbours, values = neighbours[other], values[other]
         if not len(neighbours):
             continue
-        groups, place = np.unique(labels[neighbours], return_inverse=True)
-        weight = np.bincount(place.reshape(-1), values)
+        toward = labels[neighbours]
+        groups = np.flatnonzero(np.bincount(toward))
+        weight = np.bincount(toward, values)[groups]
         lost = total[groups] - np.where(groups == here, strength[u], 0.0)
         gain = weight - resolution * strength[u] * lost / whole
         stay = (

@@ -155,7 +155,7 @@ def compare_consensus(
         check_cancel(cancel)
         report(progress, number / max(settings.null_fits, number + 1), f"null {number + 1}")
         null = find_consensus(
-            make(), chains=TESTED_CHAINS, max_groups=settings.max_groups, seed=seed + number, cancel=cancel
+            make(), chains=TESTED_CHAINS, max_groups=settings.max_groups, seed=seed + number, quick=True, cancel=cancel
         )
         gains.append(null.gain)
         tops.append(float(null.group_gain.max()))
