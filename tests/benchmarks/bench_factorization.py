@@ -1,7 +1,7 @@
 """Factorization against TensorLy (HALS; MU with mask) and tensortools (HALS with mask), on the same data, one after the other.
 
-Run alone: python tests/benchmarks/bench_factorization.py [--quick] [--sizes S M L XL] [--sweep] [--json FILE]. tensortools is
-compared where it can be imported (pip install tensortools munkres). Peak memory is that of a process of its own a case.
+Run alone: python tests/benchmarks/bench_factorization.py [--quick] [--sizes S M L] [--memory M L XL] [--sweep] [--scaling] [--json FILE].
+tensortools is compared where it can be imported (pip install tensortools munkres). Peak memory is that of a process of its own a case.
 """
 
 from __future__ import annotations
@@ -400,28 +400,35 @@ def main():
         return sweep_case(chosen.sweep_case[0], *map(int, chosen.sweep_case[1:]))
     if chosen.solver_case:
         return solver_case(*chosen.solver_case)
-    results = {"compare": [], "ratios": [], "cost": [], "memory": [], "sweep": [], "scaling": []}
+    results = {}
+
+    def add(key, rows):
+        results[key] = [*results.get(key, []), *rows]
+        if chosen.json:
+            # after every part, so that a run that is stopped keeps what it has
+            chosen.json.write_text(json.dumps(results, indent=1))
+
     for size in ["S"] if chosen.quick else chosen.sizes:
-        results["compare"] += compare(size, quick=chosen.quick)
-    print(table(results["compare"]), flush=True)
-    results["ratios"] = ratios(results["compare"])
-    print("\n" + table(results["ratios"]), flush=True)
+        add("compare", compare(size, quick=chosen.quick))
+    if results:
+        print(table(results["compare"]), flush=True)
+        add("ratios", ratios(results["compare"]))
+        print("\n" + table(results["ratios"]), flush=True)
     for size in ["S"] if chosen.quick else chosen.memory:
-        results["cost"] += alone("--cost-case", size, 8)
-        results["memory"] += alone("--memory-case", size, RANK, 8)
+        add("cost", alone("--cost-case", size, 8))
+        add("memory", alone("--memory-case", size, RANK, 8))
         if size == "L":
-            results["memory"] += alone("--memory-case", size, 20, 10)
-    if results["memory"]:
+            add("memory", alone("--memory-case", size, 20, 10))
+    if "memory" in results:
         print("\n" + table(results["cost"]), flush=True)
         print("\n" + table(results["memory"]), flush=True)
     if chosen.sweep:
-        results["sweep"] = [row for folds in (0, 5) for row in alone("--sweep-case", "L", 20, folds)]
+        for folds in (0, 5):
+            add("sweep", alone("--sweep-case", "L", 20, folds))
         print("\n" + table(results["sweep"]), flush=True)
     if chosen.scaling:
-        results["scaling"] = scaling()
+        add("scaling", scaling())
         print("\n" + table(results["scaling"]), flush=True)
-    if chosen.json:
-        chosen.json.write_text(json.dumps(results, indent=1))
     return None
 
 
