@@ -41,14 +41,14 @@ def pictures(session: Path, theme: str, suffix: str, size: tuple[int, int]) -> N
     from napari_dynamic_connectome.widgets.screenshot import prepare, settle, take
     from napari_dynamic_connectome.widgets.state import workspace_of
 
-    empty = open_viewer(theme=theme, size=size)
+    empty = open_viewer(theme=theme, size=size, journal=False)
     settle(empty, 2)
     arrange_windows(empty)
     take(empty, OUT / f"empty_{theme}{suffix}.png")
     workspace_of(empty).close()
     empty.close()
 
-    viewer = open_viewer(session, theme=theme, size=size)
+    viewer = open_viewer(session, theme=theme, size=size, journal=False)
     work = workspace_of(viewer)
     settle(viewer, 2)
     prepare(viewer)
@@ -65,17 +65,25 @@ def pictures(session: Path, theme: str, suffix: str, size: tuple[int, int]) -> N
             take(viewer, OUT / f"overlay_{color_by}_{theme}.png", canvas_only=True)
     work.view.set(color_by="community")
     window = docks["Neurons"].window()
+    from qtpy.QtCore import Qt
+
+    holders = [_holder(docks[t]) for t in ("Recording", "Communities")]
     for title in ("Recording", "Neurons", "Cohort"):
         raise_dock(docks[title])
         if title == "Neurons":
             work.session.select(community=None, neurons=(work.session.recording.named[10],))
             work.view.set(color_by="naming")
-        holders = [_holder(docks[t]) for t in ("Recording", "Communities")]
-        from qtpy.QtCore import Qt
-
         window.resizeDocks(holders, [int(size[1] * 0.66), int(size[1] * 0.24)], Qt.Orientation.Vertical)
         take(viewer, OUT / f"{title.lower()}_{theme}{suffix}.png")
+    raise_dock(docks["Components"])
+    work.session.select(neurons=())
+    work.view.set(color_by="community")
+    docks["Components"].preview_fold.head.setChecked(True)
+    docks["Components"].sweep_fold.head.setChecked(True)
+    settle(viewer, 3)
+    take(viewer, OUT / f"components_{theme}{suffix}.png")
     raise_dock(docks["Export"])
+    window.resizeDocks(holders, [int(size[1] * 0.3), int(size[1] * 0.6)], Qt.Orientation.Vertical)
     take(viewer, OUT / f"export_{theme}{suffix}.png")
     work.close()
     viewer.close()
