@@ -37,9 +37,10 @@ screenshots: setup ## make the pictures of README and docs again, from real runs
 benchmark: setup ## run every speed and memory comparison, write the tables
 	@for script in tests/benchmarks/bench_*.py; do echo "== $$script"; bash tools/with_screen.sh $(PY) $$script $(ARGS) || exit 1; done
 
-soak: ## hundreds of kills, full disks, fuzzing: long
+soak: ## hundreds of kills, full disks, fuzzing, random clicks: long
 	@bash tools/setup.sh test
 	@bash tools/with_screen.sh $(PY) tests/soak/soak.py $(ARGS)
+	@DYNAMIC_CONNECTOME_REPEATS=50 bash tools/with_screen.sh $(PY) -m pytest -q tests/widgets/test_leaks.py
 
 lock: ## resolve the dependencies anew into requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
