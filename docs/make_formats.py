@@ -55,7 +55,7 @@ def limit_table() -> str:
     lines = ["| limit | value | what |", "|---|---|---|"]
     for name, text in found:
         value = getattr(limits, name)
-        shown = f"{value:,}" if name in COUNTS else f"{value / (1 << 20):,.0f} MiB"
+        shown = f"{value:,}" if name in COUNTS or value < 1 << 20 else f"{value / (1 << 20):,.0f} MiB"
         lines.append(f"| `{name}` | {shown} | {cell(text)} |")
     return "\n".join(lines)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -204,6 +205,26 @@ def test_corrections_and_worms_left_out_come_back_and_can_be_undone(path: Path) 
         again.undo()
     assert again.left_out == load_session(path).left_out
     assert not again.recordings["worm 1"].neurons.set_index("label").loc[8, "rejected"]
+    journal.close()
+
+
+def test_stimuli_that_were_edited_come_back_after_a_crash(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    old = session.recordings["worm 1"]
+    stimuli = pd.DataFrame({"name": ["butanone"], "onset": [1.0], "offset": [2.0]})
+    session.amend(old.replace(stimuli=stimuli), "edit stimuli")
+    crash(journal)
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert journal.recover() == []
+    assert again.recordings["worm 1"].stimuli["name"].tolist() == ["butanone"]
+    same(again.recordings, session.recordings)
+    journal._file.path.unlink()
+    before = again.recordings["worm 1"]
+    with pytest.raises(InputError, match="was deleted"):
+        again.amend(before.replace(stimuli=old.stimuli), "edit stimuli")
+    assert again.recordings["worm 1"] is before
     journal.close()
 
 

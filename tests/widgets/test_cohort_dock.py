@@ -124,3 +124,24 @@ def test_real_worms(dock, work, qtbot, shared_data) -> None:
     presence, neurons, _ = dock._presence
     assert "AVAL" in neurons and presence.shape[1] > 100
     assert "no stimuli in common" in dock.summary.text()
+
+
+def test_affinity_tried_out_in_the_preview_is_the_one_that_is_analyzed(dock, viewer, work, qtbot) -> None:
+    from napari_dynamic_connectome.widgets.components_dock import ComponentsDock
+
+    fill(dock, qtbot)
+    other = ComponentsDock(viewer)
+    viewer.window.add_dock_widget(other, name="Components", area="right", add_vertical_stretch=False)
+    qtbot.wait(20)
+    tried = other.preview.form.value().model_copy(update={"sigma_s": 2.5, "sign": "absolute"})
+    other.preview.form.set_value(tried)
+    other.preview.form.edited.emit()
+    qtbot.wait(20)
+    dock.flush()
+    assert dock.settings().affinity == tried
+    assert "2.5" in dock.folds["affinity"].summary.text()
+    dock.forms["affinity"].set_value(tried.model_copy(update={"sigma_s": 0.5}))
+    dock.forms["affinity"].edited.emit()
+    qtbot.wait(20)
+    other.flush()
+    assert other.preview.form.value().sigma_s == 0.5

@@ -223,6 +223,25 @@ class Session:
         if make_current or self.current is None:
             self.set_current(recording.name)
 
+    def amend(self, recording: Recording, made: str) -> None:
+        """Put a recording with other stimuli or behaviour in the place of the open one of its name; journalled as an edit.
+
+        Parameters
+        ----------
+        recording : Recording
+            Same neurons as before.
+        made : str
+            What was done ("edit stimuli").
+        """
+        self._known(recording.name)
+        with self.lock:
+            edit = Edit(recording.name, (), user(), now(), made, "replace")
+            if self.journal is not None:
+                self.journal(edit, recording)
+            self.trail.append(edit)
+            self.recordings[recording.name] = recording
+        self.neurons_changed.emit(recording.name)
+
     def remove(self, name: str) -> None:
         """Close a recording."""
         self._known(name)

@@ -103,6 +103,10 @@ class CohortDock(Dock):
             form.edited.connect(lambda key=key: self._edited(key))
             self.forms[key], self.folds[key] = form, fold
             inner.addWidget(fold)
+        if self.work.view.affinity is None:
+            self.work.view.set(affinity=self.forms["affinity"].value())
+        else:
+            self._take_affinity()
         self.run_button = button(
             "Analyze",
             self.analyze,
@@ -123,6 +127,8 @@ class CohortDock(Dock):
         self.empty.setVisible(not recordings)
         self.body.setVisible(bool(recordings))
         self.run_button.setEnabled(bool(recordings) and self.bar.job is None)
+        if "view" in topics:
+            self._take_affinity()
         if topics & {"recordings", "current", "neurons", "theme", "cohort"} and recordings:
             self._show_list()
             self._show_presence()
@@ -281,6 +287,17 @@ class CohortDock(Dock):
 
     # --- actions ----------------------------------------------------------------------------------------------------
 
+    def _take_affinity(self) -> None:
+        """Take the affinity settings that were tried out in the Components dock's preview."""
+        wanted, form = self.work.view.affinity, self.forms["affinity"]
+        try:
+            same = wanted is None or wanted == form.value()
+        except InputError:
+            return  # something half typed stands in the form
+        if not same:
+            form.set_value(wanted)
+            self._edited("affinity")
+
     def _edited(self, key: str) -> None:
         form = self.forms[key]
         self.folds[key].summary.setText(form.summary())
@@ -292,6 +309,8 @@ class CohortDock(Dock):
         self.remember(key, {k: v for k, v in value.model_dump(mode="json").items() if v != getattr(default, k)})
         if key == "cohort":
             self._show_presence()
+        if key == "affinity":
+            self.work.view.set(affinity=value)
 
     def load_sample(self) -> Any:
         """Add the sample cohort."""

@@ -374,10 +374,8 @@ class RecordingDock(Dock):
         recording = self.session.recordings.get(self._stimuli_of or "")
         self._summarize_stimuli()
         if recording is not None:
-            name, value = recording.name, self.stimuli.value()
-            self.session.recordings[name] = recording.replace(stimuli=value)
-            # Not "recordings": the table that is being edited must not be filled again.
-            self.session.neurons_changed.emit(name)
+            # It does not announce "recordings": the table that is being edited must not be filled again.
+            self.session.amend(recording.replace(stimuli=self.stimuli.value()), "edit stimuli")
 
     def load_table(self, what: str, path: str | Path | None = None) -> None:
         """Load stimuli or behaviour from a file (asked for if it is not given)."""
@@ -396,7 +394,10 @@ class RecordingDock(Dock):
             if recording is None:
                 raise InputError("no worm is open", fix="Extract or open one first, then load its behaviour.")
             self.session.add(
-                recording.replace(behaviour=read_behaviour(path, recording.time_s)), replace=True, make_current=False
+                recording.replace(behaviour=read_behaviour(path, recording.time_s)),
+                replace=True,
+                make_current=False,
+                made=f"load behaviour from {Path(path).name}",
             )
         except (InputError, OSError) as error:
             show_failure(self.viewer, f"Load {what}", error)
