@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_dynamic_connectome.cli import main
 from napari_dynamic_connectome.extraction.extract import extract_traces
 from napari_dynamic_connectome.io.registry import read_recording
 from napari_dynamic_connectome.model.errors import Cancelled, InputError
@@ -307,7 +306,11 @@ def test_the_command_runs_on_a_cluster_that_loses_a_worker(cluster, tmp_path):
         "--set",
         "extraction.block_mb=0.001",
     ]
-    assert main([*command, "--executor", "dask", "--scheduler", client.scheduler.address]) == 0
+    command += ["--executor", "dask", "--scheduler", client.scheduler.address]
+    # A process of its own, as for a user: it has its own client.
+    run = [sys.executable, "-m", "napari_dynamic_connectome.cli", *command]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
     killer.join(30)
     assert 10 <= done_before[0] < 80
     assert workers[1].wait(10) == -signal.SIGKILL

@@ -7,6 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_dynamic_connectome.model.errors import Cancelled
+from napari_dynamic_connectome.overlay import scene as resolve
 from napari_dynamic_connectome.overlay.palette import rgb
 
 from .helpers import NAMES, fill, recording
@@ -123,6 +124,32 @@ def test_time_slider_and_cursor_are_one(viewer, docks, work, qtbot) -> None:
     assert traces.cursors[0].value() == pytest.approx(20.0)
     traces.cursors[1].setValue(30.1)
     assert viewer.dims.current_step[0] == 60
+
+
+def test_colours_of_the_moment_reach_the_canvas_from_cursor_and_slider(viewer, docks, work, qtbot) -> None:
+    fill(work.session)
+    work.view.set(color_by="activity")
+    viewer.dims.ndisplay = 3
+    work.scene.flush()
+    layer = work.scene.layers["neurons"]
+    visual = viewer.window._qt_viewer.canvas.layer_to_visual[layer]
+    times = work.session.recording.time_s
+
+    def drawn() -> np.ndarray:
+        return np.asarray(visual.node.points_markers._data["a_bg_color"])[:, :3]
+
+    seen = []
+    for frame, move in [
+        (5, lambda k: work.session.select(time_s=float(times[k]))),
+        (40, lambda k: viewer.dims.set_current_step(viewer.dims.ndim - 4, k)),
+        (7, lambda k: work.session.select(time_s=float(times[k]))),
+        (7, lambda k: work.session.select(time_s=float(times[k]) + 1e-6)),
+    ]:
+        move(frame)
+        wanted = resolve.colors_at(work.scene.drawn, float(times[frame]))[work.scene.drawn.shown]
+        np.testing.assert_allclose(drawn(), wanted[:, :3], atol=2e-3)
+        seen.append(drawn())
+    assert np.abs(seen[0] - seen[1]).max() > 0.02
 
 
 def test_a_community_lights_up_everywhere(docks, work, qtbot) -> None:

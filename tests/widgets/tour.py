@@ -299,7 +299,7 @@ class Tour:
     # --- looking ----------------------------------------------------------------------------------------------------
 
     def pixels_of(self, neuron: str) -> np.ndarray:
-        """Colour at the place of a neuron in a screenshot of the canvas, mean of the 3 x 3 pixels around it."""
+        """Colour at the place of a neuron in a screenshot of the canvas, median of the 3 x 3 pixels around it."""
         scene, viewer = self.work.scene, self.viewer
         picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(float) / 255
         x, y = self.screen_place(neuron)
@@ -307,7 +307,7 @@ class Tour:
         column = round(x / width * picture.shape[1])
         line = round(y / height * picture.shape[0])
         assert scene.drawn is not None
-        return picture[line - 1 : line + 2, column - 1 : column + 2].mean(axis=(0, 1))
+        return np.median(picture[line - 1 : line + 2, column - 1 : column + 2].reshape(9, 3), axis=0)
 
     def screen_place(self, neuron: str) -> tuple[float, float]:
         """Pixel (x, y) of a neuron on the canvas."""
