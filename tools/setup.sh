@@ -88,8 +88,8 @@ if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
 fi
 echo "Installing the locked packages into .venv (some minutes the first time)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock 2>&1 |
-    { grep -v '^WARNING' || true; }
+    { grep -vE '^ *(WARNING|DEPRECATION)' || true; }
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e . 2>&1 |
-    { grep -v '^WARNING' || true; }
+    { grep -vE '^ *(WARNING|DEPRECATION)' || true; }
 .venv/bin/python -c 'import napari_dynamic_connectome, napari, numba, tensorly'
 echo "$sum" >"$stamp"
