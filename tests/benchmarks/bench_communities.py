@@ -152,7 +152,7 @@ def bench_lfr(quick: bool, live: bool = False) -> None:
                 scores[name, setting].append((np.nan, best[0], np.nan, best[1], best[2], seconds, seconds))
     settings = sorted({setting for setting, _ in cases})
     names = [*ours, "graph-tool, recs_dl=False", "graph-tool, the paper's call"]
-    print(f"### Weighted LFR graphs with more than one true group ({len(cases)} graphs)\n")
+    print(f"## Weighted LFR graphs with more than one true group ({len(cases)} graphs)\n")
     rows = []
     for name in names:
         every = np.array([one for setting in settings for one in scores[name, setting]])
@@ -228,7 +228,7 @@ def bench_dense(quick: bool, sizes: Sequence[int] = (60, 120, 190, 300), repeats
                 kind = ("unequal" if unequal else "equal") + (", overlapping" if overlap else "")
                 rows.append([kind, n, ratio, *cells])
                 print(*rows[-1], file=sys.stderr, flush=True)
-    print(f"### Dense planted graphs: AMI (number of groups), mean of {repeats}\n")
+    print(f"## Dense planted graphs: AMI (number of groups), mean of {repeats}\n")
     table(["strengths", "N", "r", *methods], rows)
 
 
@@ -242,7 +242,7 @@ def bench_chance(quick: bool) -> None:
         weights, _ = planted(n, 1.0, rng, unequal=bool(number % 2))
         found = find_communities(weights, samples=0, seed=number)
         claimed += int(found.labels.values[found.chosen_level].max() > 0)
-    print(f"### Nothing to find (r = 1, {graphs} graphs, modules)\n")
+    print(f"## Nothing to find (r = 1, {graphs} graphs, modules)\n")
     print(
         f"More than one group claimed as significant (p <= 0.05): {claimed} of {graphs}.\n",
         flush=True,
@@ -265,7 +265,7 @@ def bench_calibration(quick: bool) -> None:
         sure.append(probability[placed])
         right.append(np.array([partner.get(a, -2) for a in labels])[placed] == truth[placed])
     p, ok = np.concatenate(sure), np.concatenate(right)
-    print(f"### Calibration of membership probabilities ({len(sure)} planted graphs)\n")
+    print(f"## Calibration of membership probabilities ({len(sure)} planted graphs)\n")
     rows = []
     for low, high in ((0.0, 0.5), (0.5, 0.6), (0.6, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 0.99), (0.99, 1.01)):
         inside = (p >= low) & (p < high)
@@ -314,7 +314,7 @@ def bench_large(quick: bool) -> None:
         score = adjusted_mutual_info_score(truth, found.labels.values[0])
         links = graph.number_of_edges()
         rows.append([f"{n} nodes, sparse, one start", links, int(found.labels.values[0].max()) + 1, score, cpu])
-    print("### Large graphs\n")
+    print("## Large graphs\n")
     table(["graph", "links", "groups", "AMI", "CPU s"], rows)
 
 
