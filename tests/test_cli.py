@@ -202,6 +202,11 @@ def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert "extract" in capsys.readouterr().out
 
 
+def hear_interrupts() -> None:
+    """Undo what a child inherits from tests in the background of a shell without job control, where SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_run_leaves_nothing_half_written_and_goes_on(worms: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     command = [
@@ -214,7 +219,11 @@ def test_an_interrupted_run_leaves_nothing_half_written_and_goes_on(worms: Path,
         str(output),
     ]
     process = subprocess.Popen(
-        [*command, "--no-screenshot"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [*command, "--no-screenshot"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=hear_interrupts,
     )
     deadline = time.monotonic() + 120
     while not (output / "session.zarr").exists() and process.poll() is None and time.monotonic() < deadline:
@@ -228,6 +237,20 @@ def test_an_interrupted_run_leaves_nothing_half_written_and_goes_on(worms: Path,
     assert not (output / "report.html").exists()
     assert main(["run", str(worms / "settings.toml"), "-o", str(output), *QUICK]) == 0
     assert (output / "report.html").is_file()
+
+
+def test_an_interrupt_inside_executed_text_ends_with_its_exit_code(tmp_path: Path) -> None:
+    """As in an import that makes a dataclass: `python -m` would end by the signal although the interrupt was caught."""
+    (tmp_path / "interrupted.py").write_text(
+        "import sys\nimport napari_dynamic_connectome.cli as cli\n"
+        "text = 'import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(5)'\n"
+        "cli._settings = lambda options: exec(text)\n"
+        "sys.exit(cli.main(['settings']))\n"
+    )
+    command = [sys.executable, "-m", "interrupted"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, preexec_fn=hear_interrupts)
+    assert done.returncode == 130, done.stderr
+    assert "interrupted" in done.stderr and "Traceback" not in done.stderr
 
 
 @pytest.mark.data

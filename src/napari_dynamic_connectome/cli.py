@@ -10,8 +10,10 @@ import importlib.util
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +34,34 @@ EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
 
+class _Interrupt(KeyboardInterrupt):
+    """Ctrl-C.
+
+    CPython notes a plain KeyboardInterrupt that passes through `exec` of a text, as in imports that make dataclasses; `python -m`
+    then ends by the signal instead of with our exit code, even if it was caught. A subclass it does not note.
+    """
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Raise `_Interrupt` on Ctrl-C, where Python would have raised a plain KeyboardInterrupt."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise _Interrupt
+
+    ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if ours:
+        signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
     parser = build_parser()
@@ -45,7 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_BAD_INPUT
     start_log({"command": " ".join(map(str, sys.argv[1:] if arguments is None else arguments))})
     try:
-        options.action(options)
+        with _interrupts():
+            options.action(options)
     except Cancelled as error:
         print(f"dynamic-connectome: {error}", file=sys.stderr)
         return EXIT_INTERRUPTED
