@@ -95,31 +95,31 @@ def weight_shape(edges: Array, weights: Array, labels: Array | None = None) -> f
     return float(np.clip(1 / max(spread, 1e-9), *SHAPES))
 
 
-def log_likelihood(edges: Array, weights: Array, labels: Array, shape: float = 1.0) -> float:
-    """Ln probability of the weights given a partition: every group's inside its own rate, all the rest one rate."""
+def _tally(edges: Array, weights: Array, labels: Array) -> tuple[Array, Array, int, float]:
+    """Links and weight inside every group, and of all pairs between groups."""
     a, b = labels[edges[:, 0]], labels[edges[:, 1]]
     inside = a == b
     groups = int(labels.max()) + 1
     links = np.bincount(a[inside], minlength=groups)
     total = np.bincount(a[inside], weights[inside], minlength=groups)
-    rest = rate_evidence((~inside).sum(), weights[~inside].sum(), shape)
-    return float(rate_evidence(links, total, shape).sum() + rest)
+    return links, total, int((~inside).sum()), float(weights[~inside].sum())
+
+
+def log_likelihood(edges: Array, weights: Array, labels: Array, shape: float = 1.0) -> float:
+    """Ln probability of the weights given a partition: every group's inside its own rate, all the rest one rate."""
+    links, total, rest, rest_weight = _tally(edges, weights, labels)
+    return float(rate_evidence(links, total, shape).sum() + rate_evidence(rest, rest_weight, shape))
 
 
 def group_gains(edges: Array, weights: Array, labels: Array, shape: float = 1.0) -> Array:
     """Nats that each group's own rate explains better than the rate between groups; negative where it is not higher."""
-    a, b = labels[edges[:, 0]], labels[edges[:, 1]]
-    inside = a == b
-    groups = int(labels.max()) + 1
-    links = np.bincount(a[inside], minlength=groups)
-    total = np.bincount(a[inside], weights[inside], minlength=groups)
-    rest, rest_weight = (~inside).sum(), weights[~inside].sum()
+    links, total, rest, rest_weight = _tally(edges, weights, labels)
     gain = (
         rate_evidence(links, total, shape)
         + rate_evidence(rest, rest_weight, shape)
         - rate_evidence(rest + links, rest_weight + total, shape)
     )
-    heavier = total * max(int(rest), 1) > links * max(float(rest_weight), 1e-300)
+    heavier = total * max(rest, 1) > links * max(rest_weight, 1e-300)
     return np.where((links > 0) & (heavier | (rest == 0)), gain, -np.inf)
 
 

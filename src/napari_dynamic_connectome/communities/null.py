@@ -108,24 +108,25 @@ def compare_with_null(
     community = community_gains(fit, labels)
     if fit.n_groups < 2:
         return NullResult(0.0, 1.0, community, np.ones(len(community)), 0, np.zeros(0))
-    what = _what(settings, null_graphs)
-    if null_graphs is None:
-        null_graphs = (_shuffled(graph, model, seed + 7919 * (k + 1)) for k in range(settings.null_fits))
     variant = replace(model, degree_corrected=(fit.degree_corrected,))
-    gains: list[float] = []
-    tops: list[float] = []
-    for number, make in enumerate(null_graphs):
-        check_cancel(cancel)
-        report(progress, number / max(settings.null_fits, 1), f"null {number + 1}")
-        null, null_gain = quick_fit(make(), variant, settings, seed + number, cancel)
-        gains.append(max(null_gain, 0.0))
-        tops.append(float(community_gains(null, null.levels[0]).max()) if null.n_groups > 1 else 0.0)
-        if sum(g >= gain for g in gains) >= ENOUGH:
-            break
-    total = 1 + len(gains)
-    p_value = (1 + sum(g >= gain for g in gains)) / total if gains else float("nan")
-    each = np.array([(1 + sum(t >= c for t in tops)) / total if gains else np.nan for c in community])
-    return NullResult(gain, p_value, community, each, len(gains), np.array(gains), what)
+
+    def statistics(null_graph: WeightedGraph, own_seed: int) -> tuple[float, float]:
+        null, null_gain = quick_fit(null_graph, variant, settings, own_seed, cancel)
+        best = float(community_gains(null, null.levels[0]).max()) if null.n_groups > 1 else 0.0
+        return max(null_gain, 0.0), best
+
+    nulls = _graphs(graph, model, settings, seed, null_graphs)
+    return _p_values(
+        gain,
+        community,
+        nulls,
+        statistics,
+        settings,
+        seed,
+        _what(settings, null_graphs),
+        progress=progress,
+        cancel=cancel,
+    )
 
 
 def compare_consensus(
@@ -143,28 +144,68 @@ def compare_consensus(
     The statistic of 'more than one group' is the mean gain of the first chains, of as many chains in the nulls; that of a
     community is the gain of its own rate, compared with the best community of every null.
     """
-    what = _what(settings, null_graphs)
-    if null_graphs is None:
-        null_graphs = (_shuffled(graph, model, seed + 7919 * (k + 1)) for k in range(settings.null_fits))
     if not np.ptp(graph.weights) > 1e-9 * graph.weights.max():
         one = np.ones(len(found.group_gain))
         return NullResult(0.0, 1.0, found.group_gain, one, 0, np.zeros(0))
+
+    def statistics(null_graph: WeightedGraph, own_seed: int) -> tuple[float, float]:
+        null = find_consensus(
+            null_graph,
+            chains=TESTED_CHAINS,
+            max_groups=settings.max_groups,
+            seed=own_seed,
+            quick=True,
+            cancel=cancel,
+        )
+        return null.gain, float(null.group_gain.max())
+
+    nulls = _graphs(graph, model, settings, seed, null_graphs)
+    what = _what(settings, null_graphs)
+    return _p_values(
+        found.gain, found.group_gain, nulls, statistics, settings, seed, what, progress=progress, cancel=cancel
+    )
+
+
+def _graphs(
+    graph: WeightedGraph,
+    model: BlockModel,
+    settings: CommunitySettings,
+    seed: int,
+    brought: Iterable[Callable[[], WeightedGraph]] | None,
+) -> Iterable[Callable[[], WeightedGraph]]:
+    """Null graphs that the caller brings, or those with shuffled weights."""
+    if brought is not None:
+        return brought
+    return (_shuffled(graph, model, seed + 7919 * (k + 1)) for k in range(settings.null_fits))
+
+
+def _p_values(
+    gain: float,
+    community: Array,
+    nulls: Iterable[Callable[[], WeightedGraph]],
+    statistics: Callable[[WeightedGraph, int], tuple[float, float]],
+    settings: CommunitySettings,
+    seed: int,
+    what: str,
+    *,
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+) -> NullResult:
+    """Compare gains with those of nulls; `statistics` gives a null's gain and that of its best community."""
     gains: list[float] = []
     tops: list[float] = []
-    for number, make in enumerate(null_graphs):
+    for number, make in enumerate(nulls):
         check_cancel(cancel)
         report(progress, number / max(settings.null_fits, number + 1), f"null {number + 1}")
-        null = find_consensus(
-            make(), chains=TESTED_CHAINS, max_groups=settings.max_groups, seed=seed + number, quick=True, cancel=cancel
-        )
-        gains.append(null.gain)
-        tops.append(float(null.group_gain.max()))
-        if sum(g >= found.gain for g in gains) >= ENOUGH:
+        one, top = statistics(make(), seed + number)
+        gains.append(one)
+        tops.append(top)
+        if sum(g >= gain for g in gains) >= ENOUGH:
             break
     total = 1 + len(gains)
-    p_value = (1 + sum(g >= found.gain for g in gains)) / total if gains else float("nan")
-    each = np.array([(1 + sum(t >= c for t in tops)) / total if gains else np.nan for c in found.group_gain])
-    return NullResult(found.gain, p_value, found.group_gain, each, len(gains), np.array(gains), what)
+    p_value = (1 + sum(g >= gain for g in gains)) / total if gains else float("nan")
+    each = np.array([(1 + sum(t >= c for t in tops)) / total if gains else np.nan for c in community])
+    return NullResult(gain, p_value, community, each, len(gains), np.array(gains), what)
 
 
 def _shuffled(graph: WeightedGraph, model: BlockModel, seed: int) -> Callable[[], WeightedGraph]:
