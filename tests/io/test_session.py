@@ -44,8 +44,11 @@ def test_a_session_comes_back_to_the_last_bit(tmp_path: Path, name: str, seed: i
 
 
 def test_an_empty_session_can_be_kept(tmp_path: Path) -> None:
-    save_session(Session(), tmp_path / "s.zarr")
-    same_session(load_session(tmp_path / "s.zarr"), load_session(tmp_path / "s.zarr"))
+    empty = Session()
+    save_session(empty, tmp_path / "s.zarr")
+    loaded = load_session(tmp_path / "s.zarr")
+    same_session(empty, loaded)
+    assert not loaded.recordings and loaded.components is None and loaded.current is None
 
 
 def test_any_zarr_library_reads_the_arrays_and_json_the_rest(tmp_path: Path) -> None:
