@@ -154,3 +154,13 @@ def test_null_graphs_of_the_caller_decide():
     found = find_communities(weights, null_graphs=as_strong, samples=0)
     assert found.significance.attrs["p_more_than_one"] > 0.05
     assert "null graphs of the caller" in found.rule
+
+
+def test_structure_without_groups_that_prefer_each_other_is_one_group_and_says_so() -> None:
+    rng = np.random.default_rng(5)
+    group = np.arange(60) % 2
+    weights = np.triu(rng.gamma(20, np.where(group[:, None] == group, 0.5, 1.5)), 1)  # weaker inside
+    found = find_communities(weights + weights.T, samples=0, null_fits=19, seed=0)
+    assert found.n_levels == 1
+    assert found.significance.attrs["p_more_than_one"] <= 0.05
+    assert "depart from chance" in found.rule

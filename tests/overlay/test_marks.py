@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from tests.widgets.helpers import NAMES, communities, components, fill, recording
@@ -12,7 +13,7 @@ from tests.widgets.helpers import NAMES, communities, components, fill, recordin
 from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.results import Components
 from napari_dynamic_connectome.model.session import Session
-from napari_dynamic_connectome.overlay.marks import active_windows, selected_windows, selected_worms
+from napari_dynamic_connectome.overlay.marks import active_windows, selected_windows, selected_worms, telling
 from napari_dynamic_connectome.overlay.scene import strength_weight
 
 
@@ -100,6 +101,31 @@ def test_moments_that_take_no_part_in_the_alignment_are_dark() -> None:
     assert (weight[times < np.nanmin(own) - 2.0] == 0).all()
     assert weight[times > np.nanmin(own)].max() > 0
     assert np.isnan(changed.clock_time(recording.name, 0.0))
+
+
+def with_blocks(session: Session, means: dict[int, float]) -> None:
+    """Give the pairs inside each group of four neurons this mean weight, all others 0.1."""
+    old = session.components
+    group = {n: i // 4 for i, n in enumerate(NAMES)}
+    pairs = zip(old.pair["neuron_a"].values, old.pair["neuron_b"].values, strict=True)
+    values = [means.get(group[a], 0.1) if group[a] == group[b] else 0.1 for a, b in pairs]
+    pair = old.pair.copy(data=np.repeat(np.array(values)[:, None], old.rank, axis=1))
+    session.set_components(replace(old, pair=pair))
+
+
+def test_shown_first_is_the_community_that_works_together_most() -> None:
+    session = Session()
+    fill(session)
+    session.set_current("worm A")
+    found = session.communities
+    with_blocks(session, {1: 2.0, 2: 3.0})
+    session.set_communities(found)
+    _, kind, community = telling(session)
+    assert (kind, community) == (session.selection.kind, 2)
+    table = pd.DataFrame({"gain": [5.0, 5.0, 0.1], "p_value": [0.9, 0.03, 0.9]}, index=[0, 1, 2])
+    session.set_communities({key: replace(one, significance=table) for key, one in found.items()})
+    assert telling(session)[2] == 1  # the strongest one is not separate from the others
+    assert telling(Session()) is None
 
 
 def clocks(components: Components, own: dict[str, np.ndarray]) -> xr.DataArray:

@@ -281,7 +281,12 @@ def _result(
     chosen, rule = 0, "the finest level of the partition of lowest description length"
     if found is not None:
         rule = f"the finest level: what {len(found.samples)} sampled partitions agree on"
-    if settings.level == "auto" and null is not None and null.p_value > settings.alpha and len(labels) > 1:
+    if found is not None and len(labels) == 1 and null is not None and null.p_value <= settings.alpha:
+        rule = (
+            f"one group: the weights depart from chance (p = {null.p_value:.2g} against {null.fits} fits to {null.what}), but no "
+            "group is more strongly linked inside than to the others"
+        )
+    elif settings.level == "auto" and null is not None and null.p_value > settings.alpha and len(labels) > 1:
         chosen = len(labels) - 1
         rule = (
             f"one group: p = {null.p_value:.2g} against {null.fits} fits to {null.what} (above {settings.alpha:g}); "

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..model.results import Components
+from ..model.results import Components, Kind
 from ..model.session import Session
+from .scene import cohort_names
 
 ACTIVE_SHARE = 0.5
 """A component counts as active above this share of its peak."""
@@ -108,3 +109,34 @@ def selected_worms(session: Session) -> list[WormMark]:
         )
         for worm, count in zip(cohort.worms, here.tolist(), strict=True)
     ]
+
+
+def telling(session: Session) -> tuple[int, Kind, int] | None:
+    """Component, kind and community to show first: the one whose neurons work together most, beside all others.
+
+    The mean weight of its pairs over that of all pairs of the component, times the root of its size. Communities of which the
+    current worm shows fewer than three neurons, and partitions of one group or of more than twenty, do not count; those that are
+    separate from the others by their own p value come first. None if none counts.
+    """
+    components, recording = session.components, session.recording
+    if components is None:
+        return None
+    shown = set(components.neurons if recording is None else cohort_names(recording, set(components.neurons)))
+    best: tuple[tuple[bool, float], int, Kind, int] | None = None
+    for (component, kind), found in session.communities.items():
+        sizes = found.sizes(found.chosen_level)
+        matrix = components.matrix(component)
+        mean = float(np.nanmean(matrix.values))
+        if kind != session.selection.kind or not 2 <= len(sizes) <= 20 or mean <= 0:
+            continue
+        table = found.significance
+        for community in (int(c) for c in sizes.index):
+            members = [n for n in found.members(community, found.chosen_level) if n in components.neurons]
+            inside = matrix.loc[members, members].values[np.triu_indices(len(members), 1)]
+            if len(shown.intersection(members)) < 3 or not np.isfinite(inside).any():
+                continue
+            separate = table is not None and community in table.index and table.loc[community, "p_value"] <= 0.05
+            score = (bool(separate), float(np.nanmean(inside)) / mean * len(members) ** 0.5)
+            if best is None or score > best[0]:
+                best = (score, component, kind, community)
+    return None if best is None else best[1:]

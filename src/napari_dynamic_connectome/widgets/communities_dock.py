@@ -122,7 +122,14 @@ class CommunitiesDock(Dock):
                     bar=lambda r: r["probability"],
                     tip="Mean probability that the members belong here.",
                 ),
-                Column("p", lambda r: _p(r["p"]), 52, right=True, tip="p value against shuffled weights."),
+                Column(
+                    "p",
+                    lambda r: _p(r["p"]),
+                    52,
+                    right=True,
+                    tip="p value of being separate: what would be lost if the community joined the one that suits it best, against "
+                    "chance. That of more than one community is under Significance.",
+                ),
                 Column(
                     "L/R",
                     lambda r: r["lr"],
@@ -452,9 +459,9 @@ class CommunitiesDock(Dock):
             self.significance_fold.summary.setText("not tested")
         else:
             one = table.attrs.get("p_more_than_one")
-            self.significance_fold.summary.setText(
-                f"more than one community: p = {one:.3f}" if one is not None else "tested"
-            )
+            # One community may depart from chance, too: the rule below says how.
+            claim = "more than one community" if communities.n_levels > 1 else "departs from chance"
+            self.significance_fold.summary.setText(f"{claim}: p = {one:.3f}" if one is not None else "tested")
         lines.append(f"method: {communities.method}, description length {communities.description_length:.0f} nats")
         self.significance.setText("\n".join(lines))
 
@@ -552,6 +559,8 @@ def _two(value: float) -> str:
 def _p(value: float) -> str:
     if value != value:
         return ""
+    if value >= 0.9995:
+        return "1"
     return "<.001" if value < 0.001 else f"{value:.3f}".lstrip("0")
 
 

@@ -90,7 +90,10 @@ class ExportDock(Dock):
         self.fps.setToolTip("Frames a second. Default: 20.")
         self.movie_button = button("Movie…", self.save_movie, "mp4 or gif, by the ending of the file name.")
         movie = QWidget()
-        movie.setLayout(row(self.movement, self.seconds, self.fps, None, self.movie_button))
+        lines = QVBoxLayout(movie)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.addLayout(row(self.movement, None, self.movie_button))
+        lines.addLayout(row(self.seconds, self.fps, None))
         self.movie_fold = Fold("Movie", movie, summary="mp4 or gif", is_open=True)
         layout.addWidget(self.movie_fold)
         self.python_button = button(

@@ -26,42 +26,11 @@ def settle(viewer: Any, rounds: int = 6) -> None:
         workspace_of(viewer).scene.flush()
 
 
-def telling(session: Any) -> tuple[int, str, int] | None:
-    """Component, kind and community to show first: the one whose neurons work together most, beside all others.
-
-    The mean weight of its pairs, divided by that of all pairs of the component, times the root of its size; communities of fewer than three neurons that the
-    current worm shows, and partitions of one group or of more than twenty, do not count. None if none counts.
-    """
-    import numpy as np
-
-    recording = session.recording
-    shown = None if recording is None else set(recording.neurons["name"])
-    best: tuple[float, int, str, int] | None = None
-    for (component, kind), found in session.communities.items():
-        sizes = found.sizes(found.chosen_level)
-        if kind != session.selection.kind or not 2 <= len(sizes) <= 20:
-            continue
-        matrix = session.components.matrix(component)
-        mean = float(np.nanmean(matrix.values))
-        for community in sizes.index:
-            members = [
-                n for n in found.members(int(community), found.chosen_level) if n in matrix.indexes[matrix.dims[0]]
-            ]
-            if len(members) < 3 or (shown is not None and len(shown.intersection(members)) < 3):
-                continue
-            inside = matrix.loc[members, members].values[np.triu_indices(len(members), 1)]
-            if not np.isfinite(inside).any() or mean <= 0:
-                continue
-            score = float(np.nanmean(inside)) / mean * len(members) ** 0.5
-            if best is None or score > best[0]:
-                best = (score, component, kind, int(community))
-    return None if best is None else best[1:]
-
-
 def prepare(viewer: Any, *, select: bool = True) -> None:
-    """Choose what shows most (see `telling`), at the time when its component is strongest."""
+    """Choose what shows most (see `overlay.marks.telling`), at the time when its component is strongest."""
     import numpy as np
 
+    from ..overlay.marks import telling
     from .state import workspace_of
 
     session = workspace_of(viewer).session
