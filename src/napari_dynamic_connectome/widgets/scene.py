@@ -6,7 +6,6 @@ All decisions on what is drawn are made in `overlay`; here they are only handed 
 from __future__ import annotations
 
 import weakref
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -270,17 +269,15 @@ class SceneView:
         if edges is not None and edges.visible and not 0.8 < zoom / max(self._edges_zoom, 1e-6) < 1.25:
             self._draw_edges()
 
-    def recolour(self, quiet: bool = False) -> None:
-        """Colour the neurons for the shown time; this runs at every step of the time slider.
-
-        `quiet`: napari is about to slice its layers anew, which draws the colours too; once is enough.
-        """
+    def recolour(self) -> None:
+        """Colour the neurons for the shown time; this runs at every step of the time slider."""
         drawn, layer, work = self.drawn, self.layers.get(NEURONS), self.work
         if drawn is None or layer is None or work is None:
             return
         if drawn.weight is not None:
             colours = resolve.colors_at(drawn, work.session.selection.time_s)
-            with layer.events.face_color.blocker() if quiet else nullcontext():
+            # napari draws a change of colours twice: when they are set, and when the layer says so.
+            with layer.events.face_color.blocker():
                 layer.face_color = colours if drawn.shown.all() else colours[drawn.shown]
             self._rest_timer.start()
         self._follow()
@@ -732,28 +729,25 @@ class SceneView:
         if changed - {"time_s"}:
             self._changed()
         if "time_s" in changed:
-            place = None if self._stepping else self._slider_place(selection.time_s)
-            self.recolour(quiet=place is not None)
-            if place is not None:
-                self._stepping = True
-                try:
-                    work = self.work
-                    work.viewer.dims.set_point(work.viewer.dims.ndim - 4, place)
-                finally:
-                    self._stepping = False
+            self.recolour()
+            if not self._stepping:
+                self._move_slider(selection.time_s)
 
-    def _slider_place(self, time_s: float) -> float | None:
-        """Where the viewer's slider has to go to show a time; None if it is there already or there is none."""
+    def _move_slider(self, time_s: float) -> None:
         work = self.work
         viewer, recording = work.viewer, work.session.recording
         if viewer is None or viewer.dims.ndim < 4 or recording is None:
-            return None
-        dims, axis = viewer.dims, viewer.dims.ndim - 4
-        steps = dims.range[axis]
-        place = float(np.clip(time_s, steps.start, steps.stop))
-        if dims.nsteps[axis] == recording.n_times:
-            place = float(steps.start + int(np.argmin(np.abs(recording.time_s - time_s))) * steps.step)
-        return place if abs(place - dims.point[axis]) > 1e-9 * max(abs(place), 1.0) else None
+            return
+        axis = viewer.dims.ndim - 4
+        self._stepping = True
+        try:
+            if viewer.dims.nsteps[axis] == recording.n_times:
+                frame = int(np.argmin(np.abs(recording.time_s - time_s)))
+                viewer.dims.set_current_step(axis, frame)
+            else:
+                viewer.dims.set_point(axis, time_s)
+        finally:
+            self._stepping = False
 
     # --- overlays of the canvas -------------------------------------------------------------------------------------
 
