@@ -311,7 +311,8 @@ class Communities:
         level = self.chosen_level if level is None else level
         inside = np.flatnonzero(self.labels.isel(level=level).values == community)
         sure = np.nan_to_num(self.probability.isel(level=level).values[inside], nan=0.0)
-        return [self.neurons[i] for i in inside[np.argsort(-sure, kind="stable")]]
+        names = self.labels["neuron"].values
+        return [str(names[i]) for i in inside[np.argsort(-sure, kind="stable")]]
 
     def table(self, level: int | None = None) -> pd.DataFrame:
         """One row a community: community, size, members, probability (mean), p_value (NaN where not tested)."""
