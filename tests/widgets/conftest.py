@@ -11,7 +11,7 @@ from napari_dynamic_connectome.model.places import state_folder
 
 
 @pytest.fixture(autouse=True)
-def _gui(request: pytest.FixtureRequest, tmp_path_factory, monkeypatch) -> None:
+def _gui(request: pytest.FixtureRequest, _own_cache, tmp_path_factory, monkeypatch) -> None:
     if "gui" in request.keywords and sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
         pytest.skip("no X display: run under xvfb-run")
     monkeypatch.setenv("DYNAMIC_CONNECTOME_CONFIG", str(tmp_path_factory.mktemp("config")))
@@ -27,6 +27,13 @@ def viewer(make_napari_viewer, qtbot):
     made.window.resize(1280, 800)
     yield made
     workspace_of(made).close()
+
+
+@pytest.fixture
+def work(viewer):
+    from napari_dynamic_connectome.widgets.state import workspace_of
+
+    return workspace_of(viewer)
 
 
 @pytest.fixture

@@ -15,13 +15,6 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def work(viewer):
-    from napari_dynamic_connectome.widgets.state import workspace_of
-
-    return workspace_of(viewer)
-
-
-@pytest.fixture
 def dock(viewer, qtbot):
     from napari_dynamic_connectome.widgets.components_dock import ComponentsDock
 

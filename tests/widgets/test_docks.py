@@ -24,13 +24,6 @@ def docks(viewer, qtbot):
     return found
 
 
-@pytest.fixture
-def work(viewer):
-    from napari_dynamic_connectome.widgets.state import workspace_of
-
-    return workspace_of(viewer)
-
-
 def show(dock, qtbot):
     from napari_dynamic_connectome.widgets.arrange import raise_dock
 

@@ -23,13 +23,6 @@ def _own_state(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def work(viewer):
-    from napari_dynamic_connectome.widgets.state import workspace_of
-
-    return workspace_of(viewer)
-
-
-@pytest.fixture
 def second(make_napari_viewer):
     from napari_dynamic_connectome.widgets.state import workspace_of
 

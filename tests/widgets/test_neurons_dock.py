@@ -14,13 +14,6 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def work(viewer):
-    from napari_dynamic_connectome.widgets.state import workspace_of
-
-    return workspace_of(viewer)
-
-
-@pytest.fixture
 def dock(viewer, work, qtbot):
     from napari_dynamic_connectome.widgets.neurons_dock import NeuronsDock
 

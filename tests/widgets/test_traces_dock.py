@@ -13,13 +13,6 @@ from .test_neurons_dock import move
 pytestmark = pytest.mark.gui
 
 
-@pytest.fixture
-def work(viewer):
-    from napari_dynamic_connectome.widgets.state import workspace_of
-
-    return workspace_of(viewer)
-
-
 def behaving():
     one = recording()
     time = one.time_s

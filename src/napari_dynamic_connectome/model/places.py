@@ -14,7 +14,7 @@ def cache_folder() -> Path:
     """Folder for what can be made again (samples, downloads)."""
     import platformdirs
 
-    return Path(os.environ.get(VARIABLE) or platformdirs.user_cache_dir(APP))
+    return Path(os.environ.get(VARIABLE) or platformdirs.user_cache_dir(APP, appauthor=False))
 
 
 def state_folder() -> Path:

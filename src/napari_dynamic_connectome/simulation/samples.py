@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
+from ..model import places
 from ..model.cohort import Cohort
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback
 from ..model.truth import Truth
 from .simulate import simulate_cohort, simulate_recording
-
-CACHE_VARIABLE = "DYNAMIC_CONNECTOME_CACHE"
 
 # Small enough to be made in a few seconds, large enough to look like a worm.
 _WORM: dict[str, Any] = {"n_neurons": 110, "missing": 0.0, "duration_s": 120.0, "rate_hz": 2.0, "stimulus_s": 15.0}
@@ -36,20 +34,14 @@ _SEED = 7
 
 def cache_folder() -> Path:
     """Folder for generated samples; made if it is not there."""
-    asked = os.environ.get(CACHE_VARIABLE)
-    if asked:
-        folder = Path(asked)
-    else:
-        from platformdirs import user_cache_path
-
-        folder = user_cache_path("napari-dynamic-connectome", appauthor=False)
+    folder = places.cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             f"the cache folder cannot be made ({error.strerror})",
             where=str(folder),
-            fix=f"Set the environment variable {CACHE_VARIABLE} to a folder that can be written.",
+            fix=f"Set the environment variable {places.VARIABLE} to a folder that can be written.",
         ) from error
     return folder
 
