@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import zarr
 
+from napari_dynamic_connectome.model import places
 from napari_dynamic_connectome.model.errors import Cancelled, InputError
 from napari_dynamic_connectome.simulation import samples
 
 
 def test_sample_worm_is_made_once(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv(samples.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(places.VARIABLE, str(tmp_path / "cache"))
     path = samples.sample_worm()
     assert path.parent == tmp_path / "cache" and [p.name for p in path.parent.iterdir()] == [path.name]
     root = zarr.open_group(str(path), mode="r")
@@ -22,7 +23,7 @@ def test_sample_worm_is_made_once(tmp_path, monkeypatch) -> None:
 
 
 def test_cancelled_sample_leaves_no_half_folder(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv(samples.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(places.VARIABLE, str(tmp_path))
     with pytest.raises(Cancelled):
         samples.sample_worm(cancel=lambda: True)
     assert list(tmp_path.iterdir()) == []
@@ -30,8 +31,8 @@ def test_cancelled_sample_leaves_no_half_folder(tmp_path, monkeypatch) -> None:
 
 def test_cache_that_cannot_be_made_is_explained(tmp_path, monkeypatch) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(samples.CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
-    with pytest.raises(InputError, match=samples.CACHE_VARIABLE):
+    monkeypatch.setenv(places.VARIABLE, str(tmp_path / "file" / "cache"))
+    with pytest.raises(InputError, match=places.VARIABLE):
         samples.cache_folder()
 
 
