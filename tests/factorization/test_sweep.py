@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from napari_dynamic_connectome.factorization import jobs
 from napari_dynamic_connectome.factorization.folds import draw_folds
 from napari_dynamic_connectome.factorization.jobs import Job, run_job
 from napari_dynamic_connectome.factorization.parallel import workers
@@ -101,6 +103,17 @@ def test_suggestion_and_its_reason(similarity, held_out, suggested, words):
     rank, reason = suggest_rank(table)
     assert rank == suggested
     assert words in reason
+
+
+def test_jobs_run_one_by_one_so_that_results_need_not_be_kept(monkeypatch):
+    run = []
+    monkeypatch.setattr(jobs, "run_job", lambda prepared, job, pool, progress: run.append(job) or job.rank)
+    prepared = SimpleNamespace()
+    results = jobs.run_jobs(prepared, [Job(r, (0,), 0) for r in (2, 3, 4)], pool=SimpleNamespace())
+    assert not run
+    assert next(results) == 2
+    assert [job.rank for job in run] == [2]
+    assert list(results) == [3, 4]
 
 
 def test_cluster_that_loses_a_worker_gives_the_same_sweep(planted):

@@ -151,7 +151,8 @@ def factorize(
             )
         else:
             job = Job(rank=rank, starts=tuple(range(starts)), seed=seed)
-            fits = run_jobs(prepared, [job], client, cancel=cancel, progress=part(progress, 0.3, 0.95))[0].fits
+            (result,) = run_jobs(prepared, [job], client, cancel=cancel, progress=part(progress, 0.3, 0.95))
+            fits = result.fits
         components = build_components(
             prepared,
             fits,

@@ -6,7 +6,8 @@ import hashlib
 import io
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -83,30 +84,25 @@ def run_jobs(
     cancel: CancelCallback | None = None,
     progress: ProgressCallback | None = None,
     kept: KeptJobs | None = None,
-) -> list[JobResult]:
-    """Run jobs here (`pool`) or on a `distributed.Client`; the results come in the order of the jobs.
+) -> Iterator[JobResult]:
+    """Run jobs here (`pool`) or on a `distributed.Client`; the results come one by one, in the order of the jobs.
 
     A job that is lost with its worker is run again by the scheduler, from the same seed, so the result stays the same. Jobs
     that an earlier, interrupted run finished are taken from `kept`.
     """
-    results = [None if kept is None else kept.load(job) for job in jobs]
-    if client is None:
-        assert pool is not None
+    away = []
+    if client is not None:
+        away = [n for n, job in enumerate(jobs) if kept is None or kept.load(job) is None]
+    with closing(_on_cluster(prepared, [jobs[n] for n in away], client, cancel, progress)) as elsewhere:
         for number, job in enumerate(jobs):
-            if results[number] is None:
+            found = next(elsewhere) if number in away else None if kept is None else kept.load(job)
+            if found is None:
+                assert pool is not None
                 inner = part(progress, number / len(jobs), (number + 1) / len(jobs))
-                results[number] = run_job(prepared, job, pool, inner)
-                if kept is not None:
-                    kept.save(job, results[number])
-    else:
-        missing = [n for n, r in enumerate(results) if r is None]
-        for number, result in zip(
-            missing, _on_cluster(prepared, [jobs[n] for n in missing], client, cancel, progress), strict=True
-        ):
-            results[number] = result
+                found = run_job(prepared, job, pool, inner)
             if kept is not None:
-                kept.save(jobs[number], result)
-    return [r for r in results if r is not None]
+                kept.save(job, found)
+            yield found
 
 
 class KeptJobs:
@@ -147,9 +143,9 @@ class KeptJobs:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None  # absent or damaged: running it again is safe
 
-    def save(self, job: Job, result: JobResult | None) -> None:
-        """Write the result of a job; it appears in one piece or not at all."""
-        if result is None:
+    def save(self, job: Job, result: JobResult) -> None:
+        """Write the result of a job, unless it is there; it appears in one piece or not at all."""
+        if self.load(job) is not None:
             return
         fits, buffer = result.fits, io.BytesIO()
         np.savez(
@@ -174,7 +170,9 @@ def _on_cluster(
     client: Any,
     cancel: CancelCallback | None,
     progress: ProgressCallback | None,
-) -> list[JobResult]:
+) -> Generator[JobResult]:
+    if not jobs:
+        return
     try:
         from distributed import KilledWorker
     except ImportError as error:
@@ -183,15 +181,14 @@ def _on_cluster(
     shared = client.submit(_identity, prepared, pure=False)
     futures = [client.submit(_remote, shared, job, pure=False, retries=2) for job in jobs]
     try:
-        while True:
-            done = sum(f.done() for f in futures)
-            report(progress, done / len(jobs), f"{done} of {len(jobs)} jobs")
-            if cancel is not None and cancel():
-                raise Cancelled
-            if done == len(jobs):
-                break
-            time.sleep(POLL_S)
-        return list(client.gather(futures))
+        for given in range(len(jobs)):
+            while not futures[0].done():
+                done = given + sum(f.done() for f in futures)
+                report(progress, done / len(jobs), f"{done} of {len(jobs)} jobs")
+                if cancel is not None and cancel():
+                    raise Cancelled
+                time.sleep(POLL_S)
+            yield futures.pop(0).result()
     except KilledWorker as error:
         raise DynamicConnectomeError(
             "workers of the cluster died again and again, probably for lack of memory"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..model.errors import InputError
-from ..model.progress import CancelCallback, ProgressCallback, part, report
+from ..model.progress import CancelCallback, ProgressCallback, part
 from ..model.results import RankSweep
 from .build import build_components
 from .consistency import core_consistency
@@ -20,6 +21,7 @@ from .jobs import Job, KeptJobs, run_jobs
 from .parallel import workers
 from .prepare import Prepared, prepare, prepare_problem
 from .settings import FactorizationSettings
+from .starts import join_starts
 
 AGREE = 0.9
 COLUMNS = ("rank", "error", "error_min", "held_out", "held_out_se", "similarity", "core_consistency")
@@ -93,22 +95,15 @@ def sweep_ranks(
             progress=part(progress, 0.0, 0.1),
         )
         judged, masks, notes = _held_out_problem(prepared, pool, max(wanted), folds, fold_starts, held_out_share, seed)
-        fits = {"pool": pool, "client": client, "cancel": cancel}
+        how = {"pool": pool, "client": client, "cancel": cancel}
         full = [Job(r, group, seed) for r in wanted for group in _groups(starts, prepared.batch)]
         tests = [
             Job(r, tuple(range(fold_starts)), seed + 1, fold, tuple(mask))
             for r in wanted
             for fold, mask in enumerate(masks)
         ]
-        split = 0.1 + 0.85 * len(full) * starts / max(len(full) * starts + len(tests) * fold_starts, 1)
+        split = 0.1 + 0.9 * len(full) * starts / max(len(full) * starts + len(tests) * fold_starts, 1)
         kept = None if checkpoint is None else KeptJobs(Path(checkpoint))
-        results = run_jobs(prepared, full, progress=part(progress, 0.1, split), kept=kept, **fits)
-        kept = None if kept is None else kept.named("held out")
-        predicted = run_jobs(judged, tests, progress=part(progress, split, 0.95), kept=kept, **fits)
-        by_rank = _join(full, [r.fits for r in results])
-        held_out = pd.DataFrame(np.nan, index=pd.Index(wanted, name="rank"), columns=range(len(masks)))
-        for job, result in zip(tests, predicted, strict=True):
-            held_out.loc[job.rank, job.fold] = result.held_out
         made = provenance(
             affinity,
             chosen,
@@ -120,23 +115,31 @@ def sweep_ranks(
             seed=seed,
             worms=worms,
         ) | {"step": "sweep_ranks"}
-        components, rows = {}, []
-        for number, rank in enumerate(wanted):
-            one = build_components(prepared, by_rank[rank], pool, provenance={**made, "rank": rank})
+        components, fitted = {}, {}
+        results = zip(
+            full, run_jobs(prepared, full, progress=part(progress, 0.1, split), kept=kept, **how), strict=True
+        )
+        for rank, parts in groupby(results, lambda pair: pair[0].rank):
+            # of the other starts only their agreement is kept: together they would take more memory than the data
+            fits = join_starts([result.fits for _, result in parts])
+            one = build_components(prepared, fits, pool, provenance={**made, "rank": rank})
             components[rank] = one
-            mean, error = _mean_and_error(held_out.loc[rank].to_numpy(float))
-            rows.append(
-                (
-                    rank,
-                    float(np.median(by_rank[rank].errors)),
-                    one.error,
-                    mean,
-                    error,
-                    one.diagnostics["similarity"],
-                    core_consistency(prepared, one, pool),
-                )
+            fitted[rank] = (
+                float(np.median(fits.errors)),
+                one.error,
+                one.diagnostics["similarity"],
+                core_consistency(prepared, one, pool),
             )
-            report(progress, 0.95 + 0.05 * (number + 1) / len(wanted), f"rank {rank}: error {one.error:.4f}")
+        kept = None if kept is None else kept.named("held out")
+        held_out = pd.DataFrame(np.nan, index=pd.Index(wanted, name="rank"), columns=range(len(masks)))
+        predicted = run_jobs(judged, tests, progress=part(progress, split, 1.0), kept=kept, **how)
+        for job, result in zip(tests, predicted, strict=True):
+            held_out.loc[job.rank, job.fold] = result.held_out
+    rows = []
+    for rank in wanted:
+        median, lowest, similarity, consistency = fitted[rank]
+        mean, error = _mean_and_error(held_out.loc[rank].to_numpy(float))
+        rows.append((rank, median, lowest, mean, error, similarity, consistency))
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     suggested, reason = suggest_rank(table)
     return RankSweep(table, suggested, reason, components, held_out, (*prepared.problem.notes, *notes), made)
@@ -223,14 +226,6 @@ def _held_out_problem(
     cut = prepare_problem(split_one_worm(problem), rank, prepared.settings, pool, starts=starts, seed=seed)
     note = "one worm: stretches of its time take the worms' place for the held-out error"
     return cut, draw_folds(cut.problem, folds, share, seed), [note]
-
-
-def _join(jobs: Sequence[Job], results: Sequence[Any]) -> dict[int, Any]:
-    from .starts import join_starts
-
-    return {
-        r: join_starts([f for j, f in zip(jobs, results, strict=True) if j.rank == r]) for r in {j.rank for j in jobs}
-    }
 
 
 def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
