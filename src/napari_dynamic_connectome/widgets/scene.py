@@ -57,6 +57,7 @@ class SceneView:
         self._placed_for: Any = None
         self._size: np.ndarray | None = None
         self._titled = False
+        self._title_colour = ""
         self._edges_zoom = 0.0
         self._moving: tuple[Any, MovingPlaces] | None = None
         self._follower = Follower(self._arrived)
@@ -274,6 +275,8 @@ class SceneView:
         drawn, layer, work = self.drawn, self.layers.get(NEURONS), self.work
         if drawn is None or layer is None or work is None:
             return
+        if len(layer.data) != np.count_nonzero(drawn.shown):
+            return  # another recording is just being drawn, in its colours
         if drawn.weight is not None:
             colours = resolve.colors_at(drawn, work.session.selection.time_s)
             # napari draws a change of colours twice: when they are set, and when the layer says so.
@@ -765,9 +768,14 @@ class SceneView:
             overlay.font_size = 9
             overlay.box = False
             self._titled = True
-        overlay.color = np.append(rgb(self.colours.text), 1.0)
-        overlay.text = text
-        overlay.visible = bool(text)
+        # Each of these costs napari an event, even where nothing changes.
+        if self._title_colour != self.colours.text:
+            overlay.color = np.append(rgb(self.colours.text), 1.0)
+            self._title_colour = self.colours.text
+        if overlay.text != text:
+            overlay.text = text
+        if overlay.visible != bool(text):
+            overlay.visible = bool(text)
 
     def _draw_scale_bar(self) -> None:
         bar = self.work.viewer.canvas.overlays.scale_bar
@@ -871,6 +879,7 @@ def time_layer(
         "name": TIME,
         "size": 0.001,
         "opacity": 0.0,
+        "visible": False,  # it gives the viewer its time axis all the same, and is not cut anew at every step
         "scale": (float(np.median(np.diff(recording.time_s))), 1.0, 1.0, 1.0),
         "translate": (float(recording.time_s[0]), 0.0, 0.0, 0.0),
         "units": ("s", *units),
