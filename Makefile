@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 OUT ?= demo-output
+# test processes side by side, each with a virtual screen of its own
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 
 .PHONY: help setup demo app test lint docs screenshots benchmark soak lock clean
 
@@ -20,7 +22,7 @@ app: setup ## open napari with the plugin's docks
 
 test: ## run the tests (on a virtual screen where there is none)
 	@bash tools/setup.sh test
-	@bash tools/with_screen.sh $(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## check style, types and layers
 	@.venv/bin/ruff check .
