@@ -25,11 +25,10 @@ RANK = 6
 HELD_OUT = 0.02
 
 
-def make_affinity(neurons, times, worms, *, model="aligned", seed=0):
-    """Affinities of simulated traces: shared motifs, own noise, 60 to 90 % of the neurons in each worm."""
+def make_cohort(neurons, times, worms, *, model="aligned", seed=0):
+    """Simulated traces: shared motifs, own noise, 60 to 90 % of the neurons in each worm."""
     from scipy.ndimage import gaussian_filter1d
 
-    from napari_dynamic_connectome.affinity.compute import compute_affinity
     from napari_dynamic_connectome.model.cohort import Cohort
     from napari_dynamic_connectome.model.recording import Recording
 
@@ -52,7 +51,15 @@ def make_affinity(neurons, times, worms, *, model="aligned", seed=0):
         recordings.append(
             Recording.from_arrays(traces[mine].T, name=f"worm {worm}", rate_hz=rate, names=[f"N{i:03d}" for i in mine])
         )
-    return compute_affinity(Cohort(recordings), alignment="absolute" if model == "aligned" else "none")
+    return Cohort(recordings)
+
+
+def make_affinity(neurons, times, worms, *, model="aligned", seed=0):
+    """Affinities of a simulated cohort."""
+    from napari_dynamic_connectome.affinity.compute import compute_affinity
+
+    cohort = make_cohort(neurons, times, worms, model=model, seed=seed)
+    return compute_affinity(cohort, alignment="absolute" if model == "aligned" else "none")
 
 
 def clock():

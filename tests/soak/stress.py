@@ -59,7 +59,7 @@ def stress(folder: Path, seconds: float, seed: int = 0) -> Counter[str] | str:
     if out.exists():
         counts.update(json.loads(out.read_text()))
     if counts["stuck"] or counts["crashed"] or counts["errors"]:
-        print((folder / "log.txt").read_text()[-8000:])
+        print((folder / "log.txt").read_text()[-40_000:])
     return counts
 
 
@@ -75,6 +75,7 @@ class Monkey:
         self.counts: Counter[str] = Counter({"errors": 0, "stale": 0, "checked": 0})
         self.viewer: Any = None
         self.jobs: list[Any] = []
+        self.told: set[str] = set()
 
     def run(self) -> None:
         """Open viewers, do things, close them with whatever is running."""
@@ -122,8 +123,11 @@ class Monkey:
         if isinstance(error, DynamicConnectomeError):
             self.counts["refused"] += 1
             return
-        traceback.print_exception(kind, error, trace)
         self.counts["errors"] += 1
+        text = "".join(traceback.format_exception(kind, error, trace))
+        if text not in self.told:  # each once
+            self.told.add(text)
+            print(f"at {time.monotonic():.1f} s, action {self.counts['actions']}:\n{text}", flush=True)
 
     def open_viewer(self) -> None:
         import napari
@@ -168,7 +172,13 @@ class Monkey:
             self.pause(0.05)
 
     def check(self) -> None:
-        """What is drawn must be what the session says now."""
+        """What is drawn must be what the session says now; a failure to draw counts as one."""
+        try:
+            self._compare()
+        except Exception:
+            self._failed(*sys.exc_info())
+
+    def _compare(self) -> None:
         from napari_dynamic_connectome.overlay import scene as resolve
 
         work = self.work

@@ -119,6 +119,36 @@ def test_real_worms(dock, work, qtbot, shared_data) -> None:
     assert "no stimuli in common" in dock.summary.text()
 
 
+def test_a_cancelled_analysis_goes_on_where_it_was(dock, qtbot, wait_for, monkeypatch) -> None:
+    from napari_dynamic_connectome.factorization import jobs
+    from napari_dynamic_connectome.model.places import cache_folder
+
+    fill(dock, qtbot)
+    dock.forms["rank"].set_value(dock.forms["rank"].model(smallest=2, largest=3, starts=2, folds=2))
+    dock.forms["communities"].set_value(dock.forms["communities"].model(samples=20, null_fits=0, starts=1))
+    ran: list[tuple[int, int | None]] = []
+    run_job, cancelling = jobs.run_job, True
+
+    def counted(prepared, job, pool, progress=None):
+        result = run_job(prepared, job, pool, progress)
+        ran.append((job.rank, job.fold))
+        if cancelling and len(ran) == 2:
+            running.cancel()
+        return result
+
+    monkeypatch.setattr(jobs, "run_job", counted)
+    running = dock.analyze()
+    wait_for(running)
+    assert dock.session.components is None and len(ran) <= 3
+    (folder,) = (cache_folder() / "checkpoints").glob("analyze-*")
+    before, cancelling = set(ran[:2]), False
+    ran.clear()
+    wait_for(dock.analyze())
+    assert dock.session.components is not None and dock.session.sweep is not None
+    assert not before & set(ran) and len(ran) == 4
+    qtbot.waitUntil(lambda: not folder.exists())
+
+
 def test_affinity_tried_out_in_the_preview_is_the_one_that_is_analyzed(dock, viewer, work, qtbot) -> None:
     from napari_dynamic_connectome.widgets.components_dock import ComponentsDock
 

@@ -262,6 +262,24 @@ def test_switching_worms_moves_the_neurons(work) -> None:
     assert not np.allclose(first, work.scene.layers["neurons"].data)
 
 
+def test_fewer_points_can_be_drawn_into_a_hidden_layer(work) -> None:
+    work.session.add(recording())
+    ids = list(work.session.recording.neurons.index)
+    work.session.select(neurons=tuple(ids[:3]))
+    work.scene.flush()
+    work.session.select(neurons=())
+    work.scene.flush()
+    work.session.select(neurons=(ids[0],))
+    work.scene.flush()
+    current, neurons = work.scene.layers["current"], work.scene.layers["neurons"]
+    assert current.visible and len(current.data) == 1
+    neurons.visible = False
+    work.session.add(recording("small", unnamed=0))
+    work.scene.flush()
+    neurons.visible = True
+    assert len(neurons.data) == len(ids) - 3
+
+
 def test_a_cancelled_job_changes_nothing(work, wait_for) -> None:
     import time
 

@@ -289,6 +289,22 @@ def test_reopening_a_session_gives_the_same_picture(make_napari_viewer, tmp_path
     workspace_of(again).close()
 
 
+def test_a_dialog_that_went_with_its_window_does_not_keep_the_viewer_from_closing(work, viewer, qtbot) -> None:
+    from qtpy.QtWidgets import QMainWindow
+
+    from napari_dynamic_connectome.widgets.keeping_dialogs import ProblemDialog, show
+    from napari_dynamic_connectome.widgets.notify import _open
+
+    window = QMainWindow()
+    dialog = ProblemDialog(viewer, "")
+    dialog.keeper = work.keeper
+    show(dialog).setParent(window)
+    window.deleteLater()
+    qtbot.waitUntil(lambda: dialog not in _open)
+    work.close()
+    assert work.scene.closed
+
+
 def test_a_problem_report_is_written_without_private_paths(work, tmp_path, viewer, qtbot) -> None:
     import getpass
 

@@ -210,6 +210,107 @@ def test_another_worm_of_the_same_name_is_not_written_over(viewer, dock, qtbot, 
     assert dock.session.recordings["worm"] is old
 
 
+@pytest.fixture
+def counted(dock, monkeypatch):
+    """Numbers of the blocks that are reduced; ask `counted.stop_after` for a cancel."""
+    from napari_dynamic_connectome.extraction import run
+
+    class Counted(list):
+        stop_after = 0
+
+    done = Counted()
+    reduce = run.run_block
+
+    def noted(job, block, stop=None):
+        result = reduce(job, block, stop)
+        done.append(block.number)
+        if done.stop_after and len(done) >= done.stop_after:
+            for running in dock.work.jobs.running:
+                running.cancelled.set()
+        return result
+
+    monkeypatch.setattr(run, "run_block", noted)
+    return done
+
+
+def test_a_cancelled_extraction_goes_on_where_it_was(viewer, dock, qtbot, wait_for, tmp_path, counted) -> None:
+    from napari_dynamic_connectome.extraction.extract import extract_traces
+    from napari_dynamic_connectome.io.layers import read_layers
+    from napari_dynamic_connectome.io.omezarr_write import create_labels, create_volume
+    from napari_dynamic_connectome.model.places import cache_folder
+
+    image, labels, _ = volume()
+    path, kept = tmp_path / "worm.ome.zarr", cache_folder() / "checkpoints"
+    n = 20
+    stored = create_volume(path, (n, *SHAPE[1:]), voxel_size_um=SIZE, frame_rate_hz=2, chunks=(1, *SHAPE[1:]))
+    stored[...] = image[:n].clip(0).astype(np.uint16)
+    create_labels(path, SHAPE[1:], "zyx", voxel_size_um=SIZE)[...] = labels[0]
+
+    def load() -> None:
+        viewer.layers.clear()
+        for data, keywords, kind in read_layers(path):
+            getattr(viewer, f"add_{kind}")(data, **keywords)
+        qtbot.wait(20)
+
+    def stop_after(blocks: int) -> None:
+        counted.stop_after = blocks
+        wait_for(dock.extract())
+        counted.stop_after = 0
+
+    load()
+    dock.extraction.set_value(dock.extraction.model(block_mb=1e-6, threads=1))
+    dock.correct_check.setChecked(False)
+    stop_after(6)
+    assert dock.session.recording is None
+    (folder,) = kept.glob("extract-*")
+    before = set(counted)
+    assert 6 <= len(before) < n - 5
+    # opened anew, as after a crash
+    counted.clear()
+    load()
+    found = extract(dock, wait_for, qtbot)
+    assert len(before & set(counted)) <= 2  # those that ran while it was cancelled
+    assert len(counted) <= n - len(before) + 2
+    alone = extract_traces(path, path, block_mb=1e-6)
+    np.testing.assert_array_equal(found.traces.values, alone.values)
+    for name in ("saturated", "voxels"):
+        np.testing.assert_array_equal(found.traces[name].values, alone[name].values)
+    qtbot.waitUntil(lambda: not folder.exists())
+
+
+def test_what_was_kept_is_found_by_the_very_same_voxels_and_settings_only(tmp_path) -> None:
+    from napari.layers import Image, Labels
+
+    from napari_dynamic_connectome.io.layers import read_layers
+    from napari_dynamic_connectome.io.omezarr_write import create_labels, create_volume
+    from napari_dynamic_connectome.widgets.kept import extraction_inputs, kept_extraction
+
+    path = tmp_path / "worm.ome.zarr"
+    stored = create_volume(path, (9, *SHAPE[1:]), voxel_size_um=SIZE, frame_rate_hz=2, chunks=(1, *SHAPE[1:]))
+    stored[...] = 1
+    create_labels(path, SHAPE[1:], "zyx", voxel_size_um=SIZE)[...] = 1
+
+    def load():
+        (image, about, _), (labels, more, _) = read_layers(path)
+        return Image(image, metadata=about["metadata"]), Labels(labels, metadata=more["metadata"])
+
+    def place(**plan):
+        return kept_extraction(extraction_inputs(*load(), None), lambda: False).folder(plan)
+
+    first = place(statistic="mean")
+    assert first == place(statistic="mean") and first.parent.name == "checkpoints"
+    assert first != place(statistic="median")
+    stored[7, 0, 0, 0] = 2  # a frame of which the extraction takes no sample
+    assert first != place(statistic="mean")
+    image, labels = load()
+    assert extraction_inputs(image, labels, None) is not None
+    assert extraction_inputs(image, labels, Image(np.ones((9, *SHAPE[1:])))) is None
+    moving = Labels(np.ones((9, *SHAPE[1:]), np.uint16), metadata=labels.metadata)
+    assert extraction_inputs(image, moving, None) is None  # may have been painted on
+    image.data = image.data + 1
+    assert extraction_inputs(image, labels, None) is None  # computed, not what the file holds
+
+
 def test_control_enter_extracts_and_the_button_cancels(viewer, dock, qtbot) -> None:
     image, labels, _ = volume()
     add(viewer, qtbot, image, labels[0])

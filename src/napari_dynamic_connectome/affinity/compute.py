@@ -13,6 +13,7 @@ import numpy as np
 from ..model.cohort import Cohort
 from ..model.errors import InputError
 from ..model.memory import check_fits
+from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from .align import Lane, align
 from .features import Features
 from .measures import worm_features
@@ -25,7 +26,12 @@ LAYERS = {"absolute": (0,), "same": (1,), "opposite": (2,), "signed": (1, 2)}
 
 
 def compute_affinity(
-    cohort: Cohort, settings: AffinitySettings | dict[str, Any] | None = None, **options: Any
+    cohort: Cohort,
+    settings: AffinitySettings | dict[str, Any] | None = None,
+    *,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+    **options: Any,
 ) -> AffinitySpec:
     """Describe the time-varying affinity of every pair of neurons in every worm.
 
@@ -35,6 +41,7 @@ def compute_affinity(
     ----------
     cohort : Cohort
     settings : AffinitySettings or dict, optional
+    progress, cancel : callable, optional
     **options
         Override fields of the settings.
 
@@ -69,19 +76,23 @@ def compute_affinity(
         where="affinity",
         fix="Raise the cohort's min_worms, leave unnamed neurons out, or use a computer with more memory.",
     )
-    samplings, members = _sample(cohort, chosen, rate)
+    samplings, members = _sample(cohort, chosen, rate, part(progress, 0.0, 0.5), cancel)
     parts = []
     for worm, sampling in enumerate(samplings):
+        check_cancel(cancel)
         keep, times = _observed(sampling, chosen)
         notes += _left_out(cohort.worms[worm], sampling, members[worm], keep, times, cohort)
         parts.append((np.flatnonzero(keep), times))
+    check_cancel(cancel)
     timeline = align(cohort.recordings, [s.time_s for s in samplings], rate, chosen)
     notes += timeline.notes
     pairs = _pairs([members[w][keep] for w, (keep, _) in enumerate(parts)], len(cohort.neurons), chosen.min_worms)
     layers = LAYERS[chosen.sign]
     made: dict[int, Features] = {}
     blocks = []
-    for lane in timeline.lanes:
+    for number, lane in enumerate(timeline.lanes):
+        check_cancel(cancel)
+        report(progress, 0.5 + 0.5 * number / len(timeline.lanes), f"affinities of {lane.name}")
         keep, times = parts[lane.worm]
         if lane.worm not in made:
             made[lane.worm] = worm_features(samplings[lane.worm], keep, times, chosen)
@@ -124,11 +135,19 @@ def _common_rate(cohort: Cohort, settings: AffinitySettings) -> float:
     return min(natural_rate(r.time_s) for r in cohort.recordings)
 
 
-def _sample(cohort: Cohort, settings: AffinitySettings, rate: float) -> tuple[list[Sampling], list[Array]]:
+def _sample(
+    cohort: Cohort,
+    settings: AffinitySettings,
+    rate: float,
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+) -> tuple[list[Sampling], list[Array]]:
     """Every worm on its clock, and its neurons as indices into the cohort's."""
     index = {n: i for i, n in enumerate(cohort.neurons)}
     samplings, members = [], []
     for worm, recording in enumerate(cohort.recordings):
+        check_cancel(cancel)
+        report(progress, worm / len(cohort.recordings), f"affinities of {recording.name}")
         traces = cohort.traces_of(worm)
         members.append(np.array([index[str(n)] for n in traces["neuron"].values], dtype=np.int64))
         samplings.append(sample_worm(recording.time_s, traces.values, recording.seams, rate, settings.gap_s))

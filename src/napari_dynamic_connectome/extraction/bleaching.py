@@ -15,6 +15,8 @@ from itertools import combinations
 
 import numpy as np
 
+from ..model.progress import CancelCallback, check_cancel
+
 TUKEY = 4.685
 REWEIGHTINGS = 10
 MIN_SAMPLES = 10
@@ -39,7 +41,9 @@ class BleachingFit:
     lost: np.ndarray
 
 
-def fit_bleaching(values: np.ndarray, time_s: np.ndarray, *, double: bool = False) -> BleachingFit:
+def fit_bleaching(
+    values: np.ndarray, time_s: np.ndarray, *, double: bool = False, cancel: CancelCallback | None = None
+) -> BleachingFit:
     """Fit `a + b exp(-t / tau)`, or `b exp(-t / tau_1) + c exp(-t / tau_2)`, to every column.
 
     Parameters
@@ -49,11 +53,14 @@ def fit_bleaching(values: np.ndarray, time_s: np.ndarray, *, double: bool = Fals
     time_s : array (time,)
     double : bool
         Two exponentials; the slower one may be as good as constant.
+    cancel : callable, optional
 
     Returns
     -------
     BleachingFit
     """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     n_t, n = values.shape
     time = time_s - time_s[0]
     length = max(float(time[-1]), 1e-12)
@@ -64,7 +71,9 @@ def fit_bleaching(values: np.ndarray, time_s: np.ndarray, *, double: bool = Fals
     if len(fitted):
         data = np.where(good, values, 0.0)[:, fitted]
         scale = np.maximum(np.abs(data).sum(axis=0) / good[:, fitted].sum(axis=0), 1e-300)
-        taus, amplitudes = _fit(data / scale, good[:, fitted], time, length, double)
+        # one BLAS thread: the products are small, and their last digits must not depend on how many there are
+        with threadpool_limits(limits=1, user_api="blas"):
+            taus, amplitudes = _fit(data / scale, good[:, fitted], time, length, double, cancel)
         shapes = np.exp(-time[:, None, None] / taus[None])
         curve[:, fitted] = (shapes * amplitudes[None]).sum(axis=1) * scale
         tau[fitted] = _falling(taus, amplitudes, length)
@@ -87,7 +96,12 @@ def _falling(taus: np.ndarray, amplitudes: np.ndarray, length: float) -> np.ndar
 
 
 def _fit(
-    data: np.ndarray, good: np.ndarray, time: np.ndarray, length: float, double: bool
+    data: np.ndarray,
+    good: np.ndarray,
+    time: np.ndarray,
+    length: float,
+    double: bool,
+    cancel: CancelCallback | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Time constants and amplitudes (2, neuron); a constant is a time constant of infinity."""
     n = data.shape[1]
@@ -100,9 +114,9 @@ def _fit(
     amplitudes = np.zeros((2, n))
     for turn in range(REWEIGHTINGS):
         if turn in (0, 2):
-            best_tau = _search(data, weights, time, pairs)
+            best_tau = _search(data, weights, time, pairs, cancel)
         for step in (1.35, 1.12, 1.04) if turn in (0, 2) else (1.05, 1.015):
-            best_tau = _refine(data, weights, time, best_tau, step, double)
+            best_tau = _refine(data, weights, time, best_tau, step, double, cancel)
         amplitudes, _ = _solve(data, weights, np.exp(-time[:, None, None] / best_tau[None]))
         residual = data - (np.exp(-time[:, None, None] / best_tau[None]) * amplitudes[None]).sum(axis=1)
         masked = np.where(good, np.abs(residual), np.nan)
@@ -112,7 +126,13 @@ def _fit(
     return best_tau, amplitudes
 
 
-def _search(data: np.ndarray, weights: np.ndarray, time: np.ndarray, pairs: list[tuple[float, float]]) -> np.ndarray:
+def _search(
+    data: np.ndarray,
+    weights: np.ndarray,
+    time: np.ndarray,
+    pairs: list[tuple[float, float]],
+    cancel: CancelCallback | None,
+) -> np.ndarray:
     """Best pair of a grid for every column; the sums are matrix products over all columns."""
     n = data.shape[1]
     best = np.full(n, np.inf)
@@ -120,6 +140,7 @@ def _search(data: np.ndarray, weights: np.ndarray, time: np.ndarray, pairs: list
     weighted = weights * data
     power = (weighted * data).sum(axis=0)
     for a, b in pairs:
+        check_cancel(cancel)
         one, two = np.exp(-time / a), np.exp(-time / b)
         products = np.stack([one * one, one * two, two * two]) @ weights
         targets = np.stack([one, two]) @ weighted
@@ -134,13 +155,20 @@ def _search(data: np.ndarray, weights: np.ndarray, time: np.ndarray, pairs: list
 
 
 def _refine(
-    data: np.ndarray, weights: np.ndarray, time: np.ndarray, taus: np.ndarray, step: float, double: bool
+    data: np.ndarray,
+    weights: np.ndarray,
+    time: np.ndarray,
+    taus: np.ndarray,
+    step: float,
+    double: bool,
+    cancel: CancelCallback | None,
 ) -> np.ndarray:
     """Try slightly shorter and longer time constants."""
     moves = [(i, j) for i in (-1, 0, 1) for j in ((-1, 0, 1) if double else (0,))]
     best = np.full(taus.shape[1], np.inf)
     result = taus.copy()
     for i, j in sorted(moves, key=lambda m: abs(m[0]) + abs(m[1])):
+        check_cancel(cancel)
         tried = np.stack([taus[0] * step**i, taus[1] * step**j])
         _, cost = _solve(data, weights, np.exp(-time[:, None, None] / tried[None]))
         better = cost < best * (1 - 1e-12)

@@ -17,6 +17,7 @@ import numpy as np
 import xarray as xr
 
 from ..model.errors import InputError
+from ..model.progress import CancelCallback, check_cancel
 from ..model.recording import Recording
 from .bleaching import fit_bleaching
 from .filters import resample, resample_times, rolling_percentile, smooth
@@ -27,7 +28,11 @@ DETREND_S = 60.0
 
 
 def correct_traces(
-    recording: Recording, settings: CorrectionSettings | dict[str, Any] | None = None, **options: Any
+    recording: Recording,
+    settings: CorrectionSettings | dict[str, Any] | None = None,
+    *,
+    cancel: CancelCallback | None = None,
+    **options: Any,
 ) -> Recording:
     """Correct the traces of a recording.
 
@@ -36,6 +41,7 @@ def correct_traces(
     recording : Recording
         If it was corrected before, the correction starts again from the traces as they were.
     settings : CorrectionSettings or dict, optional
+    cancel : callable, optional
     **options
         Fields of `CorrectionSettings`.
 
@@ -60,7 +66,7 @@ def correct_traces(
     True
     """
     parsed = CorrectionSettings.parse(settings, where="correction", **options)
-    work = _Work(recording, parsed)
+    work = _Work(recording, parsed, cancel)
     steps: list[tuple[bool, str, Callable[[], str], tuple[str, ...]]] = [
         (parsed.reference != "none", "reference artefacts", work.reference, ("reference", "reference_smoothing_s")),
         (
@@ -76,6 +82,7 @@ def correct_traces(
     ]
     for wanted, name, step, fields in steps:
         if wanted:
+            check_cancel(cancel)
             note = step()
             entry: dict[str, Any] = {"operation": name, "settings": {f: getattr(parsed, f) for f in fields}}
             if note:
@@ -91,8 +98,8 @@ _OPERATIONS = ("reference artefacts", "bleaching", "dF/F0", "resample", "smooth"
 class _Work:
     """Traces on their way through the steps."""
 
-    def __init__(self, recording: Recording, settings: CorrectionSettings) -> None:
-        self.recording = recording
+    def __init__(self, recording: Recording, settings: CorrectionSettings, cancel: CancelCallback | None) -> None:
+        self.recording, self.cancel = recording, cancel
         self.settings = settings
         self.where = f"recording '{recording.name}'"
         traces = recording.traces
@@ -139,7 +146,9 @@ class _Work:
         """Exponent (neuron,) with which the signal follows the reference, from what changes within a minute."""
         with np.errstate(invalid="ignore", divide="ignore"):
             both = [np.log(relative), np.log(np.where(self.values > 0, self.values, np.nan))]
-        fast = [v - rolling_percentile(v, self.time, DETREND_S, 50.0, self.recording.seams, 0.0) for v in both]
+        fast = [
+            v - rolling_percentile(v, self.time, DETREND_S, 50.0, self.recording.seams, 0.0, self.cancel) for v in both
+        ]
         good = np.isfinite(fast[0]) & np.isfinite(fast[1])
         x, y = (np.where(good, v, 0.0) for v in fast)
         power = (x * x).sum(axis=0)
@@ -156,10 +165,13 @@ class _Work:
                 self.settings.bleaching_percentile,
                 (),
                 0.0,
+                self.cancel,
             )
             start = np.array([c[np.isfinite(c)][0] if np.isfinite(c).any() else np.nan for c in curve.T])
         else:
-            curve = fit_bleaching(self.values, self.time, double=chosen == "double exponential").curve
+            curve = fit_bleaching(
+                self.values, self.time, double=chosen == "double exponential", cancel=self.cancel
+            ).curve
             start = curve[0]
         with np.errstate(invalid="ignore", divide="ignore"):
             loss = curve / start
@@ -173,7 +185,13 @@ class _Work:
         chosen, s = self.settings.baseline, self.settings
         if chosen == "rolling percentile":
             base = rolling_percentile(
-                self.values, self.time, s.baseline_window_s, s.baseline_percentile, self.recording.seams, 0.0
+                self.values,
+                self.time,
+                s.baseline_window_s,
+                s.baseline_percentile,
+                self.recording.seams,
+                0.0,
+                self.cancel,
             )
         else:
             start = self.time[0] + (s.baseline_start_s if chosen == "window" else 0.0)

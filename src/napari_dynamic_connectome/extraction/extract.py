@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..io.kept import Kept
 from ..model.errors import InputError
 from ..model.memory import budget_mb, check_fits
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
@@ -42,7 +43,7 @@ def extract_traces(
     reference: Any = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
-    checkpoint: str | Path | None = None,
+    checkpoint: str | Path | Kept | None = None,
     client: Any = None,
     **options: Any,
 ) -> xr.DataArray:
@@ -68,7 +69,7 @@ def extract_traces(
         Second channel of the same shape as the volume, which does not respond to calcium.
     progress, cancel : callable, optional
         Cancelling raises `Cancelled` within a second.
-    checkpoint : path, optional
+    checkpoint : path or Kept, optional
         Folder in which finished blocks are kept: after a crash, the same call goes on from there.
     client : distributed.Client or str, optional
         Run on this dask cluster (or the scheduler at this address) instead of on threads.
@@ -142,7 +143,8 @@ def extract_traces(
         job = _with_static_regions(job, image, ids, sets, blocks)
     kept = None
     if checkpoint is not None:
-        kept = Checkpoint(checkpoint, _plan(parsed, [source, *beside], sets, job, len(blocks)))
+        plan = _plan(parsed, [source, *beside], sets, job, len(blocks))
+        kept = Checkpoint(checkpoint.folder(plan) if isinstance(checkpoint, Kept) else checkpoint, plan)
     assembly = Assembly(job, blocks)
     largest = max(_block_bytes(job, block) for block in blocks)
     check_fits(

@@ -9,7 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..model.progress import CancelCallback, check_cancel
 from .segments import interval, runs, stretches
+
+COLUMNS = 32
+"""Neurons whose rolling percentiles are computed between two looks at whether to stop."""
 
 
 def smooth(
@@ -44,7 +48,13 @@ def smooth(
 
 
 def rolling_percentile(
-    values: np.ndarray, time_s: np.ndarray, window_s: float, q: float, seams: Sequence[float], limit_s: float
+    values: np.ndarray,
+    time_s: np.ndarray,
+    window_s: float,
+    q: float,
+    seams: Sequence[float],
+    limit_s: float,
+    cancel: CancelCallback | None = None,
 ) -> np.ndarray:
     """Percentile of a centred window, cut off at seams; missing values are left out of it, and do not stay missing.
 
@@ -53,7 +63,10 @@ def rolling_percentile(
     result = np.full(values.shape, np.nan)
     window = odd(window_s / interval(time_s))
     for rows in stretches(time_s, seams, limit_s if limit_s else np.inf):
-        result[rows] = rolling_percentile_rows(values[rows], window, q)
+        for first in range(0, values.shape[1], COLUMNS):
+            check_cancel(cancel)
+            columns = slice(first, first + COLUMNS)
+            result[rows, columns] = rolling_percentile_rows(values[rows, columns], window, q)
     return result
 
 

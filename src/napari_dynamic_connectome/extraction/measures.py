@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..model.progress import CancelCallback
 from .filters import rolling_percentile, rolling_percentile_rows
 from .segments import interval, stretches
 
@@ -42,11 +43,13 @@ def snr_of(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(noise > 0, snr, np.where(variance > 0, np.inf, 0.0)))
 
 
-def fast_part(values: np.ndarray, time_s: np.ndarray, seams: Sequence[float]) -> np.ndarray:
+def fast_part(
+    values: np.ndarray, time_s: np.ndarray, seams: Sequence[float], cancel: CancelCallback | None = None
+) -> np.ndarray:
     """Remove what changes over minutes (a rolling median), which bleaching and drift would correlate everywhere."""
     if len(values) < 3:
         return np.full(values.shape, np.nan)
-    slow = rolling_percentile(values, time_s, max(SLOW_S, 10 * interval(time_s)), 50.0, seams, 0.0)
+    slow = rolling_percentile(values, time_s, max(SLOW_S, 10 * interval(time_s)), 50.0, seams, 0.0, cancel)
     return np.asarray(values - slow)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..model.progress import CancelCallback, check_cancel
 from ..model.recording import Recording
 from .bleaching import fit_bleaching
 from .measures import (
@@ -29,7 +30,11 @@ from .settings import QualitySettings
 
 
 def assess_quality(
-    recording: Recording, settings: QualitySettings | dict[str, Any] | None = None, **options: Any
+    recording: Recording,
+    settings: QualitySettings | dict[str, Any] | None = None,
+    *,
+    cancel: CancelCallback | None = None,
+    **options: Any,
 ) -> Recording:
     """Measure the quality of every neuron and of the recording.
 
@@ -39,6 +44,7 @@ def assess_quality(
         Corrected or not; where the uncorrected traces are kept (coordinate `raw`), bleaching, jumps and likeness to
         neighbours are measured on them.
     settings : QualitySettings or dict, optional
+    cancel : callable, optional
     **options
         Fields of `QualitySettings`.
 
@@ -50,7 +56,7 @@ def assess_quality(
         limit is passed; how many times), `flagged`, `reason`, and `rank` (1 = worst). `worst_first` sorts it.
     """
     parsed = QualitySettings.parse(settings, where="quality", **options)
-    table = _neurons(recording, parsed)
+    table = _neurons(recording, parsed, cancel)
     whole = recording_quality(recording, parsed)
     records = [{k: (v.item() if hasattr(v, "item") else v) for k, v in row.items()} for row in whole.to_dict("records")]
     provenance = dict(recording.provenance) | {"quality": records, "quality_settings": parsed.model_dump()}
@@ -92,13 +98,15 @@ def recording_quality(
     return table.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
 
 
-def _neurons(recording: Recording, s: QualitySettings) -> pd.DataFrame:
+def _neurons(recording: Recording, s: QualitySettings, cancel: CancelCallback | None) -> pd.DataFrame:
     traces, time, seams = recording.traces, recording.time_s, recording.seams
     ids = recording.neurons.index
     values = traces.values.astype(float)
     raw = np.asarray(traces["raw"].values, float) if "raw" in traces.coords else values
     limit = gap_limit(time, 0.0)
-    bleaching = fit_bleaching(raw, time) if "raw" in traces.coords or not _is_relative(recording) else None
+    bleaching = (
+        fit_bleaching(raw, time, cancel=cancel) if "raw" in traces.coords or not _is_relative(recording) else None
+    )
     signal = values
     if bleaching is not None and raw is values:
         with np.errstate(invalid="ignore"):
@@ -111,13 +119,16 @@ def _neurons(recording: Recording, s: QualitySettings) -> pd.DataFrame:
     table["bleaching"] = np.nan if bleaching is None else bleaching.lost
     table["saturated"] = _share(recording, "saturated")
     table["missing"] = (~np.isfinite(values)).mean(axis=0)
-    fast = fast_part(raw, time, seams)
+    check_cancel(cancel)
+    fast = fast_part(raw, time, seams, cancel)
     distance = distances_um(recording.positions_um)
     alike = correlations(fast, fast)
     table["contamination"], neighbour = _closest(alike, distance < s.neighbour_um)
     table["neighbour"] = ["" if i < 0 else str(ids[i]) for i in neighbour]
-    table["motion"] = _motion(recording, fast)
+    check_cancel(cancel)
+    table["motion"] = _motion(recording, fast, cancel)
     jumps = level_swaps(raw, noise_of(raw, time, seams, limit), time, seams, limit, s.jump_noise)
+    check_cancel(cancel)
     track = _track(recording)
     if track is not None:
         jumps = np.maximum(jumps, position_jumps(track, time, seams, limit, s.jump_um))
@@ -226,12 +237,12 @@ def _track(recording: Recording) -> np.ndarray | None:
     return np.stack([np.asarray(recording.traces[n].values, float) for n in names], axis=2)
 
 
-def _motion(recording: Recording, fast: np.ndarray) -> np.ndarray:
+def _motion(recording: Recording, fast: np.ndarray, cancel: CancelCallback | None) -> np.ndarray:
     """Largest correlation of the fast part of each trace with its own position along an axis, or with its reference."""
     planes = [n for n in ("track_z", "track_y", "track_x", "reference") if n in recording.traces.coords]
     found = [np.full(recording.n_neurons, np.nan)]
     for name in planes:
-        other = fast_part(np.asarray(recording.traces[name].values, float), recording.time_s, recording.seams)
+        other = fast_part(np.asarray(recording.traces[name].values, float), recording.time_s, recording.seams, cancel)
         rows = [abs(float(correlations(fast[:, [i]], other[:, [i]])[0, 0])) for i in range(recording.n_neurons)]
         found.append(np.array(rows))
     stacked = np.stack(found)

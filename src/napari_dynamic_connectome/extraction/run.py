@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import threading
 import zipfile
@@ -21,6 +22,7 @@ from .job import Job, Partial
 from .reduce import run_block
 
 POLL_S = 0.2
+log = logging.getLogger("napari_dynamic_connectome")
 CONNECT_S = 10
 
 
@@ -164,6 +166,8 @@ def _run(job: Job, block: Block) -> Partial:
 class Checkpoint:
     """A folder with one small file a finished block; what is found there is not computed again.
 
+    A block that cannot be written (a full disk) is computed again after a stop; the extraction goes on.
+
     Parameters
     ----------
     folder : path
@@ -174,7 +178,13 @@ class Checkpoint:
 
     def __init__(self, folder: str | Path, plan: dict[str, Any]) -> None:
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.able = True
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"the checkpoint folder cannot be made ({error.strerror})", where=str(folder), fix="Choose another one."
+            ) from error
         path = self.folder / "plan.json"
         if path.exists():
             try:
@@ -192,7 +202,7 @@ class Checkpoint:
             raise InputError(
                 "the checkpoint folder holds other files", where=str(self.folder), fix="Choose an empty folder."
             )
-        _write(path, json.dumps(plan).encode())
+        self._put(path, json.dumps(plan).encode())
 
     def _path(self, block: Block) -> Path:
         return self.folder / f"block_{block.number:06d}.npz"
@@ -220,10 +230,22 @@ class Checkpoint:
         arrays |= {f"values.{k}": v for k, v in partial.values.items()}
         buffer = io.BytesIO()
         np.savez(buffer, **arrays)  # type: ignore[arg-type]
-        _write(self._path(block), buffer.getvalue())
+        self._put(self._path(block), buffer.getvalue())
+
+    def _put(self, path: Path, data: bytes) -> None:
+        try:
+            _write(path, data)
+        except OSError as error:
+            if self.able:
+                log.warning("the checkpoint %s is not written (%s)", self.folder, error)
+            self.able = False
 
 
 def _write(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import time
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..io.atomic import writing
-from ..model.errors import Cancelled, DynamicConnectomeError, MissingExtraError
+from ..model.errors import Cancelled, DynamicConnectomeError, InputError, MissingExtraError
 from ..model.progress import CancelCallback, ProgressCallback, part, report
 from .parallel import Workers, workers
 from .prepare import Prepared
@@ -24,6 +25,7 @@ from .starts import Starts, fit_starts
 
 Array = np.ndarray
 POLL_S = 0.1
+log = logging.getLogger("napari_dynamic_connectome")
 FOLD_TOLERANCE = 1e-5
 """Held-out errors differ between folds in the third digit: their fits need not converge to the sixth."""
 
@@ -95,8 +97,13 @@ def run_jobs(
         away = [n for n, job in enumerate(jobs) if kept is None or kept.load(job) is None]
     with closing(_on_cluster(prepared, [jobs[n] for n in away], client, cancel, progress)) as elsewhere:
         for number, job in enumerate(jobs):
-            found = next(elsewhere) if number in away else None if kept is None else kept.load(job)
-            if found is None:
+            known = None if kept is None or number in away else kept.load(job)
+            if known is not None:
+                yield known
+                continue
+            if number in away:
+                found = next(elsewhere)
+            else:
                 assert pool is not None
                 inner = part(progress, number / len(jobs), (number + 1) / len(jobs))
                 found = run_job(prepared, job, pool, inner)
@@ -144,9 +151,7 @@ class KeptJobs:
             return None  # absent or damaged: running it again is safe
 
     def save(self, job: Job, result: JobResult) -> None:
-        """Write the result of a job, unless it is there; it appears in one piece or not at all."""
-        if self.load(job) is not None:
-            return
+        """Write the result of a job; it appears in one piece or not at all."""
         fits, buffer = result.fits, io.BytesIO()
         np.savez(
             buffer,
@@ -160,8 +165,11 @@ class KeptJobs:
             converged=fits.converged,
             held_out=result.held_out,
         )
-        with writing(self._path(job)) as temporary:
-            temporary.write_bytes(buffer.getvalue())
+        try:
+            with writing(self._path(job)) as temporary:
+                temporary.write_bytes(buffer.getvalue())
+        except InputError as error:  # it is run again after a stop
+            log.warning("a finished fit is not kept: %s", error)
 
 
 def _on_cluster(

@@ -11,13 +11,15 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.session import Session
 from ..overlay.palette import UNASSIGNED, Style, styles
 from .communities import plot_matrix, plot_traces
@@ -95,6 +97,8 @@ def build_report(
     title: str = "Dynamic functional connectome",
     pictures: Mapping[str, Path] | None = None,
     scores: Mapping[str, pd.DataFrame] | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
 ) -> str:
     """Return the report as one HTML string.
 
@@ -106,6 +110,7 @@ def build_report(
         Caption -> PNG file (screenshots of the viewer), shown first.
     scores : dict, optional
         Heading -> table (recovery against the truth, left/right control, behaviour).
+    progress, cancel : callable, optional
     """
     parts: list[str] = [f"<h1>{html.escape(title)}</h1>"]
     components, cohort = session.components, session.cohort
@@ -127,10 +132,12 @@ def build_report(
         if Path(path).is_file():
             parts.append(_image(Path(path).read_bytes(), caption, caption))
     parts.append("<h2>Recordings</h2>" + html_table(recording_summary(session)))
+    check_cancel(cancel)
     if session.sweep is not None:
         parts.append("<h2>Number of components</h2>")
         reason = str(session.sweep.reason)
         parts.append(_image(figure_png(plot_sweep(session.sweep.table, session.sweep.suggested)), reason, "rank sweep"))
+    check_cancel(cancel)
     if components is not None:
         parts.append("<h2>Components</h2>")
         why = str(components.provenance.get("model_reason", ""))
@@ -140,7 +147,8 @@ def build_report(
         )
         parts.append(_image(figure_png(plot_components(components, cohort)), caption, "components"))
         for component in range(1, components.rank + 1):
-            parts.append(_component_section(session, component))
+            report(progress, component / (components.rank + 1), f"component {component}")
+            parts.append(_component_section(session, component, cancel))
     for heading, table in (scores or {}).items():
         shown, note = table, ""
         if "worm" in table and (table["worm"] == "all").any():
@@ -149,6 +157,7 @@ def build_report(
                 "<p>Over all worms; each worm by itself is in the CSV table.</p>",
             )
         parts.append(f"<h2>{html.escape(heading)}</h2>" + html_table(shown) + note)
+    check_cancel(cancel)
     if session.recording is not None:
         shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
         picture = figure_png(plot_traces(session.recording, shown))
@@ -183,13 +192,14 @@ def recording_summary(session: Session) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _component_section(session: Session, component: int) -> str:
+def _component_section(session: Session, component: int, cancel: CancelCallback | None = None) -> str:
     components = session.components
     assert components is not None
     names = ", ".join(strongest_neurons(components, component, 5))
     parts = [f"<h3>Component {component}: {html.escape(names)}</h3>"]
     for kind in ("core", "modules"):
         communities = session.communities.get((component, kind))  # type: ignore[call-overload]
+        check_cancel(cancel)
         if communities is None:
             continue
         table = communities.table()
@@ -215,7 +225,7 @@ def _component_section(session: Session, component: int) -> str:
 
 
 def write_report(session: Session, path: str | Path, **options: Any) -> Path:
-    """Write `build_report` atomically to `path` (an .html file)."""
+    """Write `build_report` (which the options go to) atomically to `path` (an .html file)."""
     path = Path(path)
     text = build_report(session, **options)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -231,24 +241,38 @@ def write_report(session: Session, path: str | Path, **options: Any) -> Path:
     return path
 
 
-def write_figures(session: Session, folder: str | Path, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
-    """Write every figure of a session into `folder` in each of `formats` and return the paths."""
+def write_figures(
+    session: Session,
+    folder: str | Path,
+    formats: Sequence[str] = ("png", "svg"),
+    *,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+) -> list[Path]:
+    """Write every figure of a session into `folder` in each of `formats` and return the paths.
+
+    Figures that were written before a cancel stay; each is complete.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    figures: dict[str, Figure] = {}
-    if session.sweep is not None:
-        figures["rank_sweep"] = plot_sweep(session.sweep.table, session.sweep.suggested)
-    if session.components is not None:
-        figures["components"] = plot_components(session.components, session.cohort)
+    figures: dict[str, Callable[[], Figure]] = {}
+    sweep, components, recording = session.sweep, session.components, session.recording
+    if sweep is not None:
+        figures["rank_sweep"] = partial(plot_sweep, sweep.table, sweep.suggested)
+    if components is not None:
+        figures["components"] = partial(plot_components, components, session.cohort)
         for (component, kind), communities in sorted(session.communities.items()):
-            figures[f"matrix_component{component}_{kind}"] = plot_matrix(session.components, component, communities)
-    if session.recording is not None:
-        figures["traces"] = plot_traces(
-            session.recording, session.communities.get((1, "core")) or session.communities.get((1, "modules"))
-        )
+            figures[f"matrix_component{component}_{kind}"] = partial(plot_matrix, components, component, communities)
+    if recording is not None:
+        shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
+        figures["traces"] = partial(plot_traces, recording, shown)
     paths = []
-    for name, figure in figures.items():
+    for number, (name, draw) in enumerate(figures.items()):
+        check_cancel(cancel)
+        report(progress, number / len(figures), name.replace("_", " "))
+        figure = draw()
         for suffix in formats:
+            check_cancel(cancel)
             path = folder / f"{name}.{suffix}"
             temporary = path.with_name(f".{path.name}")
             figure.savefig(temporary, format=suffix, metadata={"Date": None} if suffix == "svg" else None)

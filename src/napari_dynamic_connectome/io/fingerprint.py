@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from pathlib import Path
 from typing import Any
 
+from ..model.progress import CancelCallback, check_cancel
+
 BLOCK = 1 << 20
 WHOLE_FILE_LIMIT = 64 << 20
+
+
+def state_of(path: str | Path, *, cancel: CancelCallback | None = None) -> str:
+    """SHA-256 of the names, sizes and times of change of all files at a path (a file, a folder, a pattern); nothing is read.
+
+    Any write to one of them changes it, which a fingerprint of some of their bytes does not promise.
+    """
+    digest = hashlib.sha256()
+    places = [str(path)] if Path(path).exists() else sorted(glob.glob(str(path)))  # noqa: PTH207 (absolute patterns)
+    for place in map(Path, places):
+        for number, file in enumerate(sorted(place.rglob("*")) if place.is_dir() else [place]):
+            if number % 1000 == 0:
+                check_cancel(cancel)
+            known = file.stat()
+            digest.update(f"{file}\0{known.st_size}\0{known.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
 
 
 def fingerprint(path: str | Path) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def image_layers(volume: Volume, name: str) -> list[LayerData]:
             **_place(volume, 4),
             "colormap": colours[index % len(colours)],
             "blending": "additive" if len(volume.channels) > 1 else "translucent_no_depth",
-            "metadata": {METADATA_KEY: _about(volume, name)},
+            "metadata": {METADATA_KEY: _about(volume, name) | {"array": _id(data), "channel": index}},
         }
         layers.append((data, keywords, "image"))
     return layers
@@ -213,7 +213,7 @@ def labels_layer(volume: Volume, name: str) -> LayerData:
         "name": name,
         **_place(volume, data.ndim),
         "features": features,
-        "metadata": {METADATA_KEY: _about(volume, name)},
+        "metadata": {METADATA_KEY: _about(volume, name) | {"array": _id(data)}},
     }
     return data, keywords, "labels"
 
@@ -269,6 +269,12 @@ def _about(volume: Volume, name: str) -> dict[str, Any]:
         "stimuli": volume.stimuli,
         "names": dict(volume.names) or None,
     }
+
+
+def _id(data: Any) -> str | None:
+    """Return the name of a dask array, by which a layer is known to hold what its file holds still."""
+    name = getattr(data, "name", None)
+    return None if name is None else str(name)
 
 
 def _place(volume: Volume, n_axes: int) -> dict[str, Any]:

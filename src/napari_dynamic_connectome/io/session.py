@@ -7,6 +7,8 @@ one and swaps them; loading checks the hash of every array. A session that anoth
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +19,7 @@ import xarray as xr
 
 from ..model.cohort import Cohort, CohortSettings
 from ..model.errors import DynamicConnectomeError, FormatError, InputError
+from ..model.progress import CancelCallback, check_cancel
 from ..model.recording import Recording
 from ..model.results import Communities, Components, RankSweep
 from ..model.session import Action, Edit, Selection, Session, now
@@ -29,6 +32,7 @@ from .session_migrate import SCHEMA_VERSION, check_version, migrate
 from .session_store import (
     ArrayPool,
     ArrayReader,
+    Put,
     Source,
     folder_writer,
     open_source,
@@ -43,7 +47,9 @@ __all__ = ["SCHEMA_VERSION", "check_references", "is_session", "load_session", "
 KEPT_REVISIONS = 200
 
 
-def save_session(session: Session, path: str | Path, *, overwrite: bool = False) -> Path:
+def save_session(
+    session: Session, path: str | Path, *, overwrite: bool = False, cancel: CancelCallback | None = None
+) -> Path:
     """Write a session; what was at `path` before stays until the new one is complete.
 
     Parameters
@@ -53,6 +59,8 @@ def save_session(session: Session, path: str | Path, *, overwrite: bool = False)
         Folder (`.zarr` by custom) or a `.zip` file.
     overwrite : bool
         Replace a session that is open in another window, or that another window saved since this one was read.
+    cancel : callable, optional
+        Asked until the new one is complete; then it takes its place whatever is asked.
 
     Returns
     -------
@@ -63,6 +71,8 @@ def save_session(session: Session, path: str | Path, *, overwrite: bool = False)
     InputError
         If `path` is something else than a session, was changed by another window, or cannot be written. The message says
         which, and what was there is unchanged.
+    Cancelled
+        What was there is unchanged.
     """
     path = Path(path)
     recover(path)
@@ -72,13 +82,22 @@ def save_session(session: Session, path: str | Path, *, overwrite: bool = False)
     revisions = (*state.revisions, revision)[-KEPT_REVISIONS:]
     body = encode_session(state, pool, path.parent.resolve()) | {"saved": saved, "revisions": list(revisions)}
     head = {k: body[k] for k in ("schema_version", "uid", "written_by", "saved")} | {"revision": revision}
+
+    def asking(put: Put) -> Put:
+        def asked(name: str, data: bytes) -> None:
+            check_cancel(cancel)
+            put(name, data)
+
+        return asked
+
     with writing(path) as temporary:
         if path.suffix.lower() == ".zip":
             with zip_writer(temporary) as put:
-                write_store(put, body, pool.arrays, head)
+                write_store(asking(put), body, pool.arrays, head)
         else:
             temporary.mkdir()
-            write_store(folder_writer(temporary), body, pool.arrays, head)
+            write_store(asking(folder_writer(temporary)), body, pool.arrays, head)
+        check_cancel(cancel)
     with session.lock:
         session.path, session.revisions, session.stored = str(path), revisions, state.recordings
         tell = getattr(session.journal, "saved", None)
@@ -227,6 +246,14 @@ def encode_session(session: Session, pool: ArrayPool, base: Path) -> dict[str, A
         "done": [code.record(e) for e in session.done],
         "undone": [code.record(e) for e in session.undone],
     }
+
+
+def cohort_hash(cohort: Cohort) -> str:
+    """SHA-256 of all that a cohort holds, images aside: traces, neurons, stimuli, behaviour, settings."""
+    code = Encoder(ArrayPool())
+    body = [code.record(r, volume=None, labels=None) for r in cohort.recordings]
+    text = json.dumps([body, code.value(cohort.settings)], sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _encode_recording(recording: Recording, session: Session, code: Encoder, base: Path) -> dict[str, Any]:

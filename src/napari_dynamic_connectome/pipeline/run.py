@@ -109,7 +109,7 @@ def load_recordings(
         kept = None if checkpoint is None else checkpoint / f"worm_{len(recordings):03d}"  # one folder a volume
         recording = _extract(volume, settings, kept, client, step, cancel)
         if settings.correct in ("extracted", "all"):
-            recording = correct_traces(recording, settings.correction)
+            recording = correct_traces(recording, settings.correction, cancel=cancel)
         recordings.append(recording)
         done += 10
     for path in paths:
@@ -117,7 +117,9 @@ def load_recordings(
         report(progress, done / jobs, f"reading {path.name}")
         for recording in read_recordings(path):
             recordings.append(
-                correct_traces(recording, settings.correction) if settings.correct == "all" else recording
+                correct_traces(recording, settings.correction, cancel=cancel)
+                if settings.correct == "all"
+                else recording
             )
         done += 1
     if settings.input.worms:
@@ -130,7 +132,7 @@ def load_recordings(
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
         raise InputError(f"two recordings are called '{twice}'", where="input", fix="Rename one of them.")
-    return [assess_quality(r, settings.quality) if r.quality is None else r for r in recordings]
+    return [assess_quality(r, settings.quality, cancel=cancel) if r.quality is None else r for r in recordings]
 
 
 def _extract(
@@ -161,6 +163,7 @@ def analyze(
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
     client: Any = None,
+    checkpoint: str | Path | None = None,
 ) -> AnalysisResult:
     """Cohort -> affinity -> components -> communities of every component.
 
@@ -171,10 +174,17 @@ def analyze(
     progress, cancel : callables, optional
     client : dask.distributed.Client, optional
         Runs the factorization's jobs on a cluster.
+    checkpoint : path, optional
+        Folder in which finished fits are kept: the same call goes on from there. It must belong to this cohort and settings.
     """
     settings = settings or PipelineSettings()
     affinity, sweep, components = decompose(
-        cohort, settings, progress=part(progress, 0, 0.7), cancel=cancel, client=client
+        cohort,
+        settings,
+        progress=part(progress, 0, 0.7),
+        cancel=cancel,
+        client=client,
+        checkpoint=None if checkpoint is None else Path(checkpoint),
     )
     communities = partition(components, settings, progress=part(progress, 0.7, 1), cancel=cancel, cohort=cohort)
     return AnalysisResult(affinity, sweep, components, communities)
@@ -195,8 +205,7 @@ def decompose(
     from ..factorization.sweep import sweep_ranks
 
     report(progress, 0, "affinities")
-    affinity = compute_affinity(cohort, settings.affinity)
-    check_cancel(cancel)
+    affinity = compute_affinity(cohort, settings.affinity, cancel=cancel)
     rank = settings.rank
     if rank.rank is not None:
         components = factorize(

@@ -56,7 +56,7 @@ def surrogate_graphs(
         step = part(progress, number / own.surrogates, (number + 1) / own.surrogates)
         report(step, 0, f"surrogate cohort {number + 1} ({own.null})")
         other = surrogate_cohort(cohort, own.null, seed=settings.seed + number)
-        affinity = compute_affinity(other, settings.affinity)
+        affinity = compute_affinity(other, settings.affinity, cancel=cancel)
         null = factorize(
             affinity,
             components.rank,

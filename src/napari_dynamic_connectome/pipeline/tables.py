@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..io.tables import write_csv
 from ..model.errors import InputError
+from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.session import Session
 
 
@@ -71,7 +72,14 @@ def community_table(session: Session) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def write_tables(session: Session, folder: str | Path, extra: dict[str, pd.DataFrame] | None = None) -> list[Path]:
+def write_tables(
+    session: Session,
+    folder: str | Path,
+    extra: dict[str, pd.DataFrame] | None = None,
+    *,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+) -> list[Path]:
     """Write every table of a session into `folder` and return the paths.
 
     Parameters
@@ -81,17 +89,25 @@ def write_tables(session: Session, folder: str | Path, extra: dict[str, pd.DataF
         Created if absent.
     extra : dict, optional
         Further tables by file name without ".csv" (scores, for example).
+    progress, cancel : callable, optional
+        Tables that were written before a cancel stay; each is complete.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError("this is a file, not a folder", where=str(folder), fix="Choose another output folder.")
     (folder / "traces").mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, recording in session.recordings.items():
+    for number, (name, recording) in enumerate(session.recordings.items()):
+        check_cancel(cancel)
+        report(progress, 0.8 * number / len(session.recordings), f"traces of {name}")
         table = recording.traces.to_pandas()
         table.index.name = "time_s"
         paths.append(write_csv(table, folder / "traces" / f"{safe_file_name(name)}.csv", index=True))
-    tables = {"neurons": neuron_table(session), **component_tables(session), "communities": community_table(session)}
+    tables = {"neurons": neuron_table(session)}
+    check_cancel(cancel)
+    tables |= component_tables(session)
+    check_cancel(cancel)
+    tables["communities"] = community_table(session)
     if session.cohort is not None:
         presence = session.cohort.presence.to_pandas().astype(int)
         paths.append(write_csv(presence, folder / "presence.csv", index=True))
@@ -99,6 +115,8 @@ def write_tables(session: Session, folder: str | Path, extra: dict[str, pd.DataF
         tables["rank_sweep"] = session.sweep.table
     tables.update(extra or {})
     for name, table in tables.items():
+        check_cancel(cancel)
+        report(progress, 0.9, name)
         if len(table):
             paths.append(write_csv(table, folder / f"{name}.csv"))
     return paths

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..pipeline.settings import PipelineSettings, RankSettings
 from . import plots
 from .base import Dock, Fold, JobBar, button, label, row, run_key
 from .forms import SettingsForm
+from .kept import kept_analysis
 from .notify import show_failure, show_info
 
 FORMS: tuple[tuple[str, str, type[Any]], ...] = (
@@ -356,10 +358,13 @@ class CohortDock(Dock):
             show_failure(self.viewer, "Analyze", error)
             return None
 
+        kept: list[Any] = []
+
         def run(progress: Any, cancel: Any) -> Any:
             from ..pipeline.run import analyze
 
-            return analyze(cohort, settings, progress=progress, cancel=cancel)
+            kept.append(kept_analysis(cohort, settings.model_dump(mode="json")))
+            return analyze(cohort, settings, progress=progress, cancel=cancel, checkpoint=kept[0].folder())
 
         def done(result: Any) -> None:
             session = self.session
@@ -372,6 +377,8 @@ class CohortDock(Dock):
             session.set_communities(result.communities)
             self.work.by_rank.clear()
             self.work.by_rank[result.components.rank] = dict(result.communities)
+            for one in kept:
+                Thread(target=one.remove).start()
             show_info(f"{result.components.rank} components of {len(cohort.worms)} worms.")
 
         job = self.work.jobs.start("Analyze", run, done)

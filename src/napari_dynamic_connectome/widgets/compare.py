@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ..model.session import Session
 from ..overlay import scene as resolve
+from .scene import move_points
 from .state import Workspace
 from .theme import NAME, colours_of, style_sheet
 
@@ -94,7 +95,7 @@ class Compare(QWidget):
             self.model.scene.camera.angles = self._camera.angles
             self.model.fit_to_view()
         else:
-            self.layer.data = self.drawn.positions[shown]
+            move_points(self.layer, self.drawn.positions[shown])
             self.layer.size = self.drawn.size[shown]
             self.layer.face_color = colours
         self.layer.selected_data = set()

@@ -175,7 +175,7 @@ class ExportDock(Dock):
         def run(progress: Any, cancel: Any) -> None:
             from ..io.session import save_session
 
-            save_session(session, path)
+            save_session(session, path, cancel=cancel)
 
         return self._start("Save session", run, path)
 
@@ -189,7 +189,7 @@ class ExportDock(Dock):
         def run(progress: Any, cancel: Any) -> None:
             from ..pipeline.tables import write_tables
 
-            write_tables(session, folder)
+            write_tables(session, folder, progress=progress, cancel=cancel)
 
         return self._start("Write tables", run, folder)
 
@@ -221,7 +221,7 @@ class ExportDock(Dock):
         def run(progress: Any, cancel: Any) -> None:
             from ..figures.report import write_figures
 
-            write_figures(session, folder)
+            write_figures(session, folder, progress=progress, cancel=cancel)
 
         return self._start("Write figures", run, folder)
 
@@ -235,7 +235,7 @@ class ExportDock(Dock):
         def run(progress: Any, cancel: Any) -> None:
             from ..figures.report import write_report
 
-            write_report(session, path)
+            write_report(session, path, progress=progress, cancel=cancel)
 
         return self._start("Write report", run, path)
 

@@ -25,7 +25,13 @@ def show(dialog: QDialog) -> QDialog:
     dialog.setModal(False)
     dialog.show()
     _open.append(dialog)
-    dialog.finished.connect(lambda *_: _open.remove(dialog) if dialog in _open else None)
+
+    def gone(*_: Any) -> None:
+        if dialog in _open:
+            _open.remove(dialog)
+
+    dialog.finished.connect(gone)
+    dialog.destroyed.connect(gone)  # with its window, without being finished
     return dialog
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from .base import Dock, Fold, JobBar, button, label, row, run_key
 from .before_after import BeforeAfter
 from .drop import layer_voxels
 from .forms import Number, SettingsForm
+from .kept import extraction_inputs, kept_extraction
 from .notify import show_failure, show_info
 from .raw_traces import keep_edits, same_source, uncorrected
 from .recording_names import unique
@@ -500,6 +502,9 @@ class RecordingDock(Dock):
         if second is not None:
             options["reference"] = second
 
+        inputs = extraction_inputs(image, labels, reference)
+        kept: list[Any] = []
+
         def run(progress: Any, cancel: Any) -> tuple[Recording, Any]:
             from ..extraction.colours import mean_colours
             from ..extraction.correct import correct_traces
@@ -507,6 +512,9 @@ class RecordingDock(Dock):
             from ..extraction.quality import assess_quality
             from ..model.progress import check_cancel, part, report
 
+            if inputs is not None:
+                kept.append(kept_extraction(inputs, cancel))
+                options["checkpoint"] = kept[0]
             recording = extract_recording(volume, mask, progress=part(progress, 0, 0.95), cancel=cancel, **options)
             check_cancel(cancel)
             if channels:
@@ -522,7 +530,9 @@ class RecordingDock(Dock):
             )
             raw = recording.traces
             report(progress, 0.97, "judging the neurons")
-            return assess_quality(correct_traces(recording, correction) if correct else recording, quality), raw
+            if correct:
+                recording = correct_traces(recording, correction, cancel=cancel)
+            return assess_quality(recording, quality, cancel=cancel), raw
 
         def done(result: tuple[Recording, Any]) -> None:
             recording, raw = result
@@ -530,6 +540,8 @@ class RecordingDock(Dock):
             self._trying = False
             text = f"extract{' and correct' if correct else ''} traces of {recording.name}"
             self.session.add(recording, replace=True, made=text, raw=raw)
+            for one in kept:  # now the traces are in the journal
+                Thread(target=one.remove).start()
             self.work.scene.attach(recording.name, [image], labels)
             show_info(f"{recording.name}: {recording.n_neurons} neurons, {len(recording.named)} named.")
 
@@ -573,13 +585,12 @@ class RecordingDock(Dock):
         def run(progress: Any, cancel: Any) -> Recording:
             from ..extraction.correct import correct_traces
             from ..extraction.quality import assess_quality
-            from ..model.progress import check_cancel, report
+            from ..model.progress import report
 
             report(progress, 0.1, "correcting")
-            new = correct_traces(source, settings)
-            check_cancel(cancel)
+            new = correct_traces(source, settings, cancel=cancel)
             report(progress, 0.6, "judging the neurons")
-            return assess_quality(new, quality)
+            return assess_quality(new, quality, cancel=cancel)
 
         def done(new: Recording) -> None:
             self._trying = False
@@ -608,7 +619,7 @@ class RecordingDock(Dock):
         def run(progress: Any, cancel: Any) -> Recording:
             from ..extraction.quality import assess_quality
 
-            return assess_quality(recording, quality)
+            return assess_quality(recording, quality, cancel=cancel)
 
         def done(new: Recording) -> None:
             self.session.add(keep_edits(new, self.session.recordings.get(name)), replace=True, make_current=False)

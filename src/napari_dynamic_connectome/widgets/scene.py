@@ -239,7 +239,7 @@ class SceneView:
         if layer is None:
             return
         if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
-            layer.data = data
+            move_points(layer, data)
             self._size = None
         size = drawn.size[drawn.shown] * self._magnified()
         if self._size is None or not np.array_equal(self._size, size):
@@ -378,7 +378,7 @@ class SceneView:
         if layer is None:
             return
         if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
-            layer.data = data
+            move_points(layer, data)
             layer.size = 8.0
             layer.face_color = np.zeros((len(data), 4))
         layer.border_color = np.tile(accent, (len(data), 1))
@@ -664,7 +664,7 @@ class SceneView:
         self.drawn = drawn
         self._busy = True
         try:
-            layer.data = drawn.positions[drawn.shown]
+            move_points(layer, drawn.positions[drawn.shown])
             layer.selected_data = set()
             self._draw_edges()
             self._draw_current()
@@ -865,6 +865,13 @@ class SceneView:
     def colour_of(self, neuron: str) -> str:
         """Colour that a neuron has without time, as "#rrggbb"."""
         return hex_color(self.drawn.base[self.drawn.ids.index(neuron)])
+
+
+def move_points(layer: Any, data: np.ndarray) -> None:
+    """Give a points layer other points, also while it is hidden: napari would go on drawing by the numbers of the old ones."""
+    layer.data = data
+    if not layer.visible:
+        layer.set_view_slice()
 
 
 def time_layer(

@@ -82,11 +82,13 @@ class Workspace:
     def close(self) -> None:
         """Stop what runs and let go of the layers."""
         self.jobs.stop()
-        self.keeper.close()
-        self.scene.close()
-        viewer = self.viewer
-        if viewer is not None:
-            _workspaces.pop(viewer, None)
+        try:
+            self.keeper.close()
+        finally:
+            self.scene.close()
+            viewer = self.viewer
+            if viewer is not None:
+                _workspaces.pop(viewer, None)
 
 
 _workspaces: weakref.WeakKeyDictionary[Any, Workspace] = weakref.WeakKeyDictionary()

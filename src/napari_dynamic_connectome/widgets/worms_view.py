@@ -21,7 +21,7 @@ def own_courses(cohort: Any, components: Components, values: dict[str, Any], pro
     from ..affinity.compute import compute_affinity
     from ..factorization.factorize import project_worms
 
-    affinity = compute_affinity(cohort, dict(values.get("affinity", {})))
+    affinity = compute_affinity(cohort, dict(values.get("affinity", {})), cancel=cancel)
     settings = dict(values.get("factorization", {})) | {"model": "unaligned"}
     return project_worms(affinity, components, settings, progress=progress, cancel=cancel)
 
