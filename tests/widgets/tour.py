@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QAbstractEventDispatcher, QPoint, QPointF, Qt
+from qtpy.QtCore import QAbstractEventDispatcher, QEventLoop, QPoint, QPointF, Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
@@ -20,7 +20,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 
 class Watch:
-    """CPU time of the main thread between two waits of the event loop, without the drawing of the canvas."""
+    """CPU time of the main thread from one wait of the event loop to the next, without the drawing of the canvas."""
 
     def __init__(self, viewer: Any) -> None:
         self.turns: list[tuple[float, str]] = []
@@ -31,27 +31,24 @@ class Watch:
         self._drawn = 0.0
         self._draw_begin = 0.0
         self._dispatcher = QAbstractEventDispatcher.instance()
-        self._dispatcher.awake.connect(self._awake)
-        self._dispatcher.aboutToBlock.connect(self._block)
+        # Waiting costs no CPU time; timers run after the wait, before the loop says that it is awake.
+        self._dispatcher.aboutToBlock.connect(self._next)
         self._canvas = viewer.window._qt_viewer.canvas._scene_canvas
         self._canvas.events.draw.connect(self._before_draw, position="first")
         self._canvas.events.draw.connect(self._after_draw, position="last")
 
     def stop(self) -> None:
         """Let go."""
-        self._dispatcher.awake.disconnect(self._awake)
-        self._dispatcher.aboutToBlock.disconnect(self._block)
+        self._dispatcher.aboutToBlock.disconnect(self._next)
         self._canvas.events.draw.disconnect(self._before_draw)
         self._canvas.events.draw.disconnect(self._after_draw)
 
-    def _awake(self) -> None:
-        if self._begin is None:
-            self._begin, self._drawn = time.thread_time(), 0.0
-
-    def _block(self) -> None:
+    def _next(self) -> None:
+        """One turn ends, another begins."""
         if self._begin is not None:
-            self.turns.append(((time.thread_time() - self._begin) * 1e3 - self._drawn, self.step))
-            self._begin = None
+            now = time.thread_time()
+            self.turns.append(((now - self._begin) * 1e3 - self._drawn, self.step))
+            self._begin, self._drawn = now, 0.0
 
     def _before_draw(self, event: Any = None) -> None:
         self._draw_begin = time.thread_time()
@@ -62,22 +59,28 @@ class Watch:
         self.drawing.append(used)
 
     @contextmanager
-    def act(self, step: str) -> Any:
-        """An action of the user: what it does at once counts like a turn."""
-        self._begin = None  # what the test itself did in between does not count
-        self.step = step
-        self._awake()
+    def _watched(self) -> Any:
+        """What is done here counts; what a test itself does in between does not."""
+        self._begin, self._drawn = time.thread_time(), 0.0
         try:
             yield
         finally:
-            self._block()
+            self._next()
+            self._begin = None
+
+    @contextmanager
+    def act(self, step: str) -> Any:
+        """An action of the user: what it does at once counts like a turn."""
+        self.step = step
+        with self._watched():
+            yield
 
     def wait(self, seconds: float) -> None:
-        """Run the event loop for a time."""
-        self._begin = None
-        self._awake()
-        QTest.qWait(int(seconds * 1000))
-        self._block()
+        """Run the event loop for a time; one that may wait, so that it says where a turn ends."""
+        loop = QEventLoop()
+        QTimer.singleShot(int(seconds * 1000), loop.quit)
+        with self._watched():
+            loop.exec()
 
     def worst(self) -> dict[str, float]:
         """Longest turn of every step, in milliseconds."""
@@ -120,8 +123,11 @@ class Tour:
     # --- events -----------------------------------------------------------------------------------------------------
 
     def rest(self, seconds: float = 0.15) -> None:
-        """Let the event loop run."""
+        """Let the event loop run for a time, and until nothing waits to be drawn."""
         self.watch.wait(seconds)
+        end = time.monotonic() + 20
+        while self.work.turns.busy and time.monotonic() < end:
+            self.watch.wait(0.01)
 
     def until(self, what: Any, seconds: float = 240.0) -> None:
         """Run the event loop until something holds."""

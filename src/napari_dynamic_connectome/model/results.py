@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -75,10 +76,18 @@ class Components:
         """Number of components."""
         return int(self.weight.sizes["component"])
 
-    @property
+    @cached_property
     def signs(self) -> tuple[str, ...]:
         """("any",), or ("same", "opposite") for signed affinities."""
         return tuple(dict.fromkeys(str(s) for s in self.pair["sign"].values))
+
+    @cached_property
+    def _places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row and column of every pair in `matrix`."""
+        index = {n: i for i, n in enumerate(self.neurons)}
+        rows = [index[str(n)] for n in self.pair["neuron_a"].values]
+        columns = [index[str(n)] for n in self.pair["neuron_b"].values]
+        return np.array(rows, int), np.array(columns, int)
 
     def _check(self, component: int) -> None:
         if component not in self.weight["component"].values:
@@ -100,7 +109,6 @@ class Components:
             (neuron, neuron_b), weight included, zero diagonal, NaN for pairs that no worm observed.
         """
         self._check(component)
-        index = {n: i for i, n in enumerate(self.neurons)}
         total = np.full((len(self.neurons), len(self.neurons)), np.nan)
         factor = self.pair.sel(component=component)
         weight = float(self.weight.sel(component=component))
@@ -108,9 +116,9 @@ class Components:
         if sign is not None and sign not in self.signs:
             raise InputError(f"there is no sign '{sign}'", where="components", fix=f"Known: {', '.join(self.signs)}.")
         for one in wanted:
-            part = factor.values[self.pair["sign"].values == one] * weight
-            rows = [index[str(n)] for n in self.pair["neuron_a"].values[self.pair["sign"].values == one]]
-            columns = [index[str(n)] for n in self.pair["neuron_b"].values[self.pair["sign"].values == one]]
+            here = self.pair["sign"].values == one if len(self.signs) > 1 else slice(None)
+            part = factor.values[here] * weight
+            rows, columns = (places[here] for places in self._places)
             old = total[rows, columns]
             total[rows, columns] = np.where(np.isnan(old), part, old + part)
             total[columns, rows] = total[rows, columns]
@@ -295,7 +303,7 @@ class Communities:
         """Number of levels."""
         return int(self.labels.sizes["level"])
 
-    @property
+    @cached_property
     def neurons(self) -> tuple[str, ...]:
         """Neurons in the order of `labels`."""
         return tuple(str(n) for n in self.labels["neuron"].values)
@@ -309,17 +317,16 @@ class Communities:
     def members(self, community: int, level: int | None = None) -> list[str]:
         """Names of the members, the surest first."""
         level = self.chosen_level if level is None else level
-        inside = np.flatnonzero(self.labels.isel(level=level).values == community)
-        sure = np.nan_to_num(self.probability.isel(level=level).values[inside], nan=0.0)
-        names = self.labels["neuron"].values
-        return [str(names[i]) for i in inside[np.argsort(-sure, kind="stable")]]
+        inside = np.flatnonzero(self.labels.values[level] == community)
+        sure = np.nan_to_num(self.probability.values[level, inside], nan=0.0)
+        return [self.neurons[i] for i in inside[np.argsort(-sure, kind="stable")]]
 
     def table(self, level: int | None = None) -> pd.DataFrame:
         """One row a community: community, size, members, probability (mean), p_value (NaN where not tested)."""
         level = self.chosen_level if level is None else level
         rows = []
         for community, size in self.sizes(level).items():
-            inside = self.labels.isel(level=level).values == community
+            inside = self.labels.values[level] == community
             p_value = float("nan")
             if self.significance is not None and level == self.chosen_level and community in self.significance.index:
                 p_value = float(self.significance.loc[community, "p_value"])
@@ -328,7 +335,7 @@ class Communities:
                     "community": int(community),
                     "size": int(size),
                     "members": " ".join(self.members(int(community), level)),
-                    "probability": float(np.mean(self.probability.isel(level=level).values[inside])),
+                    "probability": float(np.mean(self.probability.values[level, inside])),
                     "p_value": p_value,
                 }
             )

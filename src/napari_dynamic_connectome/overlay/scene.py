@@ -127,11 +127,11 @@ def community_of(recording: Recording, communities: Communities | None, level: i
 def cohort_names(recording: Recording, known: set[str]) -> list[str]:
     """Name under which a cohort knows each neuron of a recording ("" if it does not)."""
     names: list[str] = []
-    for neuron, row in recording.neurons.iterrows():
-        name = str(row["name"])
+    table = recording.neurons
+    for neuron, name, rejected in zip(table.index, table["name"].astype(str), table["rejected"], strict=True):
         entry = info(name) if name else None
         options = [name, entry.pair_name if entry else "", str(neuron), f"{recording.name}{neuron}"]
-        names.append(next((o for o in options if o and o in known), "") if not row["rejected"] else "")
+        names.append(next((o for o in options if o and o in known), "") if not rejected else "")
     return names
 
 

@@ -88,7 +88,7 @@ def show_overlay(viewer: Any) -> None:
     """Switch to 3D, seen from the side, labels off: they are slow to draw in 3D, the neurons are shown as spheres."""
     viewer = real_viewer(viewer)
     work = workspace_of(viewer)
-    work.scene.flush()
+    work.scene.catch_up()
     viewer.dims.ndisplay = 3
     for layer in work.scene.labels.values():
         layer.visible = False
@@ -101,7 +101,6 @@ def show_overlay(viewer: Any) -> None:
             layer.opacity = 0.34 if dark else 0.17
             _dim_background(layer, dark)
     work.scene.home()
-    work.scene.flush()
 
 
 def _dim_background(layer: Any, dark: bool) -> None:

@@ -93,10 +93,7 @@ class Dock(QWidget):
             outer.addWidget(area)
         else:
             outer.addWidget(page)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(0)
-        self._timer.timeout.connect(self.flush)
+        self._turn = self.work.turns.turn(self, "flush")
         self.build(layout)
         if self.scrolls:
             guard_wheel(page)
@@ -128,7 +125,7 @@ class Dock(QWidget):
                 viewer.events.theme.disconnect(theme_callback)
 
         self.destroyed.connect(gone)
-        self._timer.start()
+        self._turn.start()
 
     # --- for subclasses ---------------------------------------------------------------------------------------------
 
@@ -182,10 +179,8 @@ class Dock(QWidget):
     def mark(self, topic: str) -> None:
         """Refresh soon."""
         self._dirty.add(topic)
-        if not isalive(self._timer):
-            return  # a job may end after its dock was closed
-        if not self._timer.isActive():
-            self._timer.start()
+        if isalive(self):  # a job may end after its dock was closed
+            self._turn.start()
 
     def flush(self) -> None:
         """Refresh now what is out of date, if the dock can be seen."""
@@ -204,7 +199,7 @@ class Dock(QWidget):
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
         self._watch_window()
-        self._timer.start()
+        self._turn.start()
 
     def _watch_window(self) -> None:
         window = self.window()

@@ -198,6 +198,7 @@ class CommunitiesDock(Dock):
         self.split.setStretchFactor(1, 3)
         self.split.splitterMoved.connect(lambda *_: setattr(self, "_split_by_hand", True))
         self._split_by_hand = False
+        self._state: tuple[Any, ...] = ()
         self._narrow = False
         self.names_check, self.edges_check, self.edge_count = QCheckBox("names"), QCheckBox("edges"), QSpinBox()
         self.legend_check = QCheckBox("legend")
@@ -258,7 +259,19 @@ class CommunitiesDock(Dock):
         if communities is None or components is None:
             return
         if topics - {"time", "history", "jobs", "neurons"}:
-            self._show(communities, components)
+            chosen = self.session.selection
+            view = self.work.view
+            state = (
+                *(communities, components, self.session.cohort, self.session.current),
+                *(chosen.component, chosen.kind, chosen.level, chosen.community),
+                *(self.colours, self._narrow, view.names, view.edges, view.edge_count),
+            )
+            # Choosing a neuron, for example, changes nothing here.
+            if len(state) != len(self._state) or any(
+                a is not b and a != b for a, b in zip(state, self._state, strict=True)
+            ):
+                self._state = state
+                self._show(communities, components)
 
     def _show(self, communities: Communities, components: Components) -> None:
         selection = self.session.selection

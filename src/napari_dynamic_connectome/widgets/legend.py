@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,38 +17,74 @@ class Legend:
     """Chips in the upper right corner of the canvas, made from napari's own text overlays."""
 
     def __init__(self) -> None:
-        self._shown: tuple[Any, ...] = ()
+        self._shown: dict[int, tuple[str, str, str]] = {}
 
-    @property
-    def is_shown(self) -> bool:
-        """Whether there is anything in it."""
-        return bool(self._shown and self._shown[0])
+    def show(self, viewer: Any, lines: Sequence[tuple[str, str]], plain: str, most: int = 2) -> bool:
+        """Show these lines of (text, "#rrggbb"), drawn as chips; lines without a colour are plain text in `plain`.
 
-    def show(self, viewer: Any, lines: Sequence[tuple[str, str]], plain: str) -> None:
-        """Show these lines of (text, "#rrggbb"), drawn as chips; lines without a colour are plain text in `plain`."""
-        state = (tuple(lines), plain)
-        if state == self._shown:
-            return
-        from napari.components.overlays import TextOverlay
+        Parameters
+        ----------
+        viewer : napari.Viewer
+        lines : sequence of (str, str)
+        plain : str
+            Colour of plain text.
+        most : int
+            Chips to change in one call: a new one costs napari some ten milliseconds.
 
-        self._shown = state
+        Returns
+        -------
+        bool
+            There are more to change: call it again.
+        """
+        wanted = {place: (text, colour, plain) for place, (text, colour) in enumerate(lines)}
+        stale = [place for place in sorted({*wanted, *self._shown}) if wanted.get(place) != self._shown.get(place)]
         overlays = viewer.canvas.overlays
-        if lines:
+        if stale and wanted:
             viewer.canvas.overlay_tiling.top_right = "vertical"
-        count = sum(1 for key in overlays if key.startswith(KEY))
-        for place in range(count, len(lines)):
-            overlays[f"{KEY}{place}"] = TextOverlay(position="top_right", font_size=7.5, visible=False)
-        for place in range(max(count, len(lines))):
-            overlay = overlays[f"{KEY}{place}"]
-            if place >= len(lines):
-                overlay.visible = False
+        new = {}
+        for place in stale[:most]:
+            key = f"{KEY}{place}"
+            if place not in wanted:
+                overlays[key].visible = False
+                del self._shown[place]
                 continue
-            text, colour = lines[place]
-            overlay.text = text
-            overlay.color = np.append(readable_on(colour) if colour else rgb(plain), 1.0)
-            overlay.box_color = np.append(rgb(colour), 1.0) if colour else None
-            overlay.box = bool(colour)
-            overlay.visible = True
+            values = _look(*wanted[place])
+            if key in overlays:
+                _change(overlays[key], values)
+            else:
+                new[key] = values
+            self._shown[place] = wanted[place]
+        _add(overlays, new)
+        return len(stale) > most
+
+
+def _look(text: str, colour: str, plain: str) -> dict[str, Any]:
+    """Values of the overlay of one chip."""
+    return {
+        "text": text,
+        "color": np.append(readable_on(colour) if colour else rgb(plain), 1.0),
+        "box_color": np.append(rgb(colour), 1.0) if colour else None,
+        "box": bool(colour),
+        "visible": True,
+    }
+
+
+def _change(overlay: Any, values: dict[str, Any]) -> None:
+    """Set what differs."""
+    for name, value in values.items():
+        old = getattr(overlay, name)
+        if (old is None) != (value is None) or not np.array_equal(old, value):
+            setattr(overlay, name, value)
+
+
+def _add(overlays: Any, new: dict[str, dict[str, Any]]) -> None:
+    """Add overlays; napari goes through all that there are whenever it hears of a new one, so it hears of the last one only."""
+    from napari.components.overlays import TextOverlay
+
+    made = {key: TextOverlay(position="top_right", font_size=7.5, **values) for key, values in new.items()}
+    for number, (key, overlay) in enumerate(made.items(), 1):
+        with nullcontext() if number == len(made) else overlays.events.added.blocker():
+            overlays[key] = overlay
 
 
 def readable_on(colour: str) -> np.ndarray:

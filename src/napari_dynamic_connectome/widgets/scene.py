@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pint
 from qtpy.QtCore import QTimer
 
 from ..overlay import scene as resolve
@@ -62,12 +63,13 @@ class SceneView:
         self._moving: tuple[Any, MovingPlaces] | None = None
         self._follower = Follower(self._arrived)
         self._legend = Legend()
-        self._refresh_timer = _timer(self, "refresh", 0)
+        self._has_bar = False
+        self._refresh_timer = work.turns.turn(self, "refresh")
         self._rest_timer = _timer(self, "recolour_labels", REST_MS)
         self._names_timer = _timer(self, "place_names", 90)
-        self._stage_timer = _timer(self, "next_stage", 0)
+        self._stage_timer = work.turns.turn(self, "next_stage")
         self._stages: list[Any] = []
-        self._leaders_timer = _timer(self, "place_leaders", 0)
+        self._leaders_timer = work.turns.turn(self, "place_leaders")
         self._leaders: Any = None
         self._covered = False
         session = work.session
@@ -78,6 +80,8 @@ class SceneView:
         session.selection_changed.connect(self._selection_changed)
         work.view.changed.connect(self._changed)
         viewer = work.viewer
+        # napari reads all units when it first meets one, which takes long: now, as a dock opens, not in the middle of the work.
+        _ = pint.get_application_registry().um
         viewer.dims.events.current_step.connect(self._step_changed)
         viewer.layers.events.removed.connect(self._layer_removed)
         viewer.layers.events.inserted.connect(self._layer_inserted)
@@ -168,24 +172,23 @@ class SceneView:
                 for name in OURS:
                     self._remove(name)
                 self._set_title("")
-                self._draw_legend()
+                self._legend.show(viewer, [], self.colours.secondary, most=100)
                 return
             self._place()
-            self._ensure_time_axis()
             self._draw_neurons()
             self._show_images_of(work.session.current)
             self._draw_title()
-            if viewer.dims.ndim == 4 and all(str(a).lstrip("-").isdigit() for a in viewer.dims.axis_labels):
-                viewer.dims.axis_labels = ("t", "z", "y", "x")
         finally:
             self._busy = False
         # The rest follows in turns of the event loop of its own, so that no turn is long.
         self._stages = [
+            self._ensure_time_axis,
+            self._name_axes,
             self._raise_ours,
             self._draw_edges,
             self._draw_current,
-            self._draw_legend,
             self._draw_scale_bar,
+            self._draw_legend,
         ]
         self._stage_timer.start()
         self._names_timer.start()
@@ -529,10 +532,11 @@ class SceneView:
         layer = kind(name=name, units=self._units(viewer), **options())
         self.layers[name] = layer
         # Straight to its place in the stack, which is by meaning: every move costs napari a new order of everything.
-        viewer.layers.insert(self._place_in_stack(name, viewer), layer)
+        place = self._place_in_stack(name, viewer)
         if name != NEURONS and active is not None and active in viewer.layers:
-            _aim(viewer)
-            viewer.layers.selection.active = active
+            _insert_quietly(viewer, place, layer)
+        else:
+            viewer.layers.insert(place, layer)
         return layer
 
     def _place_in_stack(self, name: str, viewer: Any) -> int:
@@ -678,6 +682,8 @@ class SceneView:
         """Give the viewer a time slider where no image brings one: two points far too small to be seen."""
         work = self.work
         viewer, recording, drawn = work.viewer, work.session.recording, self.drawn
+        if recording is None:
+            return  # closed since; what is drawn follows
         others = any(layer.ndim >= 4 and layer.visible for layer in viewer.layers if layer is not self.layers.get(TIME))
         if others or recording.n_times < 2:
             self._remove(TIME)
@@ -695,11 +701,17 @@ class SceneView:
             return
         from napari.layers import Points
 
-        active = viewer.layers.selection.active
         self.layers[TIME] = Points(data, **options)
-        viewer.layers.insert(0, self.layers[TIME])
-        if active is not None:
-            viewer.layers.selection.active = active
+        if viewer.layers.selection.active is not None:
+            _insert_quietly(viewer, 0, self.layers[TIME])
+        else:
+            viewer.layers.insert(0, self.layers[TIME])
+
+    def _name_axes(self) -> None:
+        """Name axes that have only numbers."""
+        dims = self.work.viewer.dims
+        if dims.ndim == 4 and all(str(a).lstrip("-").isdigit() for a in dims.axis_labels):
+            dims.axis_labels = ("t", "z", "y", "x")
 
     def _step_changed(self, *_: Any) -> None:
         work = self.work
@@ -778,17 +790,25 @@ class SceneView:
             overlay.visible = bool(text)
 
     def _draw_scale_bar(self) -> None:
+        """Show the scale bar, once: from then on it is the user's."""
+        if self._has_bar:
+            return
+        self._has_bar = True
         bar = self.work.viewer.canvas.overlays.scale_bar
         bar.box = False
         bar.ticks = True
         bar.font_size = 8
         bar.visible = True
 
+    def _legend_lines(self) -> list[tuple[str, str]]:
+        work = self.work
+        if self.drawn is None or not work.view.legend:
+            return []
+        return resolve.legend(work.session, self.drawn, work.view.color_by, dark=self.colours.dark)
+
     def _draw_legend(self) -> None:
-        work, lines = self.work, []
-        if self.drawn is not None and work.view.legend:
-            lines = resolve.legend(work.session, self.drawn, work.view.color_by, dark=self.colours.dark)
-        self._legend.show(work.viewer, lines, self.colours.secondary)
+        if self._legend.show(self.work.viewer, self._legend_lines(), self.colours.secondary):
+            self._stages.append(self._draw_legend)  # the rest of it in the next turn
 
     # --- pictures and clicks ----------------------------------------------------------------------------------------
 
@@ -810,7 +830,7 @@ class SceneView:
         centre = right * middle_x + up * middle_y + depth * float((points @ depth).mean())
         height, width = viewer.canvas.size
         margin = 6.0  # room for the spheres themselves
-        key = LEGEND_PX if self._legend.is_shown else 0.0
+        key = LEGEND_PX if self._legend_lines() else 0.0
         zoom = 0.93 * min((width - key) / (np.ptp(across) + margin), height / (np.ptp(along) + margin))
         centre = centre + right * key / 2 / zoom
         camera.center = tuple(centre) if viewer.dims.ndisplay == 3 else (0.0, *centre[1:])
@@ -930,11 +950,17 @@ class _Click:
         session.select(neurons=(*session.selection.neurons, neuron) if more else (neuron,))
 
 
-def _aim(viewer: Any) -> None:
-    """Give the cursor a direction in 3D: before the mouse moves it has none, and napari fails on an active Labels layer."""
-    if viewer.dims.ndisplay == 3 and viewer.cursor._view_direction is None:
-        direction = viewer.scene.camera.calculate_nd_view_direction(viewer.dims.ndim, viewer.dims.displayed)
-        viewer.cursor._view_direction = direction
+def _insert_quietly(viewer: Any, place: int, layer: Any) -> None:
+    """Insert a layer and leave the active one active.
+
+    napari makes a new layer the active one. That and going back cost it a third of the insertion, and it looks for a value under
+    the cursor, which fails in 3D on Labels before the mouse has moved. As nothing changes in the end, nobody is told.
+    """
+    selection = viewer.layers.selection
+    active = selection.active
+    with selection.events.blocker_all():
+        viewer.layers.insert(place, layer)
+        selection.active = active
 
 
 def _timer(scene: SceneView, method: str, milliseconds: int) -> QTimer:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .jobs import Jobs
     from .keeping import Keeper
     from .scene import SceneView
+    from .turns import Turns
 
 
 class ViewState:
@@ -55,6 +56,7 @@ class Workspace:
         from .keeping import Keeper
         from .remember import load
         from .scene import SceneView
+        from .turns import Turns
 
         warm.start()
         self._viewer = weakref.ref(viewer)
@@ -64,6 +66,7 @@ class Workspace:
         """Communities that were found for other ranks of the same sweep."""
         self.remembered: dict[str, Any] = load()
         start_log(self.remembered)
+        self.turns: Turns = Turns()
         self.jobs: Jobs = Jobs(self)
         self.scene: SceneView = SceneView(self)
         self.keeper: Keeper = Keeper(self)
@@ -86,6 +89,7 @@ class Workspace:
             self.keeper.close()
         finally:
             self.scene.close()
+            self.turns.close()
             viewer = self.viewer
             if viewer is not None:
                 _workspaces.pop(viewer, None)

@@ -1,0 +1,86 @@
+"""One thing after another: what has to be drawn anew is spread over turns of the event loop, so that no turn is long."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from typing import Any
+
+from qtpy.compat import isalive
+from qtpy.QtCore import QObject, QTimer
+
+BUDGET_S = 0.02
+"""A turn takes up another method only before this; each turn may draw the canvas, so there should not be too many."""
+
+
+class Turns:
+    """A queue of waiting methods; each turn of the event loop calls as many as its budget allows, one at least."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Turn] = []
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(0)
+        me = weakref.ref(self)
+
+        def call() -> None:
+            found = me()
+            if found is not None:
+                found._next()
+
+        self._timer.timeout.connect(call)
+
+    def turn(self, owner: Any, method: str) -> Turn:
+        """Return a turn that calls a method of its owner, which it doesn't keep alive."""
+        return Turn(self, owner, method)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._waiting)
+
+    def close(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
+        self._timer.stop()
+
+    def _next(self) -> None:
+        start = time.perf_counter()
+        while self._waiting:
+            turn = self._waiting.pop(0)
+            if self._waiting:
+                self._timer.start()  # first: whatever the method raises, the others come
+            turn.call()
+            if time.perf_counter() - start > BUDGET_S:
+                return
+
+
+class Turn:
+    """Used like a single-shot timer without a time."""
+
+    def __init__(self, turns: Turns, owner: Any, method: str) -> None:
+        self._turns = turns
+        self._owner = weakref.ref(owner)
+        self._method = method
+
+    def start(self) -> None:
+        """Wait for a turn; a turn that waits already keeps its place."""
+        if self not in self._turns._waiting:
+            self._turns._waiting.append(self)
+        if not self._turns._timer.isActive():
+            self._turns._timer.start()
+
+    def stop(self) -> None:
+        """Wait no longer."""
+        if self in self._turns._waiting:
+            self._turns._waiting.remove(self)
+
+    def isActive(self) -> bool:  # as QTimer has it
+        """Whether it waits."""
+        return self in self._turns._waiting
+
+    def call(self) -> None:
+        """Do it, if the owner is still there."""
+        owner = self._owner()
+        if owner is not None and (not isinstance(owner, QObject) or isalive(owner)):
+            getattr(owner, self._method)()
