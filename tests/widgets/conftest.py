@@ -20,6 +20,23 @@ def _gui(request: pytest.FixtureRequest, _own_cache, tmp_path_factory, monkeypat
 
 
 @pytest.fixture
+def qtbot(qtbot, monkeypatch):
+    """pytest-qt's, but a wait goes on until nothing waits to be drawn: how many turns that takes depends on the machine."""
+    from napari_dynamic_connectome.widgets.state import _workspaces
+
+    plain = qtbot.wait
+
+    def wait(milliseconds: int) -> None:
+        plain(milliseconds)
+        end = time.monotonic() + 20
+        while any(work.turns.busy for work in list(_workspaces.values())) and time.monotonic() < end:
+            plain(5)
+
+    monkeypatch.setattr(qtbot, "wait", wait)
+    return qtbot
+
+
+@pytest.fixture
 def viewer(make_napari_viewer, qtbot):
     from napari_dynamic_connectome.widgets.state import workspace_of
 

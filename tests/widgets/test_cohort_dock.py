@@ -8,6 +8,7 @@ from qtpy.QtCore import QPoint, Qt
 
 from napari_dynamic_connectome.model.neurons import CANONICAL
 from napari_dynamic_connectome.model.recording import Recording
+from napari_dynamic_connectome.overlay.palette import rgb
 
 from .helpers import NAMES, recording
 
@@ -168,3 +169,24 @@ def test_affinity_tried_out_in_the_preview_is_the_one_that_is_analyzed(dock, vie
     qtbot.wait(20)
     other.flush()
     assert other.preview.form.value().sigma_s == 0.5
+
+
+def test_choosing_a_community_marks_its_worms(dock, work, qtbot) -> None:
+    from .helpers import fill as fill_all
+
+    fill_all(work.session)
+    work.session.add(recording("worm C", 2).with_names({i + 1: "" for i in range(4)}), make_current=False)
+    qtbot.wait(10)
+    plain = [dock.list.item(i).text() for i in range(3)]
+    work.session.select(community=0)
+    qtbot.wait(10)
+    items = [dock.list.item(i) for i in range(3)]
+    assert [i.text().split("   ")[1].split("  ·  ")[0] for i in items[:2]] == ["4 of 4 members"] * 2
+    assert "members" not in items[2].text()  # no part of the cohort that was analyzed
+    shown = items[0].icon().pixmap(11, 11).toImage().pixelColor(5, 5).getRgbF()[:3]
+    np.testing.assert_allclose(shown, rgb(work.scene.drawn.styles[0].color), atol=0.01)
+    assert items[2].icon().isNull()
+    assert "100% as strong" in items[0].toolTip()
+    work.session.select(community=None)
+    qtbot.wait(10)
+    assert items[0].icon().isNull() and [i.text() for i in items] == plain

@@ -13,6 +13,7 @@ import math
 import uuid
 import warnings
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,13 @@ from ..model.recording import Recording
 from .files import atomic_file
 
 UNKNOWN_SPACING_UM = (1.0, 1.0, 1.0)
+
+
+def check_extra() -> None:
+    """Raise `MissingExtraError` if the extra `nwb` is not installed; nothing is imported, so it is quick."""
+    for module, package in (("pynwb", "pynwb"), ("ndx_multichannel_volume", "ndx-multichannel-volume")):
+        if find_spec(module) is None:
+            raise MissingExtraError(package, "nwb", "Writing NWB files")
 
 
 def _libraries() -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QRectF, Qt
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QFileDialog, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from ..affinity.settings import AffinitySettings
@@ -16,12 +17,14 @@ from ..communities.settings import CommunitySettings
 from ..factorization.settings import FactorizationSettings
 from ..model.cohort import Cohort, CohortSettings
 from ..model.errors import InputError
+from ..overlay.marks import selected_worms
 from ..pipeline.settings import PipelineSettings, RankSettings
 from . import plots
 from .base import Dock, Fold, JobBar, button, label, row, run_key
 from .forms import SettingsForm
 from .kept import kept_analysis
 from .notify import show_failure, show_info
+from .theme import swatch
 
 FORMS: tuple[tuple[str, str, type[Any]], ...] = (
     ("cohort", "Worms and neurons", CohortSettings),
@@ -30,6 +33,10 @@ FORMS: tuple[tuple[str, str, type[Any]], ...] = (
     ("factorization", "Factorization", FactorizationSettings),
     ("communities", "Communities", CommunitySettings),
 )
+
+
+PLAIN = Qt.ItemDataRole.UserRole + 1
+"""Text and tooltip of a worm in the list, without marks."""
 
 
 class CohortDock(Dock):
@@ -134,11 +141,37 @@ class CohortDock(Dock):
         if topics & {"recordings", "current", "neurons", "theme", "cohort"} and recordings:
             self._show_list()
             self._show_presence()
+        if topics & {"recordings", "current", "neurons", "theme", "cohort", "selection", "components", "communities"}:
+            self._mark_worms()
         components = self.session.components
         if components is not None:
             reason = str(self.session.provenance.get("model_reason", ""))
             self.model_text.setText(f"{components.model}: {reason}" if reason else components.model)
             self.model_text.setToolTip(reason)
+
+    def _mark_worms(self) -> None:
+        """Put the colour of the chosen community before the worms that have half of its members, and the count behind all."""
+        marks = {mark.worm: mark for mark in selected_worms(self.session)}
+        chosen, drawn = self.session.selection.community, self.work.scene.drawn
+        style = drawn.styles.get(chosen) if drawn is not None and chosen is not None else None
+        self.list.blockSignals(True)
+        for place in range(self.list.count()):
+            item = self.list.item(place)
+            text, tip = item.data(PLAIN)
+            mark = marks.get(item.data(Qt.ItemDataRole.UserRole))
+            item.setIcon(
+                swatch(style.color, self.colours.dark) if mark is not None and mark.takes_part and style else QIcon()
+            )
+            if mark is not None:
+                name, rest = text.split("   ", 1)
+                text = f"{name}   {mark.present} of {mark.members} members  ·  {rest}"
+                tip += (
+                    f"\nChosen community: {mark.present} of {mark.members} members are named in this worm; the component is "
+                    f"{mark.loading:.0%} as strong as in the strongest worm."
+                )
+            item.setText(text)
+            item.setToolTip(tip)
+        self.list.blockSignals(False)
 
     def _show_list(self) -> None:
         self.list.blockSignals(True)
@@ -147,14 +180,15 @@ class CohortDock(Dock):
         for name, recording in self.session.recordings.items():
             named = len(recording.named)
             minutes = (recording.time_s[-1] - recording.time_s[0]) / 60
-            item = QListWidgetItem(
-                f"{name}   {named} of {recording.n_neurons}  ·  {minutes:.1f} min  ·  {recording.rate_hz:.3g} Hz"
-            )
-            item.setToolTip(
+            text = f"{name}   {named} of {recording.n_neurons}  ·  {minutes:.1f} min  ·  {recording.rate_hz:.3g} Hz"
+            tip = (
                 f"{name}: {named} of {recording.n_neurons} neurons named, {minutes:.1f} min at {recording.rate_hz:.3g} Hz, "
                 f"{len(recording.stimuli)} stimuli. Double click shows it."
             )
+            item = QListWidgetItem(text)
+            item.setToolTip(tip)
             item.setData(Qt.ItemDataRole.UserRole, name)
+            item.setData(PLAIN, (text, tip))
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Unchecked if name in self.session.left_out else Qt.CheckState.Checked)
             if name == self.session.current:

@@ -262,7 +262,13 @@ class CommunitiesDock(Dock):
             chosen = self.session.selection
             view = self.work.view
             state = (
-                *(communities, components, self.session.cohort, self.session.current),
+                *(
+                    communities,
+                    components,
+                    self.session.cohort,
+                    self.session.current,
+                    *self.session.communities.values(),
+                ),
                 *(chosen.component, chosen.kind, chosen.level, chosen.community),
                 *(self.colours, self._narrow, view.names, view.edges, view.edge_count),
             )

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..model.errors import InputError
+from ..model.errors import InputError, MissingExtraError
 from .base import Dock, Fold, JobBar, button, label, row
 from .notify import report_problem, show_failure, show_info
 
@@ -45,6 +45,14 @@ class ExportDock(Dock):
                 self.save_tables,
                 "CSV: traces, neurons, components, communities.",
                 "CSV of traces, neurons, results",
+                False,
+            ),
+            (
+                "NWB…",
+                self.save_nwb,
+                "Every worm as an NWB file in the WormID layout: traces, names, positions, stimuli, behaviour. Needs the extra "
+                "“nwb”.",
+                "one NWB file a worm",
                 False,
             ),
             (
@@ -192,6 +200,26 @@ class ExportDock(Dock):
             write_tables(session, folder, progress=progress, cancel=cancel)
 
         return self._start("Write tables", run, folder)
+
+    def save_nwb(self, folder: Path | None = None) -> Any:
+        """Write every recording as NWB; without the extra, say how to get it before anything is asked."""
+        from ..io.nwb_write import check_extra
+        from ..pipeline.nwb_files import write_nwb_files
+
+        try:
+            check_extra()
+        except MissingExtraError as error:
+            show_failure(self.viewer, "Write NWB", error)
+            return None
+        folder = folder or self._ask_folder("Folder for the NWB files")
+        if folder is None:
+            return None
+        session = self.session.snapshot()
+
+        def run(progress: Any, cancel: Any) -> None:
+            write_nwb_files(session, folder, progress=progress, cancel=cancel)
+
+        return self._start("Write NWB", run, folder)
 
     def save_graph(self, path: Path | None = None) -> Any:
         """Write the chosen component as GraphML."""
