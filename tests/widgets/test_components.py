@@ -188,3 +188,30 @@ def test_components_without_communities_offer_to_find_them(viewer, work, qtbot, 
     made.flush()
     assert made.find.isHidden()
     assert made.table.rows_model.rowCount() >= 1
+
+
+def test_chance_is_shown_on_demand_and_only_for_its_components(dock, work, qtbot, wait_for) -> None:
+    from napari_dynamic_connectome.pipeline.settings import PipelineSettings
+    from napari_dynamic_connectome.pipeline.surrogates import surrogate_components
+
+    fill(work.session)
+    work.session.set_current("worm A")
+    qtbot.wait(30)
+    assert dock.cards[0].band is None and dock.pairs.isColumnHidden(2)
+    before = dock.cards[0].grab().toImage()
+    dock.chance.count.setValue(2)
+    wait_for(dock.chance.run())
+    qtbot.wait(30)
+    parts, worms = work.session.components, work.session.cohort
+    nulls = surrogate_components(worms, parts, PipelineSettings(), count=2)
+    courses = [n.time.sel(component=r).values * float(n.weight.sel(component=r)) for n in nulls for r in (1, 2)]
+    band = dock.cards[0].band
+    assert band.count == 4
+    np.testing.assert_allclose(band.high, np.percentile(courses, 95, axis=0), rtol=1e-5)
+    assert dock.cards[0].grab().toImage() != before
+    tops = [np.nanmax(n.matrix(r).values) for n in nulls for r in (1, 2)]
+    row = dock.pairs.rows_model.rows[0]
+    assert row["p"] == (1 + sum(t >= row["value"] for t in tops)) / 5
+    work.session.set_components(components(worms))  # another fit: what is known is not about it
+    qtbot.wait(30)
+    assert dock.cards[0].band is None and dock.chance_fold.summary.text() == "not computed"

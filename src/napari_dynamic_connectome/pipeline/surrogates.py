@@ -10,7 +10,67 @@ from ..model.progress import CancelCallback, ProgressCallback, check_cancel, par
 from ..model.results import Components
 
 if TYPE_CHECKING:
+    from ..affinity.surrogates import Method
     from .settings import PipelineSettings
+
+
+def surrogate_components(
+    cohort: Cohort | None,
+    components: Components,
+    settings: PipelineSettings,
+    *,
+    null: Method = "circular shift",
+    count: int = 10,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+) -> list[Components]:
+    """Components of `count` surrogate cohorts, of the same rank, one start each.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        That the components were made from.
+    components : Components
+    settings : PipelineSettings
+        Affinity, factorization and seed are used.
+    null : {"circular shift", "phase randomisation"}
+        What is done to the traces; see `affinity.surrogates.surrogate_cohort`.
+    count : int
+
+    Raises
+    ------
+    InputError
+        The cohort is not that of the components.
+    """
+    from ..affinity.compute import compute_affinity
+    from ..affinity.surrogates import surrogate_cohort
+    from ..factorization.factorize import factorize
+
+    if cohort is None or tuple(cohort.neurons) != tuple(components.neurons):
+        raise InputError(
+            f"chance by '{null}' needs the traces that the components were made from",
+            where="surrogates",
+            fix="Open the cohort of these components, or let communities.null be 'weights'.",
+        )
+    found: list[Components] = []
+    for number in range(count):
+        check_cancel(cancel)
+        step = part(progress, number / count, (number + 1) / count)
+        report(step, 0, f"surrogate cohort {number + 1} of {count} ({null})")
+        other = surrogate_cohort(cohort, null, seed=settings.seed + number)
+        affinity = compute_affinity(other, settings.affinity, cancel=cancel)
+        found.append(
+            factorize(
+                affinity,
+                components.rank,
+                settings.factorization,
+                starts=1,
+                seed=settings.seed + number,
+                progress=step,
+                cancel=cancel,
+            )
+        )
+    return found
 
 
 def surrogate_graphs(
@@ -37,34 +97,10 @@ def surrogate_graphs(
     list of xarray.DataArray
         (neuron, neuron_b), `surrogates` times rank of them.
     """
-    from ..affinity.compute import compute_affinity
-    from ..affinity.surrogates import surrogate_cohort
-    from ..factorization.factorize import factorize
-
     own = settings.communities
     if own.null == "weights":
         return []
-    if cohort is None or tuple(cohort.neurons) != tuple(components.neurons):
-        raise InputError(
-            f"chance by '{own.null}' needs the traces that the components were made from",
-            where="communities.null",
-            fix="Open the cohort of these components, or set null to 'weights'.",
-        )
-    found: list[Any] = []
-    for number in range(own.surrogates):
-        check_cancel(cancel)
-        step = part(progress, number / own.surrogates, (number + 1) / own.surrogates)
-        report(step, 0, f"surrogate cohort {number + 1} ({own.null})")
-        other = surrogate_cohort(cohort, own.null, seed=settings.seed + number)
-        affinity = compute_affinity(other, settings.affinity, cancel=cancel)
-        null = factorize(
-            affinity,
-            components.rank,
-            settings.factorization,
-            starts=1,
-            seed=settings.seed + number,
-            progress=step,
-            cancel=cancel,
-        )
-        found.extend(null.matrix(r) for r in range(1, null.rank + 1))
-    return found
+    nulls = surrogate_components(
+        cohort, components, settings, null=own.null, count=own.surrogates, progress=progress, cancel=cancel
+    )
+    return [null.matrix(r) for null in nulls for r in range(1, null.rank + 1)]

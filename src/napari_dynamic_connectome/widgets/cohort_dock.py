@@ -163,8 +163,8 @@ class CohortDock(Dock):
                 swatch(style.color, self.colours.dark) if mark is not None and mark.takes_part and style else QIcon()
             )
             if mark is not None:
-                name, rest = text.split("   ", 1)
-                text = f"{name}   {mark.present} of {mark.members} members  ·  {rest}"
+                rest = text[len(mark.worm) :].lstrip()
+                text = f"{mark.worm}   {mark.present} of {mark.members} members  ·  {rest}"
                 tip += (
                     f"\nChosen community: {mark.present} of {mark.members} members are named in this worm; the component is "
                     f"{mark.loading:.0%} as strong as in the strongest worm."

@@ -10,6 +10,8 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter, QPen, QPolygonF
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from ..overlay.chance import Band
+
 
 class Card(QWidget):
     """One component, painted: number, share, time course over stimuli, worm loadings, strongest pair."""
@@ -27,6 +29,8 @@ class Card(QWidget):
         """Time course of the current worm alone, where it is known besides the common one."""
         self.marked: frozenset[int] | None = None
         """Worms that have the selected community; None if none is selected."""
+        self.band: Band | None = None
+        """What time courses are like by chance; None where that was not computed."""
         self.share = 0.0
         self.pair = ""
         self.time: float | None = None
@@ -102,21 +106,53 @@ class Card(QWidget):
             width = (min(b, stop) - max(a, start)) * scale
             if width > 0:
                 painter.drawRect(QRectF(x, area.top(), max(width, 1), area.height()))
+        top = float(np.nanmax(self.course[1]))
+        if self.band is not None:
+            top = max(top, float(self.band.high.max()))
+            self._paint_band(painter, area, start, stop, top or 1.0)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if self.own is not None:
             self._line(painter, area, self.own, start, stop, QColor(c.accent), 0.9)
-        self._line(painter, area, self.course, start, stop, QColor(c.text if self.is_chosen else c.bar), 1.1)
+        self._line(painter, area, self.course, start, stop, QColor(c.text if self.is_chosen else c.bar), 1.1, top)
         if self.time is not None and start <= self.time <= stop:
             x = area.left() + (self.time - start) * scale
             painter.setPen(QPen(QColor(c.accent), 1.2))
             painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
 
+    def _paint_band(self, painter: QPainter, area: QRectF, start: float, stop: float, top: float) -> None:
+        """Where surrogate components lie; at most a point for every two pixels."""
+        band = self.band
+        if band is None:
+            return
+        step = max(int(len(band.time) // max(area.width() / 2, 1)), 1)
+        time, low, high = band.time[::step], band.low[::step], band.high[::step]
+        scale = area.width() / max(stop - start, 1e-9)
+        edge = [*zip(time, high, strict=True), *zip(time[::-1], low[::-1], strict=True)]
+        points = [
+            QPointF(area.left() + (t - start) * scale, area.bottom() - 1 - (v / top) * (area.height() - 3))
+            for t, v in edge
+            if start <= t <= stop
+        ]
+        fill = QColor(self.colours.secondary)
+        fill.setAlpha(90)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(fill)
+        painter.drawPolygon(QPolygonF(points))
+
     def _line(
-        self, painter: QPainter, area: QRectF, course: Any, start: float, stop: float, colour: QColor, width: float
+        self,
+        painter: QPainter,
+        area: QRectF,
+        course: Any,
+        start: float,
+        stop: float,
+        colour: QColor,
+        width: float,
+        top: float = 0.0,
     ) -> None:
-        """One course, scaled to its own peak; no more points than pixels: the largest of each bin, so that peaks stay."""
+        """One course, scaled to `top`, or to its own peak; no more points than pixels: the largest of each bin, so that peaks stay."""
         time, values = course
-        top = float(np.nanmax(values)) or 1.0
+        top = top or float(np.nanmax(values)) or 1.0
         bins = max(int(area.width()), 2)
         if len(values) > 2 * bins:
             edges = np.linspace(0, len(values), bins + 1).astype(int)

@@ -8,9 +8,11 @@ import numpy as np
 from qtpy.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
 
 from ..model.results import Components
+from ..overlay.chance import pair_p_value
 from ..overlay.marks import course_of, selected_worms
 from .affinity_preview import AffinityPreview
 from .base import Dock, Fold, label, row
+from .chance_view import ChanceView
 from .component_card import Card
 from .match_view import MatchView
 from .sweep_view import SweepView
@@ -50,6 +52,13 @@ class ComponentsDock(Dock):
             [
                 Column("pair", lambda r: f"{r['a']} – {r['b']}", 0),
                 Column("strength", lambda r: f"{r['value']:.3g}", 110, bar=lambda r: r["relative"]),
+                Column(
+                    "p",
+                    lambda r: "" if r["p"] is None else f"{r['p']:.2g}",
+                    52,
+                    right=True,
+                    tip="Surrogate components that have any pair as strong: (1 + as strong) / (1 + all).",
+                ),
             ]
         )
         self.pairs.setFixedHeight(150)
@@ -58,6 +67,9 @@ class ComponentsDock(Dock):
         )
         self.pairs.selectionModel().selectionChanged.connect(lambda *_: self._pair_chosen())
         self.pairs_fold = Fold("Strongest pairs", self.pairs)
+        self.chance = ChanceView(self.work)
+        self.chance.computed.connect(lambda: self.mark("components"))
+        self.chance_fold = Fold("Chance", self.chance, summary="not computed")
         self.preview = AffinityPreview(self.work)
         self.preview.edited.connect(self._affinity_edited)
         self.preview_fold = Fold("Affinity of two neurons", self.preview)
@@ -71,9 +83,10 @@ class ComponentsDock(Dock):
             self.sweep_fold,
             self.worms_fold,
             self.pairs_fold,
+            self.chance_fold,
             self.match_fold,
         )
-        for widget in (*self.results[:6], self.preview_fold, self.match_fold):
+        for widget in (*self.results[:7], self.preview_fold, self.match_fold):
             layout.addWidget(widget)
         layout.addStretch(1)
         self._matched: Any = None
@@ -159,11 +172,14 @@ class ComponentsDock(Dock):
         current = self.session.current
         weight = components.weight.values**2
         total = float(weight.sum()) or 1.0
+        band = self.chance.band(components, current)
+        self.chance_fold.summary.setText(self.chance.show_for(components))
         for place, card in enumerate(self.cards):
             number = place + 1
             self.grid.addWidget(card, place // columns, place % columns)
             card.component = number
             card.course = course_of(components, number, current)
+            card.band = band
             card.spans = self.worms_view._spans(components)
             card.worms = np.asarray(components.worm.sel(component=number).values, float)
             card.worm_at = worms.index(current) if current in worms else -1
@@ -174,7 +190,8 @@ class ComponentsDock(Dock):
             card.setAccessibleName(f"component {number}")
         clock = f"own clock of {current if current in worms else worms[0]}"
         clock = clock if components.model == "unaligned" else "common clock"
-        self.legend.setText(f"time course ({clock}) over stimuli  ·  bars: {len(worms)} worms")
+        grey = "  ·  grey: by chance" if band is not None else ""
+        self.legend.setText(f"time course ({clock}) over stimuli{grey}  ·  bars: {len(worms)} worms")
         self._fit()
 
     def _fit(self) -> None:
@@ -226,12 +243,20 @@ class ComponentsDock(Dock):
         names = [c for c in table.columns if table[c].dtype == object or str(table[c].dtype).startswith("str")][:2]
         values = next(c for c in table.columns if c not in names and table[c].dtype.kind == "f")
         top = float(table[values].max()) if len(table) else 1.0
+        tops = self.chance.tops(components)
         rows = [
-            {"a": str(a), "b": str(b), "value": float(v), "relative": float(v) / (top or 1.0)}
+            {
+                "a": str(a),
+                "b": str(b),
+                "value": float(v),
+                "relative": float(v) / (top or 1.0),
+                "p": pair_p_value(float(v), tops) if len(tops) else None,
+            }
             for a, b, v in zip(table[names[0]], table[names[1]], table[values], strict=True)
         ]
         self.pairs.set_colours(self.colours)
         self.pairs.rows_model.set_rows(rows)
+        self.pairs.setColumnHidden(2, not len(tops))
         self.pairs_fold.summary.setText(f"{rows[0]['a']} – {rows[0]['b']}" if rows else "none")
 
     def _pair_chosen(self) -> None:
