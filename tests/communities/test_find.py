@@ -15,7 +15,7 @@ from sklearn.metrics import adjusted_mutual_info_score
 from napari_dynamic_connectome.communities.export import communities_to_graph
 from napari_dynamic_connectome.communities.find import find_communities
 from napari_dynamic_connectome.communities.graph import graph_from_matrix, node_strengths
-from napari_dynamic_connectome.communities.levels import match_communities, number_levels
+from napari_dynamic_connectome.communities.levels import match_communities, number_levels, shared_numbers
 from napari_dynamic_connectome.communities.methods import _links as links_of
 from napari_dynamic_connectome.communities.methods import leiden, louvain, modularity
 from napari_dynamic_connectome.model.errors import Cancelled, InputError, SettingsError
@@ -175,6 +175,21 @@ def test_communities_are_matched_by_shared_neurons():
         assert set(b.members(theirs)) == set(a.members(ours))
 
 
+def test_communities_with_the_same_neurons_have_the_same_number_everywhere():
+    names = list("abcdefghijkl")
+    first = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, -1])
+    turned = np.array([1, 1, 1, 1, 2, 2, 2, -1, 0, 0, 0, 0])
+    strange = np.arange(12) % 4
+    found = shared_numbers([(names, first), (names, 0 * first), (names[::-1], turned[::-1]), (names, strange)])
+    assert found[0] == {0: 0, 1: 1, 2: 2}
+    assert found[1] == {0: 0}  # one group of all is no community
+    assert found[2] == {0: 2, 1: 0, 2: 1}
+    assert found[3] == {0: 3, 1: 4, 2: 5, 3: 6}
+    many = [(names, np.roll(np.arange(12) // 3, k)) for k in range(3)]
+    for numbers in shared_numbers(many, most=4):
+        assert len(set(numbers.values())) == 4
+
+
 def test_graph_export_carries_communities():
     weights, _ = graphs.planted(10, n=30)
     found = find_communities(weights, **FAST)
@@ -210,6 +225,9 @@ def test_small_and_degenerate_graphs_have_documented_results():
         (np.broadcast_to(0.0, (50_000, 50_000)), "too large"),
         (nx.DiGraph([(0, 1)]), "directed"),
         (nx.Graph([(0, 0)]), "itself"),
+        (sparse.csr_array([[0, np.nan], [np.nan, 0]]), "NaN"),
+        (sparse.csr_array([[0, 1.0], [0, 0]]), "not symmetric"),
+        (sparse.csr_array([[0, -1.0], [-1.0, 0]]), "negative"),
     ],
 )
 def test_bad_input_is_named(weights, message):

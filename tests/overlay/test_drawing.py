@@ -1,11 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording
+from napari_dynamic_connectome.model.results import Communities
 from napari_dynamic_connectome.model.session import Session
 from napari_dynamic_connectome.overlay.atlas import read_atlas, suggest
 from napari_dynamic_connectome.overlay.frames import movie_frames
@@ -55,6 +57,22 @@ def test_background_of_labels_is_transparent_and_every_label_has_its_colour(reco
     assert table[0][3] == 0
     assert set(range(11, 19)) <= set(table)
     np.testing.assert_allclose(table[12][:3], drawn.base[1], atol=1e-6)
+
+
+def test_a_community_of_two_components_has_one_colour(recording: Recording) -> None:
+    session = Session()
+    session.add(recording)
+    names = [name for name in NAMES if name]
+    labels = xr.DataArray([[0, 0, 1, 1, 1, 2, 2]], dims=("level", "neuron"), coords={"neuron": names})
+    sure = labels.astype(float) * 0 + 1
+    both = {(k + 1, "modules"): Communities((labels + k) % 3, 0, sure) for k in range(2)}
+    session.set_communities(both)
+    colours = []
+    for component in (1, 2):
+        session.select(component=component, kind="modules")
+        colours.append(resolve(session).base)
+    np.testing.assert_array_equal(*colours)
+    assert len(np.unique(colours[0], axis=0)) == 4  # three communities and the grey of the neuron without a name
 
 
 def test_without_positions_the_places_are_schematic() -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -8,6 +10,7 @@ from napari_dynamic_connectome.overlay.palette import (
     LIGHT,
     hex_color,
     hue_level,
+    hue_numbers,
     letters,
     rgb,
     shades,
@@ -70,6 +73,28 @@ def nested() -> Communities:
     names = np.array(list("abcdefgh"), dtype=object)
     array = xr.DataArray(labels, dims=("level", "neuron"), coords={"neuron": names})
     return Communities(labels=array, chosen_level=0, probability=array.astype(float) * 0 + 1)
+
+
+def test_one_community_has_one_colour_in_all_components(nested: Communities) -> None:
+    turned = (nested.labels + 1) % 2  # the same two groups at the coarse level, under each other's number
+    fine = nested.labels.isel(level=0).copy(data=np.array([2, 2, 3, 3, 0, 0, 1, -1]))
+    labels = turned.where(nested.labels >= 0, -1)
+    labels[0] = fine
+    other = replace(nested, labels=labels)
+    every = {(1, "modules"): nested, (2, "modules"): other, (2, "core"): nested}
+    for level in (0, 1):
+        looks = [styles(one, level, numbers=hue_numbers(every, one)) for one in (nested, other)]
+        for neuron in range(7):
+            first, second = (look[int(one.labels[level, neuron])] for one, look in zip((nested, other), looks))
+            assert first == second
+    assert styles(other, 1)[1] != styles(other, 1, numbers=hue_numbers(every, other))[1]
+    assert hue_numbers({}, nested) is None
+
+
+def test_groups_of_communities_are_named_by_their_numbers(nested: Communities) -> None:
+    top = xr.concat([nested.labels, nested.labels[1:2] * 0], "level")
+    found = styles(replace(nested, labels=top), 2, numbers={0: 4, 1: 1})
+    assert found[0].label == "2+5"
 
 
 def test_children_are_shades_of_their_parent(nested: Communities) -> None:

@@ -11,6 +11,8 @@ from scipy.optimize import linear_sum_assignment
 from ..model.results import Communities
 
 Array = np.ndarray[Any, Any]
+ALIKE = 1 / 3
+"""Communities of two partitions count as the same if they share at least this much of the neurons that either has."""
 
 
 def expand(levels: Sequence[Array]) -> Array:
@@ -70,6 +72,54 @@ def match_labels(first: Array, second: Array) -> dict[int, int]:
     union = overlap.sum(axis=1, keepdims=True) + overlap.sum(axis=0, keepdims=True) - overlap
     rows, columns = linear_sum_assignment(-(overlap + overlap / union))
     return {int(names_b[r]): int(names_a[c]) for r, c in zip(rows, columns) if overlap[r, c] > 0}
+
+
+def shared_numbers(partitions: Sequence[tuple[Sequence[str], Array]], most: int = 30) -> list[dict[int, int]]:
+    """Number the communities of several partitions so that one with the same neurons has the same number everywhere.
+
+    Partitions are taken in turn; their communities are paired one to one with those that already have a number, by shared
+    neurons over neurons of either (at least `ALIKE`). Others get the first number that nobody has; from `most` on, the first that
+    their own partition does not have. A single community of everybody is number 0 and is not compared.
+
+    Parameters
+    ----------
+    partitions : sequence of (names, labels)
+        Names and community (-1: none) of the neurons of each, both (N,).
+    most : int
+        Numbers that can be told apart (colours).
+
+    Returns
+    -------
+    list of dict
+        Community -> number from 0, one dict a partition.
+    """
+    known: dict[int, list[set[str]]] = {}
+    result: list[dict[int, int]] = []
+    for names, labels in partitions:
+        groups = [int(g) for g in np.unique(labels[labels >= 0])]
+        if len(groups) < 2:
+            result.append(dict.fromkeys(groups, 0))
+            continue
+        members = [{names[i] for i in np.flatnonzero(labels == g)} for g in groups]
+        numbers = sorted(known)
+        likeness = np.zeros((len(groups), len(numbers)))
+        for row, own in enumerate(members):
+            for column, number in enumerate(numbers):
+                likeness[row, column] = max(len(own & other) / len(own | other) for other in known[number])
+        rows, columns = linear_sum_assignment(-np.where(likeness >= ALIKE, likeness, 0.0))
+        mine = {groups[r]: numbers[c] for r, c in zip(rows, columns) if likeness[r, c] >= ALIKE}
+        for group in groups:
+            if group not in mine:
+                used = {*known, *mine.values()}
+                free = next((k for k in range(most) if k not in used), None)
+                own_numbers = set(mine.values())
+                mine[group] = (
+                    next(k for k in range(len(groups) + most) if k not in own_numbers) if free is None else free
+                )
+        for group, own in zip(groups, members):
+            known.setdefault(mine[group], []).append(own)
+        result.append({g: mine[g] for g in groups})
+    return result
 
 
 def match_communities(first: Communities, second: Communities, level: int | None = None) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,14 +29,23 @@ def _color(shown: dict[int, Style], community: int) -> str:
     return shown[community].color if community in shown else UNASSIGNED[False]
 
 
-def plot_matrix(components: Components, component: int, communities: Communities, level: int | None = None) -> Figure:
-    """Pair factor of a component, sorted by community; blocks of a community run to its colour, the rest is grey."""
+def plot_matrix(
+    components: Components,
+    component: int,
+    communities: Communities,
+    level: int | None = None,
+    numbers: Mapping[int, int] | None = None,
+) -> Figure:
+    """Pair factor of a component, sorted by community; blocks of a community run to its colour, the rest is grey.
+
+    `numbers` are those of `overlay.palette.hue_numbers`, for equal colours in several components.
+    """
     level = communities.chosen_level if level is None else level
     order = community_order(communities, level)
     labels = communities.labels.isel(level=level).values[order]
     names = np.asarray(communities.neurons, dtype=object)[order]
     matrix = components.matrix(component).sel(neuron=list(names), neuron_b=list(names)).values
-    shown = styles(communities, level, dark=False)
+    shown = styles(communities, level, dark=False, numbers=numbers)
     top = float(np.nanpercentile(matrix[np.isfinite(matrix)], 99)) if np.isfinite(matrix).any() else 1.0
     scaled = np.clip(matrix / (top or 1.0), 0, 1)
     with styled():
@@ -70,7 +80,12 @@ def plot_matrix(components: Components, component: int, communities: Communities
         return figure
 
 
-def plot_traces(recording: Recording, communities: Communities | None = None, level: int | None = None) -> Figure:
+def plot_traces(
+    recording: Recording,
+    communities: Communities | None = None,
+    level: int | None = None,
+    numbers: Mapping[int, int] | None = None,
+) -> Figure:
     """Heatmap of z-scored traces of one worm, sorted by community where one is given."""
     names = list(recording.traces["neuron"].values)
     strip_colors: list[object] = []
@@ -79,7 +94,7 @@ def plot_traces(recording: Recording, communities: Communities | None = None, le
         known = {n: i for i, n in enumerate(communities.neurons)}
         ordered = [communities.neurons[i] for i in community_order(communities, level)]
         names = [n for n in ordered if n in set(names)] + [n for n in names if n not in known]
-        shown = styles(communities, level, dark=False)
+        shown = styles(communities, level, dark=False, numbers=numbers)
         labels = communities.labels.isel(level=level).values
         strip_colors = [_color(shown, int(labels[known[n]])) if n in known else UNASSIGNED[False] for n in names]
     values = recording.traces.sel(neuron=names).values.T.astype(float)

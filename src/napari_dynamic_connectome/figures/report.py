@@ -21,7 +21,7 @@ import pandas as pd
 
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.session import Session
-from ..overlay.palette import UNASSIGNED, Style, styles
+from ..overlay.palette import UNASSIGNED, Style, hue_numbers, styles
 from .communities import plot_matrix, plot_traces
 from .components import plot_components, plot_sweep, strongest_neurons, strongest_pairs
 
@@ -160,7 +160,8 @@ def build_report(
     check_cancel(cancel)
     if session.recording is not None:
         shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
-        picture = figure_png(plot_traces(session.recording, shown))
+        numbers = hue_numbers(session.communities, shown)
+        picture = figure_png(plot_traces(session.recording, shown, numbers=numbers))
         parts.append("<h2>Traces</h2>" + _image(picture, "Traces of the current worm.", "traces"))
     record = json.dumps(session.provenance, indent=1, default=str, ensure_ascii=False)
     parts.append(
@@ -207,13 +208,14 @@ def _component_section(session: Session, component: int, cancel: CancelCallback 
             " ".join(str(m).split()[:24]) + (" …" if n > 24 else "")
             for m, n in zip(table["members"], table["size"], strict=True)
         ]
-        shown = styles(communities, communities.chosen_level, dark=False)
+        numbers = hue_numbers(session.communities, communities)
+        shown = styles(communities, communities.chosen_level, dark=False, numbers=numbers)
         what = "structure beyond strength" if kind == "modules" else "who takes part, and how strongly"
         parts.append(f"<p><b>{kind}</b> ({what}); {html.escape(communities.rule)}</p>")
         if kind == "core" or len(table) > 1:
             parts.append(
                 _image(
-                    figure_png(plot_matrix(components, component, communities), 110),
+                    figure_png(plot_matrix(components, component, communities, numbers=numbers), 110),
                     "",
                     f"matrix of component {component}",
                 )
@@ -262,10 +264,14 @@ def write_figures(
     if components is not None:
         figures["components"] = partial(plot_components, components, session.cohort)
         for (component, kind), communities in sorted(session.communities.items()):
-            figures[f"matrix_component{component}_{kind}"] = partial(plot_matrix, components, component, communities)
+            numbers = hue_numbers(session.communities, communities)
+            figures[f"matrix_component{component}_{kind}"] = partial(
+                plot_matrix, components, component, communities, numbers=numbers
+            )
     if recording is not None:
         shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
-        figures["traces"] = partial(plot_traces, recording, shown)
+        numbers = hue_numbers(session.communities, shown)
+        figures["traces"] = partial(plot_traces, recording, shown, numbers=numbers)
     paths = []
     for number, (name, draw) in enumerate(figures.items()):
         check_cancel(cancel)

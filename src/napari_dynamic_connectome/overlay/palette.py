@@ -7,12 +7,14 @@ IEEE TVCG 15, 1291-1298, 2009), away from the grey of unassigned neurons. Hue be
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from ..model.results import Communities
+from ..communities.levels import shared_numbers
+from ..model.results import Communities, Kind
 
 DARK: tuple[str, ...] = tuple(
     f"#{c}"
@@ -188,24 +190,60 @@ def hue_level(communities: Communities, most: int = 3) -> int:
     return chosen
 
 
-def styles(communities: Communities, level: int, dark: bool = True) -> dict[int, Style]:
+def hue_numbers(
+    every: Mapping[tuple[int, Kind], Communities], communities: Communities | None
+) -> dict[int, int] | None:
+    """Return the numbers (from 0) of the communities of the hue level, the same in every component for the same neurons.
+
+    Components are taken in order, each kind by itself; None if `communities` is not among them.
+    """
+    numbered = _numbered(tuple(sorted(every.items(), key=lambda item: item[0])))
+    return next((numbers for one, numbers in numbered if one is communities), None)
+
+
+@lru_cache(maxsize=2)
+def _numbered(
+    every: tuple[tuple[tuple[int, Kind], Communities], ...],
+) -> list[tuple[Communities, dict[int, int]]]:
+    result: list[tuple[Communities, dict[int, int]]] = []
+    for kind in dict.fromkeys(kind for (_, kind), _ in every):
+        mine = [one for (_, own), one in every if own == kind]
+        rows = [(one.neurons, one.labels.isel(level=hue_level(one)).values) for one in mine]
+        result += zip(mine, shared_numbers(rows, len(DARK)), strict=True)
+    return result
+
+
+def _spans(numbers: Iterable[int]) -> str:
+    """Numbers in words: 1, 2, 3 and 6 are "1–3+6"."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return "+".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs)
+
+
+def styles(
+    communities: Communities, level: int, dark: bool = True, numbers: Mapping[int, int] | None = None
+) -> dict[int, Style]:
     """Return the name and colour of every community at a level.
 
-    Communities of the hue level are 1, 2, 3 ...; their children 1a, 1b ...; groups of them 1-3, 4 ...
+    Communities of the hue level are 1, 2, 3 ...; their children 1a, 1b ...; groups of them 1-3, 4 ... `numbers` (see
+    `hue_numbers`) makes the names and colours of several components agree.
     """
     hue = hue_level(communities)
     top = communities.labels.isel(level=hue).values
     here = communities.labels.isel(level=level).values
-    order = {int(c): i for i, c in enumerate(np.unique(top[top >= 0]))}
+    order = {int(c): i for i, c in enumerate(np.unique(top[top >= 0]))} if numbers is None else dict(numbers)
+    spare = max(order.values(), default=-1) + 1
     groups = [int(c) for c in np.unique(here[here >= 0])]
     result: dict[int, Style] = {}
     if level >= hue:
         for group in groups:
             inside = np.unique(top[(here == group) & (top >= 0)])
-            numbers = sorted(order[int(c)] for c in inside) or [len(order)]
-            first, last = numbers[0] + 1, numbers[-1] + 1
-            label = str(first) if first == last else f"{first}–{last}"
-            result[group] = Style(label, category(numbers[0], dark))
+            own = [order[int(c)] for c in inside] or [spare]
+            result[group] = Style(_spans(k + 1 for k in own), category(min(own), dark))
         return result
     children: dict[int, list[int]] = {}
     for group in groups:
@@ -213,7 +251,7 @@ def styles(communities: Communities, level: int, dark: bool = True) -> dict[int,
         parent = int(np.bincount(inside).argmax()) if len(inside) else -1
         children.setdefault(parent, []).append(group)
     for parent, members in children.items():
-        number = order.get(parent, len(order))
+        number = order.get(parent, spare)
         ramp = shades(category(number, dark), len(members))
         for place, group in enumerate(members):
             label = str(number + 1) if len(members) == 1 else f"{number + 1}{letters(place)}"

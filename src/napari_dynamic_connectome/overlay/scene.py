@@ -17,7 +17,7 @@ from ..model.results import Communities, Components
 from ..model.session import Session
 from .confidence import doubtful
 from .order import zscore
-from .palette import UNASSIGNED, Style, mix, rgb, styles
+from .palette import UNASSIGNED, Style, hue_numbers, mix, rgb, styles
 
 ColorBy = Literal["community", "strength", "probability", "activity", "naming"]
 COLOR_BY: tuple[ColorBy, ...] = ("community", "strength", "probability", "activity", "naming")
@@ -176,7 +176,8 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
         lit = ~rejected
     else:
         if communities is not None:
-            look = styles(communities, min(selection.level, communities.n_levels - 1), dark)
+            numbers = hue_numbers(session.communities, communities)
+            look = styles(communities, min(selection.level, communities.n_levels - 1), dark, numbers)
         base = np.array([rgb(look[c].color) if c in look else grey for c in community.tolist()]).reshape(n, 3)
         lit = (community == selection.community) if selection.community is not None else community >= 0
         if color_by == "activity":
