@@ -39,7 +39,7 @@ def test_samples_follow_the_exact_posterior(missing, shape, monkeypatch):
         weights[0, 3] = weights[1, 4] = np.nan
     graph = graph_from_matrix(np.where(np.isnan(weights + weights.T), np.nan, weights + weights.T))
     monkeypatch.setattr(consensus, "slots_for", lambda n, most: slots)
-    drawn, _ = consensus.sample_partitions(graph, chains=1, kept=60_000, max_groups=9, seed=0, shape=shape)
+    drawn = consensus.sample_partitions(graph, chains=1, kept=60_000, max_groups=9, seed=0, shape=shape).posterior
     scaled = graph.weights / graph.weights.mean()
     every = partitions(n, slots)
     sizes = np.stack([(every == q).sum(axis=1) for q in range(slots)], axis=1)
@@ -56,13 +56,14 @@ def test_samples_follow_the_exact_posterior(missing, shape, monkeypatch):
 def test_gain_of_samples_is_the_likelihood_ratio():
     weights, _ = graphs.planted(0, n=40)
     graph = prepared(weights)
-    drawn, gains = consensus.sample_partitions(graph, chains=2, kept=30, max_groups=9, seed=1, shape=1.3)
+    drawn = consensus.sample_partitions(graph, chains=2, kept=30, max_groups=9, seed=1, shape=1.3)
     scaled = graph.weights / graph.weights.mean()
     one = consensus.log_likelihood(graph.edges, scaled, np.zeros(40, dtype=int), 1.3)
     # an empty class of pairs counts nothing in either sum
-    for rows, gain in zip(drawn, gains):
-        ours = np.mean([consensus.log_likelihood(graph.edges, scaled, row, 1.3) for row in rows]) - one
-        assert gain == pytest.approx(ours, abs=1e-6)
+    for samples, gains in ((drawn.cold, drawn.cold_gain), (drawn.posterior, drawn.gain)):
+        for rows, gain in zip(samples, gains):
+            ours = np.mean([consensus.log_likelihood(graph.edges, scaled, row, 1.3) for row in rows]) - one
+            assert gain == pytest.approx(ours, abs=1e-6)
 
 
 def test_expected_rand_index_is_close_to_its_definition():

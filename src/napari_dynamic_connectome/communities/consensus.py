@@ -1,11 +1,13 @@
 """Consensus of many sampled partitions: the default way to find modules.
 
 The model is assortative: pairs inside a group share a rate of their own, all other pairs share one rate. Weights, with strengths
-divided out beforehand, are gamma distributed with the shape that their spread asks for (1 is the exponential distribution). Partitions are annealed from the prior to inverse temperature 1 in independent chains and
-then sampled; the share of samples in which two neurons are together is clustered into the consensus. A single partition of
-lowest description length pays for every label that it states, so it sees nothing where groups are weak; the average over the
-posterior does not (Peixoto, Phys. Rev. X 11, 021003, 2021, on consensus; Zhang & Peixoto, Phys. Rev. Research 2, 043271,
-2020, on assortative priors). The choices of this module are our own and were made by measurement.
+divided out beforehand, are gamma distributed with the shape that their spread asks for (1 is the exponential distribution).
+Partitions are annealed in independent chains from the prior to an inverse temperature of `COLD`, and sampled there: the share of
+these samples in which two neurons are together is clustered into the consensus. Then they warm up to 1, the posterior, from
+which probabilities are counted. A single partition of lowest description length pays for every label that it states, so it
+sees nothing where groups are weak; an average over many partitions does not (Peixoto, Phys. Rev. X 11, 021003, 2021, on consensus;
+Zhang & Peixoto, Phys. Rev. Research 2, 043271, 2020, on assortative priors). At 1 the many ways to place unsure neurons
+outweigh weak groups, a little colder they do not. The choices of this module are our own and were made by measurement.
 """
 
 from __future__ import annotations
@@ -29,30 +31,51 @@ from .state import compress
 Array = np.ndarray[Any, Any]
 RATE_PRIOR = (8.0, 11.0)
 """Shape and rate of the gamma prior of a rate, for weights of mean 1: mean weights of about 1.6, give or take a third."""
+COLD = 1.3
+"""Inverse temperature at which the partitions of the consensus are drawn."""
+TESTED_FROM = 2 / 3
+"""The test statistic is the mean gain over the inverse temperatures from this fraction of `COLD` on."""
 RAMP = 150
+WARM_UP = 20
 KEPT = 100
-TESTED_CHAINS = 2
+TESTED_CHAINS = 4
 DENSE_PAIRS = 3000
 SHAPES = (0.05, 100.0)
 SHARPER = 1.1
-CLEARLY = 0.02
+CLEARLY = 0.05
 RESOLUTIONS = (1.0, 1.5, 2.0)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Partitions that independent chains drew, and the nats by which they explain the weights better than one group.
+
+    cold: (chain, `KEPT`, N) drawn at `COLD`. posterior: (chain, kept, N) drawn at 1. cold_gain, gain: (chain,) means over these
+    (gain is nan where none were kept). tested: (chain,) means over the late part of the ramp and the cold samples.
+    """
+
+    cold: Array
+    posterior: Array
+    cold_gain: Array
+    gain: Array
+    tested: Array
 
 
 @dataclass(frozen=True)
 class Consensus:
     """Sampled partitions and what they agree on.
 
-    labels: (N,) groups of the consensus, -1 = background. samples: (sample, N). together: (N, N) share of samples in which
-    two nodes are together. gain: nats by which the sampled partitions explain the weights better than one group, mean over
-    the first chains (the test statistic). group_gain: nats that every group's own rate is worth. shape: of the distribution
-    of the weights. stands_out: the largest eigenvalue of the centred weights, in units of the edge of the bulk that random
-    weights would have.
+    labels: (N,) groups of the consensus, -1 = background. samples: (sample, N) of the posterior; may be none. agreeing: number
+    of the colder samples that the consensus is made of. gain: nats by which partitions explain the weights better than one
+    group, mean over the late temperatures of the first chains (the test statistic). group_gain: nats that every group's own
+    rate is worth. chain_gain: (chain,) nats over one group of the colder samples. shape: of the distribution of the
+    weights. stands_out: the largest eigenvalue of the centred weights, in units of the edge of the bulk that random weights
+    would have.
     """
 
     labels: Array
     samples: Array
-    together: Array
+    agreeing: int
     gain: float
     group_gain: Array
     chain_gain: Array
@@ -150,8 +173,8 @@ def sample_partitions(
     progress: ProgressCallback | None = None,
     shape: float = 1.0,
     cancel: CancelCallback | None = None,
-) -> tuple[Array, Array]:
-    """Partitions (chain, sample, node) and the mean gain (nats) over one group of every chain.
+) -> Samples:
+    """Anneal from the prior to `COLD`, sample, warm up to 1 and keep `kept` samples of the posterior (0: leave that out).
 
     Nodes are visited in an order that does not depend on how they are numbered, so the result does not either.
     """
@@ -167,20 +190,30 @@ def sample_partitions(
     a, b = RATE_PRIOR
     table = gammaln(shape * np.arange(len(graph.weights) + 1) + a) - gammaln(a) + a * math.log(b)
     prior = np.array([a, b, shape, 1.0])
-    betas = np.concatenate([np.linspace(0, 1, RAMP), np.ones(kept)])
+    betas = [np.linspace(0, COLD, RAMP), np.full(KEPT, COLD)]
+    late = int(np.searchsorted(betas[0], TESTED_FROM * COLD))
+    cold, end = RAMP + KEPT, RAMP + KEPT
+    if kept:
+        betas += [np.linspace(COLD, 1, WARM_UP), np.ones(kept)]
+        end += WARM_UP
+    betas = np.concatenate(betas)
     complete = len(graph.weights) == n * (n - 1) // 2
-    samples = np.empty((chains, kept, n), dtype=np.int64)
-    gains = np.empty(chains)
+    drawn = np.empty((chains, len(betas) - RAMP, n), dtype=np.int64)
+    energy = np.empty((chains, len(betas)))
     for chain in range(chains):
         check_cancel(cancel)
         report(progress, chain / chains, f"sampling partitions, chain {chain + 1}")
         random = np.array([np.random.default_rng([seed, chain]).integers(1, 2**63)], dtype=np.uint64)
-        out = np.empty((kept, n), dtype=np.int64)
-        energy = np.empty(len(betas))
-        anneal(pointer, neighbour, weight, complete, slots, table, prior, betas, out, energy, random)
-        samples[chain] = out[:, place]
-        gains[chain] = energy[-kept:].mean()
-    return samples, gains
+        out = np.empty(drawn.shape[1:], dtype=np.int64)
+        anneal(pointer, neighbour, weight, complete, slots, table, prior, betas, out, energy[chain], random)
+        drawn[chain] = out[:, place]
+    return Samples(
+        drawn[:, :KEPT],
+        drawn[:, end - RAMP :],
+        energy[:, RAMP:cold].mean(axis=1),
+        energy[:, end:].mean(axis=1) if kept else np.full(chains, np.nan),
+        energy[:, late:cold].mean(axis=1),
+    )
 
 
 def shares_together(samples: Array) -> Array:
@@ -197,7 +230,7 @@ def shares_together(samples: Array) -> Array:
 def find_consensus(
     graph: WeightedGraph,
     *,
-    chains: int = 4,
+    chains: int = TESTED_CHAINS,
     kept: int = KEPT,
     max_groups: int = 120,
     seed: int = 0,
@@ -207,28 +240,27 @@ def find_consensus(
 ) -> Consensus:
     """Sample partitions of a prepared graph (strengths divided out, every node linked) and find their consensus.
 
-    `quick`, for nulls, tries one candidate for the consensus; the gain of the samples does not depend on that.
+    `kept` samples of the posterior a chain; 0: none. `quick`, for nulls, tries one candidate for the consensus; the gain of the
+    samples does not depend on that.
     """
     n = graph.n
-    chains = max(chains, TESTED_CHAINS)
     if n < 3 or not len(graph.weights) or max_groups == 1 or np.ptp(graph.weights) <= 1e-9 * graph.weights.max():
         labels = np.zeros((chains * kept, n), dtype=np.int64)
-        return Consensus(labels[0], labels, np.ones((n, n)), 0.0, np.zeros(1), np.zeros(chains), SHAPES[1], 0.0)
+        one = np.zeros(n, dtype=np.int64)
+        return Consensus(one, labels, chains * KEPT, 0.0, np.zeros(1), np.zeros(chains), SHAPES[1], 0.0)
     weights = graph.weights / graph.weights.mean()
     shape = weight_shape(graph.edges, weights)
     report(progress, 0.0, "sampling partitions")
     more: dict[str, Any] = {"chains": chains, "kept": kept, "max_groups": max_groups, "seed": seed, "cancel": cancel}
-    samples, gains = sample_partitions(graph, shape=shape, progress=part(progress, 0, 0.5), **more)
-    tested = float(gains[:TESTED_CHAINS].mean())
-    together = shares_together(samples.reshape(-1, n))
-    labels = _agreed(graph, together, samples, gains, seed, quick)
+    samples = sample_partitions(graph, shape=shape, progress=part(progress, 0, 0.5), **more)
+    tested = float(samples.tested[:TESTED_CHAINS].mean())
+    labels = _agreed(graph, samples, seed, quick)
     narrower = weight_shape(graph.edges, weights, labels)
     if narrower > SHARPER * shape:
         # the groups themselves spread the weights: sample again with the spread that remains
         shape = narrower
-        samples, gains = sample_partitions(graph, shape=shape, progress=part(progress, 0.5, 1), **more)
-        together = shares_together(samples.reshape(-1, n))
-        labels = _agreed(graph, together, samples, gains, seed, quick)
+        samples = sample_partitions(graph, shape=shape, progress=part(progress, 0.5, 1), **more)
+        labels = _agreed(graph, samples, seed, quick)
     gain = group_gains(graph.edges, weights, labels, shape)
     kept_groups = gain > 0
     rename = np.where(kept_groups, np.cumsum(kept_groups) - 1, -1)
@@ -236,18 +268,20 @@ def find_consensus(
         rename, gain, kept_groups = np.zeros(len(gain), dtype=np.int64), np.zeros(1), np.ones(1, dtype=bool)
     return Consensus(
         rename[labels],
-        samples.reshape(-1, n),
-        together,
+        samples.posterior.reshape(-1, n),
+        samples.cold.shape[0] * KEPT,
         tested,
         gain[kept_groups],
-        gains,
+        samples.cold_gain,
         shape,
         math.nan if quick else stands_out(graph),
     )
 
 
-def _agreed(graph: WeightedGraph, together: Array, samples: Array, gains: Array, seed: int, quick: bool) -> Array:
-    candidates = _candidates(graph, together, samples[int(np.argmax(gains))], seed, quick)
+def _agreed(graph: WeightedGraph, samples: Samples, seed: int, quick: bool) -> Array:
+    """The candidate that agrees with the cold samples, the coarser one unless a finer one is `CLEARLY` better."""
+    together = shares_together(samples.cold.reshape(-1, graph.n))
+    candidates = _candidates(graph, together, samples.cold[int(np.argmax(samples.cold_gain))], seed, quick)
     best, score = candidates[0], expected_rand(together, candidates[0])
     for one in candidates[1:]:
         if (other := expected_rand(together, one)) > score + CLEARLY:
@@ -338,6 +372,6 @@ def posterior_of(found: Consensus, levels: Sequence[Array], labels: Array) -> Po
         membership.append(shares)
         probability[level] = shares[np.arange(len(row)), row]
     counts = np.array([len(np.unique(one)) for one in found.samples])
-    together = found.together.copy()
+    together = shares_together(found.samples)
     np.fill_diagonal(together, 1.0)
     return Posterior(probability, tuple(membership), aligned, counts, together)

@@ -126,9 +126,13 @@ def anneal(pointer, neighbour, weight, complete, slots, table, prior, betas, out
             if s != r:
                 label[i] = s
                 if complete:
-                    for e in range(pointer[i], pointer[i + 1]):
-                        toward[r, neighbour[e]] -= weight[e]
-                        toward[s, neighbour[e]] += weight[e]
+                    row = weight[pointer[i] : pointer[i + 1]]
+                    for j in range(i):
+                        toward[r, j] -= row[j]
+                        toward[s, j] += row[j]
+                    for j in range(i + 1, n):
+                        toward[r, j] -= row[j - 1]
+                        toward[s, j] += row[j - 1]
                 else:
                     for e in range(pointer[i], pointer[i + 1]):
                         j = neighbour[e]

@@ -167,7 +167,7 @@ def _by_consensus(
     found = find_consensus(
         inner,
         chains=chains,
-        kept=max(KEPT, -(-settings.samples // chains)),
+        kept=max(KEPT, -(-settings.samples // chains)) if settings.samples else 0,
         max_groups=settings.max_groups,
         seed=seed,
         progress=part(progress, 0.02, 0.5),
@@ -280,7 +280,7 @@ def _result(
     labels = number_levels(raw)
     chosen, rule = 0, "the finest level of the partition of lowest description length"
     if found is not None:
-        rule = f"the finest level: what {len(found.samples)} sampled partitions agree on"
+        rule = f"the finest level: what {found.agreeing} sampled partitions agree on"
     if found is not None and len(labels) == 1 and null is not None and null.p_value <= settings.alpha:
         rule = (
             f"one group: the weights depart from chance (p = {null.p_value:.2g} against {null.fits} fits to {null.what}), but no "

@@ -141,8 +141,8 @@ def compare_consensus(
 ) -> NullResult:
     """P values of a consensus: the same sampling on null graphs.
 
-    The statistic of 'more than one group' is the mean gain of the first chains, of as many chains in the nulls; that of a
-    community is the gain of its own rate, compared with the best community of every null.
+    The statistic of 'more than one group' is the mean gain of the first chains at late temperatures, of as many chains in the nulls;
+    that of a community is the gain of its own rate, compared with the best community of every null.
     """
     if not np.ptp(graph.weights) > 1e-9 * graph.weights.max():
         one = np.ones(len(found.group_gain))
@@ -151,7 +151,8 @@ def compare_consensus(
     def statistics(null_graph: WeightedGraph, own_seed: int) -> tuple[float, float]:
         null = find_consensus(
             null_graph,
-            chains=TESTED_CHAINS,
+            chains=min(TESTED_CHAINS, len(found.chain_gain)),
+            kept=0,
             max_groups=settings.max_groups,
             seed=own_seed,
             quick=True,
