@@ -32,6 +32,7 @@ class ChanceView(QWidget):
         self.count = QSpinBox()
         self.count.setRange(1, 1000)
         self.count.setValue(10)
+        self.count.setSuffix(" cohorts")
         self.count.setToolTip("Surrogate cohorts; each gives as many components as there are. Default: 10.")
         self.count.setAccessibleName("surrogate cohorts")
         self.run_button = button(
@@ -45,7 +46,7 @@ class ChanceView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(row(label("Surrogate cohorts", "head"), self.count, self.run_button, None))
+        layout.addLayout(row(self.count, self.run_button, None))
         layout.addWidget(self.note)
         layout.addWidget(self.bar)
 

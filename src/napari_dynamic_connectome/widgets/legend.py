@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -36,12 +35,13 @@ class Legend:
         bool
             There are more to change: call it again.
         """
+        from napari.components.overlays import TextOverlay
+
         wanted = {place: (text, colour, plain) for place, (text, colour) in enumerate(lines)}
         stale = [place for place in sorted({*wanted, *self._shown}) if wanted.get(place) != self._shown.get(place)]
         overlays = viewer.canvas.overlays
         if stale and wanted:
             viewer.canvas.overlay_tiling.top_right = "vertical"
-        new = {}
         for place in stale[:most]:
             key = f"{KEY}{place}"
             if place not in wanted:
@@ -51,10 +51,9 @@ class Legend:
             values = _look(*wanted[place])
             if key in overlays:
                 _change(overlays[key], values)
-            else:
-                new[key] = values
+            else:  # one by one: napari stacks them in the order in which it hears of them
+                overlays[key] = TextOverlay(position="top_right", font_size=7.5, **values)
             self._shown[place] = wanted[place]
-        _add(overlays, new)
         return len(stale) > most
 
 
@@ -75,16 +74,6 @@ def _change(overlay: Any, values: dict[str, Any]) -> None:
         old = getattr(overlay, name)
         if (old is None) != (value is None) or not np.array_equal(old, value):
             setattr(overlay, name, value)
-
-
-def _add(overlays: Any, new: dict[str, dict[str, Any]]) -> None:
-    """Add overlays; napari goes through all that there are whenever it hears of a new one, so it hears of the last one only."""
-    from napari.components.overlays import TextOverlay
-
-    made = {key: TextOverlay(position="top_right", font_size=7.5, **values) for key, values in new.items()}
-    for number, (key, overlay) in enumerate(made.items(), 1):
-        with nullcontext() if number == len(made) else overlays.events.added.blocker():
-            overlays[key] = overlay
 
 
 def readable_on(colour: str) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer
 
-BUDGET_S = 0.02
+BUDGET_S = 0.04
 """A turn takes up another method only before this; each turn may draw the canvas, so there should not be too many."""
 
 
