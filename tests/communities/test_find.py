@@ -235,6 +235,17 @@ def test_bad_input_is_named(weights, message):
         find_communities(weights)
 
 
+@pytest.mark.parametrize("name", ["exponential", "lognormal"])
+def test_the_weights_that_take_fewer_nats_are_the_default_of_core(name):
+    rng = np.random.default_rng(4)
+    group = np.arange(40) % 2
+    weights = rng.exponential(size=(40, 40)) if name == "exponential" else np.exp(rng.normal(0, 0.3, (40, 40)))
+    weights = np.triu(weights * np.where(group[:, None] == group, 4.0, 1.0), 1)
+    found = find_communities(weights + weights.T, kind="core", **FAST)
+    assert f" {name} weights" in found.diagnostics["model"]
+    assert agreement(found, group) > 0.9
+
+
 def test_bad_options_are_named():
     with pytest.raises(SettingsError, match="unknown setting 'levels'"):
         find_communities(np.ones((3, 3)) - np.eye(3), levels=3)

@@ -36,6 +36,7 @@ class BlockModel:
     offset: float = 0.0
     scale_cost: float = 0.0
     consensus: bool = False
+    logarithm: bool = False
 
     @property
     def description(self) -> str:
@@ -43,7 +44,10 @@ class BlockModel:
         if self.consensus:
             parts = ["weights only, one rate inside each group and one between all", "exponential weights"]
         else:
-            parts = ["counts and weights" if self.counts else "weights only", f"{self.weight_model} weights"]
+            parts = [
+                "counts and weights" if self.counts else "weights only",
+                f"{'log' * self.logarithm}{self.weight_model} weights",
+            ]
         if self.normalized:
             parts.append("strengths divided out")
         if self.weak_zeros:
@@ -90,7 +94,10 @@ def prepare(graph: WeightedGraph, settings: CommunitySettings, kind: Kind) -> tu
             fix="Use partition='shortest', or likelihood='weights' with weight_model='exponential'.",
         )
     consensus = able and (settings.partition == "consensus" or (settings.partition == "auto" and kind == "modules"))
-    model = BlockModel(counts, weight_model, normalized, weak, corrected, offset, scale_cost, consensus)
+    logarithm = settings.weight_model == "lognormal"
+    model = BlockModel(
+        counts, weight_model, normalized, weak, corrected, offset, scale_cost, consensus, logarithm=logarithm
+    )
     return replace(graph, weights=weights), model
 
 

@@ -16,9 +16,9 @@ class CommunitySettings(StepSettings):
         "(for nearly complete graphs); auto: counts+weights for core, weights for modules.",
     )
     weight_model: Literal["exponential", "normal", "lognormal", "none", "auto"] = setting(
-        "exponential",
+        "auto",
         "Distribution of the weights between two groups: exponential (the paper's), normal, lognormal, none (links only); "
-        "auto: exponential or lognormal, by description length.",
+        "auto: exponential or lognormal, by description length (a consensus: exponential).",
     )
     partition: Literal["auto", "consensus", "shortest"] = setting(
         "auto",
