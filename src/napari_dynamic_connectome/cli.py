@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from . import __version__
 from .model.errors import Cancelled, DynamicConnectomeError, InputError
 from .model.log import start_log
+from .model.memory import START_MB, check_room, explained
 
 if TYPE_CHECKING:
     from .model.progress import ProgressCallback
@@ -76,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start_log({"command": " ".join(map(str, sys.argv[1:] if arguments is None else arguments))})
     try:
         with _interrupts():
+            check_room("the program", address=START_MB)
             options.action(options)
     except Cancelled as error:
         print(f"dynamic-connectome: {error}", file=sys.stderr)
@@ -89,11 +91,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("dynamic-connectome: interrupted; run the same command again to go on", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except (PermissionError, FileNotFoundError, IsADirectoryError, NotADirectoryError, OSError) as error:
+    except (MemoryError, RuntimeError, ImportError, OSError) as error:
+        lack = explained(error, "dynamic-connectome")
+        if lack is None and not isinstance(error, OSError):
+            log.exception("failed")
+            raise
         log.error("%s", error, exc_info=True)
         if os.environ.get("DYNAMIC_CONNECTOME_TRACEBACK"):
             raise
-        print(f"dynamic-connectome: {_one_line(error)}", file=sys.stderr)
+        print(f"dynamic-connectome: {_one_line(lack or error)}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except Exception:
         log.exception("failed")

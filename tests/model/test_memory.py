@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 import resource
 import subprocess
 import sys
@@ -58,3 +60,20 @@ def test_extraction_affinity_and_factorization_say_that_they_cannot_fit(little, 
     monkeypatch.setattr(memory, "free_mb", lambda: 0.001)
     with pytest.raises(InputError, match=r"memory budget of 0 MB is too small.*close other programs"):
         factorize(affinity, 2, starts=2)
+
+
+def test_a_lack_of_memory_is_explained_and_other_errors_are_not() -> None:
+    lacks = [MemoryError(), OSError(errno.ENOMEM, "no"), RuntimeError("can't start new thread")]
+    for error in (*lacks, ImportError("x.so: failed to map segment from shared object")):
+        assert re.search(
+            r"a step: there is not enough memory \(.*\). Close other", str(memory.explained(error, "a step"))
+        )
+    for error in (OSError(errno.ENOENT, "no"), RuntimeError("another"), ImportError("no module")):
+        assert memory.explained(error, "a step") is None
+
+
+def test_a_step_asks_for_room_before_libraries_end_the_process(monkeypatch) -> None:
+    memory.check_room("a step")
+    monkeypatch.setattr(memory, "address_mb", lambda: 699.0)
+    with pytest.raises(InputError, match=r"a step may reserve 700 MB .* leaves 699 MB. Raise the limit"):
+        memory.check_room("a step")

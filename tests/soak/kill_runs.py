@@ -19,6 +19,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
 
+STAGES = ["extract", "factorize", "communities"]
+IN_EACH = 5
+"""Kills in each stage of a run before it may finish."""
 NAMES = ["AVAL", "AVAR", "RIML", "RIMR", "AIBL", "AIBR", "RIBL", "RIBR", "SMDVL", "SMDVR"]
 SETTINGS = """
 seed = 3
@@ -40,6 +43,14 @@ starts = 2
 samples = 40
 null_fits = 6
 """
+
+PRELOAD = [
+    "napari_dynamic_connectome.pipeline.run",
+    "napari_dynamic_connectome.extraction.kernels",
+    "napari_dynamic_connectome.factorization.sweep",
+    "napari_dynamic_connectome.communities.find",
+    "napari_dynamic_connectome.io.registry",
+]
 
 
 def small_run(folder: Path, n_time: int = 300) -> Path:
@@ -100,17 +111,23 @@ def _work(settings: str, output: str, journal: str) -> None:
     saving(Checkpoint, "block")
     saving(KeptJobs, "fit")
     run.SAVE_EVERY_S = 0.0
-    stage = {0: "extract", 1: "factorize", 2: "communities"}
 
     def progress(fraction: float, message: str = "", /) -> None:
         nonlocal last
-        now = stage[0 if fraction < 0.25 else 1 if fraction < 0.75 else 2]
+        now = STAGES[0 if fraction < 0.25 else 1 if fraction < 0.75 else 2]
         if now != last:
-            note(f"stage {now}")
+            note(f"stage {now} {time.monotonic()}")
             last = now
 
     run.run_pipeline(settings, output, progress=progress)
-    note("done")
+    note(f"stage done {time.monotonic()}")
+
+
+def _stages(notes: Path, start: int = 0) -> list[tuple[str, float]]:
+    """Stages that were reached, and when, from a place in the notes on."""
+    text = notes.read_text()[start:] if notes.exists() else ""
+    lines = [line.split() for line in text.split("\n")[:-1]]  # the last one may be half there
+    return [(line[1], float(line[2])) for line in lines if line[0] == "stage"]
 
 
 def kill_runs(folder: Path, kills: int, seed: int = 0, *, short: bool = False) -> Counter[str]:
@@ -123,58 +140,47 @@ def kill_runs(folder: Path, kills: int, seed: int = 0, *, short: bool = False) -
     from napari_dynamic_connectome.io.session import load_session
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        [
-            "napari_dynamic_connectome.pipeline.run",
-            "napari_dynamic_connectome.extraction.kernels",
-            "napari_dynamic_connectome.factorization.sweep",
-            "napari_dynamic_connectome.communities.find",
-            "napari_dynamic_connectome.io.registry",
-        ]
-    )
+    context.set_forkserver_preload(PRELOAD)
     settings = str(small_run(folder / "data", 120 if short else 300))
     rng = np.random.default_rng(seed)
     counts: Counter[str] = Counter(
         dict.fromkeys(("kills", "runs", "unreadable", "results that differ", "done twice", "half-written"), 0)
     )
 
-    def start(output: Path, notes: Path, kill: bool = True) -> bool:
+    def start(output: Path, notes: Path, stage: str = "") -> bool:
+        """Run; end it in a stage (or in a later one, if that is done), after a random part of its time. True: it was through."""
         child = context.Process(target=_work, args=(settings, str(output), str(notes)))
         before = len(notes.read_text()) if notes.exists() else 0
         child.start()
-        if kill:  # in a stage chosen at random, as soon as it is reached, plus a random time
-            word, until = f"stage {rng.choice(['extract', 'factorize', 'communities'])}", time.monotonic() + whole_s
-            while time.monotonic() < until and child.exitcode is None:
-                if notes.exists() and word in notes.read_text()[before:]:
-                    break
+        if stage:
+            wanted = STAGES[STAGES.index(stage) :]
+            while child.exitcode is None and not any(s in wanted for s, _ in _stages(notes, before)):
                 time.sleep(0.005)
-            child.join(float(rng.uniform(0.0, 0.2) * whole_s))
+            child.join(float(rng.uniform(0.0, lasts[stage])))
         else:
             child.join()
         if child.exitcode is None:
             child.kill()
             child.join()
             counts["kills"] += 1
-            where = (
-                [line for line in notes.read_text().splitlines() if line.startswith("stage")] if notes.exists() else []
-            )
-            counts[f"in {where[-1].split()[1] if where else 'start'}"] += 1
+            where = [s for s, _ in _stages(notes, before)]
+            counts[f"in {where[-1] if where else 'start'}"] += 1
             return False
         if child.exitcode != 0:
             counts["failed"] += 1
         return True
 
-    whole_s = 60.0
     if not short:
-        start(folder / "warm", folder / "warm.txt", False)  # compiles what is to be compiled
-    begin = time.monotonic()
-    start(folder / "alone", folder / "alone.txt", False)
-    whole_s = time.monotonic() - begin
+        start(folder / "warm", folder / "warm.txt")  # compiles what is to be compiled
+    start(folder / "alone", folder / "alone.txt")
+    moments = [at for _, at in _stages(folder / "alone.txt")]
+    lasts = dict(zip(STAGES, np.diff(moments), strict=True))
     alone = load_session(folder / "alone" / "session.zarr")
     while counts["kills"] < kills:
         output, notes = folder / f"run{counts['runs']}", folder / f"run{counts['runs']}.txt"
-        last = min(kills, counts["kills"] + 4)  # then it may finish
-        while not start(output, notes, counts["kills"] < last):
+        # some in every stage, then it may finish
+        plan = [s for s in STAGES for _ in range(1 if short else IN_EACH)][: kills - counts["kills"]]
+        while not start(output, notes, plan.pop(0) if plan else ""):
             target = output / "session.zarr"
             if target.exists():
                 try:

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import fuzz
 import kill_runs
 import kills
+import memory
 import stress
 
 BAD = (
@@ -81,6 +82,7 @@ def main() -> int:
     do("read-only folder", kills.no_permission)
     do("folder renamed", kills.folder_renamed)
     do("out of memory", kills.out_of_memory)
+    do("out of memory, runs", memory.lack_of_memory)
     do("random clicks", lambda f: stress.stress(f, 60 * asked.stress_minutes, asked.seed))
     do("corpus", lambda f: fuzz.replay_corpus())
     do("fuzzing", lambda f: fuzz.fuzz_all(f, 60 * asked.fuzz_minutes, asked.seed, keep=True))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import faulthandler
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -66,6 +67,13 @@ def stress(folder: Path, seconds: float, seed: int = 0) -> Counter[str] | str:
 # --- the child ----------------------------------------------------------------------------------------------------------
 
 
+def _errors() -> logging.Handler:
+    """Write failures of steps with their tracebacks."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setLevel(logging.ERROR)
+    return handler
+
+
 class Monkey:
     """Does random things with one viewer after the other."""
 
@@ -84,6 +92,7 @@ class Monkey:
 
         self.app = QApplication.instance() or QApplication([])
         sys.excepthook = self._failed
+        logging.getLogger("napari_dynamic_connectome").addHandler(_errors())
         self.beat = QTimer()
         self.beat.timeout.connect(lambda: (self.folder / "beat").write_text(str(time.monotonic())))
         self.beat.start(200)

@@ -17,6 +17,7 @@ if not hasattr(os, "fork"):
 import fuzz
 import kill_runs
 import kills
+import memory
 import stress
 
 from soak import BAD as NOTHING_LOST
@@ -54,6 +55,12 @@ def test_runs_that_are_killed_go_on_and_give_the_same(tmp_path: Path) -> None:
     counts = kill_runs.kill_runs(tmp_path, 2, short=True)
     check(counts)
     assert counts["kills"] == 2 and counts["runs"] >= 1
+
+
+def test_a_run_without_memory_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    counts = memory.lack_of_memory(tmp_path, short=True)
+    check(counts)
+    assert counts["refused"] == counts["runs"] == 2
 
 
 @pytest.mark.gui

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..model.cohort import Cohort
 from ..model.errors import InputError
-from ..model.memory import check_fits
+from ..model.memory import check_fits, check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from .align import Lane, align
 from .features import Features
@@ -65,6 +65,7 @@ def compute_affinity(
     >>> bool(mean.sel(neuron="AVAL", neuron_b="AVAR") > 0.1), float(mean.sel(neuron="AVAL", neuron_b="RIBL"))
     (True, 0.0)
     """
+    check_room("an affinity")
     chosen = AffinitySettings.parse(settings, where="affinity settings", **options)
     notes: list[str] = []
     rate = _common_rate(cohort, chosen)

@@ -20,7 +20,7 @@ import xarray as xr
 
 from ..io.kept import Kept
 from ..model.errors import InputError
-from ..model.memory import budget_mb, check_fits
+from ..model.memory import budget_mb, check_fits, check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.recording import Recording, VolumeReference, empty_stimuli, neuron_ids
 from .assemble import Assembly
@@ -102,6 +102,7 @@ def extract_traces(
     """
     parsed = ExtractionSettings.parse(settings, where="extraction", **options)
     report(progress, 0.0, "opening")
+    check_room("an extraction")
     source = open_source(volume, "volume")
     check_volume(source)
     label_source = open_source(labels, "labels", labels=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..model.errors import InputError
-from ..model.memory import budget_mb
+from ..model.memory import budget_mb, check_room
 from ..model.progress import ProgressCallback, report
 from .parallel import Workers
 from .problem import Problem, build_problem
@@ -92,6 +92,7 @@ def prepare(
     InputError
         See `build_problem`; NaN or negative observed values; all-zero affinity; rank too high; memory budget too small.
     """
+    check_room("a factorization")
     problem = build_problem(affinity, settings, worms=worms, worm_weights=worm_weights, pairs_wanted=pairs_wanted)
     return prepare_problem(problem, rank, settings, pool, starts=starts, seed=seed, progress=progress)
 

@@ -36,9 +36,14 @@ def fsync_path(path: Path) -> None:
 
 def fsync_tree(folder: Path) -> None:
     """Flush every file and folder below `folder`."""
-    # several at a time: the system writes them together
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(fsync_path, [*folder.rglob("*"), folder]))
+    paths = [*folder.rglob("*"), folder]
+    try:
+        # several at a time: the system writes them together
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(fsync_path, paths))
+    except RuntimeError:  # no room for threads: what was computed is saved all the same
+        for path in paths:
+            fsync_path(path)
 
 
 def exchange(first: Path, second: Path) -> bool:

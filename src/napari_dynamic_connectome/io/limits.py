@@ -33,6 +33,8 @@ SPARSE_FREE_BYTES = 16 * GIB
 """Up to this declared size, a volume may be as sparse as it likes."""
 MAX_CHANNELS = 250
 """Channels of an image, each of which becomes a layer."""
+MAX_PAGES = 1_000_000
+"""Pages of a TIFF."""
 MAX_NEURONS = 100_000
 """Traces in one recording."""
 MAX_DASK_CHUNKS = 200_000

@@ -308,7 +308,8 @@ def _plain_array(path: Path, group: str, attrs: dict[str, Any], where: str, *, l
     with reading(where, "zarr"):
         node = zarr.open(_store(path), path=group or None, mode="r")
     if isinstance(node, zarr.Group):
-        arrays = sorted(name for name, _ in node.arrays())
+        with reading(where, "zarr"):
+            arrays = sorted(name for name, _ in node.arrays())
         if not arrays:
             raise FormatError(
                 "this zarr group holds no image",

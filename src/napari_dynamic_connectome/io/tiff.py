@@ -6,6 +6,7 @@ In: a file whose axes are named (OME-XML, ImageJ, tifffile's own), or `axes=`. O
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,7 @@ def open_stored(path: Path, series: int, asked: Mapping[str, Any]) -> tuple[Any,
 
     where = str(path)
     with reading(where, "TIFF file"), tifffile.TiffFile(path) as file:
+        _check_pages(file, where)
         if not file.series:
             raise FormatError(
                 "this TIFF holds no image", where=where, fix="It may be damaged or cut off; copy or export it again."
@@ -208,6 +210,23 @@ def open_stored(path: Path, series: int, asked: Mapping[str, Any]) -> tuple[Any,
     else:
         array = TiffStack(where, series)
     return array, found, known
+
+
+def _check_pages(file: Any, where: str) -> None:
+    """Follow the list of pages once: in a damaged file it may lead back to itself, and tifffile would follow it for ever."""
+    form, stream = file.tiff, file.filehandle
+    offset, seen = int(file.pages.first.offset), set[int]()
+    while offset:
+        if offset in seen or len(seen) == limits.MAX_PAGES:
+            what = "leads back to itself" if offset in seen else f"is longer than {limits.MAX_PAGES}"
+            raise FormatError(f"the list of pages {what}", where=where, fix="Copy or export the file again.")
+        seen.add(offset)
+        stream.seek(offset)
+        head = stream.read(form.tagnosize)
+        tags = struct.unpack(form.tagnoformat, head)[0] if len(head) == form.tagnosize else 0
+        stream.seek(offset + form.tagnosize + tags * form.tagsize)
+        tail = stream.read(form.offsetsize)
+        offset = struct.unpack(form.offsetformat, tail)[0] if len(tail) == form.offsetsize else 0
 
 
 def _check_codec(page: Any, where: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -10,6 +11,13 @@ from .errors import InputError
 
 SHARE = 0.5
 """Share of the free memory that one step may take."""
+
+
+ADDRESS_MB = 700.0
+"""Address space that a step needs where that is limited: a thread alone may reserve 130 MB, and libraries end the process, without
+a message, where they get none."""
+START_MB = 2500.0
+"""Address space that the program needs at its start: most of it is reserved and never used."""
 
 
 def free_mb() -> float:
@@ -29,13 +37,9 @@ def free_mb() -> float:
         limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
         if limit != "max":
             found.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii")))
-    with contextlib.suppress(ImportError, OSError, ValueError, IndexError):
-        import resource
-
-        most = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if most != resource.RLIM_INFINITY:
-            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-            found.append(most - pages * resource.getpagesize())
+    left = address_mb()
+    if left is not None:
+        found.append(left * 1e6)
     if len(found) == 1:  # neither Linux nor a limit
         with contextlib.suppress(ImportError):
             import psutil  # type: ignore[import-untyped]
@@ -45,6 +49,51 @@ def free_mb() -> float:
         with contextlib.suppress(ValueError, OSError, AttributeError):
             found.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     return max(min(found), 0.0) / 1e6
+
+
+def address_mb() -> float | None:
+    """Address space in MB that the limit of this process (ulimit -v) leaves; None if there is no limit or it is not told."""
+    with contextlib.suppress(ImportError, OSError, ValueError, IndexError):
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if most != resource.RLIM_INFINITY:
+            pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            return (most - pages * resource.getpagesize()) / 1e6
+    return None
+
+
+def check_room(what: str, *, address: float = ADDRESS_MB) -> None:
+    """Raise `InputError` before a step if a limit of this process leaves less address space than it needs without any data.
+
+    Parameters
+    ----------
+    what : str
+    address : float
+        In MB.
+    """
+    left = address_mb()
+    if left is not None and left < address:
+        raise InputError(
+            f"{what} may reserve {_words(address)} of address space; the limit of this process leaves {_words(max(left, 0))}",
+            fix="Raise the limit (ulimit -v).",
+        )
+
+
+def explained(error: BaseException, what: str) -> InputError | None:
+    """Return a message for an error that comes from a lack of memory; None for other errors."""
+    text = str(error)
+    if not (
+        isinstance(error, MemoryError)
+        or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+        or (isinstance(error, RuntimeError) and "can't start new thread" in text)
+        or (isinstance(error, ImportError) and ("failed to map segment" in text or "Cannot allocate memory" in text))
+    ):
+        return None
+    return InputError(
+        f"{what}: there is not enough memory ({_words(free_mb())} are free)",
+        fix="Close other programs, lower memory_mb in the settings, raise a limit (ulimit -v), or use a computer with more memory.",
+    )
 
 
 def budget_mb(asked: float) -> float:

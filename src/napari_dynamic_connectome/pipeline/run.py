@@ -23,6 +23,7 @@ import pandas as pd
 from ..io.fingerprint import fingerprint
 from ..model.cohort import Cohort
 from ..model.errors import DynamicConnectomeError, InputError
+from ..model.memory import check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.recording import Recording
 from ..model.results import Communities, Components, Kind
@@ -266,6 +267,7 @@ def partition(
             continue
         step = part(progress, done / len(jobs), (done + 1) / len(jobs))
         report(step, 0, f"communities of component {component} ({kind})")
+        check_room("the search for communities")
         found[component, kind] = find_communities(
             components,
             settings.communities,

@@ -8,6 +8,7 @@ from typing import Any
 from napari.utils.notifications import Notification, NotificationSeverity, notification_manager, show_info, show_warning
 
 from ..model.errors import DynamicConnectomeError
+from ..model.memory import explained
 
 log = logging.getLogger("napari_dynamic_connectome")
 
@@ -23,6 +24,7 @@ def show_actions(message: str, actions: tuple[tuple[str, Any], ...]) -> None:
 
 def show_failure(viewer: Any, doing: str, error: BaseException, details: str = "") -> None:
     """Show one sentence about a failure, with the traceback behind "Details"."""
+    error = explained(error, doing) or error
     expected = isinstance(error, DynamicConnectomeError)
     message = str(error) if expected else f"{doing}: {type(error).__name__}: {error}"
     log.log(logging.INFO if expected else logging.ERROR, "%s\n%s", message, details)
