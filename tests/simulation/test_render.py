@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
 from hypothesis import given, settings
@@ -294,3 +295,14 @@ def test_real_worm_survives_rendering_and_extraction(shared_data, tmp_path, uid:
         assert found.neurons["name"].iloc[column[label]] == name
         agreement.append(np.corrcoef(found.traces.values[:, column[label]], worm.traces.values[:, i])[0, 1])
     assert np.mean(np.array(agreement) >= 0.99) >= 0.95
+
+
+def test_tables_of_a_worm_hold_no_formulas(tmp_path) -> None:
+    from napari_dynamic_connectome.model.recording import Recording
+    from napari_dynamic_connectome.simulation.layout import write_tables
+
+    stimuli = pd.DataFrame({"name": ["=1+1"], "onset": [0.5], "offset": [1.0]})
+    worm = Recording.from_arrays(np.ones((4, 2)), name="w", rate_hz=2, names=["AVAL", ""], stimuli=stimuli)
+    write_tables(tmp_path, worm)
+    assert pd.read_csv(tmp_path / "stimuli.csv")["name"].tolist() == ["'=1+1"]
+    assert pd.read_csv(tmp_path / "neurons.csv")["neuron"].tolist() == ["AVAL", "#2"]

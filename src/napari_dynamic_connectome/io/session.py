@@ -78,7 +78,7 @@ def save_session(
     recover(path)
     _check_target(session, path, overwrite)
     state = session.snapshot()  # edits that are made meanwhile stay in the journal
-    pool, revision, saved = ArrayPool(), uuid4().hex, now()
+    pool, revision, saved = ArrayPool(cancel), uuid4().hex, now()
     revisions = (*state.revisions, revision)[-KEPT_REVISIONS:]
     body = encode_session(state, pool, path.parent.resolve()) | {"saved": saved, "revisions": list(revisions)}
     head = {k: body[k] for k in ("schema_version", "uid", "written_by", "saved")} | {"revision": revision}

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..model.errors import FormatError
+from ..model.progress import CancelCallback, check_cancel
 
 FORMAT = "napari-dynamic-connectome session"
 JSON_NAME = "session.json"
@@ -62,13 +63,15 @@ _GZIP = {"name": "gzip", "configuration": {"level": 1}}
 
 
 class ArrayPool:
-    """Arrays that go into a store, each content once."""
+    """Arrays that go into a store, each content once; hashing them may be cancelled."""
 
-    def __init__(self) -> None:
+    def __init__(self, cancel: CancelCallback | None = None) -> None:
         self.arrays: dict[str, np.ndarray] = {}
+        self.cancel = cancel
 
     def put(self, values: np.ndarray) -> dict[str, Any]:
         """Keep an array; return what the JSON says about it."""
+        check_cancel(self.cancel)
         values = np.asarray(values)
         if values.dtype.newbyteorder("<").str not in DTYPES:
             raise FormatError(f"an array of type {values.dtype} cannot be saved")

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..io.tables import write_csv
 from ..model.recording import Recording
 
 Array = np.ndarray
@@ -94,10 +95,10 @@ def _multiscales(name: str, scale: list[float], time: bool) -> list[dict[str, An
 
 def write_tables(folder: Path, recording: Recording) -> None:
     """Write the neuron table, stimuli, behaviour and the traces that were drawn as CSV files."""
-    recording.neurons.to_csv(folder / "neurons.csv", index_label="neuron")
-    recording.stimuli.to_csv(folder / "stimuli.csv", index=False)
+    write_csv(recording.neurons.rename_axis("neuron"), folder / "neurons.csv", index=True)
+    write_csv(recording.stimuli, folder / "stimuli.csv")
     if len(recording.behaviour.data_vars):
-        recording.behaviour.to_dataframe().to_csv(folder / "behaviour.csv", index_label="time")
+        write_csv(recording.behaviour.to_dataframe().rename_axis("time"), folder / "behaviour.csv", index=True)
     columns = list(recording.traces["neuron"].values)
     traces = pd.DataFrame(recording.traces.values, index=recording.time_s, columns=columns)
-    traces.to_csv(folder / "truth_traces.csv", index_label="time")
+    write_csv(traces.rename_axis("time"), folder / "truth_traces.csv", index=True)
