@@ -325,6 +325,15 @@ def test_closing_ends_running_jobs(work) -> None:
     assert job._thread.isFinished()
 
 
+def test_a_step_that_ends_while_the_window_closes_touches_nothing(viewer, docks, work, qtbot) -> None:
+    reached: list[int] = []
+    job = work.jobs.start("quick", lambda progress, cancel: 1, reached.append)
+    job.wait()  # it has ended; the GUI thread does not know yet
+    viewer.close()
+    qtbot.waitUntil(lambda: not job.running)
+    assert work.scene.closed and reached == []
+
+
 def test_shortcuts_are_in_the_docs() -> None:
     from pathlib import Path
 

@@ -209,7 +209,8 @@ class Dock(QWidget):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Close and self._filtered is not None and watched is self._filtered():
-            # Threads must not outlive the viewer.
+            # Threads must not outlive the viewer, and what they found must not reach a window that is going.
+            self.work.jobs.closing = True
             QTimer.singleShot(0, _closer(self.work, watched))
         return False
 
@@ -218,6 +219,7 @@ def _closer(work: Any, window: QObject) -> Callable[[], None]:
     window_ref = weakref.ref(window)
 
     def close() -> None:
+        work.jobs.closing = False
         found = window_ref()
         if found is None or not isalive(found) or not found.isVisible():
             work.close()

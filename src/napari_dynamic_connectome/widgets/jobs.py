@@ -108,13 +108,16 @@ class Job(QObject):
     def _finish(self) -> None:
         if not self.running:
             return
+        jobs = self._jobs()
+        if jobs is not None and jobs.closing and not jobs.closed:
+            QTimer.singleShot(20, self._finish)  # the window may stay after all
+            return
         self.running = False
         self._timer.stop()
         if self._bar is not None:
             self._bar.close()
         ending = "cancelled" if self.cancelled.is_set() else type(self.error).__name__ if self.error else "done"
         log.info("%s: %s after %.1f s", self.title, ending, time.monotonic() - self.started)
-        jobs = self._jobs()
         alive = jobs is not None and not jobs.closed
         if alive:
             jobs.running.discard(self)
@@ -146,6 +149,8 @@ class Jobs:
         self._work = weakref.ref(work)
         self.running: set[Job] = set()
         self.closed = False
+        self.closing = False
+        """The window was asked to close, and has not said yet whether it does."""
 
     def viewer(self) -> Any:
         work = self._work()
