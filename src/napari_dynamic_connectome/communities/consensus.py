@@ -3,8 +3,8 @@
 The model is assortative: pairs inside a group share a rate of their own, all other pairs share one rate. Weights, with strengths
 divided out beforehand, are gamma distributed with the shape that their spread asks for (1 is the exponential distribution).
 Partitions are annealed in independent chains from the prior to an inverse temperature of `COLD`, and sampled there: the share of
-these samples in which two neurons are together is clustered into the consensus. Then they warm up to 1, the posterior, from
-which probabilities are counted. A single partition of lowest description length pays for every label that it states, so it
+these samples in which two neurons are together is clustered into the consensus. Then they melt and are annealed again, to 1, the
+posterior, from which probabilities are counted. A single partition of lowest description length pays for every label that it states, so it
 sees nothing where groups are weak; an average over many partitions does not (Peixoto, Phys. Rev. X 11, 021003, 2021, on consensus;
 Zhang & Peixoto, Phys. Rev. Research 2, 043271, 2020, on assortative priors). At 1 the many ways to place unsure neurons
 outweigh weak groups, a little colder they do not. The choices of this module are our own and were made by measurement.
@@ -36,7 +36,9 @@ COLD = 1.3
 TESTED_FROM = 2 / 3
 """The test statistic is the mean gain over the inverse temperatures from this fraction of `COLD` on."""
 RAMP = 150
-WARM_UP = 20
+MELTED = 0.5
+"""Where chains begin again for the posterior: those that just warm up from the cold are too sure of its groups."""
+AGAIN = 75
 KEPT = 100
 TESTED_CHAINS = 4
 DENSE_PAIRS = 3000
@@ -174,7 +176,7 @@ def sample_partitions(
     shape: float = 1.0,
     cancel: CancelCallback | None = None,
 ) -> Samples:
-    """Anneal from the prior to `COLD`, sample, warm up to 1 and keep `kept` samples of the posterior (0: leave that out).
+    """Anneal from the prior to `COLD`, sample, anneal again to 1 and keep `kept` samples of the posterior (0: leave that out).
 
     Nodes are visited in an order that does not depend on how they are numbered, so the result does not either.
     """
@@ -194,8 +196,8 @@ def sample_partitions(
     late = int(np.searchsorted(betas[0], TESTED_FROM * COLD))
     cold, end = RAMP + KEPT, RAMP + KEPT
     if kept:
-        betas += [np.linspace(COLD, 1, WARM_UP), np.ones(kept)]
-        end += WARM_UP
+        betas += [np.linspace(MELTED, 1, AGAIN), np.ones(kept)]
+        end += AGAIN
     betas = np.concatenate(betas)
     complete = len(graph.weights) == n * (n - 1) // 2
     drawn = np.empty((chains, len(betas) - RAMP, n), dtype=np.int64)
