@@ -174,3 +174,18 @@ def test_a_cancel_ends_a_step_at_the_next_piece(name, session, tmp_path: Path, m
     assert not [p for p in files if p.name.startswith(".")]
     if name in ("session", "report"):
         assert files == []
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_a_cancel_ends_a_figure_in_the_middle_and_leaves_no_part_of_it(suffix, session, tmp_path, monkeypatch) -> None:
+    from matplotlib.text import Text
+
+    from napari_dynamic_connectome.figures.report import write_figures
+
+    counter = Counter(40)
+    counter.count(monkeypatch, Text, "draw")
+    with pytest.raises(Cancelled):
+        write_figures(session, tmp_path, (suffix,), cancel=counter)
+    assert counter.pieces == 40 and counter.after == 0
+    whole = [p.name for p in tmp_path.iterdir()]
+    assert len(whole) <= 1 and not any(name.startswith(".") for name in whole)

@@ -36,6 +36,8 @@ from session_sample import make_recording, make_session
 CORPUS = Path(__file__).parent / "corpus"
 SLOW_S = 20.0
 """Longer than any of these small files may take on a busy machine."""
+STUCK_S = 120.0
+"""A child that is later than this is ended; what it read counts as a crash."""
 PACKAGE = str(Path(sys.modules[load_session.__module__].__file__ or "").parents[1])
 ODD: list[Any] = [None, True, -1, 0, 2**63, 1e308, "", "../../x", "\0", "x" * 5000, [], {}, {"float": "nan"}, {"tuple": 1},
                   {"array": {"array": "0" * 32, "dtype": "float64", "shape": [2**40]}}, {"table": {}}, [[[]]]]  # fmt: skip
@@ -346,7 +348,7 @@ def fuzz_all(folder: Path, seconds: float, seed: int = 0, *, keep: bool = False)
         left = max(end - time.monotonic(), 0.1)
         child = context.Process(target=_fuzz, args=(str(place), left, seed + attempt, str(place / "report.json")))
         child.start()
-        child.join(left + 600)
+        child.join(left + STUCK_S)
         if child.exitcode is None:
             child.kill()
             child.join()

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..io.files import atomic_file
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.session import Session
 from ..overlay.palette import UNASSIGNED, Style, hue_numbers, styles
 from .communities import plot_matrix, plot_traces
 from .components import plot_components, plot_sweep, strongest_neurons, strongest_pairs
+from .style import ask_while_drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,8 +47,9 @@ border: 1px solid #0003; vertical-align: -1px; } nav a { margin-right: 14px; col
 """
 
 
-def figure_png(figure: Figure, dpi: int = 130) -> bytes:
+def figure_png(figure: Figure, dpi: int = 130, *, cancel: CancelCallback | None = None) -> bytes:
     """Draw a figure into PNG bytes."""
+    ask_while_drawing(figure, cancel)
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     return stream.getvalue()
@@ -136,7 +139,13 @@ def build_report(
     if session.sweep is not None:
         parts.append("<h2>Number of components</h2>")
         reason = str(session.sweep.reason)
-        parts.append(_image(figure_png(plot_sweep(session.sweep.table, session.sweep.suggested)), reason, "rank sweep"))
+        parts.append(
+            _image(
+                figure_png(plot_sweep(session.sweep.table, session.sweep.suggested), cancel=cancel),
+                reason,
+                "rank sweep",
+            )
+        )
     check_cancel(cancel)
     if components is not None:
         parts.append("<h2>Components</h2>")
@@ -145,7 +154,7 @@ def build_report(
             "Time courses (shaded: stimuli, or the binary behaviour channel), worm loadings, strongest neurons. "
             + (why[:1].upper() + why[1:] if why else "")
         )
-        parts.append(_image(figure_png(plot_components(components, cohort)), caption, "components"))
+        parts.append(_image(figure_png(plot_components(components, cohort), cancel=cancel), caption, "components"))
         for component in range(1, components.rank + 1):
             report(progress, component / (components.rank + 1), f"component {component}")
             parts.append(_component_section(session, component, cancel))
@@ -161,7 +170,7 @@ def build_report(
     if session.recording is not None:
         shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
         numbers = hue_numbers(session.communities, shown)
-        picture = figure_png(plot_traces(session.recording, shown, numbers=numbers))
+        picture = figure_png(plot_traces(session.recording, shown, numbers=numbers), cancel=cancel)
         parts.append("<h2>Traces</h2>" + _image(picture, "Traces of the current worm.", "traces"))
     record = json.dumps(session.provenance, indent=1, default=str, ensure_ascii=False)
     parts.append(
@@ -215,7 +224,7 @@ def _component_section(session: Session, component: int, cancel: CancelCallback 
         if kind == "core" or len(table) > 1:
             parts.append(
                 _image(
-                    figure_png(plot_matrix(components, component, communities, numbers=numbers), 110),
+                    figure_png(plot_matrix(components, component, communities, numbers=numbers), 110, cancel=cancel),
                     "",
                     f"matrix of component {component}",
                 )
@@ -277,11 +286,11 @@ def write_figures(
         check_cancel(cancel)
         report(progress, number / len(figures), name.replace("_", " "))
         figure = draw()
+        ask_while_drawing(figure, cancel)
         for suffix in formats:
             check_cancel(cancel)
             path = folder / f"{name}.{suffix}"
-            temporary = path.with_name(f".{path.name}")
-            figure.savefig(temporary, format=suffix, metadata={"Date": None} if suffix == "svg" else None)
-            os.replace(temporary, path)
+            with atomic_file(path) as temporary:
+                figure.savefig(temporary, format=suffix, metadata={"Date": None} if suffix == "svg" else None)
             paths.append(path)
     return paths

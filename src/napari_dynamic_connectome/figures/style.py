@@ -5,12 +5,15 @@ Figures are made with matplotlib's object interface (no pyplot), so that they ca
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+
+from ..model.progress import CancelCallback, check_cancel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,3 +113,21 @@ def shade_binary(axes: Axes, time: np.ndarray, values: np.ndarray, *, color: str
 
 def _short(text: str, limit: int = 18) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def ask_while_drawing(figure: Figure, cancel: CancelCallback | None) -> None:
+    """Let a figure ask whether to stop before each of its parts is laid out or drawn; a large one takes seconds."""
+    if cancel is None:
+        return
+
+    def asking(work: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(work)
+        def asked(*arguments: Any, **options: Any) -> Any:
+            check_cancel(cancel)
+            return work(*arguments, **options)
+
+        return asked
+
+    for artist in figure.findobj():
+        for name in ("draw", "get_window_extent", "get_tightbbox"):
+            setattr(artist, name, asking(getattr(artist, name)))

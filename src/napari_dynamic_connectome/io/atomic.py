@@ -17,6 +17,7 @@ from glob import escape as glob_escape
 from pathlib import Path
 
 from ..model.errors import InputError
+from ..model.progress import CancelCallback, check_cancel
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -34,16 +35,21 @@ def fsync_path(path: Path) -> None:
         os.close(descriptor)
 
 
-def fsync_tree(folder: Path) -> None:
+def fsync_tree(folder: Path, cancel: CancelCallback | None = None) -> None:
     """Flush every file and folder below `folder`."""
+
+    def flush(path: Path) -> None:
+        check_cancel(cancel)
+        fsync_path(path)
+
     paths = [*folder.rglob("*"), folder]
     try:
         # several at a time: the system writes them together
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(fsync_path, paths))
+            list(pool.map(flush, paths))
     except RuntimeError:  # no room for threads: what was computed is saved all the same
         for path in paths:
-            fsync_path(path)
+            flush(path)
 
 
 def exchange(first: Path, second: Path) -> bool:
@@ -66,10 +72,11 @@ def remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[Path]:
+def writing(path: Path, cancel: CancelCallback | None = None) -> Iterator[Path]:
     """Give a temporary sibling to write a file or folder to; it takes the place of `path` when the block ends well.
 
-    On any error the temporary is removed, and what was at `path` before stays.
+    On any error, and when `cancel` says so while it is flushed to disk, the temporary is removed, and what was at `path` before
+    stays.
     """
     parent = path.parent
     if parent.exists() and not parent.is_dir():
@@ -83,9 +90,10 @@ def writing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         if temporary.is_dir():
-            fsync_tree(temporary)
+            fsync_tree(temporary, cancel)
         else:
             fsync_path(temporary)
+        check_cancel(cancel)
         put_in_place(temporary, path)
     except OSError as error:
         remove(temporary)

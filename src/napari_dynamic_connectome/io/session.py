@@ -90,14 +90,13 @@ def save_session(
 
         return asked
 
-    with writing(path) as temporary:
+    with writing(path, cancel) as temporary:
         if path.suffix.lower() == ".zip":
             with zip_writer(temporary) as put:
                 write_store(asking(put), body, pool.arrays, head)
         else:
             temporary.mkdir()
             write_store(asking(folder_writer(temporary)), body, pool.arrays, head)
-        check_cancel(cancel)
     with session.lock:
         session.path, session.revisions, session.stored = str(path), revisions, state.recordings
         tell = getattr(session.journal, "saved", None)
