@@ -116,18 +116,19 @@ def _work(settings: str, output: str, journal: str) -> None:
         nonlocal last
         now = STAGES[0 if fraction < 0.25 else 1 if fraction < 0.75 else 2]
         if now != last:
-            note(f"stage {now} {time.monotonic()}")
+            note(f"stage {now}")
             last = now
+        note(f"tick {now}")
 
     run.run_pipeline(settings, output, progress=progress)
-    note(f"stage done {time.monotonic()}")
+    note("stage done")
 
 
-def _stages(notes: Path, start: int = 0) -> list[tuple[str, float]]:
-    """Stages that were reached, and when, from a place in the notes on."""
+def _moments(notes: Path, start: int = 0) -> list[tuple[str, str]]:
+    """Stages that were reached ("stage", name) and progress that was told ("tick", name), from a place in the notes on."""
     text = notes.read_text()[start:] if notes.exists() else ""
     lines = [line.split() for line in text.split("\n")[:-1]]  # the last one may be half there
-    return [(line[1], float(line[2])) for line in lines if line[0] == "stage"]
+    return [(line[0], line[1]) for line in lines if line[0] in ("stage", "tick")]
 
 
 def kill_runs(folder: Path, kills: int, seed: int = 0, *, short: bool = False) -> Counter[str]:
@@ -148,22 +149,29 @@ def kill_runs(folder: Path, kills: int, seed: int = 0, *, short: bool = False) -
     )
 
     def start(output: Path, notes: Path, stage: str = "") -> bool:
-        """Run; end it in a stage (or in a later one, if that is done), after a random part of its time. True: it was through."""
+        """Run; end it in a stage (or in a later one, if that is done), after a random part of its progress. True: it was through.
+
+        Progress, not seconds: a machine that is busy now may not be so in a moment.
+        """
         child = context.Process(target=_work, args=(settings, str(output), str(notes)))
         before = len(notes.read_text()) if notes.exists() else 0
         child.start()
         if stage:
-            wanted = STAGES[STAGES.index(stage) :]
-            while child.exitcode is None and not any(s in wanted for s, _ in _stages(notes, before)):
-                time.sleep(0.005)
-            child.join(float(rng.uniform(0.0, lasts[stage])))
+            later = STAGES[STAGES.index(stage) + 1 :]
+            ticks = int(rng.integers(1, max(lasts[stage] // IN_EACH, 1) + 1))  # what was done before is not done again
+            while child.exitcode is None:
+                told = [name for kind, name in _moments(notes, before) if kind == "tick"]
+                if told.count(stage) >= ticks or any(name in later for name in told):
+                    time.sleep(float(rng.uniform(0.0, 0.02)))  # not always just after a note
+                    break
+                time.sleep(0.002)
         else:
             child.join()
         if child.exitcode is None:
             child.kill()
             child.join()
             counts["kills"] += 1
-            where = [s for s, _ in _stages(notes, before)]
+            where = [name for kind, name in _moments(notes, before) if kind == "stage"]
             counts[f"in {where[-1] if where else 'start'}"] += 1
             return False
         if child.exitcode != 0:
@@ -173,8 +181,7 @@ def kill_runs(folder: Path, kills: int, seed: int = 0, *, short: bool = False) -
     if not short:
         start(folder / "warm", folder / "warm.txt")  # compiles what is to be compiled
     start(folder / "alone", folder / "alone.txt")
-    moments = [at for _, at in _stages(folder / "alone.txt")]
-    lasts = dict(zip(STAGES, np.diff(moments), strict=True))
+    lasts = Counter(name for kind, name in _moments(folder / "alone.txt") if kind == "tick")
     alone = load_session(folder / "alone" / "session.zarr")
     while counts["kills"] < kills:
         output, notes = folder / f"run{counts['runs']}", folder / f"run{counts['runs']}.txt"
