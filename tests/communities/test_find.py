@@ -239,11 +239,15 @@ def test_bad_input_is_named(weights, message):
 def test_the_weights_that_take_fewer_nats_are_the_default_of_core(name):
     rng = np.random.default_rng(4)
     group = np.arange(40) % 2
+    same = group[:, None] == group
     weights = rng.exponential(size=(40, 40)) if name == "exponential" else np.exp(rng.normal(0, 0.3, (40, 40)))
-    weights = np.triu(weights * np.where(group[:, None] == group, 4.0, 1.0), 1)
-    found = find_communities(weights + weights.T, kind="core", **FAST)
+    weights = np.triu(weights * np.where(same, 6.0, 1.0), 1)
+    present = rng.random((40, 40)) < np.where(same, 0.6, 0.1)
+    found = find_communities((weights * present) + (weights * present).T, kind="core", **FAST)
     assert f" {name} weights" in found.diagnostics["model"]
     assert agreement(found, group) > 0.9
+    complete = find_communities(weights + weights.T, kind="core", **FAST)
+    assert " exponential weights" in complete.diagnostics["model"]
 
 
 def test_bad_options_are_named():

@@ -16,7 +16,7 @@ from .consensus import KEPT, Consensus, find_consensus, posterior_of
 from .graph import WeightedGraph, apply_threshold, normalize_strength, read_graph
 from .levels import expand, number_levels
 from .methods import leiden, louvain, spectral
-from .model import BlockModel, consensus_fit, fit_model, prepare
+from .model import NEARLY_COMPLETE, BlockModel, consensus_fit, fit_model, prepare
 from .null import NullResult, compare_consensus, compare_with_null
 from .posterior import Posterior, sample_posterior
 from .search import Fit, one_group
@@ -197,8 +197,12 @@ def _best_weights(
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
 ) -> tuple[list[Fit], BlockModel, WeightedGraph]:
-    """Fit; with weights `auto`, exponential and lognormal, and keep the lower description length."""
-    if settings.weight_model != "auto":
+    """Fit; with weights `auto`, exponential and lognormal, and keep the lower description length.
+
+    Nearly complete graphs are fitted with exponential weights alone: most of their links are as good as none, and a lognormal
+    distribution tells these apart by their logarithms, into groups that nobody asked for.
+    """
+    if settings.weight_model != "auto" or graph.density >= NEARLY_COMPLETE:
         return fit_model(inner, model, settings, seed=seed, progress=progress, cancel=cancel), model, inner
     tried = []
     for number, name in enumerate(("exponential", "lognormal")):

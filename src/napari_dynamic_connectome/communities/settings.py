@@ -18,7 +18,7 @@ class CommunitySettings(StepSettings):
     weight_model: Literal["exponential", "normal", "lognormal", "none", "auto"] = setting(
         "auto",
         "Distribution of the weights between two groups: exponential (the paper's), normal, lognormal, none (links only); "
-        "auto: exponential or lognormal, by description length (a consensus: exponential).",
+        "auto: exponential or lognormal, by description length; exponential if half of all links are present or more.",
     )
     partition: Literal["auto", "consensus", "shortest"] = setting(
         "auto",
