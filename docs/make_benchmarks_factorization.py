@@ -139,11 +139,17 @@ def draw_scaling(rows: list[dict[str, Any]]) -> None:
     names = list(dict.fromkeys(r["what"] for r in rows))
     with styled():
         figure = new_figure(9.2, 2.1)
-        for axes, name in zip(figure.subplots(1, len(names)), names, strict=True):
+        for axes, name in zip(figure.subplots(1, len(names), sharey=True), names, strict=True):
             mine = [r for r in rows if r["what"] == name]
-            axes.loglog([r["value"] for r in mine], [r["cpu"] for r in mine], "o-", color=INK, ms=3)
+            values = [r["value"] for r in mine]
+            axes.loglog(values, [r["cpu"] for r in mine], "o-", color=INK, ms=3)
+            axes.set_xticks(values, [str(v) for v in values], fontsize=7)
+            axes.set_xticks([], minor=True)
             axes.set_xlabel(name)
         figure.axes[0].set_ylabel("CPU seconds")
+        seconds = (1, 2, 5, 10)
+        figure.axes[0].set_yticks(seconds, [str(v) for v in seconds])
+        figure.axes[0].set_yticks([], minor=True)
         figure.savefig(HERE / "images" / "benchmarks_factorization.png", dpi=130, bbox_inches="tight")
 
 
