@@ -11,7 +11,7 @@ import pytest
 from scipy.special import gammaln
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from napari_dynamic_connectome.communities import consensus
+from napari_dynamic_connectome.communities import consensus, consensus_kernels
 from napari_dynamic_connectome.communities.find import find_communities
 from napari_dynamic_connectome.communities.graph import graph_from_matrix, normalize_strength
 from napari_dynamic_connectome.model.errors import SettingsError
@@ -64,6 +64,23 @@ def test_gain_of_samples_is_the_likelihood_ratio():
         for rows, gain in zip(samples, gains):
             ours = np.mean([consensus.log_likelihood(graph.edges, scaled, row, 1.3) for row in rows]) - one
             assert gain == pytest.approx(ours, abs=1e-6)
+
+
+def test_what_is_tested_is_the_gain_from_two_thirds_of_the_coldest_on(monkeypatch):
+    graph = prepared(graphs.planted(0, n=40, ratio=2.5)[0])
+    seen = []
+    anneal = consensus_kernels.anneal
+
+    def noted(*arguments):
+        anneal(*arguments)
+        seen.append((arguments[7].copy(), arguments[9].copy()))
+
+    monkeypatch.setattr(consensus_kernels, "anneal", noted)
+    drawn = consensus.sample_partitions(graph, chains=2, kept=10, max_groups=9, seed=1)
+    for tested, (betas, energy) in zip(drawn.tested, seen, strict=True):
+        coldest = int(np.flatnonzero(betas == betas.max())[-1])
+        late = np.flatnonzero(betas[: coldest + 1] >= betas.max() * 2 / 3)
+        assert tested == pytest.approx(energy[late].mean())
 
 
 def test_expected_rand_index_is_close_to_its_definition():

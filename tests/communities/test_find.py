@@ -250,6 +250,17 @@ def test_the_weights_that_take_fewer_nats_are_the_default_of_core(name):
     assert " exponential weights" in complete.diagnostics["model"]
 
 
+def test_null_graphs_are_explained_by_the_weights_that_were_chosen():
+    rng = np.random.default_rng(6)
+    same = np.arange(40)[:, None] % 2 == np.arange(40) % 2
+    weights = np.exp(rng.normal(0, 0.3, (40, 40))) * np.where(same, 6.0, 1.0)
+    weights = np.triu(weights * (rng.random((40, 40)) < np.where(same, 0.6, 0.1)), 1)
+    weights = weights + weights.T
+    found = find_communities(weights, kind="core", null_graphs=[weights] * 19, **FAST)
+    assert " lognormal weights" in found.diagnostics["model"]
+    assert found.significance.attrs["p_more_than_one"] > 0.05  # the graph is as strong as itself
+
+
 def test_bad_options_are_named():
     with pytest.raises(SettingsError, match="unknown setting 'levels'"):
         find_communities(np.ones((3, 3)) - np.eye(3), levels=3)

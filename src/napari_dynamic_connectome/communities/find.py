@@ -122,7 +122,7 @@ def find_communities(
         inner = inner.subset(linked)
     if model.consensus:
         return _by_consensus(graph, used, inner, model, settings, kind, seed, null_graphs, progress, cancel, provenance)
-    fits, model, inner = _best_weights(
+    fits, model, inner, settings = _best_weights(
         graph.subset(used), inner, model, settings, kind, seed, part(progress, 0.02, 0.6), cancel
     )
     best = fits[0]
@@ -196,14 +196,15 @@ def _best_weights(
     seed: int,
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
-) -> tuple[list[Fit], BlockModel, WeightedGraph]:
+) -> tuple[list[Fit], BlockModel, WeightedGraph, CommunitySettings]:
     """Fit; with weights `auto`, exponential and lognormal, and keep the lower description length.
 
+    The settings that are returned say which: null graphs are prepared by them, too.
     Nearly complete graphs are fitted with exponential weights alone: most of their links are as good as none, and a lognormal
     distribution tells these apart by their logarithms, into groups that nobody asked for.
     """
     if settings.weight_model != "auto" or graph.density >= NEARLY_COMPLETE:
-        return fit_model(inner, model, settings, seed=seed, progress=progress, cancel=cancel), model, inner
+        return fit_model(inner, model, settings, seed=seed, progress=progress, cancel=cancel), model, inner, settings
     tried = []
     for number, name in enumerate(("exponential", "lognormal")):
         own = settings.model_copy(update={"weight_model": name})
@@ -211,9 +212,9 @@ def _best_weights(
         fits = fit_model(
             one, variant, own, seed=seed, progress=part(progress, number / 2, (number + 1) / 2), cancel=cancel
         )
-        tried.append((fits[0].cost + variant.offset + variant.scale_cost, number, fits, variant, one))
-    _, _, fits, variant, one = min(tried, key=lambda item: item[:2])
-    return fits, variant, one
+        tried.append((fits[0].cost + variant.offset + variant.scale_cost, number, fits, variant, one, own))
+    _, _, fits, variant, one, own = min(tried, key=lambda item: item[:2])
+    return fits, variant, one, own
 
 
 def _prepared(weights: Any, settings: CommunitySettings, kind: Kind, used: Array) -> Callable[[], WeightedGraph]:
