@@ -16,6 +16,7 @@ import pytest
 import zarr
 
 from napari_dynamic_connectome.extraction.extract import extract_traces
+from napari_dynamic_connectome.io.kept import Kept
 from napari_dynamic_connectome.io.registry import read_recording
 from napari_dynamic_connectome.model.errors import Cancelled, InputError
 
@@ -209,6 +210,18 @@ def test_a_damaged_checkpoint_file_is_computed_again(tmp_path):
     files[2].write_bytes(b"\x00" * 500)
     again = extract_traces(volume(), labels(), checkpoint=tmp_path / "c", block_mb=1e-6, **UNITS)
     np.testing.assert_array_equal(again.values, expected.values)
+
+
+def test_where_nothing_can_be_kept_the_extraction_runs_all_the_same(tmp_path):
+    (tmp_path / "file").write_text("")
+    kept = Kept(tmp_path / "file" / "cache", "extract", {})
+    found = extract_traces(volume(), labels(), checkpoint=kept, **UNITS)
+    np.testing.assert_array_equal(found.values, extract_traces(volume(), labels(), **UNITS).values)
+    kept = Kept(tmp_path / "cache", "extract", {})
+    extract_traces(volume(), labels(), checkpoint=kept, **UNITS)
+    assert (kept.path / "plan.json").exists()
+    kept.remove()
+    assert not kept.path.exists()
 
 
 def worker(address: str, name: str) -> subprocess.Popen:

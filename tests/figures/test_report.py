@@ -16,6 +16,7 @@ from napari_dynamic_connectome.figures.components import plot_components, plot_s
 from napari_dynamic_connectome.figures.report import build_report, html_table, write_figures, write_report
 from napari_dynamic_connectome.figures.style import shade_binary
 from napari_dynamic_connectome.model.cohort import Cohort
+from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.model.results import Communities, Components
 from napari_dynamic_connectome.model.session import Session
@@ -119,8 +120,8 @@ def test_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     def broken(*args: object) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr("os.replace", broken)
-    with pytest.raises(OSError):
+    monkeypatch.setattr("napari_dynamic_connectome.io.atomic.put_in_place", broken)
+    with pytest.raises(InputError, match="disk full"):
         write_report(small_session(), target, title="other")
     assert target.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]

@@ -12,7 +12,7 @@ from napari_dynamic_connectome.io.tables import write_csv
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.model.session import Session
-from napari_dynamic_connectome.pipeline.tables import neuron_table, safe_file_name, write_tables
+from napari_dynamic_connectome.pipeline.tables import file_names, neuron_table, safe_file_name, write_tables
 
 
 def test_formulas_are_neutralised(tmp_path: Path) -> None:
@@ -58,3 +58,15 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
 def test_file_names_stay_in_their_folder(name: str) -> None:
     safe = safe_file_name(name)
     assert safe and "/" not in safe and not safe.startswith(".") and len(safe) <= 100
+
+
+def test_worms_whose_names_look_alike_as_files_are_all_written(tmp_path: Path) -> None:
+    session = Session()
+    for number, name in enumerate(("a/b", "a:b", "A_B", "α", "β")):
+        session.add(Recording.from_arrays(np.full((3, 1), float(number)), name=name, rate_hz=1, names=["AVAL"]))
+    write_tables(session, tmp_path)
+    stems = file_names(session.recordings)
+    assert list(stems.values()) == ["a_b", "a_b_2", "A_B_3", "_", "__2"]
+    for number, stem in enumerate(stems.values()):
+        read = pd.read_csv(tmp_path / "traces" / f"{stem}.csv", index_col=0)
+        assert (read.to_numpy() == number).all()

@@ -145,7 +145,8 @@ def extract_traces(
     kept = None
     if checkpoint is not None:
         plan = _plan(parsed, [source, *beside], sets, job, len(blocks))
-        kept = Checkpoint(checkpoint.folder(plan) if isinstance(checkpoint, Kept) else checkpoint, plan)
+        place = checkpoint.folder(plan) if isinstance(checkpoint, Kept) else checkpoint
+        kept = None if place is None else Checkpoint(place, plan)
     assembly = Assembly(job, blocks)
     largest = max(_block_bytes(job, block) for block in blocks)
     check_fits(

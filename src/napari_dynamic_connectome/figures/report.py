@@ -9,8 +9,6 @@ import base64
 import html
 import io
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ..io.files import atomic_file
+from ..io.files import atomic_file, output_folder
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.session import Session
 from ..overlay.palette import UNASSIGNED, Style, hue_numbers, styles
@@ -240,15 +238,8 @@ def write_report(session: Session, path: str | Path, **options: Any) -> Path:
     path = Path(path)
     text = build_report(session, **options)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".report.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
     return path
 
 
@@ -264,8 +255,7 @@ def write_figures(
 
     Figures that were written before a cancel stay; each is complete.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = output_folder(folder)
     figures: dict[str, Callable[[], Figure]] = {}
     sweep, components, recording = session.sweep, session.components, session.recording
     if sweep is not None:

@@ -84,6 +84,16 @@ def atomic_file(path: str | Path) -> Iterator[Path]:
         yield temporary
 
 
+def output_folder(path: str | Path, *, make: bool = True) -> Path:
+    """Return the path of a folder for output, made if it is not there; a file in its place is refused."""
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise InputError("this is a file, not a folder", where=str(path), fix="Choose another output folder.")
+    if make:
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 @contextmanager
 def atomic_folder(path: str | Path, *, overwrite: bool = False, marker: tuple[str, ...] = ()) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; it takes its place only if the block ends well.

@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+log = logging.getLogger("napari_dynamic_connectome")
 MOST = 10
 """Folders that are kept; the oldest go first."""
 OLD_S = 30 * 86400.0
@@ -36,10 +38,18 @@ class Kept:
         self.root, self.kind, self.about = Path(root), kind, dict(about)
         self.path: Path | None = None
 
-    def folder(self, plan: Mapping[str, Any] | None = None) -> Path:
-        """Return the folder for this plan (what the step itself depends on), made or found again; tidy up the others."""
+    def folder(self, plan: Mapping[str, Any] | None = None) -> Path | None:
+        """Return the folder for this plan (what the step itself depends on), made or found again; tidy up the others.
+
+        None where it cannot be made: the step runs all the same, and nothing of it is kept.
+        """
         text = json.dumps([self.kind, self.about, plan], sort_keys=True, default=str)
         self.path = self.root / f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            log.warning("what a step has finished cannot be kept in %s (%s)", self.path, error)
+            return None
         tidy(self.root, keep=self.path)
         return self.path
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..io.files import output_folder
 from ..io.nwb_write import check_extra, write_recording
-from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.session import Session
-from .tables import safe_file_name
+from .tables import file_names
 
 
 def write_nwb_files(
@@ -36,14 +36,12 @@ def write_nwb_files(
         `folder` is a file.
     """
     check_extra()
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise InputError("this is a file, not a folder", where=str(folder), fix="Choose another output folder.")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = output_folder(folder)
     recordings = list(session.recordings.items())
+    stems = file_names(session.recordings)
     paths = []
     for number, (name, recording) in enumerate(recordings):
         check_cancel(cancel)
         report(progress, number / len(recordings), f"{name} as NWB")
-        paths.append(write_recording(recording, folder / f"{safe_file_name(name)}.nwb"))
+        paths.append(write_recording(recording, folder / f"{stems[name]}.nwb"))
     return paths

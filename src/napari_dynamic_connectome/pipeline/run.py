@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..io.files import output_folder
 from ..io.fingerprint import fingerprint
 from ..model.cohort import Cohort
 from ..model.errors import DynamicConnectomeError, InputError
@@ -51,6 +52,13 @@ class AnalysisResult:
     sweep: Any
     components: Components
     communities: dict[tuple[int, Kind], Communities]
+
+    def put_into(self, session: Session, cohort: Cohort) -> None:
+        """Make this what a session shows: `cohort`, of which it is, and all results."""
+        session.set_cohort(cohort)
+        session.set_sweep(self.sweep)
+        session.set_components(self.components)
+        session.set_communities(self.communities)
 
 
 def find_inputs(settings: PipelineSettings) -> tuple[list[Path], list[VolumeInput]]:
@@ -411,9 +419,7 @@ def _checkpoints(output: Path, hashes: Mapping[str, str]) -> dict[str, Path]:
 
 def check_output(output: str | Path) -> Path:
     """Return the output folder's path; one that holds other things is refused, so that nothing is mixed up."""
-    output = Path(output)
-    if output.exists() and not output.is_dir():
-        raise InputError("this is a file, not a folder", where=str(output), fix="Choose another output folder.")
+    output = output_folder(output, make=False)
     ours = {SESSION_NAME, "settings.toml", CHECKPOINTS, "data"}
     if output.is_dir() and any(output.iterdir()) and not any((output / o).exists() for o in ours):
         raise InputError(

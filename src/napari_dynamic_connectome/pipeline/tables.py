@@ -5,12 +5,13 @@ Every table is in place only when complete, and harmless in a spreadsheet (`io.t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
+from ..io.files import output_folder
 from ..io.tables import write_csv
-from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.session import Session
 
@@ -92,17 +93,16 @@ def write_tables(
     progress, cancel : callable, optional
         Tables that were written before a cancel stay; each is complete.
     """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise InputError("this is a file, not a folder", where=str(folder), fix="Choose another output folder.")
-    (folder / "traces").mkdir(parents=True, exist_ok=True)
+    folder = output_folder(folder)
+    (folder / "traces").mkdir(exist_ok=True)
+    stems = file_names(session.recordings)
     paths = []
     for number, (name, recording) in enumerate(session.recordings.items()):
         check_cancel(cancel)
         report(progress, 0.8 * number / len(session.recordings), f"traces of {name}")
         table = recording.traces.to_pandas()
         table.index.name = "time_s"
-        paths.append(write_csv(table, folder / "traces" / f"{safe_file_name(name)}.csv", index=True))
+        paths.append(write_csv(table, folder / "traces" / f"{stems[name]}.csv", index=True))
     tables = {"neurons": neuron_table(session)}
     check_cancel(cancel)
     tables |= component_tables(session)
@@ -126,3 +126,15 @@ def safe_file_name(name: str) -> str:
     """Return a file name made from any text: letters, digits, dot, dash and underscore only."""
     kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in str(name)).strip(".") or "unnamed"
     return kept[:100]
+
+
+def file_names(names: Iterable[str]) -> dict[str, str]:
+    """Return a safe file name for each of some names, no two alike, also where capitals do not count."""
+    found: dict[str, str] = {}
+    for name in names:
+        stem, number, taken = safe_file_name(name), 2, {one.lower() for one in found.values()}
+        unique = stem
+        while unique.lower() in taken:
+            unique, number = f"{stem}_{number}", number + 1
+        found[str(name)] = unique
+    return found

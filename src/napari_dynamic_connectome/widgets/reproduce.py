@@ -74,15 +74,16 @@ def write_run_files(session: Session, folder: Any) -> str:
     from pathlib import Path
 
     from ..io.registry import write_recording
-    from ..pipeline.tables import safe_file_name
+    from ..pipeline.tables import file_names
     from ..pipeline.toml import to_toml
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     recordings = session.cohort.recordings if session.cohort is not None else tuple(session.recordings.values())
     names = []
+    stems = file_names(r.name for r in recordings)
     for recording in recordings:
-        name = f"{safe_file_name(recording.name)}.npz"
+        name = f"{stems[recording.name]}.npz"
         write_recording(recording, folder / name)
         names.append(name)
     path = folder / "settings.toml"
