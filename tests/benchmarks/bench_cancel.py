@@ -185,10 +185,7 @@ def saving(folder: Path, quick: bool) -> Iterator[tuple[Any, ...]]:
     session = Session()
     for recording in cohort.recordings:
         session.add(recording, make_current=False)
-    session.set_cohort(cohort)
-    session.set_sweep(result.sweep)
-    session.set_components(result.components)
-    session.set_communities(result.communities)
+    result.put_into(session, cohort)
     words = " x ".join(map(str, SIZES[size]))
     yield (
         f"save a session, folder: {words}",

@@ -22,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
 STAGES = ["extract", "factorize", "communities"]
 IN_EACH = 5
 """Kills in each stage of a run before it may finish."""
+STUCK_S = 600.0
+"""Longer than any of these small runs takes on a busy machine."""
 NAMES = ["AVAL", "AVAR", "RIML", "RIMR", "AIBL", "AIBR", "RIBL", "RIBR", "SMDVL", "SMDVR"]
 SETTINGS = """
 seed = 3
@@ -131,13 +133,44 @@ def _moments(notes: Path, start: int = 0) -> list[tuple[str, str]]:
     return [(line[0], line[1]) for line in lines if line[0] in ("stage", "tick")]
 
 
+def half_written(output: Path) -> int:
+    """Temporary files that were left."""
+    return len([p for p in output.rglob("*") if p.name.endswith((".partial", ".tmp", ".previous"))])
+
+
+def check_readable(output: Path, counts: Counter[str]) -> None:
+    """Count a session that cannot be opened."""
+    from napari_dynamic_connectome.io.session import load_session
+
+    target = output / "session.zarr"
+    if target.exists():
+        try:
+            load_session(target)
+        except Exception:
+            traceback.print_exc()
+            counts["unreadable"] += 1
+
+
+def check_same(output: Path, alone: Any, counts: Counter[str]) -> None:
+    """Count results that are not, to the last bit, those of a run that was left alone."""
+    from session_sample import same
+
+    from napari_dynamic_connectome.io.session import load_session
+
+    try:
+        found = load_session(output / "session.zarr")
+        for part in ("recordings", "sweep", "components", "communities"):
+            same(getattr(found, part), getattr(alone, part), part)
+    except Exception:
+        traceback.print_exc()
+        counts["results that differ"] += 1
+
+
 def kill_runs(folder: Path, kills: int, seed: int = 0, *, short: bool = False) -> Counter[str]:
     """End runs at random moments, `kills` times in all; begin a new output whenever one is done.
 
     `short` takes less data, and compiling for part of the first run.
     """
-    from session_sample import same
-
     from napari_dynamic_connectome.io.session import load_session
 
     context = multiprocessing.get_context("forkserver")
@@ -159,14 +192,18 @@ def kill_runs(folder: Path, kills: int, seed: int = 0, *, short: bool = False) -
         if stage:
             later = STAGES[STAGES.index(stage) + 1 :]
             ticks = int(rng.integers(1, max(lasts[stage] // IN_EACH, 1) + 1))  # what was done before is not done again
-            while child.exitcode is None:
+            end = time.monotonic() + STUCK_S
+            while child.exitcode is None and time.monotonic() < end:
                 told = [name for kind, name in _moments(notes, before) if kind == "tick"]
                 if told.count(stage) >= ticks or any(name in later for name in told):
                     time.sleep(float(rng.uniform(0.0, 0.02)))  # not always just after a note
                     break
                 time.sleep(0.002)
+            else:
+                counts["stuck"] += child.exitcode is None
         else:
-            child.join()
+            child.join(STUCK_S)
+            counts["stuck"] += child.exitcode is None
         if child.exitcode is None:
             child.kill()
             child.join()
@@ -188,23 +225,10 @@ def kill_runs(folder: Path, kills: int, seed: int = 0, *, short: bool = False) -
         # some in every stage, then it may finish
         plan = [s for s in STAGES for _ in range(1 if short else IN_EACH)][: kills - counts["kills"]]
         while not start(output, notes, plan.pop(0) if plan else ""):
-            target = output / "session.zarr"
-            if target.exists():
-                try:
-                    load_session(target)
-                except Exception:
-                    traceback.print_exc()
-                    counts["unreadable"] += 1
+            check_readable(output, counts)
         counts["runs"] += 1
         lines = [line for line in notes.read_text().splitlines() if line.split()[0] in ("block", "fit")]
         counts["done twice"] += len(lines) - len(set(lines))
-        try:
-            found = load_session(output / "session.zarr")
-            for part in ("recordings", "sweep", "components", "communities"):
-                same(getattr(found, part), getattr(alone, part), part)
-        except Exception:
-            traceback.print_exc()
-            counts["results that differ"] += 1
-        left = [p for p in output.rglob("*") if p.name.endswith((".partial", ".tmp", ".previous"))]
-        counts["half-written"] += len(left) + int((output / "checkpoints").exists())
+        check_same(output, alone, counts)
+        counts["half-written"] += half_written(output) + int((output / "checkpoints").exists())
     return counts

@@ -10,7 +10,6 @@ import multiprocessing
 import os
 import resource
 import sys
-import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -91,8 +90,6 @@ def lack_of_memory(folder: Path, *, short: bool = False) -> Counter[str]:
         runs, finished, refused (with a message), silent failures (another end, or more than one line), half-written,
         unreadable, results that differ.
     """
-    from session_sample import same
-
     from napari_dynamic_connectome.io.session import load_session
 
     context = multiprocessing.get_context("forkserver")
@@ -117,15 +114,8 @@ def lack_of_memory(folder: Path, *, short: bool = False) -> Counter[str]:
         else:
             print(f"{stage}, {megabytes} MB: exit code {child.exitcode}\n" + log.read_text()[-3000:])
             counts["silent failures"] += 1
-        target = output / "session.zarr"
-        if target.exists():
-            try:
-                load_session(target)
-            except Exception:
-                traceback.print_exc()
-                counts["unreadable"] += 1
-        left = [p for p in output.rglob("*") if p.name.endswith((".partial", ".tmp", ".previous"))]
-        counts["half-written"] += len(left)
+        kill_runs.check_readable(output, counts)
+        counts["half-written"] += kill_runs.half_written(output)
         return child.exitcode == 0
 
     large = _image_that_does_not_fit(folder / "large")
@@ -143,13 +133,7 @@ def lack_of_memory(folder: Path, *, short: bool = False) -> Counter[str]:
         if not run(settings, output, stage, megabytes):
             continue  # the next one goes on in the same place
         number += 1
-        found = load_session(output / "session.zarr")
-        for part in ("recordings", "sweep", "components", "communities"):
-            try:
-                same(getattr(found, part), getattr(alone, part), part)
-            except AssertionError:
-                traceback.print_exc()
-                counts["results that differ"] += 1
+        kill_runs.check_same(output, alone, counts)
     return counts
 
 

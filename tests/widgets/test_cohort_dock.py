@@ -187,6 +187,12 @@ def test_choosing_a_community_marks_its_worms(dock, work, qtbot) -> None:
     np.testing.assert_allclose(shown, rgb(work.scene.drawn.styles[0].color), atol=0.01)
     assert items[2].icon().isNull()
     assert "100% as strong" in items[0].toolTip()
+    colour = items[0].icon().pixmap(11, 11).toImage()
+    work.view.set(color_by="naming")  # the worm is coloured by its names then, the list still by the community
+    work.session.select(community=1)
+    work.session.select(community=0)
+    qtbot.wait(10)
+    assert not work.scene.drawn.styles and items[0].icon().pixmap(11, 11).toImage() == colour
     work.session.select(community=None)
     qtbot.wait(10)
     assert items[0].icon().isNull() and [i.text() for i in items] == plain

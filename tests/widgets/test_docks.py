@@ -262,8 +262,10 @@ def test_switching_worms_moves_the_neurons(work) -> None:
     assert not np.allclose(first, work.scene.layers["neurons"].data)
 
 
-def test_fewer_points_can_be_drawn_into_a_hidden_layer(work) -> None:
+def test_fewer_points_can_be_drawn_into_a_hidden_layer(viewer, work) -> None:
     work.session.add(recording())
+    work.scene.flush()
+    viewer.dims.ndisplay = 3  # all of them are in view
     ids = list(work.session.recording.neurons.index)
     work.session.select(neurons=tuple(ids[:3]))
     work.scene.flush()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -301,7 +303,11 @@ def test_what_was_kept_is_found_by_the_very_same_voxels_and_settings_only(tmp_pa
     assert first == place(statistic="mean") and first.parent.name == "checkpoints"
     assert first != place(statistic="median")
     stored[7, 0, 0, 0] = 2  # a frame of which the extraction takes no sample
-    assert first != place(statistic="mean")
+    second = place(statistic="mean")
+    assert first != second
+    file = max(path.rglob("*"), key=lambda p: p.is_file() and p.stat().st_size)
+    os.utime(file, ns=(0, file.stat().st_mtime_ns + 1))  # written to, as long as before
+    assert second != place(statistic="mean")
     image, labels = load()
     assert extraction_inputs(image, labels, None) is not None
     assert extraction_inputs(image, labels, Image(np.ones((9, *SHAPE[1:])))) is None

@@ -151,6 +151,15 @@ def positions(recording: Recording) -> tuple[np.ndarray, bool]:
     return places, True
 
 
+def shown_styles(session: Session, dark: bool = True) -> dict[int, Style]:
+    """Names and colours of the communities that are chosen: component, kind and level."""
+    communities = session.shown_communities
+    if communities is None:
+        return {}
+    level = min(session.selection.level, communities.n_levels - 1)
+    return styles(communities, level, dark, hue_numbers(session.communities, communities))
+
+
 def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = True) -> Drawn | None:
     """Resolve what is drawn for the session's current recording; None if no recording is open."""
     recording = session.recording
@@ -175,9 +184,7 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
         base = naming_colors(recording, dark)
         lit = ~rejected
     else:
-        if communities is not None:
-            numbers = hue_numbers(session.communities, communities)
-            look = styles(communities, min(selection.level, communities.n_levels - 1), dark, numbers)
+        look = shown_styles(session, dark)
         base = np.array([rgb(look[c].color) if c in look else grey for c in community.tolist()]).reshape(n, 3)
         lit = (community == selection.community) if selection.community is not None else community >= 0
         if color_by == "activity":

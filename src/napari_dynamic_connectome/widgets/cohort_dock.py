@@ -18,6 +18,7 @@ from ..factorization.settings import FactorizationSettings
 from ..model.cohort import Cohort, CohortSettings
 from ..model.errors import InputError
 from ..overlay.marks import selected_worms
+from ..overlay.scene import shown_styles
 from ..pipeline.settings import PipelineSettings, RankSettings
 from . import plots
 from .base import Dock, Fold, JobBar, button, label, row, run_key
@@ -152,8 +153,8 @@ class CohortDock(Dock):
     def _mark_worms(self) -> None:
         """Put the colour of the chosen community before the worms that have half of its members, and the count behind all."""
         marks = {mark.worm: mark for mark in selected_worms(self.session)}
-        chosen, drawn = self.session.selection.community, self.work.scene.drawn
-        style = drawn.styles.get(chosen) if drawn is not None and chosen is not None else None
+        chosen = self.session.selection.community
+        style = None if chosen is None else shown_styles(self.session, self.colours.dark).get(chosen)
         self.list.blockSignals(True)
         for place in range(self.list.count()):
             item = self.list.item(place)
@@ -402,13 +403,10 @@ class CohortDock(Dock):
 
         def done(result: Any) -> None:
             session = self.session
-            session.set_cohort(cohort)
             session.settings = settings.model_dump(mode="json")
             session.provenance["model"] = result.affinity.model
             session.provenance["model_reason"] = result.affinity.model_reason
-            session.set_sweep(result.sweep)
-            session.set_components(result.components)
-            session.set_communities(result.communities)
+            result.put_into(session, cohort)
             self.work.by_rank.clear()
             self.work.by_rank[result.components.rank] = dict(result.communities)
             for one in kept:

@@ -14,8 +14,8 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QSlider, QSpinBox
 from ..model.neurons import info, left_right_pairs
 from ..model.results import Communities, Components
 from ..overlay.marks import component_windows, selected_worms
-from ..overlay.palette import UNASSIGNED, Style, hue_numbers, rgb, styles
-from ..overlay.scene import COLOR_BY
+from ..overlay.palette import UNASSIGNED, Style, rgb
+from ..overlay.scene import COLOR_BY, shown_styles
 from . import plots
 from .base import Dock, Fold, JobBar, button, label, row
 from .tables import Column, Table
@@ -295,7 +295,7 @@ class CommunitiesDock(Dock):
         self.level_text.setText(f"{counts[level]}{unit}")
         self.level_text.setToolTip(f"{counts[level]} communities at this level")
         self.kind.setCurrentIndex(max(self.kind.findData(selection.kind), 0))
-        look = styles(communities, level, self.colours.dark, hue_numbers(self.session.communities, communities))
+        look = shown_styles(self.session, self.colours.dark)
         self._show_table(communities, level, look)
         self._show_matrix(communities, components, level, look)
         self._show_facts(communities, components, level, look)
