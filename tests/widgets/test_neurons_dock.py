@@ -213,12 +213,14 @@ def test_an_atlas_suggests_and_follows_the_names(dock, qtbot, wait_for, tmp_path
 def test_a_click_in_the_canvas_chooses_the_row(viewer, dock, work, qtbot) -> None:
     from qtpy.QtWidgets import QApplication
 
+    from napari_dynamic_connectome.widgets.camera import screen_axes
+
     viewer.dims.ndisplay = 3
     work.scene.flush()
     work.scene.home()
     qtbot.wait(60)
     drawn = work.scene.drawn
-    right, up, zoom, centre = work.scene._screen()
+    right, up, zoom, centre = screen_axes(viewer)
     gap = drawn.positions - centre
     height, width = viewer.canvas.size
     place = np.stack([gap @ right * zoom + width / 2, height / 2 - gap @ up * zoom], axis=1)

@@ -20,7 +20,7 @@ from .tour import Tour, quick_settings, small_samples
 
 pytestmark = pytest.mark.gui
 
-LONGEST_TURN = 4.0
+LONGEST_TURN = 2.5
 """No turn of the event loop may take longer than napari needs to add this many small layers: so the bound is the same on every
 machine, and catches a step that runs on the GUI thread instead of in a worker. Milliseconds are measured by
 tests/benchmarks/bench_viewer.py (target 100 ms)."""

@@ -190,12 +190,14 @@ class Tour:
     # --- the tutorial -----------------------------------------------------------------------------------------------
 
     def arrange(self) -> None:
-        """Alt+A: all docks."""
-        from napari_dynamic_connectome.widgets.arrange import arrange_windows
+        """Plugins > Dynamic connectome > Arrange windows: all docks."""
+        from napari_dynamic_connectome.widgets.arrange import open_docks
+        from napari_dynamic_connectome.widgets.contributions import arrange
 
         with self.watch.act("arrange windows"):
-            self.docks = arrange_windows(self.viewer)
+            arrange(self.viewer)
         self.rest()
+        self.docks = open_docks(self.viewer)
 
     def open_sample(self) -> None:
         """File > Open Sample > Simulated worm."""
@@ -329,8 +331,10 @@ class Tour:
 
     def screen_place(self, neuron: str) -> tuple[float, float]:
         """Pixel (x, y) of a neuron on the canvas."""
+        from napari_dynamic_connectome.widgets.camera import screen_axes
+
         scene = self.work.scene
-        right, up, zoom, centre = scene._screen()
+        right, up, zoom, centre = screen_axes(self.viewer)
         height, width = self.viewer.canvas.size
         gap = scene.drawn.positions[scene.drawn.ids.index(neuron)] - centre
         return float(gap @ right * zoom + width / 2), float(height / 2 - gap @ up * zoom)
@@ -339,7 +343,7 @@ class Tour:
         """Neurons (of a community) that no other neuron, name or line covers on the canvas, by their places on it."""
         drawn = self.work.scene.drawn
         places = {n: np.array(self.screen_place(n)) for n, s in zip(drawn.ids, drawn.shown, strict=True) if s}
-        zoom = self.work.scene._screen()[2]
+        zoom = float(self.viewer.scene.camera.zoom)
         found = []
         for index, neuron in enumerate(drawn.ids):
             if not drawn.shown[index] or (community is not None and drawn.community[index] != community):

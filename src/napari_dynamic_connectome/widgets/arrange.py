@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget
 
@@ -12,6 +12,7 @@ from .cohort_dock import CohortDock
 from .communities_dock import CommunitiesDock
 from .components_dock import ComponentsDock
 from .export_dock import ExportDock
+from .levels import LEVELS, empty_and_bright
 from .neurons_dock import NeuronsDock
 from .recording_dock import RecordingDock
 from .shortcuts import bind
@@ -25,8 +26,14 @@ DOCKS = (RecordingDock, NeuronsDock, TracesDock, CohortDock, ComponentsDock, Com
 
 def open_docks(viewer: Any) -> dict[str, Any]:
     """Return the docks by title; those that are not open yet are opened."""
-    viewer = real_viewer(viewer)
     found: dict[str, Any] = {}
+    for _ in _opening(real_viewer(viewer), found):
+        pass
+    return found
+
+
+def _opening(viewer: Any, found: dict[str, Any]) -> Iterator[None]:
+    """Open the docks that are not open yet, in short steps, and put all into `found`."""
     for widget in viewer.window.dock_widgets.values():
         title = getattr(type(widget), "title", None)
         if title and isinstance(widget, DOCKS):
@@ -34,21 +41,36 @@ def open_docks(viewer: Any) -> dict[str, Any]:
     for kind in DOCKS:
         if kind.title not in found:
             dock = kind(viewer)
+            yield
             area = "bottom" if kind is TracesDock else "right"
             viewer.window.add_dock_widget(dock, name=kind.title, area=area, add_vertical_stretch=False)
             found[kind.title] = dock
-    return found
+            yield
 
 
 def arrange_windows(viewer: Any) -> dict[str, Any]:
     """Open all docks and lay them out: work from top to bottom on the right, time at the bottom, the worm in the middle."""
+    docks: dict[str, Any] = {}
+    for _ in _arranging(real_viewer(viewer), docks):
+        pass
+    for dock in docks.values():
+        dock.flush()
+    return docks
+
+
+def arrange_in_steps(viewer: Any) -> None:
+    """Open and lay out the docks in turns of the event loop, so that the window goes on answering."""
     viewer = real_viewer(viewer)
-    docks = open_docks(viewer)
+    workspace_of(viewer).turns.take(_arranging(viewer, {}))
+
+
+def _arranging(viewer: Any, docks: dict[str, Any]) -> Iterator[None]:
+    yield from _opening(viewer, docks)
     work = workspace_of(viewer)
     window = next(iter(docks.values())).window()
     bind(viewer)
     if not isinstance(window, QMainWindow):
-        return docks
+        return
     holder = {title: _holder(dock) for title, dock in docks.items()}
     window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
@@ -79,9 +101,6 @@ def arrange_windows(viewer: Any) -> dict[str, Any]:
     window.resizeDocks([holder["Traces"]], [int(height * (0.34 if small else 0.36))], Qt.Orientation.Vertical)
     raise_dock(docks["Components"] if work.session.components is not None else docks["Recording"])
     raise_dock(docks["Communities"])
-    for dock in docks.values():
-        dock.flush()
-    return docks
 
 
 def show_overlay(viewer: Any) -> None:
@@ -105,14 +124,11 @@ def show_overlay(viewer: Any) -> None:
 
 def _dim_background(layer: Any, dark: bool) -> None:
     """Set the contrast by one frame, so that the empty part of the volume does not cover the canvas."""
-    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
-    frame = data[data.shape[0] // 2] if data.ndim == 4 else data
-    values = np.asarray(frame[:, ::3, ::3])
-    low, high = np.percentile(values, [97.0, 99.95]) if values.size else (0.0, 1.0)
+    low, high = layer.metadata.get(LEVELS) or empty_and_bright(layer.data)
     if not dark:
         high = low + 5 * (high - low)  # black halos would drown the colours on white
     if high > low:
-        layer.contrast_limits = (float(low), float(high))
+        layer.contrast_limits = (low, high)
 
 
 def _holder(dock: Any) -> QDockWidget:

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ..model.session import Session
 from ..overlay import scene as resolve
-from .scene import move_points
+from .stack import move_points
 from .state import Workspace
 from .theme import NAME, colours_of, style_sheet
 

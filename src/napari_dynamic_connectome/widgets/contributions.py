@@ -81,8 +81,8 @@ def sample_cohort() -> list[LayerData]:
     if viewer is None:
         return [layer for recording in cohort.recordings[:1] for layer in recording_layers(recording)]
     from .cohort_dock import add_cohort
-    from .scene import time_layer
     from .state import workspace_of
+    from .time_axis import time_layer
 
     work = workspace_of(viewer)
     add_cohort(work, cohort, truth)
@@ -117,9 +117,9 @@ def arrange(viewer: Any = None) -> None:
     """Plugins > Dynamic connectome > Arrange windows."""
     import napari
 
-    from .arrange import arrange_windows
+    from .arrange import arrange_in_steps
 
-    arrange_windows(viewer or napari.current_viewer())
+    arrange_in_steps(viewer or napari.current_viewer())
 
 
 def write_recording(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:

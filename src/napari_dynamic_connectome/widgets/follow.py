@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from ..overlay.moving import MovingPlaces
@@ -75,3 +76,10 @@ class Follower:
             thread = self._thread
         if thread is not None:
             thread.join(5.0)
+
+
+def frame_of(times_s: np.ndarray, time_s: float, layer: Any, frames: int) -> int:
+    """Frame of a 4D labels layer at a time (s): the nearest of the recording's times, or by the layer's own scale."""
+    if frames == len(times_s):
+        return int(np.argmin(np.abs(times_s - time_s)))
+    return int(np.clip(round((time_s - layer.translate[0]) / layer.scale[0]), 0, frames - 1))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.progress import cancelable_progress
@@ -39,6 +40,7 @@ class _Thread(QThread):
         except BaseException as error:
             job.error = error
             job.details = traceback.format_exc()
+        gc.collect()  # what the step left behind: here, not in the middle of a turn of the GUI thread
 
 
 class Job(QObject):
@@ -57,7 +59,7 @@ class Job(QObject):
         jobs: Jobs,
         title: str,
         function: Callable[..., Any],
-        done: Callable[[Any], None] | None,
+        done: Callable[[Any], Any] | None,
         layers: Iterable[Any],
         quiet: bool = False,
     ) -> None:
@@ -69,6 +71,8 @@ class Job(QObject):
         self.error: BaseException | None = None
         self.details = ""
         self.running = True
+        """Until its result is where it belongs."""
+        self._finished = False
         self.started = time.monotonic()
         self._state = (0.0, "")
         self._shown = 0
@@ -106,27 +110,45 @@ class Job(QObject):
         return bool(self._thread.wait(int(seconds * 1000)))
 
     def _finish(self) -> None:
-        if not self.running:
+        if not self.running or self._finished:
             return
         jobs = self._jobs()
         if jobs is not None and jobs.closing and not jobs.closed:
             QTimer.singleShot(20, self._finish)  # the window may stay after all
             return
-        self.running = False
+        self._finished = True
         self._timer.stop()
         if self._bar is not None:
             self._bar.close()
         ending = "cancelled" if self.cancelled.is_set() else type(self.error).__name__ if self.error else "done"
         log.info("%s: %s after %.1f s", self.title, ending, time.monotonic() - self.started)
+        self.function = _nothing
+        alive = jobs is not None and not jobs.closed
+        if alive and self.error is None and not self.cancelled.is_set() and self.done is not None:
+            try:
+                steps = self.done(self.result)
+            except Exception as error:
+                self.error, self.details = error, traceback.format_exc()
+            else:
+                if isinstance(steps, Iterator):
+                    jobs.take(steps, self._taken)
+                    return
+        self._end()
+
+    def _taken(self, error: BaseException | None) -> None:
+        """What had to be done with the result was done in steps."""
+        if error is not None:
+            self.error, self.details = error, "".join(traceback.format_exception(error))
+        self._end()
+
+    def _end(self) -> None:
+        if not self.running:
+            return
+        self.running = False
+        jobs = self._jobs()
         alive = jobs is not None and not jobs.closed
         if alive:
             jobs.running.discard(self)
-        self.function = _nothing
-        if alive and self.error is None and not self.cancelled.is_set() and self.done is not None:
-            try:
-                self.done(self.result)
-            except Exception as error:
-                self.error, self.details = error, traceback.format_exc()
         if alive and self.error is not None and not isinstance(self.error, Cancelled):
             show_failure(jobs.viewer(), self.title, self.error, self.details)
         self.done = None
@@ -156,16 +178,24 @@ class Jobs:
         work = self._work()
         return None if work is None else work.viewer
 
+    def take(self, steps: Iterator[Any], ended: Callable[[BaseException | None], None]) -> None:
+        """Take steps in turns of the event loop."""
+        work = self._work()
+        if work is not None:
+            work.turns.take(steps, ended)
+
     def start(
         self,
         title: str,
         function: Callable[..., Any],
-        done: Callable[[Any], None] | None = None,
+        done: Callable[[Any], Any] | None = None,
         *,
         layers: Iterable[Any] = (),
         quiet: bool = False,
     ) -> Job:
         """Run `function(progress=, cancel=)` in a thread; `done(result)` is called on the GUI thread.
+
+        If `done` is a generator function, each of its steps is a turn of the event loop.
 
         Parameters
         ----------
@@ -195,4 +225,5 @@ class Jobs:
         for job in list(self.running):
             job.wait(20.0)
             job._finish()
+            job._end()
         self.running.clear()

@@ -18,7 +18,7 @@ class Legend:
     def __init__(self) -> None:
         self._shown: dict[int, tuple[str, str, str]] = {}
 
-    def show(self, viewer: Any, lines: Sequence[tuple[str, str]], plain: str, most: int = 2) -> bool:
+    def show(self, viewer: Any, lines: Sequence[tuple[str, str]], plain: str, most: int = 1) -> bool:
         """Show these lines of (text, "#rrggbb"), drawn as chips; lines without a colour are plain text in `plain`.
 
         Parameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from ..io.choice import ChoiceNeeded
 from ..model.recording import Recording
-from .drop import place_items, read_asking, read_items
+from .drop import Item, place_items, read_asking, read_items
+from .levels import with_levels
 from .look import restore
 
 if TYPE_CHECKING:
@@ -40,20 +42,26 @@ def open_paths(work: Workspace, paths: list[Path]) -> None:
                 found.append(("session", load_session(target)))
             else:
                 try:
-                    found.extend(read_items(path))
+                    found.extend(_with_levels(read_items(path)))
                 except ChoiceNeeded:
                     found.append(("ask", path))  # dialogs belong to the GUI thread
         return found
 
-    def done(found: list[tuple[str, Any]]) -> None:
+    def done(found: list[tuple[str, Any]]) -> Iterator[None]:
         for kind, item in found:
             if kind == "session":
                 adopt(work, item)
-            else:
-                items = read_asking(read_items, item) if kind == "ask" else [(kind, item)]
-                add_layers(viewer, place_items(work, items))
+                continue
+            items = read_asking(read_items, item) if kind == "ask" else [(kind, item)]
+            for layer in place_items(work, items):
+                yield  # adding one takes napari long
+                add_layers(viewer, [layer])
 
     work.jobs.start("Open " + (paths[0].name if len(paths) == 1 else f"{len(paths)} files"), run, done)
+
+
+def _with_levels(items: list[Item]) -> list[Item]:
+    return [(kind, [with_levels(one) for one in item] if kind == "layers" else item) for kind, item in items]
 
 
 def adopt(work: Workspace, loaded: Any, folder: Path | None = None) -> None:

@@ -101,9 +101,9 @@ def _name_it(viewer: Any) -> None:
 
 
 def _arrange(viewer: Any) -> None:
-    from .arrange import arrange_windows
+    from .arrange import arrange_in_steps
 
-    arrange_windows(viewer)
+    arrange_in_steps(viewer)
 
 
 def _help(viewer: Any) -> None:

@@ -6,6 +6,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from ..model.session import Session
 from ..overlay.scene import ColorBy
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from .keeping import Keeper
     from .scene import SceneView
     from .turns import Turns
+
+
+IMPORT_MS = 1500
+"""After which modules are imported beforehand: not while the first docks open."""
 
 
 class ViewState:
@@ -51,7 +56,7 @@ class Workspace:
 
     def __init__(self, viewer: Viewer) -> None:
         from ..model.log import start_log
-        from . import warm
+        from . import garbage, warm
         from .jobs import Jobs
         from .keeping import Keeper
         from .remember import load
@@ -71,6 +76,11 @@ class Workspace:
         self.scene: SceneView = SceneView(self)
         self.keeper: Keeper = Keeper(self)
         self.keeper.look_soon()
+        garbage.set_aside(self)
+        self._soon = QTimer()
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(_import_modules)
+        self._soon.start(IMPORT_MS)
 
     @property
     def raw(self) -> dict[str, Any]:
@@ -84,6 +94,10 @@ class Workspace:
 
     def close(self) -> None:
         """Stop what runs and let go of the layers."""
+        from . import garbage
+
+        self._soon.stop()
+        garbage.take_back(self)
         self.jobs.stop()
         try:
             self.keeper.close()
@@ -93,6 +107,12 @@ class Workspace:
             viewer = self.viewer
             if viewer is not None:
                 _workspaces.pop(viewer, None)
+
+
+def _import_modules() -> None:
+    from . import garbage, warm
+
+    warm.import_modules(garbage.set_aside_again)
 
 
 _workspaces: weakref.WeakKeyDictionary[Any, Workspace] = weakref.WeakKeyDictionary()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer
 
-BUDGET_S = 0.04
+BUDGET_S = 0.02
 """A turn takes up another method only before this; each turn may draw the canvas, so there should not be too many."""
 
 
@@ -17,7 +18,7 @@ class Turns:
     """A queue of waiting methods; each turn of the event loop calls as many as its budget allows, one at least."""
 
     def __init__(self) -> None:
-        self._waiting: list[Turn] = []
+        self._waiting: list[Turn | Steps] = []
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
@@ -34,6 +35,18 @@ class Turns:
         """Return a turn that calls a method of its owner, which it doesn't keep alive."""
         return Turn(self, owner, method)
 
+    def take(self, steps: Iterator[Any], ended: Callable[[BaseException | None], None] | None = None) -> None:
+        """Take the steps of a generator one after the other, each when its turn comes.
+
+        Parameters
+        ----------
+        steps : iterator
+            Works between its yields.
+        ended : callable, optional
+            Called after the last step, with the error that ended it, if one did.
+        """
+        Steps(self, steps, ended).start()
+
     @property
     def busy(self) -> bool:
         """Whether anything waits."""
@@ -44,6 +57,10 @@ class Turns:
         self._waiting.clear()
         self._timer.stop()
 
+    def _wake(self) -> None:
+        if not self._timer.isActive():
+            self._timer.start()
+
     def _next(self) -> None:
         start = time.perf_counter()
         while self._waiting:
@@ -53,6 +70,40 @@ class Turns:
             turn.call()
             if time.perf_counter() - start > BUDGET_S:
                 return
+
+
+class Steps:
+    """The steps of a generator, which wait in the queue one at a time."""
+
+    def __init__(
+        self, turns: Turns, steps: Iterator[Any], ended: Callable[[BaseException | None], None] | None = None
+    ) -> None:
+        self._turns = weakref.ref(turns)
+        self._steps, self._ended = steps, ended
+
+    def start(self) -> None:
+        """Wait for the next step."""
+        turns = self._turns()
+        if turns is not None:
+            turns._waiting.append(self)
+            turns._wake()
+
+    def call(self) -> None:
+        """Take a step."""
+        error: BaseException | None = None
+        try:
+            next(self._steps)
+        except StopIteration:
+            pass
+        except Exception as raised:
+            error = raised
+        else:
+            self.start()
+            return
+        if self._ended is not None:
+            self._ended(error)
+        elif error is not None:
+            raise error
 
 
 class Turn:
@@ -67,8 +118,7 @@ class Turn:
         """Wait for a turn; a turn that waits already keeps its place."""
         if self not in self._turns._waiting:
             self._turns._waiting.append(self)
-        if not self._turns._timer.isActive():
-            self._turns._timer.start()
+        self._turns._wake()
 
     def stop(self) -> None:
         """Wait no longer."""

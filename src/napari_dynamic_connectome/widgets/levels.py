@@ -1,0 +1,48 @@
+"""Grey levels of a volume: where its empty part ends and its brightest nuclei begin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+LEVELS = "dynamic_connectome_levels"
+"""Key of a layer's metadata under which the levels are kept: on the GUI thread, reading a frame would take too long."""
+PERCENTILES = (97.0, 99.95)
+
+
+def empty_and_bright(data: Any) -> tuple[float, float]:
+    """Percentiles of the frame in the middle.
+
+    Parameters
+    ----------
+    data : array or sequence of arrays
+        ([time,] z, y, x), maybe lazy; of a pyramid, the finest level is read.
+    """
+    values = _middle(data)
+    if not values.size:
+        return 0.0, 1.0
+    low, high = np.percentile(values, PERCENTILES)
+    return float(low), float(high)
+
+
+def with_levels(item: tuple[Any, dict[str, Any], str]) -> tuple[Any, dict[str, Any], str]:
+    """Layer data of an image with its levels and contrast, which napari would else read on the GUI thread."""
+    data, options, kind = item
+    if kind != "image" or options.get("rgb") or options.get("channel_axis") is not None:
+        return item
+    try:
+        levels, values = empty_and_bright(data), _middle(data)
+    except Exception:  # what is wrong with this frame is said when it is shown; the others may be fine
+        return item
+    options = {**options, "metadata": {**options.get("metadata", {}), LEVELS: levels}}
+    if values.size and values.dtype != np.uint8 and "contrast_limits" not in options and np.ptp(values) > 0:
+        options["contrast_limits"] = (float(values.min()), float(values.max()))
+    return data, options, kind
+
+
+def _middle(data: Any) -> np.ndarray:
+    """Every third row and column of the frame in the middle."""
+    data = data[0] if isinstance(data, (list, tuple)) or type(data).__name__ == "MultiScaleData" else data
+    frame = data[data.shape[0] // 2] if data.ndim == 4 else data
+    return np.asarray(frame[..., ::3, ::3])

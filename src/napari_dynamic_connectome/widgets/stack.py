@@ -1,0 +1,189 @@
+"""Our layers in the viewer: made when they are first needed, in an order by meaning, above the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from napari.layers import Points, Surface
+
+NEURONS, EDGES, LEADERS, NAMES, CURRENT, TIME = "neurons", "edges", "leaders", "names", "current", "time"
+OURS = (EDGES, NEURONS, LEADERS, NAMES, CURRENT, TIME)
+_MESH: dict[str, Any] = {"shading": "none"}  # thin lines: shading would only darken them
+_POINTS: dict[str, Any] = {"face_color": np.zeros(4), "projection_mode": "all"}
+LOOKS: dict[str, dict[str, Any]] = {
+    EDGES: _MESH,
+    LEADERS: _MESH,
+    NAMES: _POINTS | {"size": 0.001, "border_width": 0, "canvas_size_limits": (0, 10000)},
+    CURRENT: _POINTS
+    | {
+        "size": 8.0,
+        "symbol": "disc",
+        "border_width": 0.12,
+        "blending": "translucent_no_depth",
+        "canvas_size_limits": (18, 10000),
+    },
+}
+"""Layers that are made before they are needed, hidden, and how they look."""
+
+
+class _Nowhere:
+    """A layer that takes up no room: names and lines around the worm must not widen the viewer's world.
+
+    Each change of the world's bounds makes napari read and cut all layers anew, and it lengthens the sliders.
+    """
+
+    @property
+    def _extent_data(self) -> np.ndarray:
+        return np.full((2, self.ndim), np.nan)  # type: ignore[attr-defined]
+
+    @property
+    def _extent_data_augmented(self) -> np.ndarray:
+        return self._extent_data
+
+    def _update_thumbnail(self) -> None:
+        """Leave it empty: it is drawn within the extent."""
+
+
+class Marks(_Nowhere, Points):
+    """Points without an extent."""
+
+    @property
+    def _type_string(self) -> str:
+        return "points"
+
+
+class Lines(_Nowhere, Surface):
+    """A surface without an extent."""
+
+    @property
+    def _type_string(self) -> str:
+        return "surface"
+
+
+class Stack:
+    """The layers by name.
+
+    Parameters
+    ----------
+    viewer : callable
+        Returns the viewer, or None once it is closed.
+    """
+
+    def __init__(self, viewer: Callable[[], Any]) -> None:
+        self._viewer = viewer
+        self.layers: dict[str, Any] = {}
+        self.dismissed: set[str] = set()
+        """Layers that the user removed: they stay away until the overlay is asked for again."""
+
+    def units(self) -> tuple[str, str, str]:
+        """Spatial units of the images that are there, so that all layers agree; micrometres without any."""
+        for layer in self._viewer().layers:
+            if layer not in self.layers.values() and layer.ndim >= 3:
+                return tuple(str(u) for u in layer.units[-3:])
+        return ("um", "um", "um")
+
+    def shown(self, name: str) -> Any | None:
+        """The layer, if it is in the viewer."""
+        layer, viewer = self.layers.get(name), self._viewer()
+        return layer if layer is not None and viewer is not None and layer in viewer.layers else None
+
+    def add(self, name: str, layer: Any) -> None:
+        """Add a layer where it belongs in the stack: every move costs napari a new order of everything."""
+        self.layers[name] = layer
+        self.insert(self._place(name), layer, quietly=self._viewer().layers.selection.active is not None)
+
+    def prepared(self, name: str, place: np.ndarray) -> Any | None:
+        """Return one of `LOOKS`, made hidden and as good as empty if it is not there: adding a layer takes napari long.
+
+        Parameters
+        ----------
+        name : str
+        place : ndarray
+            (3,) any place inside the worm.
+
+        Returns
+        -------
+        layer or None
+            None if the user has removed it.
+        """
+        found = self.shown(name)
+        if found is not None or name in self.dismissed:
+            return found
+        look: dict[str, Any] = LOOKS[name] | {"name": name, "units": self.units(), "visible": False}
+        if LOOKS[name] is _MESH:
+            layer: Any = Lines((np.tile(place, (3, 1)), np.array([[0, 1, 2]])), **look)
+        else:
+            layer = Marks(np.asarray(place, float)[None], **look)
+        self.add(name, layer)
+        return layer
+
+    def insert(self, place: int, layer: Any, *, quietly: bool) -> None:
+        """Insert a layer; quietly: the active layer stays active.
+
+        napari makes a new layer the active one. That and going back cost it a third of the insertion, and it looks for a value
+        under the cursor, which fails in 3D on Labels before the mouse has moved. As nothing changes in the end, nobody is told.
+        """
+        viewer = self._viewer()
+        if not quietly:
+            viewer.layers.insert(place, layer)
+            return
+        selection = viewer.layers.selection
+        active = selection.active
+        with selection.events.blocker_all():
+            viewer.layers.insert(place, layer)
+            selection.active = active
+
+    def _place(self, name: str) -> int:
+        """Index at which a layer belongs: above the user's and above those of ours that come before it."""
+        above = [self.shown(n) for n in OURS[OURS.index(name) + 1 :] if n != TIME]
+        layers = self._viewer().layers
+        return min((layers.index(layer) for layer in above if layer is not None), default=len(layers))
+
+    def to_the_top(self) -> None:
+        """Bring our layers above the user's."""
+        layers = self._viewer().layers
+        ours = [layer for n in OURS if n != TIME and (layer := self.shown(n)) is not None]
+        if ours and list(layers)[-len(ours) :] != ours:
+            layers.move_multiple([layers.index(layer) for layer in ours], len(layers))
+
+    def surface(self, name: str, vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray) -> None:
+        """Show a mesh with a colour for each vertex."""
+        layer = self.prepared(name, vertices[0])
+        if layer is None:
+            return
+        old = layer.vertices
+        if old.shape != vertices.shape or not np.array_equal(old, vertices):
+            # Colours of another number of vertices must not meet the new mesh.
+            layer.vertex_colors = None
+            layer.data = (vertices, faces)
+        if layer.vertex_colors is None or not np.array_equal(layer.vertex_colors, colours):
+            layer.vertex_colors = colours
+        show(layer)
+
+    def hide(self, name: str) -> None:
+        """Hide a layer, if it is there."""
+        layer = self.layers.get(name)
+        if layer is not None and layer.visible:
+            layer.visible = False
+
+    def remove(self, name: str) -> None:
+        """Take a layer out of the viewer."""
+        layer = self.shown(name)
+        self.layers.pop(name, None)
+        if layer is not None:
+            self._viewer().layers.remove(layer)
+
+
+def show(layer: Any) -> None:
+    """Show a layer; setting what is set costs napari a refresh."""
+    if not layer.visible:
+        layer.visible = True
+
+
+def move_points(layer: Any, data: np.ndarray) -> None:
+    """Give a points layer other points, also while it is hidden: napari would go on drawing by the numbers of the old ones."""
+    layer.data = data
+    if not layer.visible:
+        layer.set_view_slice()

@@ -1,0 +1,196 @@
+"""What keeps turns of the event loop short: steps in turns, garbage set aside, imports and grey levels beforehand."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import types
+import weakref
+
+import numpy as np
+import pytest
+
+from napari_dynamic_connectome.widgets import garbage, levels, warm
+from napari_dynamic_connectome.widgets.turns import Turns
+
+from .helpers import NAMES, recording
+
+pytestmark = pytest.mark.gui
+
+
+def test_steps_take_turns_with_other_work(qtbot) -> None:
+    class Owner:
+        def work(self) -> None:
+            seen.append("other")
+
+    seen, ended = [], []
+    owner, turns = Owner(), Turns()
+    other = turns.turn(owner, "work")
+
+    def steps():
+        seen.append(1)
+        other.start()
+        yield
+        seen.append(2)
+        yield
+        seen.append(3)
+
+    turns.take(steps(), ended.append)
+    assert turns.busy and not seen
+    qtbot.waitUntil(lambda: bool(ended))
+    assert seen == [1, "other", 2, 3] and ended == [None]
+
+
+def test_an_error_in_a_step_is_told_and_ends_the_others(qtbot) -> None:
+    def steps():
+        yield
+        raise ValueError("no")
+
+    ended = []
+    turns = Turns()
+    turns.take(steps(), ended.append)
+    qtbot.waitUntil(lambda: bool(ended))
+    assert isinstance(ended[0], ValueError) and not turns.busy
+
+
+def test_a_job_runs_until_all_its_steps_are_done(work, wait_for, qtbot) -> None:
+    done = []
+
+    def finish(result):
+        for place in range(3):
+            done.append(result + place)
+            assert job.running
+            yield
+
+    job = work.jobs.start("steps", lambda progress, cancel: 5, finish)
+    wait_for(job)
+    assert done == [5, 6, 7]
+
+    def fail(result):
+        yield
+        raise ValueError("the second step")
+
+    job = wait_for(work.jobs.start("fails", lambda progress, cancel: 5, fail))
+    assert isinstance(job.error, ValueError) and "the second step" in job.details
+    assert not work.jobs.running
+
+
+def test_closing_ends_a_job_whose_steps_still_wait(work) -> None:
+    def finish(result):
+        yield
+        raise AssertionError("nothing is done after the end")
+
+    job = work.jobs.start("steps", lambda progress, cancel: 5, finish)
+    job.wait()
+    job._finish()
+    assert job.running
+    work.close()
+    assert not job.running
+
+
+def test_objects_are_set_aside_only_while_a_workspace_is_open() -> None:
+    class Workspace:
+        pass
+
+    before = gc.get_freeze_count()
+    first, second = Workspace(), Workspace()
+    garbage.set_aside_again()
+    assert gc.get_freeze_count() == before
+    garbage.set_aside(first)
+    garbage.set_aside(second)
+    kept = Workspace()
+    kept.itself = kept
+    garbage.set_aside_again()
+    assert gc.get_freeze_count() > before
+    gone = weakref.ref(kept)
+    del kept
+    gc.collect()
+    assert gone() is not None
+    garbage.take_back(first)
+    assert gc.get_freeze_count() > 0
+    garbage.take_back(second)
+    assert gc.get_freeze_count() == 0
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_workspace_takes_its_objects_back(work) -> None:
+    assert gc.get_freeze_count() > 0
+    work.close()
+    assert gc.get_freeze_count() == 0
+
+
+def test_modules_are_imported_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    assert warm.import_modules(lambda: called.append(1)) is None  # the tests turn it off
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_WARM", "imports")
+    monkeypatch.setattr(warm, "_process", None)
+    assert warm.start() is None
+    for name in warm.MODULES:
+        __import__(name)  # they exist
+    monkeypatch.setattr(warm, "MODULES", ("no.such.module", "this_test_only"))
+    monkeypatch.setitem(sys.modules, "this_test_only", types.ModuleType("this_test_only"))
+    thread = warm.import_modules(lambda: called.append(1))
+    assert thread is not None
+    thread.join(20)
+    assert called == [1]
+
+
+@pytest.mark.parametrize("pyramid", [False, True])
+def test_levels_are_those_of_the_frame_in_the_middle(pyramid: bool) -> None:
+    rng = np.random.default_rng(0)
+    data = rng.integers(0, 100, (5, 4, 30, 40)).astype(np.uint16)
+    data[2] += 500
+    low, high = levels.empty_and_bright([data, data[..., ::2, ::2]] if pyramid else data)
+    expected = np.percentile(data[2][:, ::3, ::3], levels.PERCENTILES)
+    assert (low, high) == pytest.approx(tuple(expected))
+    out = levels.with_levels((data, {"name": "a", "metadata": {"x": 1}}, "image"))[1]
+    assert out["metadata"] == {"x": 1, levels.LEVELS: pytest.approx((low, high))}
+    assert out["contrast_limits"] == (data[2][:, ::3, ::3].min(), data[2][:, ::3, ::3].max())
+
+
+def test_levels_leave_alone_what_they_cannot_read() -> None:
+    class Broken:
+        ndim, shape = 3, (2, 3, 4)
+
+        def __getitem__(self, key):
+            raise OSError("torn file")
+
+    for item in (
+        (Broken(), {}, "image"),
+        (np.zeros((2, 3, 3), int), {}, "labels"),
+        (np.zeros((4, 4, 3)), {"rgb": True}, "image"),
+    ):
+        assert levels.with_levels(item) is item
+    flat = levels.with_levels((np.zeros((2, 9, 9)), {}, "image"))[1]
+    assert "contrast_limits" not in flat
+    given = levels.with_levels((np.arange(162.0).reshape(2, 9, 9), {"contrast_limits": (1, 2)}, "image"))[1]
+    assert given["contrast_limits"] == (1, 2)
+
+
+def test_names_and_lines_do_not_widen_the_world(viewer, work) -> None:
+    work.session.add(recording())
+    work.scene.flush()
+    viewer.dims.ndisplay = 3
+    work.scene.flush()
+    before = viewer.dims.range
+    ranges = []
+    viewer.dims.events.range.connect(lambda event: ranges.append(event.value))
+    work.session.select(neurons=(NAMES[0],))
+    work.scene.flush()
+    layers = work.scene.layers
+    assert layers["names"].visible and layers["current"].visible
+    far = layers["names"].data
+    drawn = work.scene.drawn.positions
+    assert (far < drawn.min(axis=0) - 0.5).any() or (far > drawn.max(axis=0) + 0.5).any()
+    assert viewer.dims.range == before and not ranges
+    assert layers["names"].as_layer_data_tuple()[2] == "points"
+    assert layers["edges"].as_layer_data_tuple()[2] == "surface"
+
+
+def test_layers_are_made_before_they_are_needed(viewer, work) -> None:
+    work.session.add(recording())
+    work.scene.flush()
+    for name in ("current", "names", "edges", "leaders"):
+        assert work.scene.layers[name] in viewer.layers and not work.scene.layers[name].visible
+    assert viewer.layers.selection.active is work.scene.layers["neurons"]
