@@ -127,6 +127,7 @@ def make_session(seed: int = 0, *, results: bool = True, n_worms: int = 2) -> Se
         session.set_communities(
             {(1, "modules"): make_communities(cohort, seed), (2, "modules"): make_communities(cohort, 9)}
         )
+        session.set_surrogates([make_components(cohort, 3, seed + 20 + k) for k in range(2)])
         session.truth = Truth(
             motifs=pd.DataFrame({"motif": [1], "kind": ["spontaneous"], "stimulus": [""]}),
             members=pd.DataFrame({"motif": [1, 1], "neuron": ["AVAL", "AVAR"], "sign": [1, -1], "loading": [0.5, 1.0]}),
@@ -193,6 +194,7 @@ def same_session(a: Session, b: Session) -> None:
         "sweep",
         "components",
         "communities",
+        "surrogates",
         "settings",
         "truth",
         "selection",

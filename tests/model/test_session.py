@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -139,3 +141,23 @@ def test_recordings_are_added_once_and_closed() -> None:
     assert session.recording is None and not session.done
     with pytest.raises(InputError, match="no recording"):
         session.name_neuron(2, "AVAR")
+
+
+def test_what_is_known_about_chance_belongs_to_the_components_of_a_rank() -> None:
+    two, three, other = SimpleNamespace(rank=2), SimpleNamespace(rank=3), SimpleNamespace(rank=2)
+    session = Session()
+    with pytest.raises(InputError, match="rank"):
+        session.set_surrogates([two])
+    session.set_sweep(SimpleNamespace(components={2: two, 3: three}))
+    session.set_components(two)
+    with pytest.raises(InputError, match="rank"):
+        session.set_surrogates([three])
+    session.set_surrogates([other])
+    session.set_components(three)
+    session.set_components(two)  # back to the same fit
+    assert session.surrogates == {2: (other,)}
+    session.set_components(other)  # another fit of that rank
+    assert session.surrogates == {}
+    session.set_surrogates([two])
+    session.set_cohort(None)
+    assert session.surrogates == {}

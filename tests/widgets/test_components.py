@@ -190,9 +190,11 @@ def test_components_without_communities_offer_to_find_them(viewer, work, qtbot, 
     assert made.table.rows_model.rowCount() >= 1
 
 
-def test_chance_is_shown_on_demand_and_only_for_its_components(dock, work, qtbot, wait_for) -> None:
+def test_chance_is_shown_on_demand_kept_and_only_for_its_components(dock, work, qtbot, wait_for, tmp_path) -> None:
+    from napari_dynamic_connectome.io.session import load_session, save_session
     from napari_dynamic_connectome.pipeline.settings import PipelineSettings
     from napari_dynamic_connectome.pipeline.surrogates import surrogate_components
+    from napari_dynamic_connectome.widgets.opening import adopt
 
     fill(work.session)
     work.session.set_current("worm A")
@@ -212,6 +214,12 @@ def test_chance_is_shown_on_demand_and_only_for_its_components(dock, work, qtbot
     tops = [np.nanmax(n.matrix(r).values) for n in nulls for r in (1, 2)]
     row = dock.pairs.rows_model.rows[0]
     assert row["p"] == (1 + sum(t >= row["value"] for t in tops)) / 5
+    path = tmp_path / "s.zarr"
+    save_session(work.session, path)
     work.session.set_components(components(worms))  # another fit: what is known is not about it
     qtbot.wait(30)
     assert dock.cards[0].band is None and dock.chance_fold.summary.text() == "not computed"
+    adopt(work, load_session(path))
+    work.session.set_current("worm A")
+    qtbot.wait(30)
+    np.testing.assert_array_equal(dock.cards[0].band.high, band.high)

@@ -234,6 +234,10 @@ def encode_session(session: Session, pool: ArrayPool, base: Path) -> dict[str, A
             {"component": int(component), "kind": kind, "result": code.record(found)}
             for (component, kind), found in session.communities.items()
         ],
+        "surrogates": [
+            {"rank": int(rank), "components": [code.record(one) for one in found]}
+            for rank, found in session.surrogates.items()
+        ],
         "left_out": sorted(session.left_out),
         "raw": code.value({k: v for k, v in session.raw.items() if k in session.recordings}),
         "view": code.value(session.view),
@@ -303,6 +307,9 @@ def decode_session(body: Mapping[str, Any], source: Source, base: Path) -> Sessi
         session.components = code.record(Components, body["components"])
     session.communities = {
         (int(c["component"]), c["kind"]): code.record(Communities, c["result"]) for c in body["communities"]
+    }
+    session.surrogates = {
+        int(one["rank"]): tuple(code.record(Components, c) for c in one["components"]) for one in body["surrogates"]
     }
     session.left_out = frozenset(_text(name) for name in body["left_out"])
     session.raw = {k: v for k, v in _mapping(code.value(body["raw"])).items() if isinstance(v, xr.DataArray)}

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..model.errors import FormatError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -55,5 +55,10 @@ def _from_1(body: dict[str, Any]) -> dict[str, Any]:
     return {"left_out": [], "raw": {}, "view": {}} | body
 
 
-MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1}
+def _from_2(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 2: nothing known about chance."""
+    return {"surrogates": []} | body
+
+
+MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1, 2: _from_2}
 """Schema version -> what turns its JSON into that of the next version."""

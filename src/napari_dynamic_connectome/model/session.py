@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -34,6 +34,7 @@ CONTENT = (
     "sweep",
     "components",
     "communities",
+    "surrogates",
     "left_out",
     "raw",
     "view",
@@ -117,7 +118,7 @@ class Session:
         Another recording is the current one.
     neurons_changed(recording name)
         Names or flags were edited.
-    cohort_changed(), sweep_changed(), components_changed(), communities_changed()
+    cohort_changed(), sweep_changed(), components_changed(), communities_changed(), surrogates_changed()
         A result was replaced (or dropped, because its input changed).
     selection_changed(selection, changed)
         `changed` is the frozenset of the names of the fields of `Selection` that differ.
@@ -132,6 +133,7 @@ class Session:
     sweep_changed = Signal()
     components_changed = Signal()
     communities_changed = Signal()
+    surrogates_changed = Signal()
     selection_changed = Signal(object, object)
     history_changed = Signal()
 
@@ -142,6 +144,8 @@ class Session:
         self.sweep: Any = None
         self.components: Components | None = None
         self.communities: dict[tuple[int, Kind], Communities] = {}
+        self.surrogates: dict[int, tuple[Components, ...]] = {}
+        """Components of surrogate cohorts, by rank: what components of this cohort are like by chance."""
         self.left_out: frozenset[str] = frozenset()
         """Recordings that do not take part in the analysis."""
         self.raw: dict[str, Any] = {}
@@ -443,17 +447,34 @@ class Session:
         self.set_components(None)
 
     def set_sweep(self, sweep: Any) -> None:
-        """Replace the rank sweep."""
+        """Replace the rank sweep; what was known about chance was known for the old one."""
         self.sweep = sweep
+        self.surrogates = {}
         self.sweep_changed.emit()
 
     def set_components(self, components: Components | None) -> None:
-        """Replace the components; communities of others are dropped."""
+        """Replace the components; communities of others are dropped, and what is known about chance, but for other ranks."""
+        of_sweep = None if self.sweep is None or components is None else self.sweep.components.get(components.rank)
+        if components is not None and components is not of_sweep:
+            self.surrogates = {rank: found for rank, found in self.surrogates.items() if rank != components.rank}
         self.components = components
         self.communities = {}
         self.components_changed.emit()
         self.communities_changed.emit()
         self.select(component=1, community=None, level=0)
+
+    def set_surrogates(self, found: Sequence[Components]) -> None:
+        """Keep components of surrogate cohorts, of the rank of the present components.
+
+        Raises
+        ------
+        InputError
+            There are no components, or they have another rank.
+        """
+        if self.components is None or any(one.rank != self.components.rank for one in found):
+            raise InputError("surrogate components must have the rank of the components", where="the session")
+        self.surrogates = self.surrogates | {self.components.rank: tuple(found)}
+        self.surrogates_changed.emit()
 
     def set_communities(self, communities: Mapping[tuple[int, Kind], Communities]) -> None:
         """Add or replace communities, by (component, kind)."""

@@ -106,6 +106,7 @@ class Dock(QWidget):
             (session.sweep_changed, "sweep"),
             (session.components_changed, "components"),
             (session.communities_changed, "communities"),
+            (session.surrogates_changed, "components"),
             (session.history_changed, "history"),
             (self.work.view.changed, "view"),
             (self.work.jobs.changed, "jobs"),

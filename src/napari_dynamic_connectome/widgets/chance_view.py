@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QSpinBox, QVBoxLayout, QWidget
 
 from ..model.results import Components
@@ -19,16 +18,12 @@ NONE = (
 
 
 class ChanceView(QWidget):
-    """Runs the surrogates of one fit and holds them."""
-
-    computed = Signal()
+    """Runs the surrogates of the session's components and says what they show."""
 
     def __init__(self, work: Any) -> None:
         super().__init__()
         self.work = work
-        self._of: Components | None = None
-        self._nulls: list[Components] = []
-        self._tops = np.zeros(0)
+        self._tops: tuple[Any, np.ndarray] = (None, np.zeros(0))
         self.count = QSpinBox()
         self.count.setRange(1, 1000)
         self.count.setValue(10)
@@ -61,15 +56,13 @@ class ChanceView(QWidget):
             from ..pipeline.settings import PipelineSettings
             from ..pipeline.surrogates import surrogate_components
 
-            nulls = surrogate_components(
+            return surrogate_components(
                 cohort, components, PipelineSettings.parse(values), count=count, progress=progress, cancel=cancel
             )
-            return nulls, strongest_by_chance(nulls)
 
         def done(found: Any) -> None:
-            self._of = components
-            self._nulls, self._tops = found
-            self.computed.emit()
+            if session.components is components:  # else it is about others
+                session.set_surrogates(found)
 
         job = self.work.jobs.start("Compare with chance", run, done)
         self.bar.watch(job)
@@ -79,22 +72,26 @@ class ChanceView(QWidget):
         """Say what there is for these components; return it in short."""
         session = self.work.session
         self.run_button.setEnabled(session.cohort is not None)
-        if not self._holds(components):
+        nulls = self._nulls(components)
+        if not nulls:
             self.note.setText(NONE if session.cohort is not None else "Needs the cohort: open its recordings.")
             return "not computed"
         self.note.setText(
-            f"Grey band: 5 to 95 % of the {len(self._tops)} components of {len(self._nulls)} cohorts whose neurons were shifted "
-            "in time. p in the table of pairs: how many of these have any pair as strong, (1 + as strong) / (1 + all)."
+            f"Grey band: 5 to 95 % of the {len(nulls) * components.rank} components of {len(nulls)} cohorts whose neurons were "
+            "shifted in time. p in the table of pairs: how many of these have any pair as strong, (1 + as strong) / (1 + all)."
         )
-        return f"{len(self._nulls)} surrogate cohorts"
+        return f"{len(nulls)} surrogate cohorts"
 
     def band(self, components: Components, worm: str | None) -> Band | None:
         """Band for these components; None if it was not computed for them."""
-        return chance_band(self._nulls, worm) if self._holds(components) else None
+        return chance_band(self._nulls(components), worm)
 
     def tops(self, components: Components) -> np.ndarray:
         """Strongest pair of every surrogate component; empty if not computed for these components."""
-        return self._tops if self._holds(components) else np.zeros(0)
+        nulls = self._nulls(components)
+        if self._tops[0] is not nulls:
+            self._tops = (nulls, strongest_by_chance(nulls))
+        return self._tops[1]
 
-    def _holds(self, components: Components) -> bool:
-        return components is self._of and bool(self._nulls)
+    def _nulls(self, components: Components) -> tuple[Components, ...]:
+        return self.work.session.surrogates.get(components.rank, ())

@@ -68,7 +68,6 @@ class ComponentsDock(Dock):
         self.pairs.selectionModel().selectionChanged.connect(lambda *_: self._pair_chosen())
         self.pairs_fold = Fold("Strongest pairs", self.pairs)
         self.chance = ChanceView(self.work)
-        self.chance.computed.connect(lambda: self.mark("components"))
         self.chance_fold = Fold("Chance", self.chance, summary="not computed")
         self.preview = AffinityPreview(self.work)
         self.preview.edited.connect(self._affinity_edited)

@@ -83,6 +83,8 @@ def adopt(work: Workspace, loaded: Any, folder: Path | None = None) -> None:
     session.set_components(loaded.components)
     if loaded.communities:
         session.set_communities(loaded.communities)
+    session.surrogates = dict(loaded.surrogates)
+    session.surrogates_changed.emit()
     session.truth = loaded.truth
     session.settings, session.provenance = dict(loaded.settings), dict(loaded.provenance)
     session.path, session.uid, session.revisions = loaded.path, loaded.uid, loaded.revisions
