@@ -60,7 +60,8 @@ class Legend:
 def _look(text: str, colour: str, plain: str) -> dict[str, Any]:
     """Values of the overlay of one chip."""
     return {
-        "text": text,
+        # napari takes longer texts for narrower than they are drawn, from the right: without it they leave their box
+        "text": f" {text}" if colour and len(text) > 2 else text,
         "color": np.append(readable_on(colour) if colour else rgb(plain), 1.0),
         "box_color": np.append(rgb(colour), 1.0) if colour else None,
         "box": bool(colour),
