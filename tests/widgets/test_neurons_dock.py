@@ -58,7 +58,7 @@ def test_enter_without_typing_applies_nothing(dock, qtbot) -> None:
     from napari_dynamic_connectome.overlay.atlas import Suggestion
 
     label = len(NAMES) + 1
-    dock._atlas = {f"#{label}": [Suggestion("RIS", 0.7), Suggestion("RID", 0.2)]}
+    dock.atlas.names = {f"#{label}": [Suggestion("RIS", 0.7), Suggestion("RID", 0.2)]}
     select(dock, f"#{label}")
     assert [dock.options.item(i).text() for i in range(dock.options.count())] == ["RIS", "RID"]
     qtbot.keyClick(dock.edit, Qt.Key.Key_Return)
@@ -200,14 +200,14 @@ def test_an_atlas_suggests_and_follows_the_names(dock, qtbot, wait_for, tmp_path
         file.write("name,x_um,y_um,z_um\n")
         for neuron, row in table.iterrows():
             file.write(f"{row['name'] or extra[neuron]},{row['x']},{row['y']},{row['z']}\n")
-    wait_for(dock.load_atlas(str(tmp_path / "atlas.csv")))
+    wait_for(dock.atlas.load(str(tmp_path / "atlas.csv")))
     select(dock, "#14")
     assert dock.options.item(0).text() == "RID"
     assert cell(dock, 14, "name") == ""
-    before = dock._atlas_for
+    before = dock.atlas.fitted
     dock.session.name_neuron(13, "RIS")
-    qtbot.waitUntil(lambda: dock._atlas_for != before, timeout=8000)
-    assert all(s.name != "RIS" for s in dock._atlas["#14"])
+    qtbot.waitUntil(lambda: dock.atlas.fitted != before, timeout=8000)
+    assert all(s.name != "RIS" for s in dock.atlas.names["#14"])
 
 
 def test_a_click_in_the_canvas_chooses_the_row(viewer, dock, work, qtbot) -> None:

@@ -18,18 +18,15 @@ from qtpy.QtWidgets import (
 from ..model.errors import InputError
 from ..model.neurons import info, mirror, normalize
 from ..model.recording import Recording
-from ..overlay.atlas import LANDMARKS, Suggestion
 from ..overlay.confidence import doubtful, scale_of
 from ..overlay.typing_ahead import offers
+from .atlas_names import AtlasNames
 from .base import Dock, Fold, button, label, row
 from .map_plot import MapPlot
+from .neuron_table import SHOWN, Namers, NeuronTable, neuron_rows, swatches
 from .notify import show_failure, show_info
 from .offers import OfferList
-from .tables import Column, Table
-from .theme import swatch
-from .trail import TrailList, local
-
-SHOWN = ("All", "Unnamed", "Low confidence")
+from .trail import TrailList
 
 
 class NeuronsDock(Dock):
@@ -141,43 +138,18 @@ class NeuronsDock(Dock):
             one.setObjectName("tight")
         self.search.textChanged.connect(lambda *_: self.mark("neurons"))
         inner.addLayout(row(*self.filters, None, self.search, spacing=4))
-        self.table = Table(
-            [
-                Column("neuron", lambda r: str(r["label"]), 50, right=True, tip="Label in the image."),
-                Column(
-                    "name",
-                    lambda r: r["name"] or "–",
-                    84,
-                    icon=lambda r: r["icon"],
-                    bold=lambda r: r["chosen"],
-                    strike=lambda r: r["rejected"],
-                    tip="Swatch: the neuron's own mean colour where colour channels were measured, else its colour in 3D.",
-                ),
-                Column("class", lambda r: r["class"], 48, muted=True),
-                Column("confidence", lambda r: _number(r["confidence"]), 92, bar=lambda r: r["sure"]),
-                Column("named by", lambda r: r["by"], 0, muted=True, tip="Who gave the name, and when."),
-            ],
-            multi=True,
-        )
-        self.table.setMinimumHeight(140)
-        self.table.rows_model.row_tip = _row_tip
+        self.table = NeuronTable()
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._table_chosen())
         self.table.doubleClicked.connect(lambda *_: self._fly())
         self.table.installEventFilter(self)
         inner.addWidget(self.table, 1)
 
-        self.table.setToolTip("Neurons of the open worm. Shift or Ctrl and click choose several; typing begins a name.")
         self.map = MapPlot(self._map_chosen)
         self.map_fold = Fold("Map", self.map, summary="choose several with a lasso or a box")
         inner.addWidget(self.map_fold)
-        self.atlas_text = label("no atlas: names are not suggested", "secondary")
-        self.atlas_button = button(
-            "Load atlas…",
-            self.load_atlas,
-            "CSV with columns name, x, y, z in µm (or x_um …, and sd_x … if known): names are then suggested by position, with "
-            "their probability. Nothing is applied by itself. Default: none.",
-        )
-        inner.addLayout(row(self.atlas_text, self.atlas_button))
+        self.atlas = AtlasNames(self.work)
+        self.atlas.found.connect(lambda: self.mark("selection"))
+        inner.addWidget(self.atlas)
         self.missing = label("", "secondary", wrap=True)
         self.missing.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
@@ -194,19 +166,10 @@ class NeuronsDock(Dock):
         self.trail = TrailList(self._go_to_label)
         self.trail_fold = Fold("History", self.trail)
         inner.addWidget(self.trail_fold)
-        self._atlas_table: Any = None
-        self._atlas_for: Any = None
-        self._atlas_job: Any = None
-        self._atlas_timer = QTimer(self)
-        self._atlas_timer.setSingleShot(True)
-        self._atlas_timer.setInterval(400)
-        self._atlas_timer.timeout.connect(self._suggest_again)
         self._mode = SHOWN[0]
         self._conflict: str | None = None
-        self._atlas: dict[str, list[Suggestion]] = {}
         self._rows: list[dict[str, Any]] = []
-        self._known_edits = -1
-        self._named_by: dict[tuple[str, int], Any] = {}
+        self._who = Namers()
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
@@ -218,9 +181,9 @@ class NeuronsDock(Dock):
         if recording is None:
             return
         if topics & {"current", "recordings"}:
-            self._atlas = {}
-        if topics & {"current", "recordings", "neurons"} and self._atlas_table is not None:
-            self._atlas_timer.start()
+            self.atlas.forget()
+        if topics & {"current", "recordings", "neurons"}:
+            self.atlas.suggest_soon()
         if topics & {"selection", "current", "recordings"} and self._confidence_timer.isActive():
             self._confidence_timer.stop()
         if topics - {"time", "history", "jobs", "view", "sweep", "cohort"}:
@@ -240,78 +203,25 @@ class NeuronsDock(Dock):
     def _show_table(self, recording: Recording) -> None:
         table = recording.neurons
         named = (table["name"] != "").to_numpy()
-        unsure, scale = doubtful(table), scale_of(table)
+        unsure = doubtful(table)
         self.count.setText(f"{int(named.sum())} of {len(table)} named")
         parts = [f"{int(unsure.sum())} low confidence"] if unsure.any() else []
         parts.append(f"{int((~named).sum())} unnamed")
         self.count_more.setText("  ·  ".join(parts))
         self.share.setRange(0, len(table))
         self.share.setValue(int(named.sum()))
-        chosen = set(self.session.selection.neurons)
-        who = self._who()
-        text = self.search.text().strip().lower()
-        swatches = self._swatches(recording)
-        rows = []
-        columns = [table[c].tolist() for c in ("name", "label", "confidence", "rejected", "note")]
-        for place, (neuron, name, number, confidence, rejected, note) in enumerate(
-            zip(table.index.tolist(), *columns, strict=True)
-        ):
-            if self._mode == "Unnamed" and name:
-                continue
-            if self._mode == "Low confidence" and not unsure[place]:
-                continue
-            entry = info(name) if name else None
-            neuron_class, ganglion = (entry.neuron_class, entry.ganglion) if entry else ("", "")
-            if text and text not in f"{name} {neuron_class} {ganglion} {number} {note}".lower():
-                continue
-            edit = who.get((recording.name, number))
-            rows.append(
-                {
-                    "id": str(neuron),
-                    "label": number,
-                    "name": name,
-                    "class": neuron_class,
-                    "ganglion": ganglion,
-                    "mirror": mirror(name) or "" if name else "",
-                    "confidence": confidence,
-                    "sure": confidence / scale,
-                    "by": f"{edit.who}, {local(edit.when)[:10]}" if edit and name else ("imported" if name else ""),
-                    "rejected": rejected,
-                    "note": note,
-                    "chosen": str(neuron) in chosen,
-                    "icon": swatches[place],
-                }
-            )
-        self._rows = rows
+        self._rows = neuron_rows(
+            recording,
+            shown=self._mode,
+            text=self.search.text(),
+            chosen=set(self.session.selection.neurons),
+            named_by=self._who.of(self.session.trail),
+            icons=swatches(recording, self.work.scene.drawn, self.colours.dark),
+        )
         self.table.set_colours(self.colours)
-        self.table.rows_model.set_rows(rows)
-        self.table.choose([i for i, r in enumerate(rows) if r["chosen"]])
+        self.table.rows_model.set_rows(self._rows)
+        self.table.choose([i for i, r in enumerate(self._rows) if r["chosen"]])
         self._show_missing(recording)
-
-    def _who(self) -> dict[tuple[str, int], Any]:
-        """Return the last edit of every neuron's name; made anew only when there are new edits."""
-        trail = self.session.trail
-        if self._known_edits != len(trail):
-            self._known_edits = len(trail)
-            self._named_by = {(e.recording, c[0]): e for e in trail for c in e.changes if c[1] == "name"}
-        return self._named_by
-
-    def _swatches(self, recording: Recording) -> list[Any]:
-        """The neuron's own mean colour where colour channels are known (NeuroPAL), else the colour that it has in 3D."""
-        table = recording.neurons
-        dark = self.colours.dark
-        if {"red", "green", "blue"} <= set(table.columns):
-            values = mixed_colours(table[["red", "green", "blue"]].to_numpy(float))
-            return [swatch("#" + "".join(f"{round(v * 255):02x}" for v in one), dark) for one in values]
-        drawn = self.work.scene.drawn
-        if drawn is None or len(drawn.ids) != len(table):
-            return [None] * len(table)
-        cache: dict[str, Any] = {}
-        icons = []
-        for colour in drawn.base:
-            text = "#" + "".join(f"{round(v * 255):02x}" for v in np.clip(colour, 0, 1))
-            icons.append(cache.setdefault(text, swatch(text, dark)))
-        return icons
 
     def _show_missing(self, recording: Recording) -> None:
         from ..model.neurons import CANONICAL, HEAD_GANGLIA
@@ -383,7 +293,7 @@ class NeuronsDock(Dock):
         names, labels = recording.neurons["name"].tolist(), recording.neurons["label"].tolist()
         holders = {n: int(i) for n, i in zip(names, labels, strict=True) if n}
         typed = self.edit.text().strip() if self.edit.isModified() else ""
-        probability = {s.name: s.probability for s in self._atlas.get(current[0], [])}
+        probability = {s.name: s.probability for s in self.atlas.names.get(current[0], [])}
         found = offers(typed, holders, int(current[1]["label"]), probability)
         self.options.show_offers(found, typed, highlight=bool(typed))
 
@@ -546,7 +456,7 @@ class NeuronsDock(Dock):
     def _missing_chosen(self, name: str) -> None:
         """Offer a name that is still to find: for the chosen neuron, or where the atlas puts it."""
         if self._current() is None:
-            chance = {n: s.probability for n, found in self._atlas.items() for s in found if s.name == name}
+            chance = {n: s.probability for n, found in self.atlas.names.items() for s in found if s.name == name}
             if not chance:
                 show_info("Choose a neuron first, in the table or in the 3D view.")
                 return
@@ -596,97 +506,6 @@ class NeuronsDock(Dock):
         if self.session.selection.neurons:
             self.work.scene.fly_to(self.session.selection.neurons[0])
 
-    # --- atlas ------------------------------------------------------------------------------------------------------
-
-    def load_atlas(self, path: str | None = None) -> Any | None:
-        """Ask for an atlas of positions and suggest names by it."""
-        recording = self.session.recording
-        if recording is None:
-            return None
-        if path is None:
-            from qtpy.QtWidgets import QFileDialog
-
-            path, _ = QFileDialog.getOpenFileName(self, "Atlas of positions", filter="CSV (*.csv)")
-        if not path:
-            return None
-        source = path
-
-        def run(progress: Any, cancel: Any) -> tuple[Any, dict[str, list[Suggestion]]]:
-            from ..overlay.atlas import read_atlas, suggest
-
-            atlas = read_atlas(source)
-            return atlas, suggest(recording, atlas, progress=progress, cancel=cancel)
-
-        def done(result: tuple[Any, dict[str, list[Suggestion]]]) -> None:
-            self._atlas_table = result[0]
-            self._suggested(recording, result[1])
-
-        return self.work.jobs.start("Suggest names", run, done)
-
-    def _suggest_again(self) -> None:
-        """Lay the neurons over the atlas again: every new name makes it fit better."""
-        recording, atlas = self.session.recording, self._atlas_table
-        if recording is None or atlas is None or not self.isVisible():
-            return
-        key = (recording.name, tuple(recording.neurons["name"]), tuple(recording.neurons["rejected"]))
-        if key == self._atlas_for:
-            return
-
-        def run(progress: Any, cancel: Any) -> dict[str, list[Suggestion]]:
-            from ..overlay.atlas import suggest
-
-            return suggest(recording, atlas, progress=progress, cancel=cancel)
-
-        if self._atlas_job is not None and self._atlas_job.running:
-            self._atlas_job.cancel()  # it was for fewer names
-        self._atlas_job = self.work.jobs.start("Suggest names", run, lambda found: self._suggested(recording, found))
-
-    def _suggested(self, recording: Recording, found: dict[str, list[Suggestion]]) -> None:
-        current = self.session.recording
-        if current is None or current.name != recording.name:
-            return
-        self._atlas_for = (recording.name, tuple(recording.neurons["name"]), tuple(recording.neurons["rejected"]))
-        now = dict(zip(recording.neurons["label"], current.neurons.index, strict=False))
-        labels = dict(zip(recording.neurons.index, recording.neurons["label"], strict=True))
-        self._atlas = {str(now.get(labels[n], n)): s for n, s in found.items()}
-        named = len(set(recording.neurons["name"]) & set(self._atlas_table.index))
-        self.atlas_text.setText(
-            f"atlas laid over {named} names"
-            if named >= LANDMARKS
-            else f"atlas laid without names: a guess; name {LANDMARKS} or more first"
-        )
-        self.atlas_text.setToolTip(
-            "Names are suggested in the list of the chosen neuron, with their probability. Every name you give improves the fit."
-        )
-        self.mark("selection")
-
-
-def mixed_colours(values: np.ndarray) -> np.ndarray:
-    """Colours (neuron, 3) from 0 to 1 out of mean intensities: each channel from its 5th percentile to its 99th."""
-    if not np.isfinite(values).any():
-        return np.zeros(values.shape)
-    low, high = np.nanpercentile(values, 5, axis=0), np.nanpercentile(values, 99, axis=0)
-    return np.asarray(np.nan_to_num(np.clip((values - low) / np.where(high > low, high - low, 1), 0, 1)))
-
 
 def _link(name: str, colour: str) -> str:
     return f'<a href="{name}" style="color:{colour}; text-decoration:none">{name}</a>'
-
-
-def _number(value: float) -> str:
-    return "" if value != value else f"{value:.2f}"
-
-
-def _row_tip(row: dict[str, Any]) -> str:
-    parts = [row["name"] or "unnamed"]
-    if row["ganglion"]:
-        parts.append(
-            f"class {row['class']}, {row['ganglion']} ganglion" + (f", mirror {row['mirror']}" if row["mirror"] else "")
-        )
-    if row["by"]:
-        parts.append(f"named by {row['by']}")
-    if row["rejected"]:
-        parts.append("rejected: left out of the analysis")
-    if row["note"]:
-        parts.append(row["note"])
-    return "\n".join(parts)
