@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
-import pyqtgraph as pg
-from qtpy.QtCore import QRectF, Qt
-from qtpy.QtGui import QColor, QPainter
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QSlider, QSpinBox, QSplitter, QVBoxLayout, QWidget
 
-from ..model.neurons import info, left_right_pairs
 from ..model.results import Communities, Components
 from ..overlay.marks import component_windows, selected_worms
-from ..overlay.palette import UNASSIGNED, Style, rgb
+from ..overlay.palette import Style
 from ..overlay.scene import COLOR_BY, shown_styles
-from . import plots
 from .base import Dock, Fold, JobBar, button, label, row
-from .tables import Column, Table
+from .community_table import CommunityTable, community_rows
+from .matrix_view import MatrixView
 from .theme import swatch
 
 WORDS = {
@@ -35,24 +31,6 @@ TIPS = {
     "activity": "The neuron's own trace at the shown time.",
     "naming": "Named, doubtful (amber) and unnamed neurons.",
 }
-
-
-class Ramp(QWidget):
-    """The colour bar in the heading of the matrix: costs no plot width."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFixedSize(66, 10)
-        self.colours: Any = None
-
-    def paintEvent(self, event: Any) -> None:
-        if self.colours is None:
-            return
-        painter = QPainter(self)
-        ramp = self.colours.ramp()
-        for x in range(self.width()):
-            painter.fillRect(x, 0, 1, self.height(), QColor(*(int(v) for v in ramp[int(x / self.width() * 255)][:3])))
-        painter.end()
 
 
 class CommunitiesDock(Dock):
@@ -110,67 +88,17 @@ class CommunitiesDock(Dock):
         self.split = QSplitter(Qt.Orientation.Vertical)
         self.split.setChildrenCollapsible(False)
         inner.addWidget(self.split, 1)
-        self.table = Table(
-            [
-                Column("id", lambda r: r["label"], 84, icon=lambda r: r["icon"], bold=lambda r: r["chosen"]),
-                Column("", lambda r: r["members"], 0, muted=True),
-                Column("n", lambda r: str(r["size"]), 30, right=True, tip="Neurons."),
-                Column(
-                    "probability",
-                    lambda r: _two(r["probability"]),
-                    96,
-                    bar=lambda r: r["probability"],
-                    tip="Mean probability that the members belong here.",
-                ),
-                Column(
-                    "p",
-                    lambda r: _p(r["p"]),
-                    52,
-                    right=True,
-                    tip="p value of being separate: what would be lost if the community joined the one that suits it best, against "
-                    "chance. That of more than one community is under Significance.",
-                ),
-                Column(
-                    "L/R",
-                    lambda r: r["lr"],
-                    54,
-                    right=True,
-                    tip="Left/right pairs together, of those that touch the community.",
-                ),
-            ]
-        )
-        self.table.setMinimumHeight(90)
-        self.table.rows_model.row_tip = lambda r: f"Community {r['label']}\n{r['all']}"
+        self.table = CommunityTable()
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._chosen())
-        self.table.setToolTip("Choose a community: it lights up in 3D, its traces come first. Escape shows all.")
         self.table.installEventFilter(self)
         self.split.addWidget(self.table)
         lower = QWidget()
         below = QVBoxLayout(lower)
         below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(4)
-        self.ramp = Ramp()
-        self.matrix_text = label("", "secondary")
-        self.low, self.high = label("0", "secondary"), label("", "secondary")
-        self.low.setFixedWidth(12)
-        self.high.setFixedWidth(36)
-        below.addLayout(row(label("Affinity", "head"), self.matrix_text, self.low, self.ramp, self.high, spacing=4))
-        self.plot = plots.plot_widget()
-        self.plot.setMinimumHeight(100)
-        item = self.plot.getPlotItem()
-        item.hideAxis("bottom")
-        item.hideAxis("left")
-        item.invertY(True)
-        self.plot.setAspectLocked(True)
-        self.image, self.top_bar, self.left_bar = pg.ImageItem(), pg.ImageItem(), pg.ImageItem()
-        for one in (self.image, self.top_bar, self.left_bar):
-            self.plot.addItem(one)
-        self.frame = pg.PlotCurveItem()
-        self.plot.addItem(self.frame)
-        self.plot.scene().sigMouseClicked.connect(self._matrix_clicked)
-        self.plot.setToolTip(
-            "Pair factors of the component, sorted by community. Click a block to choose its community."
-        )
+        self.matrix = MatrixView()
+        self.matrix.clicked.connect(lambda group: self.session.select(community=group, neurons=()))
+        below.addLayout(self.matrix.heading)
         self.inspector = QWidget()
         self.inspector.setFixedWidth(164)
         side = QVBoxLayout(self.inspector)
@@ -190,7 +118,7 @@ class CommunitiesDock(Dock):
         side.addWidget(self.copy_names)
         side.addWidget(self.show_all)
         side_by_side = row(spacing=4)
-        side_by_side.addWidget(self.plot, 1)
+        side_by_side.addWidget(self.matrix, 1)
         side_by_side.addWidget(self.inspector)
         below.addLayout(side_by_side, 1)
         self.split.addWidget(lower)
@@ -235,8 +163,6 @@ class CommunitiesDock(Dock):
         self.significance_fold = Fold("Significance", self.significance)
         inner.addWidget(self.significance_fold)
         self._rows: list[dict[str, Any]] = []
-        self._bounds: list[tuple[int, int, int]] = []
-        self._order: np.ndarray = np.zeros(0, int)
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
@@ -297,7 +223,8 @@ class CommunitiesDock(Dock):
         self.kind.setCurrentIndex(max(self.kind.findData(selection.kind), 0))
         look = shown_styles(self.session, self.colours.dark)
         self._show_table(communities, level, look)
-        self._show_matrix(communities, components, level, look)
+        number = min(selection.component, components.rank)
+        self.matrix.show_component(components, number, communities, level, look, selection.community, self.colours)
         self._show_facts(communities, components, level, look)
         view = self.work.view
         self.display_fold.summary.setText(
@@ -317,101 +244,10 @@ class CommunitiesDock(Dock):
             self.split.setSizes([table, room - table])
 
     def _show_table(self, communities: Communities, level: int, look: dict[int, Style]) -> None:
-        dark, chosen = self.colours.dark, self.session.selection.community
-        rows: list[dict[str, Any]] = []
-        for line in communities.table(level).to_dict("records"):
-            number = int(line["community"])
-            members = str(line["members"]).split()
-            style = look[number]
-            rows.append(
-                {
-                    "community": number,
-                    "label": style.label,
-                    "icon": swatch(style.color, dark),
-                    "members": _classes(members),
-                    "all": " ".join(members),
-                    "size": line["size"],
-                    "probability": float(line["probability"]),
-                    "p": float(line["p_value"]),
-                    "lr": _pairs_together(members, communities.neurons),
-                    "chosen": number == chosen,
-                }
-            )
-        none = int((communities.labels.isel(level=level).values < 0).sum())
-        if none:
-            grey = UNASSIGNED[dark]
-            rows.append(
-                {
-                    "community": None,
-                    "label": "–",
-                    "icon": swatch(grey, dark),
-                    "members": "not assigned",
-                    "all": "",
-                    "size": none,
-                    "probability": float("nan"),
-                    "p": float("nan"),
-                    "lr": "",
-                    "chosen": False,
-                }
-            )
-        self._rows = rows
+        self._rows = community_rows(communities, level, look, self.session.selection.community, self.colours.dark)
         self.table.set_colours(self.colours)
-        self.table.rows_model.set_rows(rows)
-        self.table.choose([i for i, r in enumerate(rows) if r["chosen"]])
-
-    def _show_matrix(
-        self, communities: Communities, components: Components, level: int, look: dict[int, Style]
-    ) -> None:
-        number = min(self.session.selection.component, components.rank)
-        matrix = components.matrix(number)
-        place = {n: i for i, n in enumerate(components.neurons)}
-        row_of = communities.labels.isel(level=level).values
-        finest = communities.labels.isel(level=0).values
-        known = [i for i, n in enumerate(communities.neurons) if n in place]
-        last = row_of.max() + 1 if len(row_of) else 0
-        order = sorted(known, key=lambda i: (row_of[i] if row_of[i] >= 0 else last, finest[i]))
-        rows = np.array([place[communities.neurons[i]] for i in order], int)
-        groups = row_of[order] if order else np.zeros(0, int)
-        values = matrix.values[np.ix_(rows, rows)]
-        finite = values[np.isfinite(values) & (values > 0)]
-        top = float(np.percentile(finite, 99)) if len(finite) else 1.0
-        index = np.round(np.clip(np.nan_to_num(values) / top, 0, 1) * 255).astype(np.uint8)
-        image = self.colours.ramp()[index]
-        chosen = self.session.selection.community
-        edges = np.flatnonzero(np.diff(np.concatenate(([-9], groups, [-9]))))
-        self._bounds = [(int(a), int(b), int(groups[a])) for a, b in itertools.pairwise(edges)]
-        for start, stop, group in self._bounds:
-            if group in look and chosen in (None, group):
-                block = slice(start, stop)
-                image[block, block] = self.colours.ramp(look[group].color)[index[block, block]]
-        image[~np.isfinite(values)] = [*(rgb(self.colours.background) * 255).astype(int), 255]
-        n = len(rows)
-        self._order = rows
-        self.image.setImage(image, autoLevels=False)
-        self.image.setRect(QRectF(0, 0, n, n))
-        grey = rgb(UNASSIGNED[self.colours.dark])
-        bar = np.array([rgb(look[g].color) if g in look else grey for g in groups.tolist()]).reshape(-1, 3) * 255
-        width = max(n * 0.035, 1)
-        self.top_bar.setImage(bar.astype(np.uint8)[None], levels=(0, 255))
-        self.top_bar.setRect(QRectF(0, -1.4 * width, n, width))
-        self.left_bar.setImage(bar.astype(np.uint8)[:, None], levels=(0, 255))
-        self.left_bar.setRect(QRectF(-1.4 * width, 0, width, n))
-        self.plot.setBackground(self.colours.background)
-        self.plot.getViewBox().setBackgroundColor(QColor(self.colours.background))
-        if getattr(self, "_matrix_size", None) != n:
-            self._matrix_size = n
-            self.plot.setRange(QRectF(-1.5 * width, -1.5 * width, n + 1.6 * width, n + 1.6 * width), padding=0)
-        found = next((b for b in self._bounds if b[2] == chosen and chosen is not None), None)
-        if found is None:
-            self.frame.setData([], [])
-        else:
-            a, b = found[0], found[1]
-            self.frame.setData([a, b, b, a, a], [a, a, b, b, a])
-            self.frame.setPen(pg.mkPen(self.colours.text, width=1.4))
-        self.matrix_text.setText(f"component {number}, sorted by community")
-        self.ramp.colours = self.colours
-        self.ramp.update()
-        self.high.setText(f"{top:.2g}")
+        self.table.rows_model.set_rows(self._rows)
+        self.table.choose([i for i, r in enumerate(self._rows) if r["chosen"]])
 
     def _show_facts(self, communities: Communities, components: Components, level: int, look: dict[int, Style]) -> None:
         chosen = self.session.selection.community
@@ -516,12 +352,6 @@ class CommunitiesDock(Dock):
             return True
         return super().eventFilter(watched, event)
 
-    def _matrix_clicked(self, event: Any) -> None:
-        point = self.plot.getViewBox().mapSceneToView(event.scenePos())
-        for start, stop, group in self._bounds:
-            if start <= point.y() < stop:
-                self.session.select(community=group if group >= 0 else None, neurons=())
-
     def _copy(self) -> None:
         rows = [r for r in self._rows if r["chosen"]]
         if rows:
@@ -559,28 +389,12 @@ class CommunitiesDock(Dock):
         super().resizeEvent(event)
         self._narrow = narrow = self.width() <= 390
         self.inspector.setVisible(not narrow)
-        self.table.setColumnWidth(0, 58 if narrow else 84)
-        self.table.setColumnWidth(3, 84 if narrow else 96)
-        self.table.setColumnWidth(4, 42 if narrow else 52)
-        self.table.setColumnWidth(5, 50 if narrow else 54)
-        self.table.setColumnHidden(5, self.width() < 340)
-        self.matrix_text.setVisible(not narrow)
+        self.table.make_narrow(narrow, self.width())
+        self.matrix.text.setVisible(not narrow)
         self.kind.setMaximumWidth(76 if narrow else 90)
         self.level_head.setVisible(not narrow)
         self.level.setMinimumWidth(60)
         self.mark("view")
-
-
-def _two(value: float) -> str:
-    return "" if value != value else f"{value:.2f}"
-
-
-def _p(value: float) -> str:
-    if value != value:
-        return ""
-    if value >= 0.9995:
-        return "1"
-    return "<.001" if value < 0.001 else f"{value:.3f}".lstrip("0")
 
 
 def _short(value: float) -> str:
@@ -590,14 +404,3 @@ def _short(value: float) -> str:
 def _mean(values: np.ndarray) -> float:
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else float("nan")
-
-
-def _classes(members: list[str]) -> str:
-    """Classes of the members, the surest first: "AVA RIM AVE"."""
-    return " ".join(dict.fromkeys((e.neuron_class if (e := info(m)) else m) for m in members))
-
-
-def _pairs_together(members: list[str], everyone: tuple[str, ...]) -> str:
-    inside = set(members)
-    touching = [(a, b) for a, b in left_right_pairs(everyone) if a in inside or b in inside]
-    return f"{sum(a in inside and b in inside for a, b in touching)}/{len(touching)}" if touching else "–"
