@@ -81,6 +81,8 @@ def test_extraction_with_correction_keeps_the_quality_table(viewer, dock, qtbot,
     qtbot.mouseClick(dock.quality.viewport(), Qt.MouseButton.LeftButton, pos=dock.quality.visualRect(index).center())
     chosen = dock.quality.rows_model.rows[1]["id"]
     assert dock.session.selection.neurons == (chosen,)
+    dock.flush()
+    assert dock.measure_button.isHidden()  # it was measured
     np.testing.assert_allclose(
         np.asarray(viewer.scene.camera.center)[-2:], worm.neurons.loc[chosen, ["y", "x"]].to_numpy(float)
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 import types
 import weakref
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QWidget
 
 from napari_dynamic_connectome.widgets import garbage, levels, warm
 from napari_dynamic_connectome.widgets.turns import Turns
@@ -86,6 +88,55 @@ def test_closing_ends_a_job_whose_steps_still_wait(work) -> None:
     assert job.running
     work.close()
     assert not job.running
+
+
+def test_the_canvas_is_drawn_when_nothing_waits_or_after_a_while(qtbot, monkeypatch) -> None:
+    from napari_dynamic_connectome.widgets import turns as module
+
+    drawn, ended = [], []
+
+    class Canvas(QWidget):
+        def paintEvent(self, event) -> None:
+            drawn.append(len(ended) if not taken else taken[-1])
+
+    taken: list[int] = []
+    window = QWidget()
+    window.resize(200, 200)
+    canvas = Canvas(window)
+    canvas.resize(100, 100)
+    qtbot.addWidget(window)
+    with qtbot.waitExposed(window):
+        window.show()
+    qtbot.wait(50)
+
+    def steps(count: int):
+        for number in range(count):
+            taken.append(number)
+            canvas.update()
+            time.sleep(0.03)
+            yield
+
+    monkeypatch.setattr(module, "HELD_S", 60.0)
+    turns = Turns(lambda: canvas)
+    drawn.clear()
+    turns.take(steps(6), ended.append)
+    qtbot.waitUntil(lambda: bool(ended))
+    qtbot.waitUntil(lambda: bool(drawn) and drawn[-1] == 5)
+    assert set(drawn) <= {0, 5}  # at the end, and at most once before it began to wait
+    assert canvas.updatesEnabled()
+
+    monkeypatch.setattr(module, "HELD_S", 0.05)
+    taken.clear()
+    drawn.clear()
+    ended.clear()
+    turns.take(steps(12), ended.append)
+    qtbot.waitUntil(lambda: bool(ended))
+    assert 2 <= len([one for one in drawn if one < 11]) < 11  # now and then in between
+    turns.take(steps(3))
+    turns._next()
+    assert not canvas.updatesEnabled()
+    turns.close()
+    assert canvas.updatesEnabled()
 
 
 def test_objects_are_set_aside_only_while_a_workspace_is_open() -> None:

@@ -163,8 +163,9 @@ class RecordingDock(Dock):
         )
         self.extract_button.setEnabled(has_images and self.labels.count() > 0 and self.bar.job is None)
         self.correct_button.setEnabled(recording is not None and self.bar.job is None)
-        for widget in (self.preview, self.quality, self.quality_head, self.quality_text, self.measure_button):
+        for widget in (self.preview, self.quality, self.quality_head, self.quality_text):
             widget.setVisible(recording is not None)
+        self.measure_button.setVisible(recording is not None and not is_measured(recording))
         if recording is not None and topics & {"recordings", "current", "neurons", "theme"}:
             self._show_quality(recording)
         if recording is not None and topics & {"current", "recordings"}:
@@ -175,7 +176,6 @@ class RecordingDock(Dock):
 
     def _show_quality(self, recording: Recording) -> None:
         self.quality.set_colours(self.colours)
-        self.measure_button.setVisible(not is_measured(recording))
         self.quality_text.setText(self.quality.show_recording(recording))
         chosen = self.session.selection.neurons
         self.quality.choose([i for i, r in enumerate(self.quality.rows_model.rows) if r["id"] in chosen], scroll=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -71,7 +72,7 @@ class Workspace:
         """Communities that were found for other ranks of the same sweep."""
         self.remembered: dict[str, Any] = load()
         start_log(self.remembered)
-        self.turns: Turns = Turns()
+        self.turns: Turns = Turns(_canvas_of(self._viewer))
         self.jobs: Jobs = Jobs(self)
         self.scene: SceneView = SceneView(self)
         self.keeper: Keeper = Keeper(self)
@@ -107,6 +108,18 @@ class Workspace:
             viewer = self.viewer
             if viewer is not None:
                 _workspaces.pop(viewer, None)
+
+
+def _canvas_of(viewer: weakref.ref[Any]) -> Callable[[], Any]:
+    """What finds the widget of the viewer's canvas: None for a viewer without a window, or one that is closed."""
+
+    def find() -> Any:
+        found = viewer()
+        window = getattr(found, "window", None)
+        shown = getattr(window, "_qt_viewer", None)
+        return None if shown is None else shown.canvas.native
+
+    return find
 
 
 def _import_modules() -> None:

@@ -11,13 +11,24 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer
 
 BUDGET_S = 0.02
-"""A turn takes up another method only before this; each turn may draw the canvas, so there should not be too many."""
+"""A turn takes up another method only before this."""
+HELD_S = 0.25
+"""While methods wait the canvas is not drawn, but for at most this long: without a graphics card a volume takes longer to draw than
+all that waits, and would be drawn after every turn."""
 
 
 class Turns:
-    """A queue of waiting methods; each turn of the event loop calls as many as its budget allows, one at least."""
+    """A queue of waiting methods; each turn of the event loop calls as many as its budget allows, one at least.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    canvas : callable, optional
+        Returns the widget of the canvas, or None if there is none.
+    """
+
+    def __init__(self, canvas: Callable[[], Any] | None = None) -> None:
+        self._canvas = canvas
+        self._held_since: float | None = None
         self._waiting: list[Turn | Steps] = []
         self._timer = QTimer()
         self._timer.setSingleShot(True)
@@ -56,6 +67,7 @@ class Turns:
         """Forget what waits."""
         self._waiting.clear()
         self._timer.stop()
+        self._hold()
 
     def _wake(self) -> None:
         if not self._timer.isActive():
@@ -63,13 +75,29 @@ class Turns:
 
     def _next(self) -> None:
         start = time.perf_counter()
-        while self._waiting:
-            turn = self._waiting.pop(0)
-            if self._waiting:
-                self._timer.start()  # first: whatever the method raises, the others come
-            turn.call()
-            if time.perf_counter() - start > BUDGET_S:
-                return
+        try:
+            while self._waiting:
+                turn = self._waiting.pop(0)
+                if self._waiting:
+                    self._timer.start()  # first: whatever the method raises, the others come
+                turn.call()
+                if time.perf_counter() - start > BUDGET_S:
+                    return
+        finally:
+            self._hold()
+
+    def _hold(self) -> None:
+        """Keep the canvas from being drawn, or let it be drawn: what was to be drawn in the meantime is drawn then."""
+        canvas = self._canvas() if self._canvas is not None else None
+        if canvas is None or not isalive(canvas):
+            return
+        now = time.perf_counter()
+        if self._waiting and self._held_since is None:
+            self._held_since = now
+            canvas.setUpdatesEnabled(False)
+        elif self._held_since is not None and (not self._waiting or now - self._held_since > HELD_S):
+            self._held_since = None
+            canvas.setUpdatesEnabled(True)
 
 
 class Steps:
