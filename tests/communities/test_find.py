@@ -188,6 +188,19 @@ def test_communities_with_the_same_neurons_have_the_same_number_everywhere():
     many = [(names, np.roll(np.arange(12) // 3, k)) for k in range(3)]
     for numbers in shared_numbers(many, most=4):
         assert len(set(numbers.values())) == 4
+    assert [sorted(n.values()) for n in shared_numbers([(names, strange)], most=2)] == [[0, 1, 2, 3]]
+
+
+def test_new_numbers_are_not_close_to_those_of_their_own_partition():
+    names = list("abcdefghijkl")
+    one, other = np.arange(12) // 4, np.arange(12) % 4
+    near = {(0, 1), (3, 4)}
+    first, second = shared_numbers([(names, one), (names, other)], most=30, near=near)
+    assert first == {0: 0, 1: 2, 2: 3}  # 1 is close to 0
+    assert second == {0: 1, 1: 4, 2: 5, 3: 6}
+    # where nothing else is left, close ones are taken all the same
+    first, second = shared_numbers([(names, one), (names, np.arange(12) % 3)], most=3, near={(0, 1), (0, 2), (1, 2)})
+    assert sorted(first.values()) == [0, 1, 2] == sorted(second.values())
 
 
 def test_graph_export_carries_communities():

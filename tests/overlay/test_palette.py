@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -8,10 +9,12 @@ from napari_dynamic_connectome.model.results import Communities
 from napari_dynamic_connectome.overlay.palette import (
     DARK,
     LIGHT,
+    NEAR,
     hex_color,
     hue_level,
     hue_numbers,
     letters,
+    near_colours,
     rgb,
     shades,
     styles,
@@ -104,3 +107,14 @@ def test_children_are_shades_of_their_parent(nested: Communities) -> None:
     assert [fine[c].label for c in range(4)] == ["1a", "1b", "2a", "2b"]
     assert len({s.color for s in fine.values()}) == 4
     assert fine[0].color == shades(coarse[0].color, 2)[0]
+
+
+def test_close_colours_are_known_and_none_of_the_first_eight():
+    close = near_colours()
+    assert all(a < b and b >= 8 for a, b in close)
+    for a, b in itertools.combinations(range(len(DARK)), 2):
+        gaps = [np.linalg.norm(to_oklab(rgb(one[a])) - to_oklab(rgb(one[b]))) for one in (DARK, LIGHT)]
+        assert ((a, b) in close) == (min(gaps) < NEAR)
+    # whatever a component has, most of the palette is left to it
+    for own in itertools.combinations(range(8), 4):
+        assert sum(not any((o, k) in close for o in own) for k in range(8, 30)) >= 10

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,9 @@ def match_labels(first: Array, second: Array) -> dict[int, int]:
     return {int(names_b[r]): int(names_a[c]) for r, c in zip(rows, columns) if overlap[r, c] > 0}
 
 
-def shared_numbers(partitions: Sequence[tuple[Sequence[str], Array]], most: int = 30) -> list[dict[int, int]]:
+def shared_numbers(
+    partitions: Sequence[tuple[Sequence[str], Array]], most: int = 30, near: Collection[tuple[int, int]] = ()
+) -> list[dict[int, int]]:
     """Number the communities of several partitions so that one with the same neurons has the same number everywhere.
 
     Partitions are taken in turn; their communities are paired one to one with those that already have a number, by shared
@@ -87,6 +90,9 @@ def shared_numbers(partitions: Sequence[tuple[Sequence[str], Array]], most: int 
         Names and community (-1: none) of the neurons of each, both (N,).
     most : int
         Numbers that can be told apart (colours).
+    near : collection of (int, int)
+        Pairs of numbers whose colours are close: a new number is none that is close to another one of its own partition, as long
+        as there are others.
 
     Returns
     -------
@@ -110,16 +116,22 @@ def shared_numbers(partitions: Sequence[tuple[Sequence[str], Array]], most: int 
         mine = {groups[r]: numbers[c] for r, c in zip(rows, columns) if likeness[r, c] >= ALIKE}
         for group in groups:
             if group not in mine:
-                used = {*known, *mine.values()}
-                free = next((k for k in range(most) if k not in used), None)
-                own_numbers = set(mine.values())
-                mine[group] = (
-                    next(k for k in range(len(groups) + most) if k not in own_numbers) if free is None else free
-                )
+                taken = set(mine.values())
+                mine[group] = _new_number(taken, known, most, near)
         for group, own in zip(groups, members):
             known.setdefault(mine[group], []).append(own)
         result.append({g: mine[g] for g in groups})
     return result
+
+
+def _new_number(own: Collection[int], known: Collection[int], most: int, near: Collection[tuple[int, int]]) -> int:
+    """First number that nobody has, else that its own partition does not have; far from its own partition's if possible."""
+    mine = [k for k in range(most) if k not in own]
+    for choice in ([k for k in mine if k not in known], mine):
+        clear = [k for k in choice if not any((k, o) in near or (o, k) in near for o in own)]
+        if clear or choice:
+            return (clear or choice)[0]
+    return next(k for k in itertools.count(most) if k not in own)
 
 
 def match_communities(first: Communities, second: Communities, level: int | None = None) -> dict[int, int]:

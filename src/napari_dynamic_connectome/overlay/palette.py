@@ -52,6 +52,8 @@ DARK: tuple[str, ...] = tuple(
     ]
 )
 """Thirty colours for dark backgrounds."""
+NEAR = 0.09
+"""Distance in OKLab below which two colours are not both given to communities of one component, if others are free."""
 
 LIGHT: tuple[str, ...] = tuple(
     f"#{c}"
@@ -190,6 +192,17 @@ def hue_level(communities: Communities, most: int = 3) -> int:
     return chosen
 
 
+@lru_cache(maxsize=1)
+def near_colours() -> frozenset[tuple[int, int]]:
+    """Pairs of categories (from 0) whose colours are closer than `NEAR` in one of the two palettes."""
+    found: set[tuple[int, int]] = set()
+    for palette in (DARK, LIGHT):
+        lab = np.array([to_oklab(rgb(color)) for color in palette])
+        gap = np.linalg.norm(lab[:, None] - lab[None], axis=2)
+        found |= {(int(a), int(b)) for a, b in np.argwhere(gap < NEAR) if a < b}
+    return frozenset(found)
+
+
 def hue_numbers(
     every: Mapping[tuple[int, Kind], Communities], communities: Communities | None
 ) -> dict[int, int] | None:
@@ -209,7 +222,7 @@ def _numbered(
     for kind in dict.fromkeys(kind for (_, kind), _ in every):
         mine = [one for (_, own), one in every if own == kind]
         rows = [(one.neurons, one.labels.isel(level=hue_level(one)).values) for one in mine]
-        result += zip(mine, shared_numbers(rows, len(DARK)), strict=True)
+        result += zip(mine, shared_numbers(rows, len(DARK), near_colours()), strict=True)
     return result
 
 
