@@ -127,7 +127,7 @@ def make_session(seed: int = 0, *, results: bool = True, n_worms: int = 2) -> Se
         session.set_communities(
             {(1, "modules"): make_communities(cohort, seed), (2, "modules"): make_communities(cohort, 9)}
         )
-        session.set_surrogates([make_components(cohort, 3, seed + 20 + k) for k in range(2)])
+        session.set_surrogates(components[3], [make_components(cohort, 3, seed + 20 + k) for k in range(2)])
         session.truth = Truth(
             motifs=pd.DataFrame({"motif": [1], "kind": ["spontaneous"], "stimulus": [""]}),
             members=pd.DataFrame({"motif": [1, 1], "neuron": ["AVAL", "AVAR"], "sign": [1, -1], "loading": [0.5, 1.0]}),

@@ -34,6 +34,7 @@ def test_a_session_comes_back_to_the_last_bit(tmp_path: Path, name: str, seed: i
     save_session(session, tmp_path / name)
     again = load_session(tmp_path / name)
     same_session(session, again)
+    assert again.components is again.sweep.components[3]  # one object, as it was
     save_session(again, tmp_path / name)
     assert sorted(p.name for p in tmp_path.iterdir()) == [name]
     session.undo()

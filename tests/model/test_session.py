@@ -146,18 +146,23 @@ def test_recordings_are_added_once_and_closed() -> None:
 def test_what_is_known_about_chance_belongs_to_the_components_of_a_rank() -> None:
     two, three, other = SimpleNamespace(rank=2), SimpleNamespace(rank=3), SimpleNamespace(rank=2)
     session = Session()
-    with pytest.raises(InputError, match="rank"):
-        session.set_surrogates([two])
+    with pytest.raises(InputError, match="replaced"):
+        session.set_surrogates(two, [other])
     session.set_sweep(SimpleNamespace(components={2: two, 3: three}))
     session.set_components(two)
     with pytest.raises(InputError, match="rank"):
-        session.set_surrogates([three])
-    session.set_surrogates([other])
+        session.set_surrogates(two, [three])
+    session.set_surrogates(two, [other])
     session.set_components(three)
+    session.set_surrogates(two, [other, other])  # another rank was looked at in the meantime
     session.set_components(two)  # back to the same fit
-    assert session.surrogates == {2: (other,)}
+    assert session.surrogates == {2: (other, other)}
     session.set_components(other)  # another fit of that rank
     assert session.surrogates == {}
-    session.set_surrogates([two])
+    session.set_surrogates(other, [two])
+    session.set_components(three)
+    session.set_components(two)  # what was known was known about the other fit
+    assert session.surrogates == {}
+    session.set_surrogates(two, [other])
     session.set_cohort(None)
     assert session.surrogates == {}

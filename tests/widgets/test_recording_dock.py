@@ -332,3 +332,34 @@ def test_control_enter_extracts_and_the_button_cancels(viewer, dock, qtbot) -> N
     dock.bar.cancel.click()
     qtbot.waitUntil(lambda: not job.running, timeout=5000)
     assert dock.bar.job is None
+
+
+def test_a_closed_dock_goes_and_follows_the_layers_no_longer(viewer, qtbot) -> None:
+    import gc
+    import weakref
+
+    from qtpy.QtCore import QEvent
+    from qtpy.QtWidgets import QApplication
+
+    from napari_dynamic_connectome.widgets import garbage
+    from napari_dynamic_connectome.widgets.recording_dock import RecordingDock
+    from napari_dynamic_connectome.widgets.state import workspace_of
+
+    workspace_of(viewer)  # it listens, too
+    before = len(viewer.layers.events.inserted.callbacks)
+    made = RecordingDock(viewer)
+    holder = viewer.window.add_dock_widget(made, name="Recording", area="right", add_vertical_stretch=False)
+    qtbot.wait(30)
+    assert len(viewer.layers.events.inserted.callbacks) > before
+    gone = weakref.ref(made)
+    viewer.window.remove_dock_widget(holder)
+    made.deleteLater()
+    del made, holder
+    for _ in range(3):
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+        qtbot.wait(30)
+        garbage.renew()
+        gc.collect()
+    assert gone() is None
+    assert len(viewer.layers.events.inserted.callbacks) == before
+    viewer.add_points(np.zeros((1, 3)))  # nobody listens who is gone

@@ -275,6 +275,23 @@ def test_a_moving_worm_is_followed(viewer, qtbot, tmp_path, monkeypatch, wait_fo
             np.testing.assert_allclose(scene.layers["neurons"].data[3], scene.drawn.positions[3], atol=1e-5)
             seen.append(scene.drawn.positions[3])
         assert np.ptp(np.array(seen), axis=0).max() > 1.0
+        # the same worm from a session that was saved at another time, and another worm while a frame is on its way
+        from napari_dynamic_connectome.io.session import load_session, save_session
+        from napari_dynamic_connectome.widgets.opening import adopt
+
+        save_session(tour.session, tmp_path / "s.zarr")
+        tour.session.select(time_s=float(worm.time_s[2]))
+        adopt(tour.work, load_session(tmp_path / "s.zarr"))
+        assert tour.session.journal is not None and not tour.work.keeper._opening
+        tour.rest()
+        assert tour.session.selection.time_s == pytest.approx(float(worm.time_s[28]))
+        other, _ = simulate_recording(name="other", n_neurons=12, duration_s=15, rate_hz=2, n_motifs=1, motif_size=4)
+        places = scene._moving[1]
+        tour.session.add(other)
+        scene._arrived(places, 3)
+        tour.session.select(time_s=3.0)
+        scene.follow_now()
+        tour.rest()
     finally:
         tour.close()
 

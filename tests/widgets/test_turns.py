@@ -132,6 +132,7 @@ def test_the_canvas_is_drawn_when_nothing_waits_or_after_a_while(qtbot, monkeypa
     turns.take(steps(12), ended.append)
     qtbot.waitUntil(lambda: bool(ended))
     assert 2 <= len([one for one in drawn if one < 11]) < 11  # now and then in between
+    time.sleep(module.FREE_S)
     turns.take(steps(3))
     turns._next()
     assert not canvas.updatesEnabled()
@@ -165,10 +166,103 @@ def test_objects_are_set_aside_only_while_a_workspace_is_open() -> None:
     assert gone() is None
 
 
-def test_a_workspace_takes_its_objects_back(work) -> None:
-    assert gc.get_freeze_count() > 0
+def test_an_open_dock_sets_aside_and_the_workspace_takes_back(viewer, work, qtbot) -> None:
+    from napari_dynamic_connectome.widgets.arrange import open_docks
+
+    before = gc.get_freeze_count()
+    open_docks(viewer)
+    qtbot.wait(50)
+    assert gc.get_freeze_count() > before
     work.close()
     assert gc.get_freeze_count() == 0
+
+
+def test_a_removed_layer_leaves_the_memory_also_when_it_was_set_aside(viewer, work, qtbot, monkeypatch) -> None:
+    from napari_dynamic_connectome.widgets.arrange import open_docks
+
+    layer = viewer.add_image(np.zeros((4, 20, 20)), name="old")
+    open_docks(viewer)
+    qtbot.wait(50)
+    work.scene._forget_timer.setInterval(10)
+    gone = weakref.ref(layer)
+    del layer
+    viewer.layers.remove("old")
+    viewer.add_points(np.zeros((1, 3)), name="other")  # napari remembers the last active layer
+    qtbot.waitUntil(lambda: gone() is None, timeout=5000)
+    assert gc.get_freeze_count() > 0
+
+
+def test_the_canvas_is_drawn_also_while_a_step_asks_something(qtbot, monkeypatch) -> None:
+    from qtpy.QtCore import QEventLoop, QTimer
+
+    from napari_dynamic_connectome.widgets import turns as module
+
+    monkeypatch.setattr(module, "HELD_S", 0.05)
+    window = QWidget()
+    canvas = QWidget(window)
+    qtbot.addWidget(window)
+    window.show()
+    seen, ended = [], []
+
+    def steps():
+        time.sleep(0.03)
+        yield
+        seen.append(canvas.updatesEnabled())
+        loop = QEventLoop()
+        QTimer.singleShot(300, loop.quit)
+        loop.exec()
+        seen.append(canvas.updatesEnabled())
+        yield
+
+    turns = Turns(lambda: canvas)
+    turns.take(steps(), ended.append)
+    qtbot.waitUntil(lambda: bool(ended))
+    assert seen == [False, True]
+
+
+def test_no_turn_is_taken_while_the_window_may_close_or_after_it_did(qtbot) -> None:
+    seen = []
+
+    def steps():
+        try:
+            for number in range(9):
+                seen.append(number)
+                time.sleep(0.03)
+                yield
+        finally:
+            seen.append("forgotten")
+
+    turns = Turns()
+    turns.take(steps())
+    qtbot.waitUntil(lambda: bool(seen))
+    turns.paused = True
+    qtbot.wait(60)
+    count = len(seen)
+    qtbot.wait(100)
+    assert len(seen) == count
+    turns.go_on()
+    qtbot.waitUntil(lambda: len(seen) > count)
+    turns.close()
+    assert seen[-1] == "forgotten"
+    turns.take(steps())
+    qtbot.wait(60)
+    assert seen[-1] == "forgotten" and not turns.busy
+
+
+def test_docks_open_once_however_often_they_are_asked_for(viewer, work, qtbot) -> None:
+    from napari_dynamic_connectome.widgets.arrange import DOCKS, arrange_in_steps, open_docks
+
+    arrange_in_steps(viewer)
+    arrange_in_steps(viewer)
+    qtbot.waitUntil(lambda: len(viewer.window.dock_widgets) >= 1)
+    found = open_docks(viewer)  # what a key does that needs one of them
+    qtbot.waitUntil(lambda: not work.arranging, timeout=20000)
+    qtbot.wait(50)
+    names = sorted(found)
+    assert names == sorted(kind.title for kind in DOCKS)
+    made = [widget for kind in DOCKS for widget in viewer.window._qt_window.findChildren(kind)]
+    assert len(made) == len(DOCKS)
+    assert open_docks(viewer) == found
 
 
 def test_modules_are_imported_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +291,7 @@ def test_levels_are_those_of_the_frame_in_the_middle(pyramid: bool) -> None:
     assert (low, high) == pytest.approx(tuple(expected))
     out = levels.with_levels((data, {"name": "a", "metadata": {"x": 1}}, "image"))[1]
     assert out["metadata"] == {"x": 1, levels.LEVELS: pytest.approx((low, high))}
-    assert out["contrast_limits"] == (data[2][:, ::3, ::3].min(), data[2][:, ::3, ::3].max())
+    assert out["contrast_limits"] == (data[[0, -1], :, ::3, ::3].min(), data[2][:, ::3, ::3].max())
 
 
 def test_levels_leave_alone_what_they_cannot_read() -> None:
@@ -245,3 +339,29 @@ def test_layers_are_made_before_they_are_needed(viewer, work) -> None:
     for name in ("current", "names", "edges", "leaders"):
         assert work.scene.layers[name] in viewer.layers and not work.scene.layers[name].visible
     assert viewer.layers.selection.active is work.scene.layers["neurons"]
+
+
+def test_names_come_back_with_their_layer(viewer, work) -> None:
+    work.session.add(recording())
+    viewer.dims.ndisplay = 3
+    work.session.select(neurons=(NAMES[0],))
+    work.scene.flush()
+    before = list(work.scene.layers["names"].text.values)
+    assert NAMES[0] in " ".join(map(str, before))
+    viewer.layers.remove("names")
+    work.scene.flush()
+    assert "names" not in viewer.layers
+    work.scene.show_again()
+    assert list(work.scene.layers["names"].text.values) == before
+
+
+def test_what_is_selected_stays_selected_when_our_layers_come(viewer, work) -> None:
+    one, two = viewer.add_points(np.zeros((1, 3))), viewer.add_points(np.ones((1, 3)))
+    work.session.add(recording())
+    work.scene.flush()
+    viewer.layers.remove("edges")
+    viewer.layers.selection = {one, two}
+    assert viewer.layers.selection.active is None
+    work.scene.show_again()
+    assert "edges" in viewer.layers
+    assert set(viewer.layers.selection) == {one, two} and viewer.layers.selection.active is None

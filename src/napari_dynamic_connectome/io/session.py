@@ -304,7 +304,11 @@ def decode_session(body: Mapping[str, Any], source: Source, base: Path) -> Sessi
         found = {int(rank): code.record(Components, c) for rank, c in body["sweep"]["components"]}
         session.sweep = code.record(RankSweep, body["sweep"], components=found)
     if body["components"] is not None:
-        session.components = code.record(Components, body["components"])
+        # those of the sweep are the same object, as they were: what is known about a rank is known about them
+        same = [] if body["sweep"] is None else [r for r, c in body["sweep"]["components"] if c == body["components"]]
+        session.components = (
+            session.sweep.components[int(same[0])] if same else code.record(Components, body["components"])
+        )
     session.communities = {
         (int(c["component"]), c["kind"]): code.record(Communities, c["result"]) for c in body["communities"]
     }

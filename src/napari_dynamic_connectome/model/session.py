@@ -454,26 +454,41 @@ class Session:
 
     def set_components(self, components: Components | None) -> None:
         """Replace the components; communities of others are dropped, and what is known about chance, but for other ranks."""
-        of_sweep = None if self.sweep is None or components is None else self.sweep.components.get(components.rank)
-        if components is not None and components is not of_sweep:
-            self.surrogates = {rank: found for rank, found in self.surrogates.items() if rank != components.rank}
+        for one in (self.components, components):
+            if one is not None and not self._of_sweep(one) and components is not self.components:
+                self.surrogates = {rank: found for rank, found in self.surrogates.items() if rank != one.rank}
         self.components = components
         self.communities = {}
         self.components_changed.emit()
         self.communities_changed.emit()
         self.select(component=1, community=None, level=0)
 
-    def set_surrogates(self, found: Sequence[Components]) -> None:
-        """Keep components of surrogate cohorts, of the rank of the present components.
+    def _of_sweep(self, components: Components) -> bool:
+        return self.sweep is not None and self.sweep.components.get(components.rank) is components
+
+    def set_surrogates(self, components: Components, found: Sequence[Components]) -> None:
+        """Keep components of surrogate cohorts.
+
+        Parameters
+        ----------
+        components : Components
+            What they are compared with: the present ones, or those of another rank of the sweep.
+        found : sequence of Components
 
         Raises
         ------
         InputError
-            There are no components, or they have another rank.
+            The session has not got these components any more, or the ranks differ.
         """
-        if self.components is None or any(one.rank != self.components.rank for one in found):
+        if components is not self.components and not self._of_sweep(components):
+            raise InputError(
+                "the components were replaced while they were compared with chance",
+                where="the session",
+                fix="Compare the present ones.",
+            )
+        if any(one.rank != components.rank for one in found):
             raise InputError("surrogate components must have the rank of the components", where="the session")
-        self.surrogates = self.surrogates | {self.components.rank: tuple(found)}
+        self.surrogates = self.surrogates | {components.rank: tuple(found)}
         self.surrogates_changed.emit()
 
     def set_communities(self, communities: Mapping[tuple[int, Kind], Communities]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget
 
@@ -19,6 +21,7 @@ from .shortcuts import bind
 from .state import real_viewer, workspace_of
 from .traces_dock import TracesDock
 
+log = logging.getLogger("napari_dynamic_connectome")
 UPPER = (RecordingDock, NeuronsDock, CohortDock, ComponentsDock)
 LOWER = (CommunitiesDock, ExportDock)
 DOCKS = (RecordingDock, NeuronsDock, TracesDock, CohortDock, ComponentsDock, CommunitiesDock, ExportDock)
@@ -34,18 +37,27 @@ def open_docks(viewer: Any) -> dict[str, Any]:
 
 def _opening(viewer: Any, found: dict[str, Any]) -> Iterator[None]:
     """Open the docks that are not open yet, in short steps, and put all into `found`."""
-    for widget in viewer.window.dock_widgets.values():
-        title = getattr(type(widget), "title", None)
-        if title and isinstance(widget, DOCKS):
-            found.setdefault(title, widget)
     for kind in DOCKS:
-        if kind.title not in found:
-            dock = kind(viewer)
-            yield
-            area = "bottom" if kind is TracesDock else "right"
-            viewer.window.add_dock_widget(dock, name=kind.title, area=area, add_vertical_stretch=False)
-            found[kind.title] = dock
-            yield
+        if kind.title in _there(viewer):
+            continue
+        dock = kind(viewer)
+        yield
+        if kind.title in _there(viewer):  # it was opened in another way in the meantime
+            dock.deleteLater()
+            continue
+        area = "bottom" if kind is TracesDock else "right"
+        viewer.window.add_dock_widget(dock, name=kind.title, area=area, add_vertical_stretch=False)
+        yield
+    found.update(_there(viewer))
+
+
+def _there(viewer: Any) -> dict[str, Any]:
+    """The docks that are open, by title."""
+    found: dict[str, Any] = {}
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, DOCKS) and isalive(widget):
+            found.setdefault(type(widget).title, widget)
+    return found
 
 
 def arrange_windows(viewer: Any) -> dict[str, Any]:
@@ -61,11 +73,23 @@ def arrange_windows(viewer: Any) -> dict[str, Any]:
 def arrange_in_steps(viewer: Any) -> None:
     """Open and lay out the docks in turns of the event loop, so that the window goes on answering."""
     viewer = real_viewer(viewer)
-    workspace_of(viewer).turns.take(_arranging(viewer, {}))
+    work = workspace_of(viewer)
+    if work.arranging:
+        return
+    work.arranging = True
+
+    def ended(error: BaseException | None) -> None:
+        work.arranging = False
+        if error is not None:  # a dock or the window was closed in the middle of it
+            log.info("the windows were not arranged: %s", error)
+
+    work.turns.take(_arranging(viewer, {}), ended)
 
 
 def _arranging(viewer: Any, docks: dict[str, Any]) -> Iterator[None]:
     yield from _opening(viewer, docks)
+    if len(docks) < len(DOCKS):
+        return  # one was closed in the meantime: its place is the user's
     work = workspace_of(viewer)
     window = next(iter(docks.values())).window()
     bind(viewer)

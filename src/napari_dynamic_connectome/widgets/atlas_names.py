@@ -50,6 +50,7 @@ class AtlasNames(QWidget):
     def forget(self) -> None:
         """Another worm is shown."""
         self.names = {}
+        self.fitted = None
 
     def suggest_soon(self) -> None:
         """Names were given, or another worm is shown: lay the atlas again, if there is one."""

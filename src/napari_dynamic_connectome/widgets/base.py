@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from . import garbage
 from .remember import save
 from .state import real_viewer, workspace_of
 from .theme import NAME, Colours, colours_of, style_sheet
@@ -205,13 +206,14 @@ class Dock(QWidget):
     def _watch_window(self) -> None:
         window = self.window()
         if isinstance(window, QMainWindow) and (self._filtered is None or self._filtered() is not window):
+            garbage.set_aside(self.work)  # from here on the closing of the window is noticed, and takes it back
             window.installEventFilter(self)
             self._filtered = weakref.ref(window)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Close and self._filtered is not None and watched is self._filtered():
             # Threads must not outlive the viewer, and what they found must not reach a window that is going.
-            self.work.jobs.closing = True
+            self.work.jobs.closing = self.work.turns.paused = True
             QTimer.singleShot(0, _closer(self.work, watched))
         return False
 
@@ -224,6 +226,8 @@ def _closer(work: Any, window: QObject) -> Callable[[], None]:
         found = window_ref()
         if found is None or not isalive(found) or not found.isVisible():
             work.close()
+        else:
+            work.turns.go_on()
 
     return close
 

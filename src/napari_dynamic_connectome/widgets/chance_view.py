@@ -61,8 +61,7 @@ class ChanceView(QWidget):
             )
 
         def done(found: Any) -> None:
-            if session.components is components:  # else it is about others
-                session.set_surrogates(found)
+            session.set_surrogates(components, found)
 
         job = self.work.jobs.start("Compare with chance", run, done)
         self.bar.watch(job)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -47,6 +46,7 @@ class LayerChoice(QWidget):
     chosen = Signal()
     """Another image was chosen; what its file says is filled in already."""
     centres_asked = Signal()
+    layers_changed = Signal()
 
     def __init__(self, work: Any) -> None:
         super().__init__()
@@ -107,19 +107,25 @@ class LayerChoice(QWidget):
         self._captions.append(label(text))
         return self._captions[-1]
 
-    def watch(self, changed: Callable[[], None]) -> None:
-        """Follow the viewer's layers from now on; `changed` is called after each change."""
+    def watch(self) -> None:
+        """Follow the viewer's layers from now on."""
         me = weakref.ref(self)
 
         def follow(event: Any = None) -> None:
             found = me()
             if found is not None and isalive(found):
                 found.fill()
-                changed()
+                found.layers_changed.emit()
 
-        for name in ("inserted", "removed", "reordered"):
-            getattr(self.work.viewer.layers.events, name).connect(follow)
-        self._follow = follow  # napari holds it weakly
+        events = [getattr(self.work.viewer.layers.events, name) for name in ("inserted", "removed", "reordered")]
+        for event in events:
+            event.connect(follow)
+
+        def gone() -> None:
+            for event in events:
+                event.disconnect(follow)
+
+        self.destroyed.connect(gone)
         self.fill()
 
     def fill(self) -> None:

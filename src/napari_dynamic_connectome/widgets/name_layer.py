@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ NEAREST = 16
 LETTER_PX, LINE_PX = 3.8, 8.0
 """Half the width of a letter and half the height of a line."""
 
-Lines = list[tuple[np.ndarray, np.ndarray]]
+Leaders = list[tuple[np.ndarray, np.ndarray]]
 
 
 def named(session: Session, drawn: Drawn, *, naming: bool) -> list[int]:
@@ -53,9 +54,10 @@ class NameLayer:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._colour: Any = None
+        self._styled: tuple[weakref.ref[Any], str] | None = None
+        """The layer that has the texts' look, and their colour."""
 
-    def draw(self, viewer: Any, drawn: Drawn, chosen: list[int], colour: str) -> Lines:
+    def draw(self, viewer: Any, drawn: Drawn, chosen: list[int], colour: str) -> Leaders:
         """Place the names for the present camera.
 
         Returns
@@ -111,12 +113,12 @@ class NameLayer:
             layer.features = {"name": texts}
         elif not np.allclose(layer.data, data):
             layer.data = data
-        if self._colour != colour:
+        if self._styled is None or self._styled[0]() is not layer or self._styled[1] != colour:
             layer.text = text
-            self._colour = colour
+            self._styled = (weakref.ref(layer), colour)
         layer.selected_data = set()
 
-    def draw_leaders(self, lines: Lines, zoom: float, text: str, canvas: str) -> None:
+    def draw_leaders(self, lines: Leaders, zoom: float, text: str, canvas: str) -> None:
         """Draw the lines from names to neurons, in a colour between those of text and canvas."""
         if not lines:
             self._stack.hide(LEADERS)

@@ -69,8 +69,18 @@ def adopt(work: Workspace, loaded: Any, folder: Path | None = None) -> None:
 
     `folder` is the journal of a crashed program whose edits belong on top.
     """
-    session = work.session
     work.keeper.opening()
+    try:
+        _replace(work, loaded)
+    finally:
+        work.keeper.opened(folder)  # whatever happened: edits go to a journal again
+    show_images(work)
+    restore(work, work.session.view)
+    work.session.select(time_s=loaded.selection.time_s)  # images bring a slider that begins elsewhere
+
+
+def _replace(work: Workspace, loaded: Any) -> None:
+    session = work.session
     for name in list(session.recordings):
         session.remove(name)
     work.by_rank.clear()
@@ -100,9 +110,6 @@ def adopt(work: Workspace, loaded: Any, folder: Path | None = None) -> None:
     wanted = loaded.selection
     session.select(component=wanted.component, kind=wanted.kind)
     session.select(level=wanted.level, community=wanted.community, time_s=wanted.time_s, neurons=wanted.neurons)
-    work.keeper.opened(folder)
-    show_images(work)
-    restore(work, session.view)
 
 
 def close_images(work: Workspace) -> None:

@@ -143,7 +143,8 @@ class RecordingDock(Dock):
         self.quality.selectionModel().selectionChanged.connect(lambda *_: self._quality_chosen())
         layout.addWidget(self.quality, 1)
 
-        self.choice.watch(lambda: self.mark("view"))
+        self.choice.layers_changed.connect(lambda: self.mark("view"))
+        self.choice.watch()
 
     # --- showing ----------------------------------------------------------------------------------------------------
 

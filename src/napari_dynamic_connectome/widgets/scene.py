@@ -19,11 +19,11 @@ from ..overlay import scene as resolve
 from ..overlay.moving import MovingPlaces
 from ..overlay.palette import hex_color, mix, rgb
 from ..overlay.tubes import tubes
-from . import camera
+from . import camera, garbage
 from .canvas_text import CanvasText
 from .follow import Follower, frame_of
 from .legend import Legend
-from .name_layer import Lines, NameLayer, named
+from .name_layer import Leaders, NameLayer, named
 from .stack import CURRENT, EDGES, LOOKS, NAMES, NEURONS, OURS, Stack, move_points, show
 from .theme import colours_of
 from .time_axis import ensure_time_axis, move_slider, name_axes, slider_time
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .turns import Turn
 
 REST_MS = 250
+FORGET_MS = 3000
+"""After which the voxels of a layer that the user removed leave the memory."""
 NAMES_MS = 90
 LEAST_PX, SHADED_PX = 6.0, 11.0
 
@@ -68,10 +70,14 @@ class SceneView:
         self._names_turn = work.turns.turn(self, "place_names")
         self._rest_timer = _timer(self._labels_turn, REST_MS)
         self._names_timer = _timer(self._names_turn, NAMES_MS)
+        self._forget_timer = QTimer()
+        self._forget_timer.setSingleShot(True)
+        self._forget_timer.setInterval(FORGET_MS)
+        self._forget_timer.timeout.connect(garbage.renew)
         self._stage_turn = work.turns.turn(self, "next_stage")
         self._stages: list[Any] = []
         self._leaders_turn = work.turns.turn(self, "place_leaders")
-        self._leaders: tuple[Lines, float] | None = None
+        self._leaders: tuple[Leaders, float] | None = None
         self._covered = False
         self._added = False
         session = work.session
@@ -119,7 +125,7 @@ class SceneView:
     def close(self) -> None:
         """Let go of everything."""
         self.closed = True
-        for timer in (self._rest_timer, self._names_timer):
+        for timer in (self._rest_timer, self._names_timer, self._forget_timer):
             timer.stop()
         for turn in (self._refresh_turn, self._labels_turn, self._names_turn, self._stage_turn, self._leaders_turn):
             turn.stop()
@@ -380,7 +386,7 @@ class SceneView:
             return
         self._zoomed()
         chosen = named(work.session, drawn, naming=work.view.color_by == "naming") if work.view.names else []
-        lines: Lines = []
+        lines: Leaders = []
         if chosen:
             lines = self._names.draw(work.viewer, drawn, chosen, self.colours.text)
         else:
@@ -426,6 +432,8 @@ class SceneView:
         for recording, labels in list(self.labels.items()):
             if labels is layer:
                 del self.labels[recording]
+        if not self._busy:
+            self._forget_timer.start()
         self._changed()
 
     def _show_images_of(self, current: str | None) -> None:
@@ -454,16 +462,30 @@ class SceneView:
         if kept is None or kept[0] is not layer.data or not np.array_equal(kept[1].labels, labels):
             places = MovingPlaces(layer.data, labels, layer.scale[-3:], layer.translate[-3:])
             self._moving = (layer.data, places)
-        places, frame = self._moving[1], self._frame()
+        followed = self._followed()
+        if followed is None:
+            return
+        places, frame = followed
         if frame in places.known:
             self.drawn = self._moved(places.known[frame])
         else:
             self._follower.ask(places, frame)
 
-    def _frame(self) -> int:
-        """Frame of the labels at the shown time."""
-        recording, layer = self.work.session.recording, self.labels[self.work.session.current]
-        return frame_of(recording.time_s, self.work.session.selection.time_s, layer, len(self._moving[1]))
+    def _followed(self) -> tuple[MovingPlaces, int] | None:
+        """Places of the worm that is shown and the frame at the shown time; None if another worm was chosen since."""
+        work = self.work
+        recording = work.session.recording
+        layer = self.labels.get(work.session.current or "")
+        if (
+            self._moving is None
+            or self.drawn is None
+            or recording is None
+            or layer is None
+            or layer.data is not self._moving[0]
+        ):
+            return None
+        places = self._moving[1]
+        return places, frame_of(recording.time_s, work.session.selection.time_s, layer, len(places))
 
     def _moved(self, found: np.ndarray) -> resolve.Drawn:
         """What is drawn, with these positions; a neuron that the frame lacks stays where it was."""
@@ -471,9 +493,10 @@ class SceneView:
         return replace(self.drawn, positions=np.where(seen[:, None], found, self.drawn.positions))
 
     def _follow(self) -> None:
-        if self._moving is None or self.drawn is None:
+        followed = self._followed()
+        if followed is None:
             return
-        places, frame = self._moving[1], self._frame()
+        places, frame = followed
         if frame in places.known:
             self._show_places(places.known[frame])
         else:
@@ -481,8 +504,10 @@ class SceneView:
 
     def follow_now(self) -> None:
         """Compute the positions of the shown frame at once; for pictures and movies."""
-        if self._moving is not None and self.drawn is not None:
-            self._show_places(self._moving[1].compute(self._frame()))
+        followed = self._followed()
+        if followed is not None:
+            places, frame = followed
+            self._show_places(places.compute(frame))
 
     def _arrived(self, places: MovingPlaces, frame: int) -> None:
         """Positions of a frame are there; another frame may be shown by now."""
@@ -537,8 +562,6 @@ class SceneView:
             self.recolour()
             if not self._stepping:
                 self._move_slider(selection.time_s)
-
-    # --- overlays of the canvas -------------------------------------------------------------------------------------
 
     def _move_slider(self, time_s: float) -> None:
         self._stepping = True

@@ -92,7 +92,7 @@ class Stack:
     def add(self, name: str, layer: Any) -> None:
         """Add a layer where it belongs in the stack: every move costs napari a new order of everything."""
         self.layers[name] = layer
-        self.insert(self._place(name), layer, quietly=self._viewer().layers.selection.active is not None)
+        self.insert(self._place(name), layer)
 
     def prepared(self, name: str, place: np.ndarray) -> Any | None:
         """Return one of `LOOKS`, made hidden and as good as empty if it is not there: adding a layer takes napari long.
@@ -119,21 +119,22 @@ class Stack:
         self.add(name, layer)
         return layer
 
-    def insert(self, place: int, layer: Any, *, quietly: bool) -> None:
-        """Insert a layer; quietly: the active layer stays active.
+    def insert(self, place: int, layer: Any) -> None:
+        """Insert a layer; those that are selected stay selected.
 
         napari makes a new layer the active one. That and going back cost it a third of the insertion, and it looks for a value
         under the cursor, which fails in 3D on Labels before the mouse has moved. As nothing changes in the end, nobody is told.
         """
         viewer = self._viewer()
-        if not quietly:
-            viewer.layers.insert(place, layer)
-            return
         selection = viewer.layers.selection
-        active = selection.active
+        selected, active = set(selection), selection.active
         with selection.events.blocker_all():
             viewer.layers.insert(place, layer)
-            selection.active = active
+            if active is not None:
+                selection.active = active
+            else:
+                selection.clear()
+                selection.update(selected)
 
     def _place(self, name: str) -> int:
         """Index at which a layer belongs: above the user's and above those of ours that come before it."""

@@ -57,7 +57,7 @@ class Workspace:
 
     def __init__(self, viewer: Viewer) -> None:
         from ..model.log import start_log
-        from . import garbage, warm
+        from . import warm
         from .jobs import Jobs
         from .keeping import Keeper
         from .remember import load
@@ -70,6 +70,8 @@ class Workspace:
         self.view = ViewState()
         self.by_rank: dict[int, dict[Any, Any]] = {}
         """Communities that were found for other ranks of the same sweep."""
+        self.arranging = False
+        """The docks are just being laid out."""
         self.remembered: dict[str, Any] = load()
         start_log(self.remembered)
         self.turns: Turns = Turns(_canvas_of(self._viewer))
@@ -77,7 +79,6 @@ class Workspace:
         self.scene: SceneView = SceneView(self)
         self.keeper: Keeper = Keeper(self)
         self.keeper.look_soon()
-        garbage.set_aside(self)
         self._soon = QTimer()
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(_import_modules)

@@ -54,7 +54,7 @@ def ensure_time_axis(viewer: Any, stack: Stack, recording: Any, drawn: resolve.D
     from napari.layers import Points
 
     stack.layers[TIME] = Points(data, **options)
-    stack.insert(0, stack.layers[TIME], quietly=viewer.layers.selection.active is not None)
+    stack.insert(0, stack.layers[TIME])
 
 
 def name_axes(viewer: Any) -> None:

@@ -13,8 +13,10 @@ from qtpy.QtCore import QObject, QTimer
 BUDGET_S = 0.02
 """A turn takes up another method only before this."""
 HELD_S = 0.25
-"""While methods wait the canvas is not drawn, but for at most this long: without a graphics card a volume takes longer to draw than
-all that waits, and would be drawn after every turn."""
+"""While methods wait the canvas is not drawn, but for about this long at most: without a graphics card a volume takes longer to draw
+than all that waits, and would be drawn after every turn."""
+FREE_S = 0.05
+"""Time in which it can be drawn then."""
 
 
 class Turns:
@@ -28,19 +30,20 @@ class Turns:
 
     def __init__(self, canvas: Callable[[], Any] | None = None) -> None:
         self._canvas = canvas
-        self._held_since: float | None = None
+        self._held = False
+        self._free_until = 0.0
+        self._closed = False
+        self.paused = False
+        """No turns are taken: the window was asked to close, and has not said yet whether it does."""
         self._waiting: list[Turn | Steps] = []
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
         me = weakref.ref(self)
-
-        def call() -> None:
-            found = me()
-            if found is not None:
-                found._next()
-
-        self._timer.timeout.connect(call)
+        self._timer.timeout.connect(_weakly(me, "_next"))
+        self._release_timer = QTimer()
+        self._release_timer.setSingleShot(True)
+        self._release_timer.timeout.connect(_weakly(me, "release"))
 
     def turn(self, owner: Any, method: str) -> Turn:
         """Return a turn that calls a method of its owner, which it doesn't keep alive."""
@@ -64,19 +67,36 @@ class Turns:
         return bool(self._waiting)
 
     def close(self) -> None:
-        """Forget what waits."""
-        self._waiting.clear()
+        """Forget what waits; nothing is taken up any more."""
+        self._closed = True
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            if isinstance(one, Steps):
+                one.forget()
         self._timer.stop()
-        self._hold()
+        self.release()
+
+    def go_on(self) -> None:
+        """Take turns again after a pause."""
+        self.paused = False
+        if self._waiting:
+            self._wake()
+
+    def _wait_for(self, one: Turn | Steps) -> None:
+        if self._closed:
+            return
+        if one not in self._waiting:
+            self._waiting.append(one)
+        self._wake()
 
     def _wake(self) -> None:
-        if not self._timer.isActive():
+        if not self._timer.isActive() and not self.paused:
             self._timer.start()
 
     def _next(self) -> None:
         start = time.perf_counter()
         try:
-            while self._waiting:
+            while self._waiting and not self.paused:
                 turn = self._waiting.pop(0)
                 if self._waiting:
                     self._timer.start()  # first: whatever the method raises, the others come
@@ -87,17 +107,34 @@ class Turns:
             self._hold()
 
     def _hold(self) -> None:
-        """Keep the canvas from being drawn, or let it be drawn: what was to be drawn in the meantime is drawn then."""
+        """Keep the canvas from being drawn while something waits; what was to be drawn is drawn later, at once."""
         canvas = self._canvas() if self._canvas is not None else None
-        if canvas is None or not isalive(canvas):
+        if canvas is None or not isalive(canvas) or self._closed:
             return
-        now = time.perf_counter()
-        if self._waiting and self._held_since is None:
-            self._held_since = now
+        if not self._waiting:
+            self.release()
+        elif not self._held and time.perf_counter() > self._free_until:
+            self._held = True
             canvas.setUpdatesEnabled(False)
-        elif self._held_since is not None and (not self._waiting or now - self._held_since > HELD_S):
-            self._held_since = None
-            canvas.setUpdatesEnabled(True)
+            self._release_timer.start(int(HELD_S * 1000))  # it also comes while a dialog is open
+
+    def release(self) -> None:
+        """Let the canvas be drawn."""
+        self._release_timer.stop()
+        if self._held:
+            self._held, self._free_until = False, time.perf_counter() + FREE_S
+            canvas = self._canvas() if self._canvas is not None else None
+            if canvas is not None and isalive(canvas):
+                canvas.setUpdatesEnabled(True)
+
+
+def _weakly(reference: weakref.ref[Any], method: str) -> Callable[[], None]:
+    def call() -> None:
+        found = reference()
+        if found is not None:
+            getattr(found, method)()
+
+    return call
 
 
 class Steps:
@@ -113,8 +150,13 @@ class Steps:
         """Wait for the next step."""
         turns = self._turns()
         if turns is not None:
-            turns._waiting.append(self)
-            turns._wake()
+            turns._wait_for(self)
+
+    def forget(self) -> None:
+        """End the generator where it is."""
+        close = getattr(self._steps, "close", None)
+        if close is not None:
+            close()
 
     def call(self) -> None:
         """Take a step."""
@@ -144,9 +186,7 @@ class Turn:
 
     def start(self) -> None:
         """Wait for a turn; a turn that waits already keeps its place."""
-        if self not in self._turns._waiting:
-            self._turns._waiting.append(self)
-        self._turns._wake()
+        self._turns._wait_for(self)
 
     def stop(self) -> None:
         """Wait no longer."""

@@ -62,7 +62,7 @@ def import_modules(then: Callable[[], None]) -> threading.Thread | None:
 def start() -> subprocess.Popen[bytes] | None:
     """Start compiling in the background, once for this process."""
     global _process
-    if _process is None and _wanted() == "1":
+    if _process is None and _wanted() not in ("0", "imports"):
         _process = subprocess.Popen(
             [sys.executable, "-c", CODE], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
