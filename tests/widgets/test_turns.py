@@ -177,13 +177,18 @@ def test_an_open_dock_sets_aside_and_the_workspace_takes_back(viewer, work, qtbo
     assert gc.get_freeze_count() == 0
 
 
-def test_a_removed_layer_leaves_the_memory_also_when_it_was_set_aside(viewer, work, qtbot, monkeypatch) -> None:
+def test_a_large_layer_leaves_the_memory_also_when_it_was_set_aside(viewer, work, qtbot, monkeypatch) -> None:
+    from napari_dynamic_connectome.widgets import scene
     from napari_dynamic_connectome.widgets.arrange import open_docks
 
+    monkeypatch.setattr(scene, "LARGE_BYTES", 10_000)
     layer = viewer.add_image(np.zeros((4, 20, 20)), name="old")
+    small = viewer.add_image(np.zeros((4, 10, 10)), name="small")
     open_docks(viewer)
     qtbot.wait(50)
     work.scene._forget_timer.setInterval(10)
+    viewer.layers.remove(small)
+    assert not work.scene._forget_timer.isActive()  # a full collection is not worth it
     gone = weakref.ref(layer)
     del layer
     viewer.layers.remove("old")

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from .turns import Turn
 
 REST_MS = 250
-FORGET_MS = 3000
-"""After which the voxels of a layer that the user removed leave the memory."""
+FORGET_MS, LARGE_BYTES = 3000, 50e6
+"""When a layer with more voxels than this in memory is removed they leave it after this time: that takes a full collection."""
 NAMES_MS = 90
 LEAST_PX, SHADED_PX = 6.0, 11.0
 
@@ -432,7 +432,7 @@ class SceneView:
         for recording, labels in list(self.labels.items()):
             if labels is layer:
                 del self.labels[recording]
-        if not self._busy:
+        if _held_bytes(layer) > LARGE_BYTES:
             self._forget_timer.start()
         self._changed()
 
@@ -617,6 +617,12 @@ class SceneView:
     def colour_of(self, neuron: str) -> str:
         """Colour that a neuron has without time, as "#rrggbb"."""
         return hex_color(self.drawn.base[self.drawn.ids.index(neuron)])
+
+
+def _held_bytes(layer: Any) -> int:
+    """Memory that a layer's voxels take up; those that are read when they are shown take up none."""
+    levels = layer.data if getattr(layer, "multiscale", False) else [layer.data]
+    return sum(one.nbytes for one in levels if isinstance(one, np.ndarray))
 
 
 def _timer(turn: Turn, milliseconds: int) -> QTimer:
