@@ -259,7 +259,9 @@ def test_docks_open_once_however_often_they_are_asked_for(viewer, work, qtbot) -
 
     arrange_in_steps(viewer)
     arrange_in_steps(viewer)
-    qtbot.waitUntil(lambda: len(viewer.window.dock_widgets) >= 1)
+    assert len(work.turns._waiting) == 1
+    work.turns._next()  # the first dock is made and not yet in the window
+    assert not viewer.window.dock_widgets
     found = open_docks(viewer)  # what a key does that needs one of them
     qtbot.waitUntil(lambda: not work.arranging, timeout=20000)
     qtbot.wait(50)
@@ -267,6 +269,7 @@ def test_docks_open_once_however_often_they_are_asked_for(viewer, work, qtbot) -
     assert names == sorted(kind.title for kind in DOCKS)
     made = [widget for kind in DOCKS for widget in viewer.window._qt_window.findChildren(kind)]
     assert len(made) == len(DOCKS)
+    assert sorted(map(id, made)) == sorted(map(id, found.values()))
     assert open_docks(viewer) == found
 
 
@@ -370,3 +373,31 @@ def test_what_is_selected_stays_selected_when_our_layers_come(viewer, work) -> N
     work.scene.show_again()
     assert "edges" in viewer.layers
     assert set(viewer.layers.selection) == {one, two} and viewer.layers.selection.active is None
+
+
+def test_a_worker_collects_what_it_left_behind_but_not_after_a_moment(work, wait_for, monkeypatch) -> None:
+    from napari_dynamic_connectome.widgets import jobs
+
+    collected = []
+    monkeypatch.setattr(jobs.gc, "collect", lambda *generation: collected.append(1))
+    wait_for(work.jobs.start("a preview", lambda progress, cancel: 1, quiet=True))
+    assert not collected
+    wait_for(work.jobs.start("a long step", lambda progress, cancel: 1))
+    assert collected
+
+
+def test_edits_are_kept_in_a_journal_again_when_opening_a_session_fails(work, monkeypatch, tmp_path) -> None:
+    from napari_dynamic_connectome.io.session import load_session, save_session
+    from napari_dynamic_connectome.widgets.opening import adopt
+
+    work.session.add(recording())
+    save_session(work.session, tmp_path / "s.zarr")
+    loaded = load_session(tmp_path / "s.zarr")
+
+    def fail(current) -> None:
+        raise ValueError("a fault of the program")
+
+    monkeypatch.setattr(work.session, "set_current", fail)
+    with pytest.raises(ValueError, match="a fault"):
+        adopt(work, loaded)
+    assert work.session.journal is not None

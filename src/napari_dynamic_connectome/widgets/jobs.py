@@ -40,7 +40,8 @@ class _Thread(QThread):
         except BaseException as error:
             job.error = error
             job.details = traceback.format_exc()
-        gc.collect()  # what the step left behind: here, not in the middle of a turn of the GUI thread
+        if not job.quiet:
+            gc.collect()  # what the step left behind: here, not in the middle of a turn of the GUI thread
 
 
 class Job(QObject):
@@ -64,7 +65,7 @@ class Job(QObject):
         quiet: bool = False,
     ) -> None:
         super().__init__()
-        self.title, self.function, self.done = title, function, done
+        self.title, self.function, self.done, self.quiet = title, function, done, quiet
         self.layers = [weakref.ref(layer) for layer in layers]
         self.cancelled = threading.Event()
         self.result: Any = None
