@@ -18,8 +18,8 @@ from scipy.stats import rankdata
 
 from napari_dynamic_connectome import Cohort, Recording, compute_affinity, factorize, simulate_cohort
 from napari_dynamic_connectome.affinity.surrogates import surrogate_cohort
-from napari_dynamic_connectome.figures.style import ACCENT, INK, MUTED, new_figure, styled
 from napari_dynamic_connectome.model.neurons import is_canonical, left_right_pairs
+from napari_dynamic_connectome.report.figure_style import ACCENT, INK, MUTED, new_figure, styled
 
 HERE = Path(__file__).parent
 WORMS = ("2022-07-26-31", "2022-07-26-38", "2022-07-27-31", "2022-08-02-31")

@@ -134,7 +134,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def draw_scaling(rows: list[dict[str, Any]]) -> None:
     """Curves of CPU seconds, one panel a quantity."""
-    from napari_dynamic_connectome.figures.style import INK, new_figure, styled
+    from napari_dynamic_connectome.report.figure_style import INK, new_figure, styled
 
     names = list(dict.fromkeys(r["what"] for r in rows))
     with styled():

@@ -11,8 +11,8 @@ from pathlib import Path
 import napari_dynamic_connectome as ndc
 from napari_dynamic_connectome.comparison.leftright import left_right_report
 from napari_dynamic_connectome.comparison.recovery import recovery_scores
-from napari_dynamic_connectome.figures.communities import plot_matrix
-from napari_dynamic_connectome.figures.components import plot_components
+from napari_dynamic_connectome.report.community_figures import plot_matrix
+from napari_dynamic_connectome.report.component_figures import plot_components
 
 
 def main(folder: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import napari_dynamic_connectome as ndc
 from napari_dynamic_connectome.comparison.behaviour import behaviour_correlations
-from napari_dynamic_connectome.figures.components import plot_components, strongest_neurons
+from napari_dynamic_connectome.report.component_figures import plot_components, strongest_neurons
 
 
 def main(folder: Path, recordings: list[Path]) -> None:

@@ -273,7 +273,7 @@ def test_four_real_worms_give_the_known_biology_without_tuning(shared_data: Path
     components = session.components
     assert components is not None and components.model == "unaligned"
     from napari_dynamic_connectome.comparison.behaviour import behaviour_correlations
-    from napari_dynamic_connectome.figures.components import strongest_neurons
+    from napari_dynamic_connectome.report.component_figures import strongest_neurons
 
     assert session.cohort is not None
     table = behaviour_correlations(components, session.cohort)

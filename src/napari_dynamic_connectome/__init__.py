@@ -26,9 +26,9 @@ _API = {
     "simulate_recording": "simulation.simulate",
     "simulate_cohort": "simulation.simulate",
     "render_recording": "simulation.render",
-    "Session": "model.session",
-    "save_session": "io.session",
-    "load_session": "io.session",
+    "Session": "session.session",
+    "save_session": "session.save_load",
+    "load_session": "session.save_load",
     "run_pipeline": "pipeline.run",
     "DynamicConnectomeError": "model.errors",
     "InputError": "model.errors",
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from .factorization.sweep import sweep_ranks as sweep_ranks
     from .io.registry import read_recording as read_recording
     from .io.registry import write_recording as write_recording
-    from .io.session import load_session as load_session
-    from .io.session import save_session as save_session
     from .model.cohort import Cohort as Cohort
     from .model.errors import Cancelled as Cancelled
     from .model.errors import DynamicConnectomeError as DynamicConnectomeError
@@ -53,8 +51,10 @@ if TYPE_CHECKING:
     from .model.recording import Recording as Recording
     from .model.results import Communities as Communities
     from .model.results import Components as Components
-    from .model.session import Session as Session
     from .pipeline.run import run_pipeline as run_pipeline
+    from .session.save_load import load_session as load_session
+    from .session.save_load import save_session as save_session
+    from .session.session import Session as Session
     from .simulation.render import render_recording as render_recording
     from .simulation.simulate import simulate_cohort as simulate_cohort
     from .simulation.simulate import simulate_recording as simulate_recording

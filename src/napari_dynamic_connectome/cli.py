@@ -27,8 +27,8 @@ from .model.memory import START_MB, check_room, explained
 
 if TYPE_CHECKING:
     from .model.progress import ProgressCallback
-    from .model.session import Session
     from .pipeline.settings import PipelineSettings
+    from .session.session import Session
 
 log = logging.getLogger("napari_dynamic_connectome")
 EXIT_BAD_INPUT = 2
@@ -296,8 +296,8 @@ def write_simulation(
     from .model.progress import part, report
     from .pipeline.run import write_truth
     from .pipeline.settings import InputSettings, PipelineSettings, VolumeInput
-    from .pipeline.tables import safe_file_name
     from .pipeline.toml import to_toml
+    from .report.tables import safe_file_name
     from .simulation.render import render_recording
     from .simulation.simulate import simulate_cohort
 
@@ -423,9 +423,9 @@ def run_and_write(
 
 def write_outputs(session: Session, output: Path, *, screenshot: bool, title: str) -> None:
     """Write tables, figures, the screenshot of the viewer and the report of a session that lies in `output`."""
-    from .figures.report import write_figures, write_report
     from .pipeline.run import SESSION_NAME, scores
-    from .pipeline.tables import safe_file_name, write_tables
+    from .report.html import write_figures, write_report
+    from .report.tables import safe_file_name, write_tables
 
     with progress_bar("write") as progress:
         progress(0.0, "scores")
@@ -482,8 +482,8 @@ def take_screenshot(session: Path, picture: Path, *, size: str = "1600x1000") ->
 
 
 def _report(options: argparse.Namespace) -> None:
-    from .io.session import load_session
     from .pipeline.run import SESSION_NAME
+    from .session.save_load import load_session
 
     path = Path(options.session)
     if path.is_dir() and (path / SESSION_NAME).exists():
@@ -492,7 +492,7 @@ def _report(options: argparse.Namespace) -> None:
     output = Path(options.output) if options.output else path.parent
     output.mkdir(parents=True, exist_ok=True)
     title = str(session.settings.get("title", "Dynamic functional connectome"))
-    from .io.session import save_session
+    from .session.save_load import save_session
 
     if not (output / SESSION_NAME).exists():
         save_session(session, output / SESSION_NAME)
@@ -533,7 +533,7 @@ def print_summary(session: Session, output: Path) -> None:
         print(
             f"{components.rank} components ({components.model}), relative error {components.error:.3f} over observed entries"
         )
-        from .figures.components import strongest_neurons
+        from .report.component_figures import strongest_neurons
 
         for component in range(1, components.rank + 1):
             shown = session.communities.get((component, "core")) or session.communities.get((component, "modules"))

@@ -167,12 +167,12 @@ def communities(folder: Path, quick: bool) -> Iterator[tuple[Any, ...]]:
 
 def saving(folder: Path, quick: bool) -> Iterator[tuple[Any, ...]]:
     """Sessions, tables, figures and the report of a large cohort; surrogate cohorts as chance; names from an atlas."""
-    from napari_dynamic_connectome.figures.report import write_figures, write_report
-    from napari_dynamic_connectome.io.session import save_session
-    from napari_dynamic_connectome.model.session import Session
     from napari_dynamic_connectome.pipeline.run import analyze
     from napari_dynamic_connectome.pipeline.settings import PipelineSettings
-    from napari_dynamic_connectome.pipeline.tables import write_tables
+    from napari_dynamic_connectome.report.html import write_figures, write_report
+    from napari_dynamic_connectome.report.tables import write_tables
+    from napari_dynamic_connectome.session.save_load import save_session
+    from napari_dynamic_connectome.session.session import Session
 
     size = "S" if quick else "L"
     cohort = make_cohort(*SIZES[size])

@@ -16,7 +16,7 @@ import pytest
 import zarr
 
 from napari_dynamic_connectome.extraction.extract import extract_traces
-from napari_dynamic_connectome.io.kept import Kept
+from napari_dynamic_connectome.io.checkpoint import Kept
 from napari_dynamic_connectome.io.registry import read_recording
 from napari_dynamic_connectome.model.errors import Cancelled, InputError
 

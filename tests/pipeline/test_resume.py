@@ -13,7 +13,7 @@ from napari_dynamic_connectome.pipeline import run
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "soak"))
-sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "session"))
 from kill_runs import small_run
 from session_sample import same
 

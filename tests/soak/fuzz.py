@@ -26,11 +26,11 @@ from typing import Any
 
 import numpy as np
 
-from napari_dynamic_connectome.io.journal_file import read_records
-from napari_dynamic_connectome.io.session import load_session, save_session
 from napari_dynamic_connectome.model.errors import DynamicConnectomeError
+from napari_dynamic_connectome.session.journal_file import read_records
+from napari_dynamic_connectome.session.save_load import load_session, save_session
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "session"))
 from session_sample import make_recording, make_session
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -81,7 +81,7 @@ def _volumes(folder: Path) -> dict[str, bytes]:
     import h5py
     import tifffile
 
-    from napari_dynamic_connectome.io.omezarr_write import create_labels, create_volume
+    from napari_dynamic_connectome.io.volumes.omezarr_write import create_labels, create_volume
 
     rng = np.random.default_rng(0)
     data = rng.integers(0, 4000, (3, 4, 8, 8), np.uint16)
@@ -125,7 +125,8 @@ def read_image(path: Path) -> Any:
 
 def reader_of(name: str) -> Callable[[Path], Any]:
     """The reader that a file of this name goes to."""
-    from napari_dynamic_connectome.io import registry, tables
+    from napari_dynamic_connectome.io import registry
+    from napari_dynamic_connectome.io.formats import text_tables
     from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 
     if name.startswith("session"):
@@ -133,21 +134,21 @@ def reader_of(name: str) -> Callable[[Path], Any]:
     if name.startswith("settings"):
         return PipelineSettings.from_file
     if name.startswith("stimuli"):
-        return tables.read_stimuli
+        return text_tables.read_stimuli
     if name.startswith("names"):
-        return tables.read_names
+        return text_tables.read_names
     if name.startswith("edits"):
         return read_records
     if name.startswith("behaviour"):
-        return tables.read_behaviour
+        return text_tables.read_behaviour
     if name.startswith("list"):
-        return tables.read_neuron_list
+        return text_tables.read_neuron_list
     if name.startswith("atlas"):
-        from napari_dynamic_connectome.overlay.atlas import read_atlas
+        from napari_dynamic_connectome.naming.atlas import read_atlas
 
         return read_atlas
     if name.startswith("centres"):
-        from napari_dynamic_connectome.io.centres import read_centres
+        from napari_dynamic_connectome.io.formats.centres import read_centres
 
         return read_centres
     if name.startswith(("image", "folder")):
@@ -155,7 +156,7 @@ def reader_of(name: str) -> Callable[[Path], Any]:
     if name.startswith("volumes"):
         return registry.open_volume
     if name.startswith("connectome"):
-        from napari_dynamic_connectome.io import connectome
+        from napari_dynamic_connectome.io.formats import connectome
 
         return connectome.read_connectome
     return registry.read_recordings

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "session"))
 
 STAGES = ["extract", "factorize", "communities"]
 IN_EACH = 5
@@ -57,8 +57,8 @@ PRELOAD = [
 
 def small_run(folder: Path, n_time: int = 300) -> Path:
     """Write two worms as traces and one as images, and the settings that analyze them; return the settings file."""
-    from napari_dynamic_connectome.io.omezarr_write import create_labels, create_volume
     from napari_dynamic_connectome.io.registry import write_recording
+    from napari_dynamic_connectome.io.volumes.omezarr_write import create_labels, create_volume
     from napari_dynamic_connectome.model.recording import Recording
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def half_written(output: Path) -> int:
 
 def check_readable(output: Path, counts: Counter[str]) -> None:
     """Count a session that cannot be opened."""
-    from napari_dynamic_connectome.io.session import load_session
+    from napari_dynamic_connectome.session.save_load import load_session
 
     target = output / "session.zarr"
     if target.exists():
@@ -155,7 +155,7 @@ def check_same(output: Path, alone: Any, counts: Counter[str]) -> None:
     """Count results that are not, to the last bit, those of a run that was left alone."""
     from session_sample import same
 
-    from napari_dynamic_connectome.io.session import load_session
+    from napari_dynamic_connectome.session.save_load import load_session
 
     try:
         found = load_session(output / "session.zarr")
@@ -171,7 +171,7 @@ def kill_runs(folder: Path, kills: int, seed: int = 0, *, short: bool = False) -
 
     `short` takes less data, and compiling for part of the first run.
     """
-    from napari_dynamic_connectome.io.session import load_session
+    from napari_dynamic_connectome.session.save_load import load_session
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOAD)

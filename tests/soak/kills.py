@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_dynamic_connectome.io.journal import Journal
-from napari_dynamic_connectome.io.session import is_session, load_session, save_session
 from napari_dynamic_connectome.model.errors import InputError
-from napari_dynamic_connectome.model.session import Session
+from napari_dynamic_connectome.session.journal import Journal
+from napari_dynamic_connectome.session.save_load import is_session, load_session, save_session
+from napari_dynamic_connectome.session.session import Session
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "session"))
 from session_sample import make_session
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import kill_runs
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "session"))
 
 STAGES = {"extract": "opening", "factorize": "affinities", "communities": "communities of component"}
 """First words of what is reported as a stage begins."""
@@ -71,7 +71,7 @@ def _work(settings: str, output: str, stage: str, megabytes: float, log: str) ->
 
 def _image_that_does_not_fit(folder: Path) -> Path:
     """Settings for an image whose only chunk takes 20 GB; as it is all zero, its file holds nothing."""
-    from napari_dynamic_connectome.io.omezarr_write import create_labels, create_volume
+    from napari_dynamic_connectome.io.volumes.omezarr_write import create_labels, create_volume
 
     folder.mkdir()
     shape = (5000, 8, 512, 512)
@@ -90,7 +90,7 @@ def lack_of_memory(folder: Path, *, short: bool = False) -> Counter[str]:
         runs, finished, refused (with a message), silent failures (another end, or more than one line), half-written,
         unreadable, results that differ.
     """
-    from napari_dynamic_connectome.io.session import load_session
+    from napari_dynamic_connectome.session.save_load import load_session
 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(kill_runs.PRELOAD)

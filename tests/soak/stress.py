@@ -188,7 +188,7 @@ class Monkey:
             self._failed(*sys.exc_info())
 
     def _compare(self) -> None:
-        from napari_dynamic_connectome.overlay import scene as resolve
+        from napari_dynamic_connectome.display import scene as resolve
 
         work = self.work
         work.scene.flush()
@@ -273,7 +273,7 @@ class Monkey:
             self.work.session.leave_out(names[-1], bool(self.rng.random() < 0.5))
 
     def colour(self) -> None:
-        from napari_dynamic_connectome.overlay.scene import COLOR_BY
+        from napari_dynamic_connectome.display.scene import COLOR_BY
 
         self.work.view.set(color_by=str(self.rng.choice(list(COLOR_BY))), edges=bool(self.rng.random() < 0.7))
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
+from napari_dynamic_connectome.display.palette import rgb
 from napari_dynamic_connectome.model.neurons import CANONICAL
 from napari_dynamic_connectome.model.recording import Recording
-from napari_dynamic_connectome.overlay.palette import rgb
 
 from .helpers import NAMES, recording
 

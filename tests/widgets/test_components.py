@@ -130,8 +130,8 @@ def test_worm_by_worm_fits_every_worm_alone(dock, work, qtbot) -> None:
 
 
 def test_matching_finds_the_partners_in_another_rank_and_in_a_session(dock, work, qtbot, tmp_path, wait_for) -> None:
-    from napari_dynamic_connectome.io.session import save_session
-    from napari_dynamic_connectome.model.session import Session
+    from napari_dynamic_connectome.session.save_load import save_session
+    from napari_dynamic_connectome.session.session import Session
 
     fill(work.session)
     work.session.set_sweep(sweep(work.session.cohort))
@@ -191,9 +191,9 @@ def test_components_without_communities_offer_to_find_them(viewer, work, qtbot, 
 
 
 def test_chance_is_shown_on_demand_kept_and_only_for_its_components(dock, work, qtbot, wait_for, tmp_path) -> None:
-    from napari_dynamic_connectome.io.session import load_session, save_session
     from napari_dynamic_connectome.pipeline.settings import PipelineSettings
     from napari_dynamic_connectome.pipeline.surrogates import surrogate_components
+    from napari_dynamic_connectome.session.save_load import load_session, save_session
     from napari_dynamic_connectome.widgets.opening import adopt
 
     fill(work.session)

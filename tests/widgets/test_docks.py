@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_dynamic_connectome.display import scene as resolve
+from napari_dynamic_connectome.display.palette import rgb
 from napari_dynamic_connectome.model.errors import Cancelled
-from napari_dynamic_connectome.overlay import scene as resolve
-from napari_dynamic_connectome.overlay.palette import rgb
 
 from .helpers import NAMES, fill, recording
 
@@ -358,7 +358,7 @@ def test_settings_are_remembered(viewer, docks, work, qtbot) -> None:
 
 def test_every_worm_is_written_as_nwb(docks, work, qtbot, tmp_path, wait_for, monkeypatch) -> None:
     pytest.importorskip("pynwb")
-    from napari_dynamic_connectome.io import nwb_write
+    from napari_dynamic_connectome.io.formats import nwb_write
     from napari_dynamic_connectome.io.registry import read_recording
     from napari_dynamic_connectome.widgets import export_dock
 

@@ -17,7 +17,7 @@ from npe2 import PluginManager, PluginManifest
 from qtpy.QtWidgets import QInputDialog
 
 from napari_dynamic_connectome.io.choice import ChoiceNeeded
-from napari_dynamic_connectome.io.layers import patterns
+from napari_dynamic_connectome.io.layer_data import patterns
 from napari_dynamic_connectome.io.registry import FORMATS
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording

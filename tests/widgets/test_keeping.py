@@ -8,9 +8,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from napari_dynamic_connectome.io.journal_file import read_records
-from napari_dynamic_connectome.io.session import load_session, save_session
-from napari_dynamic_connectome.model.session import Session
+from napari_dynamic_connectome.session.journal_file import read_records
+from napari_dynamic_connectome.session.save_load import load_session, save_session
+from napari_dynamic_connectome.session.session import Session
 
 from .helpers import fill, recording
 
@@ -33,11 +33,11 @@ def second(make_napari_viewer):
 
 def crash(work) -> None:
     """End a window without any of the goodbyes."""
-    from napari_dynamic_connectome.io import session_lock
+    from napari_dynamic_connectome.session import lock
 
     journal = work.keeper.journal
     journal._file.close()
-    session_lock._held.discard(journal.lock.token)
+    lock._held.discard(journal.lock.token)
     journal.lock.held = False
     work.session.journal = None
     work.keeper.journal = None
@@ -188,7 +188,7 @@ def test_worms_that_are_left_out_stay_so(work, tmp_path, qtbot, viewer) -> None:
 
 
 def write_image(path, volume, labels=None) -> None:
-    from napari_dynamic_connectome.io.omezarr_write import create_labels, create_volume
+    from napari_dynamic_connectome.io.volumes.omezarr_write import create_labels, create_volume
 
     path.parent.mkdir(parents=True, exist_ok=True)
     create_volume(path, volume.shape, voxel_size_um=(2, 1, 1), frame_rate_hz=2)[...] = volume

@@ -55,7 +55,7 @@ def test_four_keystrokes_from_the_table(dock, qtbot) -> None:
 
 
 def test_enter_without_typing_applies_nothing(dock, qtbot) -> None:
-    from napari_dynamic_connectome.overlay.atlas import Suggestion
+    from napari_dynamic_connectome.naming.atlas import Suggestion
 
     label = len(NAMES) + 1
     dock.atlas.names = {f"#{label}": [Suggestion("RIS", 0.7), Suggestion("RID", 0.2)]}
@@ -184,7 +184,7 @@ def test_the_history_says_who_and_when_and_leads_back(dock, qtbot) -> None:
     dock.session.name_neuron(len(NAMES) + 1, "RIS")
     dock.session.undo()
     dock.flush()
-    from napari_dynamic_connectome.model.session import user
+    from napari_dynamic_connectome.session.session import user
 
     assert "undo" in dock.trail.item(0).text() and user() in dock.trail.item(1).text()
     assert "RIS" in dock.trail.item(1).toolTip()

@@ -239,8 +239,8 @@ def counted(dock, monkeypatch):
 
 def test_a_cancelled_extraction_goes_on_where_it_was(viewer, dock, qtbot, wait_for, tmp_path, counted) -> None:
     from napari_dynamic_connectome.extraction.extract import extract_traces
-    from napari_dynamic_connectome.io.layers import read_layers
-    from napari_dynamic_connectome.io.omezarr_write import create_labels, create_volume
+    from napari_dynamic_connectome.io.layer_data import read_layers
+    from napari_dynamic_connectome.io.volumes.omezarr_write import create_labels, create_volume
     from napari_dynamic_connectome.model.places import cache_folder
 
     image, labels, _ = volume()
@@ -285,8 +285,8 @@ def test_a_cancelled_extraction_goes_on_where_it_was(viewer, dock, qtbot, wait_f
 def test_what_was_kept_is_found_by_the_very_same_voxels_and_settings_only(tmp_path) -> None:
     from napari.layers import Image, Labels
 
-    from napari_dynamic_connectome.io.layers import read_layers
-    from napari_dynamic_connectome.io.omezarr_write import create_labels, create_volume
+    from napari_dynamic_connectome.io.layer_data import read_layers
+    from napari_dynamic_connectome.io.volumes.omezarr_write import create_labels, create_volume
     from napari_dynamic_connectome.widgets.kept import extraction_inputs, kept_extraction
 
     path = tmp_path / "worm.ome.zarr"

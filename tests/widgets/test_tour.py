@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_dynamic_connectome.overlay.palette import rgb
+from napari_dynamic_connectome.display.palette import rgb
 
 from .tour import Tour, quick_settings, small_samples
 
@@ -141,7 +141,7 @@ def _check_pixels(tour: Tour) -> None:
 
 
 def _check_exports(tour: Tour, dialogs, folder) -> None:
-    from napari_dynamic_connectome.io.session import load_session
+    from napari_dynamic_connectome.session.save_load import load_session
 
     session = tour.session
     again = load_session(tour.export("Session…", folder / "session.zarr", dialogs))
@@ -195,7 +195,7 @@ def test_one_click_from_a_community_to_neurons_traces_window_and_worms(tour, vie
 def test_what_was_copied_reproduces_the_result(tour, viewer, dialogs, tmp_path, monkeypatch) -> None:
     from qtpy.QtWidgets import QApplication
 
-    from napari_dynamic_connectome.io.session import load_session
+    from napari_dynamic_connectome.session.save_load import load_session
 
     tour.arrange()
     tour.add_sample_cohort()
@@ -276,7 +276,7 @@ def test_a_moving_worm_is_followed(viewer, qtbot, tmp_path, monkeypatch, wait_fo
             seen.append(scene.drawn.positions[3])
         assert np.ptp(np.array(seen), axis=0).max() > 1.0
         # the same worm from a session that was saved at another time, and another worm while a frame is on its way
-        from napari_dynamic_connectome.io.session import load_session, save_session
+        from napari_dynamic_connectome.session.save_load import load_session, save_session
         from napari_dynamic_connectome.widgets.opening import adopt
 
         save_session(tour.session, tmp_path / "s.zarr")

@@ -53,7 +53,7 @@ def test_rows_are_sorted_as_asked(dock) -> None:
 
 
 def test_naming_does_not_sort_by_similarity_again(dock, work, monkeypatch) -> None:
-    from napari_dynamic_connectome.overlay import order as module
+    from napari_dynamic_connectome.display import order as module
 
     dock.sort.setCurrentIndex(dock.sort.findData("similarity"))
     dock.flush()

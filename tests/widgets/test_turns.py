@@ -387,7 +387,7 @@ def test_a_worker_collects_what_it_left_behind_but_not_after_a_moment(work, wait
 
 
 def test_edits_are_kept_in_a_journal_again_when_opening_a_session_fails(work, monkeypatch, tmp_path) -> None:
-    from napari_dynamic_connectome.io.session import load_session, save_session
+    from napari_dynamic_connectome.session.save_load import load_session, save_session
     from napari_dynamic_connectome.widgets.opening import adopt
 
     work.session.add(recording())

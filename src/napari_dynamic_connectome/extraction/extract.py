@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..io.kept import Kept
+from ..io.checkpoint import Kept
 from ..model.errors import InputError
 from ..model.memory import budget_mb, check_fits, check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report

@@ -15,7 +15,7 @@ from typing import Any
 from ..model.errors import FormatError, InputError
 from ..model.recording import Recording
 from .files import existing, head, summary
-from .volume import Volume
+from .volumes.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -55,43 +55,43 @@ class Format:
 
 FORMATS: list[Format] = [
     Format(
-        "omezarr", "OME-Zarr 0.4 and 0.5", ("*.zarr", "*.zarr.zip"), ("volume", "labels"), "omezarr", ("labels",), folder=True,
+        "omezarr", "OME-Zarr 0.4 and 0.5", ("*.zarr", "*.zarr.zip"), ("volume", "labels"), "volumes.omezarr", ("labels",), folder=True,
         note="Multiscale, several channels, labels below the image; axes, scale and units from the metadata.",
     ),
     Format(
-        "tiff", "TIFF, OME-TIFF, ImageJ hyperstack", ("*.tif", "*.tiff", "*.btf"), ("volume", "labels"), "tiff",
+        "tiff", "TIFF, OME-TIFF, ImageJ hyperstack", ("*.tif", "*.tiff", "*.btf"), ("volume", "labels"), "volumes.tiff",
         note="Memory-mapped if contiguous, else read by page.",
     ),
     Format(
-        "tiffs", "TIFF files, a frame or plane each", ("*.tif", "*.tiff"), ("volume", "labels"), "tiff_series", folder=True,
+        "tiffs", "TIFF files, a frame or plane each", ("*.tif", "*.tiff"), ("volume", "labels"), "volumes.tiff_series", folder=True,
         note="A folder, or a pattern such as vol_*.tif; t, z and c marked in the names are axes.",
     ),
     Format(
-        "nwb", "NWB (WormID layout)", ("*.nwb",), ("recording", "volume", "labels"), "nwb", ("recording",), "nwb",
+        "nwb", "NWB (WormID layout)", ("*.nwb",), ("recording", "volume", "labels"), "formats.nwb", ("recording",), "nwb",
         note="Reading needs nothing extra; writing needs the extra.",
     ),
     Format(
-        "hdf5", "HDF5 dataset", ("*.h5", "*.hdf5", "*.hdf"), ("volume", "labels"), "hdf5",
+        "hdf5", "HDF5 dataset", ("*.h5", "*.hdf5", "*.hdf"), ("volume", "labels"), "volumes.hdf5",
         note="dataset= chooses one of several; axes from dimension labels, or axes=.",
     ),
     Format(
-        "npz", "NumPy", ("*.npz", "*.npy"), ("recording", "volume", "labels"), "npz", ("recording",),
+        "npz", "NumPy", ("*.npz", "*.npy"), ("recording", "volume", "labels"), "formats.npz", ("recording",),
         note="Recordings by field names, never with pickle; arrays of voxels need axes=.",
     ),
     Format(
-        "mat", "MATLAB v5 and v7.3", ("*.mat",), ("recording",), "mat",
+        "mat", "MATLAB v5 and v7.3", ("*.mat",), ("recording",), "formats.mat",
         note="Our field names, and NeuroPAL trace files (many worms in one file).",
     ),
     Format(
-        "csv", "CSV", ("*.csv", "*.tsv", "*.csv.gz", "*.txt"), ("recording", "labels", "connectome", "table"), "csv", ("recording",),
+        "csv", "CSV", ("*.csv", "*.tsv", "*.csv.gz", "*.txt"), ("recording", "labels", "connectome", "table"), "formats.csv", ("recording",),
         note="Traces wide or long; tables of centres become labels; names, stimuli, behaviour, neuron lists, connectomes.",
     ),
     Format(
-        "parquet", "Parquet", ("*.parquet", "*.pq"), ("recording", "labels", "table"), "parquet", ("recording",), "parquet",
+        "parquet", "Parquet", ("*.parquet", "*.pq"), ("recording", "labels", "table"), "formats.parquet", ("recording",), "parquet",
         note="Wide, long, centres, or the homogenized collection, filtered by dataset and worm.",
     ),
     Format(
-        "graphml", "GraphML", ("*.graphml",), ("connectome",), "connectome",
+        "graphml", "GraphML", ("*.graphml",), ("connectome",), "formats.connectome",
         note="No document types, no entities.",
     ),
 ]  # fmt: skip
@@ -114,7 +114,7 @@ def identify(path: str | Path) -> Format:
     FormatError
         If no reader knows it.
     """
-    from .tiff_series import is_pattern, tiff_files
+    from .volumes.tiff_series import is_pattern, tiff_files
 
     if is_pattern(path):
         if tiff_files(path):
@@ -136,24 +136,24 @@ def identify(path: str | Path) -> Format:
     if start.startswith(b"MATLAB 7.3 MAT-file"):
         return _BY_KEY["mat"]
     if start.startswith(_HDF5) or start[512:].startswith(_HDF5):
-        from .hdf5 import is_mat, is_nwb
+        from .volumes.hdf5 import is_mat, is_nwb
 
         return _BY_KEY["nwb" if is_nwb(path) else "mat" if is_mat(path) else "hdf5"]
     if start.startswith(b"PK\x03\x04") or start.startswith(b"PK\x05\x06"):
-        from .omezarr import is_zarr
+        from .volumes.omezarr import is_zarr
 
         return _BY_KEY["omezarr" if is_zarr(path) else "npz"]
     return _identify_text(path, start, where)
 
 
 def _identify_folder(path: Path) -> Format:
-    from .omezarr import is_zarr
+    from .volumes.omezarr import is_zarr
 
     if is_zarr(path):
         return _BY_KEY["omezarr"]
     if next(path.glob("*.parquet"), None) is not None or next(path.glob("*/*.parquet"), None) is not None:
         return _BY_KEY["parquet"]
-    from .tiff_series import tiff_files
+    from .volumes.tiff_series import tiff_files
 
     if tiff_files(path):
         return _BY_KEY["tiffs"]
@@ -420,7 +420,7 @@ def open_labels(path: str | Path, **options: Any) -> Volume:
         )
     opener = _function(form, "open_labels")
     if form.key in ("csv", "parquet"):
-        from . import centres
+        from .formats import centres
 
         opener = centres.open_labels
     if opener is not None:
@@ -435,7 +435,7 @@ def open_labels(path: str | Path, **options: Any) -> Volume:
 
 
 def read_layers(path: Any, **options: Any) -> list[tuple[Any, dict[str, Any], str]]:
-    """Read any file as napari layer data; see `layers.read_layers`.
+    """Read any file as napari layer data; see `layer_data.read_layers`.
 
     Parameters
     ----------
@@ -443,6 +443,6 @@ def read_layers(path: Any, **options: Any) -> list[tuple[Any, dict[str, Any], st
     **options
         See `open_volume`.
     """
-    from . import layers
+    from . import layer_data
 
-    return layers.read_layers(path, **options)
+    return layer_data.read_layers(path, **options)

@@ -7,9 +7,9 @@ from typing import Any
 
 from ..extraction.extract import extract_recording
 from ..extraction.settings import ExtractionSettings
+from ..io.formats.text_tables import read_behaviour, read_names, read_stimuli
 from ..io.registry import identify, open_labels, open_volume
-from ..io.tables import read_behaviour, read_names, read_stimuli
-from ..io.tiff_series import is_pattern
+from ..io.volumes.tiff_series import is_pattern
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback
 from ..model.recording import Recording

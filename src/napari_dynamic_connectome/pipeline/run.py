@@ -28,8 +28,8 @@ from ..model.memory import check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.recording import Recording
 from ..model.results import Communities, Components, Kind
-from ..model.session import Session
 from ..model.truth import Truth
+from ..session.session import Session
 from .images import extract_files
 from .provenance import settings_hash, versions
 from .settings import PipelineSettings, VolumeInput
@@ -322,7 +322,7 @@ def run_pipeline(
     InputError
         Whatever is wrong with settings, files or data; nothing is half-written.
     """
-    from ..io.session import load_session, save_session
+    from ..session.save_load import load_session, save_session
 
     if not isinstance(settings, PipelineSettings):
         settings = PipelineSettings.from_file(settings)
@@ -485,7 +485,7 @@ def read_truth(folder: str | Path) -> Truth:
 
 def write_truth(truth: Truth, folder: str | Path) -> Path:
     """Write the truth of simulated data as three CSV files."""
-    from ..io.tables import write_csv
+    from ..io.formats.text_tables import write_csv
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

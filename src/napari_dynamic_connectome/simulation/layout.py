@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..io.tables import write_csv
+from ..io.formats.text_tables import write_csv
 from ..model.recording import Recording
 
 Array = np.ndarray

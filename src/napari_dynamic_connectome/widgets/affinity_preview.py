@@ -142,7 +142,7 @@ class AffinityPreview(QWidget):
         return self.work.jobs.start("Affinity preview", run, done, quiet=True)
 
     def _draw(self, recording: Any, first: str, second: str, found: Any) -> None:
-        from ..overlay.order import zscore
+        from ..display.order import zscore
 
         c, item = self.colours, self.plot.getPlotItem()
         item.clear()

@@ -50,7 +50,7 @@ def open_viewer(
 
     loaded = None
     if session is not None:
-        from ..io.session import load_session
+        from ..session.save_load import load_session
 
         loaded = load_session(find_session(session))
     viewer = napari.Viewer(show=show, title="Dynamic connectome")

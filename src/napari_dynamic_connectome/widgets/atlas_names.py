@@ -8,7 +8,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from ..model.recording import Recording
-from ..overlay.atlas import LANDMARKS, Suggestion
+from ..naming.atlas import LANDMARKS, Suggestion
 from .base import button, label, row
 
 AGAIN_MS = 400
@@ -69,7 +69,7 @@ class AtlasNames(QWidget):
         source = path
 
         def run(progress: Any, cancel: Any) -> tuple[Any, dict[str, list[Suggestion]]]:
-            from ..overlay.atlas import read_atlas, suggest
+            from ..naming.atlas import read_atlas, suggest
 
             atlas = read_atlas(source)
             return atlas, suggest(recording, atlas, progress=progress, cancel=cancel)
@@ -87,7 +87,7 @@ class AtlasNames(QWidget):
             return
 
         def run(progress: Any, cancel: Any) -> dict[str, list[Suggestion]]:
-            from ..overlay.atlas import suggest
+            from ..naming.atlas import suggest
 
             return suggest(recording, atlas, progress=progress, cancel=cancel)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..overlay.scene import Drawn
+from ..display.scene import Drawn
 
 if TYPE_CHECKING:
     from .scene import SceneView

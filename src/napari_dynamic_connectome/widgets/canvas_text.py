@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..overlay.palette import rgb
+from ..display.palette import rgb
 
 
 class CanvasText:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QSpinBox, QVBoxLayout, QWidget
 
+from ..display.chance import Band, chance_band, strongest_by_chance
 from ..model.results import Components
-from ..overlay.chance import Band, chance_band, strongest_by_chance
 from .base import JobBar, button, label, row
 
 NONE = (

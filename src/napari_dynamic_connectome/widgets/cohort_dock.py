@@ -14,11 +14,11 @@ from qtpy.QtWidgets import QFileDialog, QListWidget, QListWidgetItem, QVBoxLayou
 
 from ..affinity.settings import AffinitySettings
 from ..communities.settings import CommunitySettings
+from ..display.highlights import selected_worms
+from ..display.scene import shown_styles
 from ..factorization.settings import FactorizationSettings
 from ..model.cohort import Cohort, CohortSettings
 from ..model.errors import InputError
-from ..overlay.marks import selected_worms
-from ..overlay.scene import shown_styles
 from ..pipeline.settings import PipelineSettings, RankSettings
 from . import plots
 from .base import Dock, Fold, JobBar, button, label, row, run_key

@@ -8,10 +8,10 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QSlider, QSpinBox, QSplitter, QVBoxLayout, QWidget
 
+from ..display.highlights import component_windows, selected_worms
+from ..display.palette import Style
+from ..display.scene import COLOR_BY, shown_styles
 from ..model.results import Communities, Components
-from ..overlay.marks import component_windows, selected_worms
-from ..overlay.palette import Style
-from ..overlay.scene import COLOR_BY, shown_styles
 from .base import Dock, Fold, JobBar, button, label, row
 from .community_table import CommunityTable, community_rows
 from .matrix_view import MatrixView

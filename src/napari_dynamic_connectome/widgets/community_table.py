@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..display.palette import UNASSIGNED, Style
 from ..model.neurons import info, left_right_pairs
 from ..model.results import Communities
-from ..overlay.palette import UNASSIGNED, Style
 from .tables import Column, Table
 from .theme import swatch
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from ..model.session import Session
-from ..overlay import scene as resolve
+from ..display import scene as resolve
+from ..session.session import Session
 from .stack import move_points
 from .state import Workspace
 from .theme import NAME, colours_of, style_sheet

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
 
+from ..display.chance import pair_p_value
+from ..display.highlights import course_of, selected_worms
 from ..model.results import Components
-from ..overlay.chance import pair_p_value
-from ..overlay.marks import course_of, selected_worms
 from .affinity_preview import AffinityPreview
 from .base import Dock, Fold, label, row
 from .chance_view import ChanceView
@@ -235,7 +235,7 @@ class ComponentsDock(Dock):
             self.worms_view.draw(components)
 
     def _show_pairs(self, components: Components) -> None:
-        from ..figures.components import strongest_pairs
+        from ..report.component_figures import strongest_pairs
 
         number = min(self.session.selection.component, components.rank)
         table = strongest_pairs(components, number, 12)

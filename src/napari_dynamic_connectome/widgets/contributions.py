@@ -12,8 +12,8 @@ def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | 
     """Reader for npe2: recordings, images, labels, tables, connectomes, sessions."""
     from pathlib import Path
 
-    from ..io.layers import can_read
-    from ..io.session import is_session
+    from ..io.layer_data import can_read
+    from ..session.save_load import is_session
 
     paths = [path] if isinstance(path, str) else list(path)
     if all(is_session(Path(p)) for p in paths):

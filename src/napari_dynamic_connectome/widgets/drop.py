@@ -37,9 +37,9 @@ def read_items(path: str | Path, **options: Any) -> list[Item]:
     ChoiceNeeded
         If something has to be asked; see `read_asking`.
     """
-    from ..io.connectome import read_connectome
-    from ..io.kinds import table_kind
+    from ..io.formats.connectome import read_connectome
     from ..io.registry import identify
+    from ..io.sniffing import table_kind
     from .opening import image_layers
 
     path = Path(path)
@@ -127,7 +127,7 @@ def ask(error: ChoiceNeeded, parent: Any = None) -> Any | None:
 
 def place_items(work: Workspace, items: list[Item]) -> list[tuple[Any, dict[str, Any], str]]:
     """Put recordings and tables into the session; return what is left as layer data. On the GUI thread."""
-    from ..overlay.connectome import connectome_layers
+    from ..display.connectome import connectome_layers
     from .recording_names import unique
 
     layers: list[tuple[Any, dict[str, Any], str]] = []
@@ -145,7 +145,7 @@ def place_items(work: Workspace, items: list[Item]) -> list[tuple[Any, dict[str,
 
 def _take_table(work: Workspace, kind: str, path: Path) -> None:
     """Give stimuli, behaviour or names to the worm that is shown; select the neurons of a list."""
-    from ..io.tables import read_behaviour, read_names, read_neuron_list, read_stimuli
+    from ..io.formats.text_tables import read_behaviour, read_names, read_neuron_list, read_stimuli
     from .notify import show_info
 
     recording = work.session.recording

@@ -181,7 +181,7 @@ class ExportDock(Dock):
         session.view = capture(self.work)
 
         def run(progress: Any, cancel: Any) -> None:
-            from ..io.session import save_session
+            from ..session.save_load import save_session
 
             save_session(session, path, cancel=cancel)
 
@@ -195,7 +195,7 @@ class ExportDock(Dock):
         session = self.session
 
         def run(progress: Any, cancel: Any) -> None:
-            from ..pipeline.tables import write_tables
+            from ..report.tables import write_tables
 
             write_tables(session, folder, progress=progress, cancel=cancel)
 
@@ -203,8 +203,8 @@ class ExportDock(Dock):
 
     def save_nwb(self, folder: Path | None = None) -> Any:
         """Write every recording as NWB; without the extra, say how to get it before anything is asked."""
-        from ..io.nwb_write import check_extra
-        from ..pipeline.nwb_files import write_nwb_files
+        from ..io.formats.nwb_write import check_extra
+        from ..report.nwb import write_nwb_files
 
         try:
             check_extra()
@@ -233,7 +233,7 @@ class ExportDock(Dock):
         )
 
         def run(progress: Any, cancel: Any) -> None:
-            from ..overlay.graph import write_graphml
+            from ..report.graphml import write_graphml
 
             write_graphml(path, components, min(selection.component, components.rank), communities, selection.level)
 
@@ -247,7 +247,7 @@ class ExportDock(Dock):
         session = self.session
 
         def run(progress: Any, cancel: Any) -> None:
-            from ..figures.report import write_figures
+            from ..report.html import write_figures
 
             write_figures(session, folder, progress=progress, cancel=cancel)
 
@@ -261,7 +261,7 @@ class ExportDock(Dock):
         session = self.session
 
         def run(progress: Any, cancel: Any) -> None:
-            from ..figures.report import write_report
+            from ..report.html import write_report
 
             write_report(session, path, progress=progress, cancel=cancel)
 
@@ -299,7 +299,7 @@ class ExportDock(Dock):
 
     def copy_python(self) -> str:
         """Copy a script."""
-        from .reproduce import as_python
+        from ..report.reproduce import as_python
 
         path = self.session.path or "session.zarr"
         try:
@@ -313,7 +313,7 @@ class ExportDock(Dock):
 
     def copy_command(self, folder: Path | None = None) -> str | None:
         """Write what the command needs, copy the command."""
-        from .reproduce import as_command, write_run_files
+        from ..report.reproduce import as_command, write_run_files
 
         folder = folder or self._ask_folder("Folder for recordings and settings")
         if folder is None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from ..overlay.moving import MovingPlaces
+from ..display.moving import MovingPlaces
 
 
 class _Bell(QObject):

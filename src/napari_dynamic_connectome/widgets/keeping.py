@@ -18,9 +18,9 @@ from ..model.errors import DynamicConnectomeError
 from .notify import _open, show_actions, show_failure, show_info, show_warning
 
 if TYPE_CHECKING:
-    from ..io.journal import Journal, Lost, Recoverable
-    from ..io.relink import ReferenceProblem
-    from ..model.session import Session
+    from ..session.journal import Journal, Lost, Recoverable
+    from ..session.relink import ReferenceProblem
+    from ..session.session import Session
     from .state import Workspace
 
 log = logging.getLogger("napari_dynamic_connectome")
@@ -84,7 +84,7 @@ class Keeper:
         """Journal all edits from now on."""
         if not self.enabled or self._closed:
             return
-        from ..io.journal import Journal
+        from ..session.journal import Journal
 
         self._failed = False
         try:
@@ -171,7 +171,7 @@ class Keeper:
 
     def look_for_lost_work(self) -> Any:
         """Offer the work of crashed programs that was never saved; None if there is none."""
-        from ..io.journal import find_recoverable
+        from ..session.journal import find_recoverable
 
         if not self.enabled or self._closed or self.viewer is None:
             return None
@@ -199,7 +199,7 @@ class Keeper:
 
     def reopen(self, found: Recoverable) -> None:
         """Open what a crashed program left behind, its edits included."""
-        from ..io.journal import base_session
+        from ..session.journal import base_session
         from .opening import adopt
 
         work = self._work()
@@ -223,7 +223,7 @@ class Keeper:
         state = self.session.snapshot()
 
         def run(progress: Any, cancel: Any) -> list[ReferenceProblem]:
-            from ..io.relink import check_references
+            from ..session.relink import check_references
 
             return check_references(state, cancel=cancel)
 

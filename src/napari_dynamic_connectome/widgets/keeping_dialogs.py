@@ -16,7 +16,7 @@ from .tables import Column, Table
 from .theme import NAME, colours_of, style_sheet
 
 if TYPE_CHECKING:
-    from ..io.journal import Recoverable
+    from ..session.journal import Recoverable
     from .keeping import Keeper
 
 
@@ -144,7 +144,7 @@ class LostWorkDialog(_Dialog):
             self.close()
 
     def _away(self) -> None:
-        from ..io.journal import throw_away
+        from ..session.journal import throw_away
 
         for one in self.list.chosen():
             try:
@@ -221,8 +221,8 @@ class ImagesDialog(_Dialog):
         me = weakref.ref(self)
 
         def run(progress: Any, cancel: Any) -> list[tuple[Any, Path]]:
-            from ..io.relink import find_moved
             from ..model.progress import report
+            from ..session.relink import find_moved
 
             found = []
             for number, problem in enumerate(missing):
@@ -267,7 +267,7 @@ class ImagesDialog(_Dialog):
 
 def self_relink(keeper: Keeper, problem: Any, path: str | Path, *, accept_changed: bool = False) -> bool:
     """Put a new place into the session; False, and a message, if it does not fit."""
-    from ..io.relink import relink
+    from ..session.relink import relink
 
     try:
         relink(keeper.session, problem.recording, problem.which, path, accept_changed=accept_changed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..io.kept import Kept
+from ..io.checkpoint import Kept
 from ..model.cohort import Cohort
 from ..model.places import cache_folder
 from ..model.progress import CancelCallback
@@ -44,8 +44,8 @@ def kept_extraction(inputs: list[dict[str, Any]], cancel: CancelCallback) -> Kep
 
 def kept_analysis(cohort: Cohort, settings: dict[str, Any]) -> Kept:
     """Place for the fits of an analysis. Not on the GUI thread."""
-    from ..io.session import cohort_hash
     from ..pipeline.provenance import versions
+    from ..session.save_load import cohort_hash
 
     about = {"cohort": cohort_hash(cohort), "settings": {k: settings[k] for k in STEPS}, "versions": versions()}
     return Kept(cache_folder() / FOLDER, "analyze", about)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..overlay.palette import rgb, to_oklab
+from ..display.palette import rgb, to_oklab
 
 KEY = "dynamic_connectome_legend_"
 

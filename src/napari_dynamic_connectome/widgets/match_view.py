@@ -94,8 +94,8 @@ class MatchView(QWidget):
         source = Path(path)
 
         def load() -> Any:
-            from ..io.session import load_session
             from ..model.errors import InputError
+            from ..session.save_load import load_session
             from .app import find_session
 
             other = load_session(find_session(source)).components

@@ -12,8 +12,8 @@ from qtpy.QtCore import QRectF, Signal
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from ..display.palette import UNASSIGNED, Style, rgb
 from ..model.results import Communities, Components
-from ..overlay.palette import UNASSIGNED, Style, rgb
 from . import plots
 from .base import label, row
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from ..display.movie_frames import Movement, movie_frames
 from ..model.errors import InputError, MissingExtraError
-from ..overlay.frames import Movement, movie_frames
 from .notify import show_failure, show_info
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..model.session import Session
-from ..overlay.names import place_names
-from ..overlay.palette import mix, rgb
-from ..overlay.scene import Drawn
-from ..overlay.tubes import tubes
+from ..display.name_placement import place_names
+from ..display.palette import mix, rgb
+from ..display.scene import Drawn
+from ..display.tubes import tubes
+from ..session.session import Session
 from .camera import screen_axes
 from .stack import LEADERS, NAMES, Stack, show
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..display.palette import hex_color
 from ..model.neurons import info, mirror
 from ..model.recording import Recording
-from ..overlay.confidence import doubtful, scale_of
-from ..overlay.palette import hex_color
+from ..naming.confidence import doubtful, scale_of
 from .tables import Column, Table
 from .theme import swatch
 from .trail import local

@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
 from ..model.errors import InputError
 from ..model.neurons import info, mirror, normalize
 from ..model.recording import Recording
-from ..overlay.confidence import doubtful, scale_of
-from ..overlay.typing_ahead import offers
+from ..naming.confidence import doubtful, scale_of
+from ..naming.name_completion import offers
 from .atlas_names import AtlasNames
 from .base import Dock, Fold, button, label, row
 from .map_plot import MapPlot

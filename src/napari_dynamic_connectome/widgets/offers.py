@@ -9,7 +9,7 @@ from qtpy.QtCore import QModelIndex, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QStyle, QStyledItemDelegate
 
-from ..overlay.typing_ahead import Offer, goes_on, plain
+from ..naming.name_completion import Offer, goes_on, plain
 from .theme import Colours
 
 OFFER = int(Qt.ItemDataRole.UserRole)

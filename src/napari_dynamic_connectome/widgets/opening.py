@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def is_session(path: Path) -> bool:
     """Whether this is a saved session (folder or .zip), or a folder of results that holds one."""
-    from ..io.session import is_session as says_session
+    from ..session.save_load import is_session as says_session
 
     return (path.is_dir() and (path / "session.zarr").is_dir()) or says_session(path)
 
@@ -30,8 +30,8 @@ def open_paths(work: Workspace, paths: list[Path]) -> None:
     viewer = work.viewer
 
     def run(progress: Any, cancel: Any) -> list[tuple[str, Any]]:
-        from ..io.session import load_session
         from ..model.progress import check_cancel, report
+        from ..session.save_load import load_session
 
         found: list[tuple[str, Any]] = []
         for place, path in enumerate(paths):
@@ -170,7 +170,7 @@ def add_layers(viewer: Any, items: list[tuple[Any, dict[str, Any], str]]) -> lis
 
 def recording_layers(recording: Recording) -> list[tuple[Any, dict[str, Any], str]]:
     """Neurons of a recording as napari layer data, for napari's own reader."""
-    from ..overlay.scene import positions
+    from ..display.scene import positions
 
     places, schematic = positions(recording)
     known = np.isfinite(places).all(axis=1)

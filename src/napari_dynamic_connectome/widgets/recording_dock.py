@@ -236,7 +236,7 @@ class RecordingDock(Dock):
 
     def load_table(self, what: str, path: str | Path | None = None) -> None:
         """Load stimuli or behaviour from a file (asked for if it is not given)."""
-        from ..io.tables import read_behaviour, read_stimuli
+        from ..io.formats.text_tables import read_behaviour, read_stimuli
 
         if path is None:
             path, _ = QFileDialog.getOpenFileName(self, f"Load {what}", filter="Tables (*.csv *.tsv *.txt *.parquet)")
@@ -283,8 +283,8 @@ class RecordingDock(Dock):
         }
 
         def run(progress: Any, cancel: Any) -> Any:
-            from ..io.centres import open_labels
-            from ..io.layers import labels_layer
+            from ..io.formats.centres import open_labels
+            from ..io.layer_data import labels_layer
 
             return labels_layer(open_labels(source, shape=shape, **options), f"{source.stem} centres")
 

@@ -1,6 +1,6 @@
 """The worm in the viewer: keeps napari's layers in step with the session, and the session with clicks and the time slider.
 
-All decisions on what is drawn are made in `overlay`; here they are only handed to napari.
+All decisions on what is drawn are made in `display`; here they are only handed to napari.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import pint
 from napari.layers import Points
 from qtpy.QtCore import QTimer
 
-from ..overlay import scene as resolve
-from ..overlay.moving import MovingPlaces
-from ..overlay.palette import hex_color, mix, rgb
-from ..overlay.tubes import tubes
+from ..display import scene as resolve
+from ..display.moving import MovingPlaces
+from ..display.palette import hex_color, mix, rgb
+from ..display.tubes import tubes
 from . import camera, garbage
 from .canvas_text import CanvasText
 from .follow import Follower, frame_of

@@ -29,10 +29,10 @@ def settle(viewer: Any, rounds: int = 6) -> None:
 
 
 def prepare(viewer: Any, *, select: bool = True) -> None:
-    """Choose what shows most (see `overlay.marks.telling`), at the time when its component is strongest."""
+    """Choose what shows most (see `display.highlights.telling`), at the time when its component is strongest."""
     import numpy as np
 
-    from ..overlay.marks import telling
+    from ..display.highlights import telling
     from .state import workspace_of
 
     session = workspace_of(viewer).session

@@ -48,7 +48,7 @@ def _fly(viewer: Any) -> None:
 
 
 def _next_colour(viewer: Any) -> None:
-    from ..overlay.scene import COLOR_BY
+    from ..display.scene import COLOR_BY
 
     view = workspace_of(viewer).view
     view.set(color_by=COLOR_BY[(COLOR_BY.index(view.color_by) + 1) % len(COLOR_BY)])

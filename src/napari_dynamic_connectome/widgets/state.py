@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
-from ..model.session import Session
-from ..overlay.scene import ColorBy
+from ..display.scene import ColorBy
+from ..session.session import Session
 
 if TYPE_CHECKING:
     from napari import Viewer

@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 
-from ..overlay.palette import hex_color, mix, rgb
+from ..display.palette import hex_color, mix, rgb
 
 NAME = "dynamicConnectome"
 

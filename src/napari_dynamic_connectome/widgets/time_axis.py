@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..overlay import scene as resolve
+from ..display import scene as resolve
 from .stack import TIME, Stack
 
 TIME_KEY = "dynamic_connectome_time"

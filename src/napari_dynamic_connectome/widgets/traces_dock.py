@@ -11,9 +11,9 @@ from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QCheckBox, QComboBox, QSplitter, QVBoxLayout, QWidget
 
-from ..overlay.marks import selected_windows
-from ..overlay.order import SortBy, neuron_order, zscore
-from ..overlay.palette import UNASSIGNED, rgb
+from ..display.highlights import selected_windows
+from ..display.order import SortBy, neuron_order, zscore
+from ..display.palette import UNASSIGNED, rgb
 from . import plots
 from .base import Dock, label, row
 from .heatmap import Heatmap

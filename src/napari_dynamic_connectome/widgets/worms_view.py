@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from ..display.highlights import course_of, selected_worms
 from ..model.results import Components
-from ..overlay.marks import course_of, selected_worms
 from . import plots
 from .base import label
 from .tables import Column, Table

@@ -1,0 +1,344 @@
+"""What is drawn on the worm: positions, colours and sizes of neurons, resolved from a session without napari or Qt.
+
+Goes in: recording, components, communities, selection, theme. Comes out: a `Drawn`, from which `colors_at(drawn, time)` makes
+the colours of one time point in a fraction of a millisecond.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ..model.neurons import info
+from ..model.recording import Recording
+from ..model.results import Communities, Components
+from ..naming.confidence import doubtful
+from ..session.session import Session
+from .order import zscore
+from .palette import UNASSIGNED, Style, hue_numbers, mix, rgb, styles
+
+ColorBy = Literal["community", "strength", "probability", "activity", "naming"]
+COLOR_BY: tuple[ColorBy, ...] = ("community", "strength", "probability", "activity", "naming")
+
+SIZE_SELECTED, SIZE, SIZE_UNASSIGNED = 4.5, 2.8, 2.2
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Everything that is drawn for one recording.
+
+    Parameters
+    ----------
+    ids : tuple of str
+        Neurons in the recording's order.
+    labels : array of int (neuron,)
+    positions : array (neuron, 3)
+        Micrometres (z, y, x); see `schematic`.
+    schematic : bool
+        True if the recording has no positions, and places from the literature by ganglion are shown instead.
+    shown : array of bool (neuron,)
+        Has a place.
+    community : array of int (neuron,)
+        At the shown level; -1 = none.
+    styles : dict of int to Style
+    base : array (neuron, 3)
+        Colour without time.
+    alpha : array (neuron,)
+    size : array (neuron,)
+    lit : array of bool (neuron,)
+        Selected: the members of the selected community, or all of them if none is.
+    weight : array (time, neuron) or None
+        0..1, the share of the base colour at every time point; None where colours don't depend on time.
+    time_s : array (time,)
+        Clock of `weight`.
+    dim : array (3,)
+        Colour of weight 0.
+    """
+
+    ids: tuple[str, ...]
+    labels: np.ndarray
+    positions: np.ndarray
+    schematic: bool
+    shown: np.ndarray
+    community: np.ndarray
+    styles: dict[int, Style]
+    base: np.ndarray
+    alpha: np.ndarray
+    size: np.ndarray
+    lit: np.ndarray
+    weight: np.ndarray | None
+    time_s: np.ndarray
+    dim: np.ndarray
+
+    def frame(self, time_s: float) -> int:
+        """Index of the sample nearest to a time."""
+        if len(self.time_s) == 0:
+            return 0
+        after = int(np.searchsorted(self.time_s, time_s))
+        before = max(after - 1, 0)
+        after = min(after, len(self.time_s) - 1)
+        return before if abs(self.time_s[before] - time_s) <= abs(self.time_s[after] - time_s) else after
+
+
+def colors_at(drawn: Drawn, time_s: float) -> np.ndarray:
+    """Colours (neuron, 4), float32, at a time."""
+    result = np.empty((len(drawn.ids), 4), np.float32)
+    if drawn.weight is None:
+        result[:, :3] = drawn.base
+    else:
+        weight = drawn.weight[drawn.frame(time_s)][:, None]
+        result[:, :3] = drawn.dim * (1 - weight) + drawn.base * weight
+    result[:, 3] = drawn.alpha
+    return result
+
+
+def label_colors(drawn: Drawn, time_s: float, *, background_alpha: float = 0.0) -> dict[int | None, np.ndarray]:
+    """Colour of every label for a direct label colormap; None is what other labels get."""
+    colors = colors_at(drawn, time_s)
+    table: dict[int | None, np.ndarray] = {None: np.array([0.5, 0.5, 0.5, background_alpha], np.float32)}
+    table[0] = np.zeros(4, np.float32)
+    for label, color in zip(drawn.labels, colors, strict=True):
+        table[int(label)] = color
+    return table
+
+
+def label_palette(drawn: Drawn, time_s: float, most: int) -> np.ndarray:
+    """Colours (most + 1, 4) by label id, float32; ids without a neuron are transparent, and so is the background."""
+    table = np.zeros((most + 1, 4), np.float32)
+    table[drawn.labels] = colors_at(drawn, time_s)
+    table[0] = 0.0
+    return table
+
+
+def community_of(recording: Recording, communities: Communities | None, level: int) -> np.ndarray:
+    """Community of every neuron of a recording at a level, -1 = none; pairs that were merged are found by their common name."""
+    result = np.full(recording.n_neurons, -1, int)
+    if communities is None:
+        return result
+    level = min(max(level, 0), communities.n_levels - 1)
+    known = dict(zip(communities.neurons, communities.labels.isel(level=level).values.tolist(), strict=True))
+    for index, name in enumerate(cohort_names(recording, set(known))):
+        result[index] = known.get(name, -1)
+    return result
+
+
+def cohort_names(recording: Recording, known: set[str]) -> list[str]:
+    """Name under which a cohort knows each neuron of a recording ("" if it does not)."""
+    names: list[str] = []
+    table = recording.neurons
+    for neuron, name, rejected in zip(table.index, table["name"].astype(str), table["rejected"], strict=True):
+        entry = info(name) if name else None
+        options = [name, entry.pair_name if entry else "", str(neuron), f"{recording.name}{neuron}"]
+        names.append(next((o for o in options if o and o in known), "") if not rejected else "")
+    return names
+
+
+def positions(recording: Recording) -> tuple[np.ndarray, bool]:
+    """Positions (neuron, 3) and whether they are schematic (from the literature, because the recording has none)."""
+    own = recording.positions_um
+    if np.isfinite(own).all(axis=1).any():
+        return own, False
+    from ..model.neurons import is_canonical
+    from ..simulation.positions import atlas_positions
+
+    places = np.full((recording.n_neurons, 3), np.nan)
+    names = recording.neurons["name"].tolist()
+    known = [i for i, n in enumerate(names) if is_canonical(n)]
+    if known:
+        places[known] = atlas_positions([names[i] for i in known])
+    return places, True
+
+
+def shown_styles(session: Session, dark: bool = True) -> dict[int, Style]:
+    """Names and colours of the communities that are chosen: component, kind and level."""
+    communities = session.shown_communities
+    if communities is None:
+        return {}
+    level = min(session.selection.level, communities.n_levels - 1)
+    return styles(communities, level, dark, hue_numbers(session.communities, communities))
+
+
+def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = True) -> Drawn | None:
+    """Resolve what is drawn for the session's current recording; None if no recording is open."""
+    recording = session.recording
+    if recording is None:
+        return None
+    selection, communities = session.selection, session.shown_communities
+    places, schematic = positions(recording)
+    table = recording.neurons
+    rejected = table["rejected"].to_numpy(bool)
+    community = community_of(recording, communities, selection.level)
+    n = recording.n_neurons
+    grey = rgb(UNASSIGNED[dark])
+    canvas = np.zeros(3) if dark else np.ones(3)
+    dim = mix(grey, canvas, 0.72)
+    alpha = np.ones(n)
+    look: dict[int, Style] = {}
+    weight: np.ndarray | None = None
+    time_s = recording.time_s
+    if communities is None and color_by not in ("naming", "activity"):
+        color_by = "naming"
+    if color_by == "naming":
+        base = naming_colors(recording, dark)
+        lit = ~rejected
+    else:
+        look = shown_styles(session, dark)
+        base = np.array([rgb(look[c].color) if c in look else grey for c in community.tolist()]).reshape(n, 3)
+        lit = (community == selection.community) if selection.community is not None else community >= 0
+        if color_by == "activity":
+            weight = activity_weight(recording)
+            if communities is None:
+                base = np.tile(rgb("#ffffff" if dark else "#202228"), (n, 1))
+                lit = ~rejected
+        elif color_by == "strength" and session.components is not None:
+            weight, time_s = strength_weight(recording, session.components, selection.component)
+        elif color_by == "probability" and communities is not None:
+            alpha = _probability(recording, communities, min(selection.level, communities.n_levels - 1))
+        if selection.community is not None:
+            base = np.where(lit[:, None], base, mix(base, canvas, 0.45))
+    alpha = np.where(rejected, 0.15, alpha)
+    if communities is not None and color_by != "naming":
+        alpha = np.where(community < 0, np.minimum(alpha, 0.4), alpha)
+    focus = lit & (selection.community is not None)
+    size = np.where(focus, SIZE_SELECTED, np.where((community < 0) & (communities is not None), SIZE_UNASSIGNED, SIZE))
+    return Drawn(
+        ids=tuple(str(i) for i in table.index),
+        labels=table["label"].to_numpy(np.int64),
+        positions=np.where(np.isfinite(places), places, 0.0),
+        schematic=schematic,
+        shown=np.isfinite(places).all(axis=1),
+        community=community,
+        styles=look,
+        base=base,
+        alpha=alpha,
+        size=size.astype(float),
+        lit=lit,
+        weight=weight,
+        time_s=time_s,
+        dim=dim,
+    )
+
+
+def naming_colors_key(dark: bool) -> list[tuple[str, str]]:
+    """What the colours of the naming view mean, in the order of `naming_state`."""
+    return [
+        ("unnamed", "#6d727c" if dark else "#c4c3c2"),
+        ("named", "#dfe3ea" if dark else "#777b83"),
+        ("doubtful", "#e69f00" if dark else "#c48200"),
+    ]
+
+
+def naming_state(recording: Recording) -> np.ndarray:
+    """0 unnamed, 1 named, 2 named but doubtful, for every neuron."""
+    table = recording.neurons
+    named = (table["name"] != "").to_numpy()
+    return np.asarray(np.where(doubtful(table), 2, np.where(named, 1, 0)))
+
+
+def naming_colors(recording: Recording, dark: bool) -> np.ndarray:
+    """Colours of the naming view: named near the text colour, doubtful amber, unnamed grey."""
+    key = np.array([rgb(color) for _, color in naming_colors_key(dark)])
+    return np.asarray(key[naming_state(recording)])
+
+
+def activity_weight(recording: Recording) -> np.ndarray:
+    """z-scored traces (time, neuron) from 0 (z <= -0.5) to 1 (z >= 3), missing = 0."""
+    return np.nan_to_num(np.clip((zscore(recording.traces.values) + 0.5) / 3.5, 0, 1)).astype(np.float32)
+
+
+def strength_weight(recording: Recording, components: Components, component: int) -> tuple[np.ndarray, np.ndarray]:
+    """Strength of a component at every time (time, neuron), 0 to 1, and its clock: its time course times the neuron's part in it.
+
+    A worm that the components do not know (or whose clock they do not share) shows the neurons' parts alone.
+    """
+    component = min(max(component, 1), components.rank)
+    strength = components.strength(component)
+    known = dict(zip(components.neurons, np.nan_to_num(strength.values).tolist(), strict=True))
+    part = np.array([known.get(name, 0.0) for name in cohort_names(recording, set(known))])
+    part = np.sqrt(part / part.max()) if part.size and part.max() > 0 else part
+    found = components.recording_course(component, recording.name)
+    course, times = np.ones(1), recording.time_s[:1]
+    if found.size:
+        own, times = np.asarray(found["time"].values, float), recording.time_s
+        # Between the blocks of an alignment there is no time course, so nothing is lit.
+        apart = np.abs(own[np.clip(np.searchsorted(own, times), 1, max(len(own) - 1, 1)) - 1] - times)
+        apart = np.minimum(apart, np.abs(own[np.clip(np.searchsorted(own, times), 0, len(own) - 1)] - times))
+        step = float(np.median(np.diff(own))) if len(own) > 1 else np.inf
+        course = np.where(apart <= 1.5 * step, np.interp(times, own, found.values), 0.0)
+        course = course / course.max() if course.max() > 0 else course
+    return np.clip(course[:, None] * part, 0, 1).astype(np.float32), times
+
+
+def _probability(recording: Recording, communities: Communities, level: int) -> np.ndarray:
+    known = dict(zip(communities.neurons, communities.probability.isel(level=level).values.tolist(), strict=True))
+    found = np.array([known.get(n, 1.0) for n in cohort_names(recording, set(known))], float)
+    return np.asarray(np.clip(np.nan_to_num(found, nan=1.0), 0.12, 1.0))
+
+
+def strongest_edges(session: Session, drawn: Drawn, count: int = 24) -> list[tuple[int, int, float]]:
+    """Strongest pairs of the shown component inside the selection (or anywhere): (index, index, 0..1), strongest first."""
+    components, recording = session.components, session.recording
+    if components is None or recording is None or count <= 0:
+        return []
+    matrix = np.nan_to_num(components.matrix(min(session.selection.component, components.rank)).values)
+    place = {n: i for i, n in enumerate(components.neurons)}
+    names = cohort_names(recording, set(place))
+    chosen = [i for i in np.flatnonzero(drawn.lit & drawn.shown) if names[i]]
+    if len(chosen) < 2:
+        return []
+    rows = np.array([place[names[i]] for i in chosen])
+    sub = matrix[np.ix_(rows, rows)]
+    first, second = np.triu_indices(len(chosen), 1)
+    different = rows[first] != rows[second]
+    first, second = first[different], second[different]
+    values = sub[first, second]
+    best = np.argsort(-values, kind="stable")[:count]
+    top = values[best[0]] if len(best) else 0.0
+    if top <= 0:
+        return []
+    return [(int(chosen[first[b]]), int(chosen[second[b]]), float(values[b] / top)) for b in best if values[b] > 0]
+
+
+LEGEND_MOST = 14
+
+
+def legend(session: Session, drawn: Drawn, color_by: ColorBy, *, dark: bool = True) -> list[tuple[str, str]]:
+    """Return the key of the colours as (text, "#rrggbb"); an empty colour is a line of plain text.
+
+    At most `LEGEND_MOST` communities are listed; a last line says how many more there are.
+    """
+    if color_by == "naming" or not drawn.styles:
+        if color_by == "activity":
+            return [("bright: active at t", "")]
+        found = naming_colors_key(dark)
+        state = naming_state(session.recording) if session.recording is not None else np.zeros(0, int)
+        return [(text, color) for place, (text, color) in enumerate(found) if (state == place).any()]
+    here = [c for c in drawn.styles if (drawn.community[drawn.shown] == c).any()]
+    lines = [(drawn.styles[c].label, drawn.styles[c].color) for c in here[:LEGEND_MOST]]
+    if len(here) > LEGEND_MOST:
+        lines.append((f"and {len(here) - LEGEND_MOST} more", ""))
+    if (drawn.community[drawn.shown] < 0).any():
+        lines.append(("none", UNASSIGNED[dark]))
+    hint = {"strength": "bright: strong at t", "activity": "bright: active at t", "probability": "faint: unsure"}
+    return [*lines, (hint[color_by], "")] if color_by in hint else lines
+
+
+def title(session: Session, drawn: Drawn, color_by: ColorBy) -> str:
+    """One line for the canvas: what is shown, at what time."""
+    selection = session.selection
+    parts: list[str] = []
+    if color_by == "naming" or session.shown_communities is None:
+        if len(selection.neurons) == 1:
+            parts.append(f"neuron {selection.neurons[0]}")
+        elif session.current:
+            parts.append(session.current)
+    else:
+        parts.append(f"Component {selection.component}")
+        if selection.community is not None and selection.community in drawn.styles:
+            parts.append(f"community {drawn.styles[selection.community].label}")
+    parts.append(f"t = {selection.time_s:.1f} s")
+    if drawn.schematic:
+        parts.append("schematic positions")
+    return "  ·  ".join(parts)

@@ -1,0 +1,1 @@
+"""Recordings and tables, one file a format."""

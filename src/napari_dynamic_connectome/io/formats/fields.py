@@ -1,0 +1,398 @@
+"""Named arrays -> `Recording`: the field names that npz and mat files share.
+
+Our own names are written by `recording_fields`; other spellings that are common in the field are read too.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ...model.errors import FormatError, InputError
+from ...model.recording import Recording, VolumeReference, empty_stimuli
+from .. import limits
+from ..choice import ChoiceNeeded
+
+ALIASES: dict[str, tuple[str, ...]] = {
+    "traces": ("traces", "trace_array", "dff", "dFF", "deltaFOverF", "calcium"),
+    "names": ("names", "neuron_names", "neuronNames", "NeuronNames", "neurons"),
+    "t": ("t", "time_s", "time", "tv", "timestamps"),
+    "fs": ("fs", "rate_hz", "fps", "frame_rate_hz", "volume_rate"),
+    "label_confidence": ("label_confidence", "confidence"),
+    "labels": ("labels", "label_ids"),
+    "worm": ("worm", "name", "uid"),
+}
+"""Field -> spellings that are understood, ours first."""
+
+BEHAVIOUR_PREFIX = "beh_"
+FORMAT_VERSION = 1
+
+
+def recording_fields(recording: Recording) -> dict[str, Any]:
+    """Return a recording as named arrays and texts, none of which needs pickle.
+
+    Parameters
+    ----------
+    recording : Recording
+    """
+    table = recording.neurons
+    fields: dict[str, Any] = {
+        "format_version": np.int64(FORMAT_VERSION),
+        "worm": _text([recording.name])[0],
+        "traces": np.asarray(recording.traces.values),
+        "units": _text([str(recording.traces.attrs.get("units", ""))])[0],
+        "t": recording.time_s,
+        "names": _text(table["name"]),
+        "labels": table["label"].to_numpy(np.int64),
+        "label_confidence": table["confidence"].to_numpy(float),
+        "positions_um": recording.positions_um,
+        "rejected": table["rejected"].to_numpy(bool),
+        "note": _text(table["note"]),
+        "stim_name": _text(recording.stimuli["name"]),
+        "stim_onset": recording.stimuli["onset"].to_numpy(float),
+        "stim_offset": recording.stimuli["offset"].to_numpy(float),
+        "seams": np.asarray(recording.seams, float),
+        "provenance": _text([json.dumps(dict(recording.provenance), default=str)])[0],
+    }
+    about: dict[str, Any] = {}
+    for channel, values in recording.behaviour.data_vars.items():
+        fields[f"{BEHAVIOUR_PREFIX}{channel}"] = values.values
+        about[str(channel)] = {k: values.attrs.get(k, "") for k in ("kind", "units")}
+    fields["behaviour_about"] = _text([json.dumps(about)])[0]
+    for role in ("volume", "labels"):
+        reference = getattr(recording, role)
+        if reference is not None:
+            fields[f"{role}_reference"] = _text([json.dumps(_reference_to_dict(reference))])[0]
+    if recording.quality is not None:
+        fields["quality"] = _text([recording.quality.to_json(orient="split", double_precision=15)])[0]
+    return fields
+
+
+def recording_from_fields(
+    fields: Mapping[str, Any], where: str, *, name: str = "", rate_hz: float | None = None
+) -> Recording:
+    """Build a recording from named arrays.
+
+    Parameters
+    ----------
+    fields : mapping of str to array
+        See `ALIASES`; also positions_um (neuron, 3: z, y, x) or positions (neuron, 3: x, y, z), stimuli (structured: name,
+        t_on, t_off) or stim_name, stim_onset, stim_offset, beh_<channel>, idx_splits (2, segments; 1-based first and last).
+    where : str
+        The file, for messages.
+    name : str
+        Used where the fields hold none.
+    rate_hz : float, optional
+        Wins over the file's rate; needed if it has neither times nor a rate.
+    """
+    values = _find(fields, "traces")
+    if values is None:
+        known = ", ".join(sorted(map(str, fields))[:12])
+        raise FormatError("there is no field 'traces'", where=where, fix=f"The file has: {known or 'nothing'}.")
+    traces = numbers(values, "traces", where)
+    if traces.ndim != 2:
+        raise InputError(
+            f"traces have {traces.ndim} dimensions, not 2", where=where, fix="Save them as (time, neuron)."
+        )
+    if 0 in traces.shape:
+        raise InputError(
+            f"traces are empty: shape {traces.shape}", where=where, fix="Give at least one time point and one neuron."
+        )
+    names = texts(_find(fields, "names"))
+    time, notes = _times(fields, traces, where, rate_hz)
+    if (
+        names is not None
+        and len(names) == traces.shape[0] != traces.shape[1]
+        and (time is None or len(time) == traces.shape[1])
+    ):
+        traces = traces.T  # saved as (neuron, time): names and times tell which axis is which
+        time, notes = _times(fields, traces, where, rate_hz)
+    if traces.shape[1] > limits.MAX_NEURONS:
+        raise InputError(f"{traces.shape[1]} neurons", where=where, fix="Save the traces as (time, neuron).")
+    if time is None:
+        raise ChoiceNeeded(
+            "neither times nor a sampling rate are given",
+            where=where,
+            fix="Add a field 't' (s) or 'fs' (Hz), or pass rate_hz=.",
+            option="rate_hz",
+        )
+    n_neurons = traces.shape[1]
+    about = _json(fields.get("behaviour_about"))
+    behaviour = xr.Dataset()
+    for key in fields:
+        if str(key).startswith(BEHAVIOUR_PREFIX):
+            channel = str(key).removeprefix(BEHAVIOUR_PREFIX)
+            course = numbers(fields[key], str(key), where).ravel()
+            if len(course) != len(time):
+                raise InputError(
+                    f"behaviour '{channel}' has {len(course)} values for {len(time)} times",
+                    where=where,
+                    fix="Give a value for every time point.",
+                )
+            details = about.get(channel)
+            attrs = {k: v for k, v in (details if isinstance(details, dict) else {}).items() if v}
+            behaviour[channel] = xr.DataArray(course, dims="time", attrs=attrs)
+    confidence, labels = _find(fields, "label_confidence"), _find(fields, "labels")
+    title = texts(_find(fields, "worm"))
+    provenance = _json(fields.get("provenance"))
+    if notes:
+        provenance["reading"] = notes
+    recording = Recording.from_arrays(
+        traces,
+        name=name or (title[0] if title and title[0] else ""),
+        time_s=time,
+        names=_fit(names, n_neurons, "names", where),
+        labels=None if labels is None else numbers(labels, "labels", where).ravel().astype(np.int64).tolist(),
+        positions_um=_positions(fields, n_neurons, where),
+        confidence=None
+        if confidence is None
+        else _fit(numbers(confidence, "confidence", where).ravel(), n_neurons, "confidences", where),
+        stimuli=_stimuli(fields, where),
+        behaviour=behaviour,
+        seams=_seams(fields, time, where),
+        provenance=provenance,
+    )
+    return _with_details(recording, fields, where)
+
+
+def _with_details(recording: Recording, fields: Mapping[str, Any], where: str) -> Recording:
+    table = recording.neurons.copy()
+    n = len(table)
+    if "rejected" in fields:
+        table["rejected"] = _fit(np.asarray(fields["rejected"]).ravel().astype(bool), n, "rejected", where)
+    if "note" in fields:
+        table["note"] = _fit(texts(fields["note"]), n, "notes", where)
+    units = texts(fields.get("units"))
+    if units and units[0]:
+        recording.traces.attrs["units"] = units[0]
+    quality = None
+    held = texts(fields.get("quality"))
+    if held and held[0]:
+        try:
+            content = json.loads(held[0])
+            quality = pd.DataFrame(
+                content["data"], columns=content["columns"], index=pd.Index(table.index, name="neuron")
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise FormatError(
+                "the quality table cannot be read",
+                where=where,
+                fix="It may be damaged or cut off; copy or export it again.",
+            ) from error
+    references = {
+        role: _reference_from_dict(_json(fields.get(f"{role}_reference")), where) for role in ("volume", "labels")
+    }
+    return recording.replace(neurons=table, quality=quality, **references)
+
+
+def _find(fields: Mapping[str, Any], key: str) -> Any:
+    for alias in ALIASES[key]:
+        if alias in fields:
+            return fields[alias]
+    return None
+
+
+def numbers(values: Any, what: str, where: str) -> np.ndarray:
+    """Return real numbers in native byte order, or raise `InputError`."""
+    array = np.asarray(values)
+    if array.dtype.kind == "c":
+        raise InputError(f"'{what}' holds complex numbers", where=where, fix="Save real numbers.")
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"'{what}' is of type {array.dtype}, not numbers", where=where, fix="Save numbers.")
+    if array.dtype == np.float16 or array.dtype.itemsize > 8:
+        return array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def texts(values: Any) -> list[str] | None:
+    """Return a list of texts from a text, bytes, or an array of them; None for None."""
+    if values is None:
+        return None
+    array = np.asarray(values)
+    if array.dtype.kind not in "USOT":
+        return None
+    return [_one_text(v) for v in array.ravel().tolist()]
+
+
+def _one_text(value: Any) -> str:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", errors="replace")
+    while isinstance(value, np.ndarray) and value.size == 1:
+        value = value.ravel()[0]
+    if value is None or (isinstance(value, float) and math.isnan(value)) or isinstance(value, np.ndarray):
+        return ""
+    text = str(value).replace("\0", "").strip()
+    return "" if text.lower() in ("nan", "none", "[]") else text
+
+
+def _text(values: Any) -> np.ndarray:
+    items = [str(v) for v in values]
+    return np.asarray(items, dtype=f"<U{max([len(i) for i in items], default=1) or 1}")
+
+
+def _json(value: Any) -> dict[str, Any]:
+    text = texts(value)
+    if not text or not text[0]:
+        return {}
+    try:
+        content = json.loads(text[0])
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _fit(values: Any, n: int, what: str, where: str) -> Any:
+    if values is not None and len(values) != n:
+        raise InputError(
+            f"{len(values)} {what} for {n} neurons",
+            where=where,
+            fix="Give one for every neuron, in the order of the traces.",
+        )
+    return values
+
+
+def _times(
+    fields: Mapping[str, Any], traces: np.ndarray, where: str, rate_hz: float | None
+) -> tuple[np.ndarray | None, str]:
+    n = traces.shape[0]
+    given = _find(fields, "t")
+    if rate_hz is None and given is not None:
+        time = numbers(given, "t", where).ravel().astype(float)
+        if len(time) == n:
+            return time, ""
+        splits = _splits(fields)
+        if len(time) > n and splits is not None and splits.min() == 1 and splits.max() == n:
+            # the file says that only the first n of the times were measured
+            return time[:n], f"{len(time)} times for {n} samples; the segments say that the first {n} are meant"
+        if len(time) not in traces.shape:
+            raise InputError(
+                f"{len(time)} times for traces of shape {traces.shape}",
+                where=where,
+                fix="There must be a time for every sample.",
+            )
+        return time, ""
+    rate = rate_hz
+    if rate is None:
+        found = _find(fields, "fs")
+        if found is None:
+            return None, ""
+        rate = float(numbers(found, "fs", where).ravel()[0])
+    if not (rate > 0 and math.isfinite(rate)):
+        raise InputError(f"the sampling rate {rate:g} Hz is not positive", where=where, fix="Pass rate_hz=.")
+    return np.arange(n) / rate, ""
+
+
+def _splits(fields: Mapping[str, Any]) -> np.ndarray | None:
+    if "idx_splits" not in fields:
+        return None
+    splits = np.asarray(fields["idx_splits"])
+    if splits.dtype.kind not in "iuf" or splits.size == 0:
+        return None
+    splits = splits.reshape(2, -1) if splits.ndim != 2 or splits.shape[0] != 2 else splits
+    return splits.astype(np.int64)
+
+
+def _seams(fields: Mapping[str, Any], time: np.ndarray, where: str) -> tuple[float, ...]:
+    if "seams" in fields:
+        return tuple(float(v) for v in numbers(fields["seams"], "seams", where).ravel())
+    splits = _splits(fields)
+    if splits is None or (splits[0] == splits[1]).all():
+        return ()  # a list of frames, not of segments
+    starts = np.sort(splits[0])[1:]
+    if len(starts) and (starts.min() < 2 or starts.max() > len(time)):
+        raise InputError(
+            f"segment starts {starts.min()}..{starts.max()} lie outside the {len(time)} samples",
+            where=where,
+            fix="Segments are first and last samples, counted from 1.",
+        )
+    return tuple(float(time[s - 1]) for s in starts)
+
+
+def _positions(fields: Mapping[str, Any], n: int, where: str) -> np.ndarray | None:
+    for key, order in (("positions_um", (0, 1, 2)), ("positions", (2, 1, 0))):
+        if key in fields:
+            positions = numbers(fields[key], key, where).astype(float)
+            if positions.shape != (n, 3):
+                raise InputError(
+                    f"'{key}' has shape {positions.shape}, not ({n}, 3)", where=where, fix="Give one row a neuron."
+                )
+            return positions[:, order]
+    return None
+
+
+def _stimuli(fields: Mapping[str, Any], where: str) -> pd.DataFrame:
+    if "stim_name" in fields:
+        names = texts(fields["stim_name"]) or []
+        onset = numbers(fields.get("stim_onset", []), "stim_onset", where).ravel()
+        offset = numbers(fields.get("stim_offset", onset), "stim_offset", where).ravel()
+        if not len(names) == len(onset) == len(offset):
+            raise InputError(
+                f"{len(names)} stimulus names, {len(onset)} onsets and {len(offset)} offsets",
+                where=where,
+                fix="Give one of each for every stimulus.",
+            )
+        return stimulus_table(names, onset, offset)
+    held = fields.get("stimuli")
+    if held is None:
+        return empty_stimuli()
+    held = np.asarray(held)
+    columns = held.dtype.names or ()
+    if not columns:
+        if held.size == 0:
+            return empty_stimuli()
+        raise InputError(
+            "'stimuli' is not a table of name, t_on, t_off", where=where, fix="Use stim_name, stim_onset, stim_offset."
+        )
+    on = next((c for c in ("t_on", "onset", "start") if c in columns), None)
+    off = next((c for c in ("t_off", "offset", "stop") if c in columns), None)
+    if "name" not in columns or on is None:
+        raise InputError(
+            f"'stimuli' has the columns {', '.join(columns)}", where=where, fix="Needed: name, t_on, t_off."
+        )
+    held = held.ravel()
+    onset = numbers(held[on], on, where)
+    return stimulus_table(texts(held["name"]) or [], onset, numbers(held[off], off, where) if off else onset)
+
+
+def stimulus_table(names: Any, onset: Any, offset: Any) -> pd.DataFrame:
+    """Return a stimulus table; an offset that is not known (NaN) becomes the onset: an event."""
+    onset, offset = np.asarray(onset, float), np.asarray(offset, float)
+    if len(onset) == 0:
+        return empty_stimuli()
+    return pd.DataFrame({"name": list(names), "onset": onset, "offset": np.where(np.isnan(offset), onset, offset)})
+
+
+def _reference_to_dict(reference: VolumeReference) -> dict[str, Any]:
+    return {
+        "path": reference.path,
+        "shape": list(reference.shape),
+        "axes": reference.axes,
+        "voxel_size_um": list(reference.voxel_size_um),
+        "frame_rate_hz": reference.frame_rate_hz,
+    }
+
+
+def _reference_from_dict(held: dict[str, Any], where: str) -> VolumeReference | None:
+    if not held:
+        return None
+    try:
+        z, y, x = (float(v) for v in held["voxel_size_um"])
+        return VolumeReference(
+            str(held["path"]),
+            tuple(int(n) for n in held["shape"]),
+            str(held["axes"]),
+            (z, y, x),
+            float(held["frame_rate_hz"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(
+            "a reference to an image cannot be read",
+            where=where,
+            fix="It may be damaged or cut off; copy or export it again.",
+        ) from error

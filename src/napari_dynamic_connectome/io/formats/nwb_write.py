@@ -1,0 +1,263 @@
+"""Recordings as NWB in the WormID layout, with pynwb and ndx-multichannel-volume.
+
+Written: `CalciumActivity/SignalDFoF` (or `SignalRawFluor`, by the units of the traces) with `SignalCalciumImResponseSeries`,
+`CalciumSeriesSegmentation` (a voxel at every centre, names in `ID_labels`, our columns beside them), `NeuronIDs`,
+`NeuroPAL/NeuroPALSegmentation/NeuroPALNeurons`, stimuli as time intervals, behaviour as time series. `CalciumImageSeries` is
+an external link to the image, if the recording knows where it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+import warnings
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...model.errors import MissingExtraError
+from ...model.recording import Recording
+from ..files import atomic_file
+
+UNKNOWN_SPACING_UM = (1.0, 1.0, 1.0)
+
+
+def check_extra() -> None:
+    """Raise `MissingExtraError` if the extra `nwb` is not installed; nothing is imported, so it is quick."""
+    for module, package in (("pynwb", "pynwb"), ("ndx_multichannel_volume", "ndx-multichannel-volume")):
+        if find_spec(module) is None:
+            raise MissingExtraError(package, "nwb", "Writing NWB files")
+
+
+def _libraries() -> tuple[Any, Any]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import ndx_multichannel_volume as ndx
+            import pynwb
+    except ImportError as error:
+        missing = "pynwb" if "pynwb" in str(error) else "ndx-multichannel-volume"
+        raise MissingExtraError(missing, "nwb", "Writing NWB files") from error
+    return pynwb, ndx
+
+
+def write_recording(
+    recording: Recording, path: str | Path, *, session_start: datetime | None = None, strain: str = ""
+) -> Path:
+    """Write a recording as NWB; it appears only when complete.
+
+    Parameters
+    ----------
+    recording : Recording
+    path : str or Path
+    session_start : datetime, optional
+        When the recording began. NWB demands a date; 1 January 1970 is written where it is not known.
+    strain : str
+        Of the worm.
+    """
+    pynwb, ndx = _libraries()
+    file = _file(recording, pynwb, ndx, session_start, strain)
+    with atomic_file(path) as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pynwb.NWBHDF5IO(str(temporary), "w") as io:
+            io.write(file)
+    return Path(path)
+
+
+def _file(recording: Recording, pynwb: Any, ndx: Any, start: datetime | None, strain: str) -> Any:
+    provenance = json.dumps({"dynamic_connectome": dict(recording.provenance)}, default=str)
+    start = start or datetime(1970, 1, 1, tzinfo=UTC)
+    file = pynwb.NWBFile(
+        session_description=f"Whole-brain calcium imaging of {recording.name}",
+        identifier=f"{recording.name} {uuid.uuid5(uuid.NAMESPACE_URL, recording.name + provenance)}",
+        session_start_time=start,
+        session_id=recording.name.replace("/", "-"),
+        experimenter=None,
+        experiment_description="Calcium activity of identified neurons",
+        institution="not stated",
+        keywords=["C. elegans", "calcium imaging", "whole-brain imaging"],
+        data_collection=provenance,
+    )
+    file.subject = ndx.CElegansSubject(
+        subject_id=recording.name.replace("/", "-"),
+        species="Caenorhabditis elegans",
+        sex="XX",
+        age="P2D",
+        growth_stage="YA",
+        strain=strain or "not stated",
+        description="Adult hermaphrodite; age, sex and stage are the usual ones, not measured",
+    )
+    volume = _imaging_volume(file, recording, ndx, pynwb)
+    calcium = file.create_processing_module("CalciumActivity", "Calcium traces and their segmentation")
+    neuropal = file.create_processing_module("NeuroPAL", "Identities of the neurons")
+    spacing = _spacing(recording)
+    table = _segmentation(
+        recording, volume, spacing, pynwb, "Aligned_neuron_coordinates", "Centre of every neuron", ours=True
+    )
+    segmentation = pynwb.ophys.ImageSegmentation(name="CalciumSeriesSegmentation")
+    segmentation.add_plane_segmentation(table)
+    calcium.add(segmentation)
+    named = _segmentation(recording, volume, spacing, pynwb, "NeuroPALNeurons", "Neurons and their names", ours=False)
+    identities = pynwb.ophys.ImageSegmentation(name="NeuroPALSegmentation")
+    identities.add_plane_segmentation(named)
+    neuropal.add(identities)
+    neuropal.add(volume.order_optical_channels.__class__(name="OpticalChannelRefs", channels=["GCaMP"]))
+    calcium.add(_series(recording, table, pynwb))
+    calcium.add(
+        ndx.SegmentationLabels(
+            name="NeuronIDs", labels=[str(n) for n in recording.neurons["name"]], description="Names of the neurons, in the order of the traces",
+            ImageSegmentation=segmentation,
+        )
+    )  # fmt: skip
+    _add_image(file, recording, volume, ndx)
+    _add_stimuli(file, recording, pynwb)
+    _add_behaviour(file, recording, pynwb)
+    for seam in recording.seams:
+        # NWB has no seams; an interval without length that is marked invalid says the same
+        file.add_invalid_time_interval(start_time=float(seam), stop_time=float(seam) + 1e-6)
+    return file
+
+
+def _imaging_volume(file: Any, recording: Recording, ndx: Any, pynwb: Any) -> Any:
+    device = file.create_device(name="Microscope", description="Not stated", manufacturer="not stated")
+    channel = ndx.OpticalChannelPlus(
+        name="GCaMP", description="Calcium indicator", emission_lambda=510.0, emission_range=[495.0, 545.0],
+        excitation_range=[480.0, 496.0], excitation_lambda=488.0,
+    )  # fmt: skip
+    order = ndx.OpticalChannelReferences(name="order_optical_channels", channels=["GCaMP"])
+    known = recording.volume is not None and all(math.isfinite(v) for v in recording.volume.voxel_size_um)
+    volume = ndx.ImagingVolume(
+        name="CalciumImVol",
+        description="Volume in which calcium was imaged"
+        + ("" if known else "; voxel size not known, 1 um stands for it"),
+        device=device,
+        location="Worm head",
+        grid_spacing=[float(v) * 1e-6 for v in _spacing(recording)[::-1]],
+        grid_spacing_unit="meters",
+        reference_frame="Image axes x, y, z",
+        optical_channel_plus=[channel],
+        order_optical_channels=order,
+    )
+    # the extension's constructor takes neither and would write 0 nm
+    volume.fields["excitation_lambda"], volume.fields["indicator"] = 488.0, "GCaMP"
+    file.add_imaging_plane(volume)
+    return volume
+
+
+def _spacing(recording: Recording) -> tuple[float, float, float]:
+    """Return the voxel size (z, y, x) in um."""
+    if recording.volume is not None and all(math.isfinite(v) and v > 0 for v in recording.volume.voxel_size_um):
+        return recording.volume.voxel_size_um
+    return UNKNOWN_SPACING_UM
+
+
+def _segmentation(
+    recording: Recording, volume: Any, spacing: Any, pynwb: Any, name: str, description: str, *, ours: bool
+) -> Any:
+    table = pynwb.ophys.PlaneSegmentation(name=name, description=description, imaging_plane=volume)
+    positions = recording.positions_um
+    low = np.nanmin(positions, axis=0) if np.isfinite(positions).any() else np.zeros(3)
+    shift = np.minimum(np.where(np.isfinite(low), low, 0.0), 0.0)  # voxels are unsigned: negative positions are moved
+    for position in positions:
+        if np.isfinite(position).all():
+            z, y, x = np.rint((position - shift) / np.asarray(spacing)).astype(int)
+            voxels = [(int(x), int(y), int(z), 1.0)]
+        else:
+            voxels = [(0, 0, 0, 0.0)]  # weight 0: the position is not known
+        table.add_roi(voxel_mask=voxels)
+    neurons = recording.neurons
+    table.add_column(
+        name="ID_labels", description="Name of the neuron; empty if unnamed", data=[str(n) for n in neurons["name"]]
+    )
+    if ours:
+        table.add_column(name="label", description="Label in the segmented image", data=neurons["label"].tolist())
+        table.add_column(name="confidence", description="Confidence of the name", data=neurons["confidence"].tolist())
+        table.add_column(name="rejected", description="Left out of analyses", data=neurons["rejected"].tolist())
+        table.add_column(name="note", description="Remark", data=[str(n) for n in neurons["note"]])
+        for axis in "zyx":
+            table.add_column(
+                name=f"{axis}_um", description=f"Position along {axis} in micrometres", data=neurons[axis].tolist()
+            )
+    return table
+
+
+def _series(recording: Recording, table: Any, pynwb: Any) -> Any:
+    units = str(recording.traces.attrs.get("units", ""))
+    raw = "count" in units.lower() or "raw" in units.lower() or units.lower() in ("f", "a.u.", "au")
+    region = table.create_roi_table_region(
+        description="All neurons", region=list(range(recording.n_neurons)), name="rois"
+    )
+    series = pynwb.ophys.RoiResponseSeries(
+        name="SignalCalciumImResponseSeries",
+        description="Traces (time, neuron); NaN where a neuron was not measured",
+        data=np.asarray(recording.traces.values),
+        rois=region,
+        unit=units or "n.a.",
+        **_clock(recording),
+    )
+    if raw:
+        return pynwb.ophys.Fluorescence(name="SignalRawFluor", roi_response_series=series)
+    return pynwb.ophys.DfOverF(name="SignalDFoF", roi_response_series=series)
+
+
+def _clock(recording: Recording) -> dict[str, Any]:
+    time = recording.time_s
+    if len(time) > 2:
+        step = (time[-1] - time[0]) / (len(time) - 1)
+        if np.abs(np.diff(time) - step).max() < 1e-9 * max(1.0, abs(time[-1])):
+            return {"rate": float(1.0 / step), "starting_time": float(time[0])}
+    return {"timestamps": time}
+
+
+def _add_image(file: Any, recording: Recording, volume: Any, ndx: Any) -> None:
+    reference = recording.volume
+    if reference is None or not reference.path:
+        return
+    dimension = [int(reference.shape[reference.axes.index(a)]) for a in "xyz" if a in reference.axes]
+    rate = reference.frame_rate_hz
+    file.add_acquisition(
+        ndx.MultiChannelVolumeSeries(
+            name="CalciumImageSeries",
+            description="The images lie in a file of their own",
+            comments=json.dumps(
+                {"voxel_size_um": list(reference.voxel_size_um), "axes": reference.axes, "shape": list(reference.shape)}
+            ),
+            data=np.zeros((0, 0, 0, 0), np.uint16),
+            external_file=[reference.path],
+            format="external",
+            starting_frame=[0],
+            dimension=dimension,
+            unit="n.a.",
+            rate=float(rate) if math.isfinite(rate) else 1.0,
+            starting_time=float(recording.time_s[0]),
+            device=volume.device,
+            imaging_volume=volume,
+        )
+    )
+
+
+def _add_stimuli(file: Any, recording: Recording, pynwb: Any) -> None:
+    if not len(recording.stimuli):
+        return
+    table = pynwb.epoch.TimeIntervals(name="stimuli", description="Stimuli: onset, offset, name")
+    table.add_column(name="stimulus", description="Name of the stimulus")
+    for row in recording.stimuli.itertuples():
+        table.add_interval(start_time=float(row.onset), stop_time=float(row.offset), stimulus=str(row.name))
+    file.add_time_intervals(table)
+
+
+def _add_behaviour(file: Any, recording: Recording, pynwb: Any) -> None:
+    if not len(recording.behaviour.data_vars):
+        return
+    module = file.create_processing_module("Behavior", "Behaviour on the clock of the traces")
+    series = pynwb.behavior.BehavioralTimeSeries(name="BehavioralTimeSeries")
+    for channel, values in recording.behaviour.data_vars.items():
+        series.create_timeseries(
+            name=str(channel).replace("/", "_"), description=str(values.attrs.get("kind", "continuous")),
+            data=np.asarray(values.values, float), unit=str(values.attrs.get("units") or "n.a."), **_clock(recording),
+        )  # fmt: skip
+    module.add(series)

@@ -1,0 +1,296 @@
+"""Parquet: traces wide and long, small tables, and the homogenized C. elegans collection (Simeon et al. 2024).
+
+The collection has one row a neuron, with the whole trace in a list column, and hundreds of worms in one file or folder. Rows
+are filtered while reading, so that one worm costs the memory of one worm.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...model.errors import FormatError, InputError, MissingExtraError
+from ...model.recording import Recording
+from .. import limits
+from ..files import atomic_file, existing, head, reading
+from .fields import recording_fields, recording_from_fields
+from .trace_tables import long_table, recordings_from_table, wide_table
+
+COLLECTION_COLUMNS = ("source_dataset", "worm", "neuron")
+TRACE_COLUMNS = (
+    "original_calcium_data", "calcium_data", "smooth_calcium_data", "original_smooth_calcium_data", "residual_calcium",
+    "original_residual_calcium", "smooth_residual_calcium", "original_smooth_residual_calcium",
+)  # fmt: skip
+META_KEY = b"dynamic_connectome"
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a file begins as Parquet."""
+    return path.is_file() and head(path, 4) == b"PAR1"
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+        import pyarrow.dataset
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "parquet", "Reading and writing Parquet") from error
+    return pyarrow
+
+
+def _schema(path: Path) -> Any:
+    pa = _pyarrow()
+    with reading(path, "Parquet file"):
+        if path.is_dir():
+            return pa.dataset.dataset(path, format="parquet").schema
+        file = pa.parquet.ParquetFile(path)
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+        for group in groups:
+            for column in range(group.num_columns):
+                part = group.column(column)
+                limits.check_expansion(part.total_compressed_size, part.total_uncompressed_size, str(path))
+        return file.schema_arrow
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns of a file or folder of files."""
+    return [str(n) for n in _schema(path).names]
+
+
+def is_collection(path: Path) -> bool:
+    """Whether this is a homogenized collection: one row a neuron with list columns."""
+    if path.is_dir():
+        if next(path.rglob("*.parquet"), None) is None:
+            return False
+    elif not is_parquet(path):
+        return False
+    names = set(_schema(path).names)
+    return set(COLLECTION_COLUMNS) <= names and any(c in names for c in TRACE_COLUMNS)
+
+
+def read_frame(path: str | Path) -> pd.DataFrame:
+    """Read a whole Parquet table.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+    path = existing(path)
+    pa = _pyarrow()
+    _schema(path)
+    with reading(path, "Parquet file"):
+        file = pa.parquet.ParquetFile(path)
+        size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
+        limits.check_size(size, limits.MAX_RECORDING_BYTES, str(path))
+        return file.read(use_pandas_metadata=False).to_pandas(ignore_metadata=True)
+
+
+def read_recordings(
+    path: str | Path,
+    *,
+    name: str = "",
+    rate_hz: float | None = None,
+    dataset: str | Sequence[str] | None = None,
+    worm: str | Sequence[str] | None = None,
+    column: str | None = None,
+    labeled_only: bool = False,
+) -> list[Recording]:
+    """Read recordings from Parquet.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or a folder of files with the columns of the collection.
+    name : str
+    rate_hz : float, optional
+    dataset : str or sequence of str, optional
+        Collection only: source datasets to read ("Kato2015").
+    worm : str or sequence of str, optional
+        Collection only: worms to read ("worm0").
+    column : str, optional
+        Collection only: which list column holds the traces; original_calcium_data if it is there, on its own clock.
+    labeled_only : bool
+        Collection only: leave out neurons without a name.
+    """
+    path = existing(path)
+    if is_collection(path):
+        return list(iterate_collection(path, dataset=dataset, worm=worm, column=column, labeled_only=labeled_only))
+    if path.is_dir():
+        raise FormatError(
+            "these Parquet files are not a collection of worms", where=str(path), fix="Open them one by one."
+        )
+    frame = read_frame(path)
+    meta = (_schema(path).metadata or {}).get(META_KEY)
+    recordings = recordings_from_table(frame, str(path), name=name or path.stem, rate_hz=rate_hz)
+    if meta and len(recordings) == 1 and rate_hz is None:
+        return [_restore(recordings[0], meta, str(path), name)]
+    return recordings
+
+
+def list_worms(path: str | Path) -> pd.DataFrame:
+    """Return the worms of a collection (source_dataset, worm, neurons, named) without reading any trace.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+    path = existing(path)
+    pa = _pyarrow()
+    names = set(_schema(path).names)
+    columns = [*COLLECTION_COLUMNS, *[c for c in ("is_labeled_neuron",) if c in names]]
+    with reading(path, "Parquet file"):
+        table = pa.dataset.dataset(path, format="parquet").to_table(columns=columns).to_pandas()
+    if "is_labeled_neuron" not in table:
+        table["is_labeled_neuron"] = True
+    grouped = table.groupby(["source_dataset", "worm"], sort=False)
+    return grouped.agg(neurons=("neuron", "size"), named=("is_labeled_neuron", "sum")).reset_index()
+
+
+def iterate_collection(
+    path: str | Path,
+    *,
+    dataset: str | Sequence[str] | None = None,
+    worm: str | Sequence[str] | None = None,
+    column: str | None = None,
+    labeled_only: bool = False,
+) -> Iterator[Recording]:
+    """Yield the worms of a collection one by one; only the one at hand is in memory.
+
+    Parameters
+    ----------
+    path, dataset, worm, column, labeled_only
+        As in `read_recordings`.
+    """
+    path = existing(path)
+    pa = _pyarrow()
+    field = pa.dataset.field
+    names = _schema(path).names
+    traces = column or next((c for c in TRACE_COLUMNS if c in names), "")
+    if traces not in names:
+        raise InputError(
+            f"there is no column '{traces}'",
+            where=str(path),
+            fix=f"Known: {', '.join(c for c in TRACE_COLUMNS if c in names)}.",
+        )
+    original = traces.startswith("original_")
+    clock = "original_time_in_seconds" if original and "original_time_in_seconds" in names else "time_in_seconds"
+    step = "original_median_dt" if original and "original_median_dt" in names else "median_dt"
+    wanted = [
+        c
+        for c in (*COLLECTION_COLUMNS, "raw_data_file", "slot", "is_labeled_neuron", traces, clock, step)
+        if c in names
+    ]
+    listed = list_worms(path)
+    listed = _select(listed, "source_dataset", dataset, path)
+    listed = _select(listed, "worm", worm, path)
+    several = listed["source_dataset"].nunique() > 1
+    source = pa.dataset.dataset(path, format="parquet")
+    for row in listed.itertuples():
+        where = f"{path}: {row.source_dataset}, {row.worm}"
+        # the filter is pushed down to row groups: only those that can hold this worm are decoded
+        chosen = (field("source_dataset") == row.source_dataset) & (field("worm") == row.worm)
+        if labeled_only and "is_labeled_neuron" in names:
+            chosen = chosen & field("is_labeled_neuron")
+        with reading(where, "Parquet file"):
+            rows = source.to_table(columns=wanted, filter=chosen)
+            limits.check_size(rows.nbytes, limits.MAX_RECORDING_BYTES, where)
+        if len(rows) == 0:
+            continue
+        title = f"{row.source_dataset} {row.worm}" if several or dataset is None else str(row.worm)
+        yield _one_worm(rows.to_pydict(), where, title, traces, clock, step)
+
+
+def _select(table: pd.DataFrame, column: str, asked: str | Sequence[str] | None, path: Path) -> pd.DataFrame:
+    if asked is None:
+        return table
+    items = [asked] if isinstance(asked, str) else [str(a) for a in asked]
+    known = table[column].astype(str).unique().tolist()
+    absent = [i for i in items if i not in known]
+    if absent:
+        raise InputError(f"there is no {column} '{absent[0]}'", where=str(path), fix=f"Known: {', '.join(known[:20])}.")
+    return table[table[column].astype(str).isin(items)]
+
+
+def _one_worm(rows: dict[str, list[Any]], where: str, title: str, traces: str, clock: str, step: str) -> Recording:
+    from ...model.neurons import normalize
+
+    columns = [np.asarray(v if v is not None else [], float) for v in rows[traces]]
+    lengths = sorted({len(c) for c in columns})
+    if len(lengths) != 1 or lengths[0] == 0:
+        raise FormatError(
+            f"the traces have different lengths ({lengths[0]} to {lengths[-1]})",
+            where=where,
+            fix="All traces of a worm must have the same clock.",
+        )
+    values = np.stack(columns, axis=1).astype(np.float32)
+    held = rows.get(clock, [None])[0]
+    if held is not None and len(held) == lengths[0]:
+        time = np.asarray(held, float)
+    else:
+        interval = rows.get(step, [None])[0]
+        if interval is None or not (float(interval) > 0 and math.isfinite(float(interval))):
+            raise InputError(
+                f"there is neither a fitting {clock} nor {step}",
+                where=where,
+                fix="Pass column= of traces that have a clock.",
+            )
+        time = np.arange(lengths[0]) * float(interval)
+    labeled = rows.get("is_labeled_neuron") or [True] * len(columns)
+    names = [(normalize(str(n)) or str(n)) if yes else "" for n, yes in zip(rows["neuron"], labeled, strict=True)]
+    slots = rows.get("slot")
+    labels = None
+    if slots is not None and all(s is not None for s in slots) and len(set(slots)) == len(slots):
+        labels = [int(s) + 1 for s in slots]
+    about: dict[str, Any] = {"source_dataset": rows["source_dataset"][0], "worm": rows["worm"][0], "column": traces}
+    if rows.get("raw_data_file"):
+        about["raw_data_file"] = rows["raw_data_file"][0]
+    return Recording.from_arrays(
+        values, name=title, time_s=time, names=names, labels=labels, provenance={"collection": about}
+    )
+
+
+def write_recording(recording: Recording, path: str | Path, *, layout: str = "wide") -> Path:
+    """Write a recording as Parquet; all metadata is kept with the wide layout.
+
+    Parameters
+    ----------
+    recording : Recording
+    path : str or Path
+    layout : str
+        "wide" or "long".
+    """
+    pa = _pyarrow()
+    if layout not in ("wide", "long"):
+        raise InputError(f"there is no layout '{layout}'", fix="Choose wide or long.")
+    frame = wide_table(recording) if layout == "wide" else long_table(recording)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    if layout == "wide":
+        fields = {
+            k: v.tolist()
+            for k, v in recording_fields(recording).items()
+            if k not in ("traces", "t") and not k.startswith("beh_")
+        }
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), META_KEY: json.dumps(fields).encode()})
+    with atomic_file(path) as temporary:
+        pa.parquet.write_table(table, temporary, compression="zstd")
+    return Path(path)
+
+
+def _restore(recording: Recording, meta: bytes, where: str, name: str) -> Recording:
+    limits.check_size(len(meta), limits.MAX_JSON_BYTES, where, "the metadata")
+    with reading(where, "Parquet metadata"):
+        held = json.loads(meta)
+        fields: dict[str, Any] = {k: np.asarray(v) for k, v in held.items()}
+    fields |= {"traces": recording.traces.values, "t": recording.time_s}
+    fields |= {f"beh_{k}": v.values for k, v in recording.behaviour.data_vars.items()}
+    fields["positions_um"] = np.asarray(
+        [[np.nan if v is None else v for v in row] for row in held.get("positions_um", [])], float
+    )
+    return recording_from_fields(fields, where, name=name)

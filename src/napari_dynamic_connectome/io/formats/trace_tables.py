@@ -1,0 +1,279 @@
+"""Tables of traces, wide (a column a neuron) and long (a row a sample), to and from recordings; shared by CSV and Parquet.
+
+Wide: a time column, one column a neuron ("#7" is the unnamed neuron with label 7), columns beh_<channel> for behaviour.
+Long: columns time, neuron, value, and where there are several animals, worm.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ...model.errors import InputError
+from ...model.recording import Recording
+from .. import limits
+from ..choice import ChoiceNeeded
+from .fields import BEHAVIOUR_PREFIX
+from .text_tables import find_column, find_time, plain_cell, to_numbers
+
+NEURON_COLUMN = ("neuron", "neuron_id", "roi", "cell")
+VALUE_COLUMN = ("value", "trace", "dff", "df/f", "dff0", "f", "activity", "calcium", "signal", "intensity")
+WORM_COLUMN = ("worm", "recording", "animal", "worm_id")
+FRAME_COLUMN = ("frame", "frames", "volume", "index", "sample", "unnamed: 0", "")
+
+_UNNAMED = re.compile(r"^#\d+$")
+
+
+def is_long(table: pd.DataFrame) -> bool:
+    """Whether a table has a row a sample."""
+    return find_column(table, *NEURON_COLUMN) is not None and find_column(table, *VALUE_COLUMN) is not None
+
+
+def recordings_from_table(
+    table: pd.DataFrame, where: str, *, name: str, rate_hz: float | None = None
+) -> list[Recording]:
+    """Return the recordings of a wide or long table.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Cells may be texts or numbers.
+    where : str
+    name : str
+        For a table that names no worm.
+    rate_hz : float, optional
+        Needed if there is a frame column (or none) instead of times.
+    """
+    if not len(table):
+        raise InputError("the table has no rows", where=where, fix="Give a row for every time point.")
+    if is_long(table):
+        return _from_long(table, where, name=name, rate_hz=rate_hz)
+    return [_from_wide(table, where, name=name, rate_hz=rate_hz)]
+
+
+def _column(table: pd.DataFrame, column: str, where: str, *, missing: bool = True) -> np.ndarray:
+    values = table[column]
+    if values.dtype.kind in "fiub":
+        array: np.ndarray = values.to_numpy(np.float32 if values.dtype == np.float32 else float)
+        if not missing and np.isnan(array).any():
+            raise InputError(
+                f"column '{column}' is empty in row {int(np.flatnonzero(np.isnan(array))[0]) + 2}",
+                where=where,
+                fix="Fill it in, or remove the row.",
+            )
+        return array
+    return to_numbers(values.tolist(), column, where, missing=missing)
+
+
+def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.ndarray, set[str]]:
+    """Return the times and the columns that are used up by them."""
+    frame = find_column(table, *FRAME_COLUMN)
+    found = find_time(table)
+    used = {c for c in (frame, found[0] if found else None) if c is not None}
+    if rate_hz is not None:
+        index = _column(table, frame, where, missing=False) if frame is not None else np.arange(len(table))
+        return np.asarray(index, float) / rate_hz, used
+    if found is not None:
+        return _column(table, found[0], where, missing=False).astype(float) * found[1], used
+    columns = ", ".join(map(str, table.columns[:6]))
+    raise ChoiceNeeded(
+        f"there is no time column (the first columns are {columns})",
+        where=where,
+        fix="Call it time_s (or time_ms, time_min), or pass rate_hz=.",
+        option="rate_hz",
+    )
+
+
+def _split_ids(ids: list[str], where: str) -> tuple[list[str], list[int]]:
+    """Return names and labels: '#7' is label 7 without a name; named neurons take the labels that are left."""
+    taken = {int(i[1:]) for i in ids if _UNNAMED.match(i)}
+    names, labels, free = [], [], 1
+    for item in ids:
+        if _UNNAMED.match(item):
+            names.append("")
+            labels.append(int(item[1:]))
+            continue
+        while free in taken:
+            free += 1
+        taken.add(free)
+        names.append(item)
+        labels.append(free)
+    if len(ids) > limits.MAX_NEURONS:
+        raise InputError(f"{len(ids)} neurons", where=where, fix="A wide table has a column a neuron and a row a time.")
+    return names, labels
+
+
+def _from_wide(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | None) -> Recording:
+    time, used = _clock(table, where, rate_hz)
+    behaviour, columns = xr.Dataset(), []
+    for column in map(str, table.columns):
+        if column in used:
+            continue
+        if column.lower().startswith(BEHAVIOUR_PREFIX):
+            behaviour[column[len(BEHAVIOUR_PREFIX) :]] = xr.DataArray(_column(table, column, where), dims="time")
+        else:
+            columns.append(column)
+    if not columns:
+        raise InputError(
+            "there is no column of a neuron", where=where, fix="Give a time column and one column a neuron."
+        )
+    ids = [c.strip() for c in columns]
+    blank = next((i for i, c in enumerate(ids) if not c), None)
+    if blank is not None:
+        raise InputError(
+            f"column {blank + 1} of the neurons has no name", where=where, fix="Call unnamed neurons #1, #2, ..."
+        )
+    names, labels = _split_ids(ids, where)
+    values = np.stack([_column(table, c, where) for c in columns], axis=1)
+    return Recording.from_arrays(values, name=name, time_s=time, names=names, labels=labels, behaviour=behaviour)
+
+
+def _from_long(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | None) -> list[Recording]:
+    neuron, value = find_column(table, *NEURON_COLUMN), find_column(table, *VALUE_COLUMN)
+    worm = find_column(table, *WORM_COLUMN)
+    assert neuron is not None and value is not None
+    time, _ = _clock(table, where, rate_hz)
+    plain = pd.DataFrame(
+        {
+            "time": time,
+            "neuron": table[neuron].map(lambda v: plain_cell(str(v).strip())).to_numpy(object),
+            "value": _column(table, value, where),
+        }
+    )
+    if (plain["neuron"] == "").any():
+        raise InputError(
+            f"column '{neuron}' is empty in row {int(np.flatnonzero(plain['neuron'] == '')[0]) + 2}",
+            where=where,
+            fix="Call unnamed neurons #1, #2, ...",
+        )
+    for axis in ("z", "y", "x", "label", "confidence"):
+        column = find_column(table, axis, f"{axis}_um")
+        if column is not None:
+            plain[axis] = _column(table, column, where)
+    groups: list[tuple[str, pd.DataFrame]] = [(name, plain)]
+    if worm is not None:
+        keys = table[worm].map(lambda v: plain_cell(str(v).strip())).to_numpy(object)
+        groups = [(str(k), plain[keys == k]) for k in dict.fromkeys(keys.tolist())]
+    return [_one_long(group, where, title) for title, group in groups]
+
+
+def _one_long(plain: pd.DataFrame, where: str, name: str) -> Recording:
+    twice = plain.duplicated(["time", "neuron"])
+    if twice.any():
+        row = plain[twice].iloc[0]
+        raise InputError(
+            f"neuron '{row['neuron']}' has two values at {row['time']:g} s",
+            where=where,
+            fix="Keep one row a neuron and time.",
+        )
+    ids = list(dict.fromkeys(plain["neuron"].tolist()))
+    clock = np.unique(plain["time"].to_numpy(float))
+    values = np.full((len(clock), len(ids)), np.nan)
+    place = {n: i for i, n in enumerate(ids)}
+    values[np.searchsorted(clock, plain["time"].to_numpy(float)), [place[n] for n in plain["neuron"]]] = plain[
+        "value"
+    ].to_numpy(float)
+    names, labels = _split_ids(ids, where)
+    first = plain.groupby("neuron", sort=False).first()
+    positions = first[["z", "y", "x"]].to_numpy(float) if {"z", "y", "x"} <= set(first) else None
+    if "label" in first and first["label"].notna().all():
+        labels = [int(v) for v in first["label"]]
+    confidence = first["confidence"].to_numpy(float) if "confidence" in first else None
+    return Recording.from_arrays(
+        values, name=name, time_s=clock, names=names, labels=labels, positions_um=positions, confidence=confidence
+    )  # fmt: skip
+
+
+def wide_table(recording: Recording) -> pd.DataFrame:
+    """Return traces and behaviour as a wide table.
+
+    Parameters
+    ----------
+    recording : Recording
+    """
+    columns: dict[str, Any] = {"time_s": recording.time_s}
+    for index, neuron in enumerate(recording.traces["neuron"].values.tolist()):
+        columns[str(neuron)] = recording.traces.values[:, index]
+    for channel, values in recording.behaviour.data_vars.items():
+        columns[f"{BEHAVIOUR_PREFIX}{channel}"] = values.values
+    return pd.DataFrame(columns)
+
+
+def long_table(recording: Recording) -> pd.DataFrame:
+    """Return a row a sample with worm, time_s, neuron, value, label, confidence, z, y, x.
+
+    Parameters
+    ----------
+    recording : Recording
+    """
+    n_times, n_neurons = recording.traces.shape
+    table = recording.neurons
+    repeat: Callable[[Any], np.ndarray] = lambda values: np.repeat(np.asarray(values), n_times)  # noqa: E731
+    columns: dict[str, Any] = {
+        "worm": np.full(n_times * n_neurons, recording.name, dtype=object),
+        "time_s": np.tile(recording.time_s, n_neurons),
+        "neuron": repeat(table.index.to_numpy(object)),
+        "value": recording.traces.values.T.ravel(),
+    }
+    for column in ("label", "confidence", "z", "y", "x"):
+        columns[column] = repeat(table[column].to_numpy())
+    return pd.DataFrame(columns)
+
+
+def with_sidecar(
+    recording: Recording,
+    neurons: pd.DataFrame | None,
+    stimuli: pd.DataFrame | None,
+    behaviour: xr.Dataset | None,
+    where: str,
+) -> Recording:
+    """Return the recording with what lies beside it: neuron table, stimuli, behaviour.
+
+    Parameters
+    ----------
+    recording : Recording
+    neurons : pandas.DataFrame, optional
+        Texts; column "neuron" holds the ids of the traces; label, name, confidence, z, y, x (um), rejected, note.
+    stimuli : pandas.DataFrame, optional
+    behaviour : xarray.Dataset, optional
+        On the clock of the traces.
+    where : str
+    """
+    if neurons is not None:
+        key = find_column(neurons, "neuron", "id")
+        if key is None:
+            raise InputError(
+                "there is no column 'neuron'",
+                where=where,
+                fix="It holds the neurons' ids, as in the header of the traces.",
+            )
+        rows = neurons.set_index(pd.Index([plain_cell(v.strip()) for v in neurons[key]]))
+        ids = list(recording.neurons.index)
+        absent = [i for i in ids if i not in rows.index]
+        if absent or rows.index.has_duplicates:
+            raise InputError(
+                f"neuron '{absent[0] if absent else rows.index[rows.index.duplicated()][0]}' is not there once",
+                where=where,
+                fix="Give every neuron of the traces one row.",
+            )
+        rows = rows.loc[ids]
+        table = recording.neurons.copy()
+        for column in ("label", "confidence", "z", "y", "x"):
+            if column in rows:
+                table[column] = to_numbers(rows[column].tolist(), column, where)
+        for column in ("name", "note"):
+            if column in rows:
+                table[column] = [plain_cell(v) for v in rows[column]]
+        if "rejected" in rows:
+            table["rejected"] = rows["rejected"].str.strip().str.lower().isin(("true", "1", "yes")).tolist()
+        recording = recording.replace(neurons=table)
+    if stimuli is not None:
+        recording = recording.replace(stimuli=stimuli)
+    if behaviour is not None:
+        recording = recording.replace(behaviour=behaviour.assign(dict(recording.behaviour.data_vars)))
+    return recording

@@ -1,0 +1,289 @@
+"""Any readable file -> napari layer data, without napari: what drag and drop shows.
+
+In: a path. Out: a list of (data, keyword arguments, layer type). Images and labels become layers; a recording becomes points
+at its positions with names and the recording itself in the metadata; connectomes and small tables are refused with a reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..model.errors import DynamicConnectomeError, FormatError, InputError
+from ..model.recording import Recording
+from . import limits
+from .registry import FORMATS, identify, open_labels, open_volume, read_recordings
+from .sniffing import table_kind
+from .volumes.volume import Volume
+
+LayerData = tuple[Any, dict[str, Any], str]
+METADATA_KEY = "dynamic_connectome"
+
+
+def patterns() -> tuple[str, ...]:
+    """Return the file name patterns of every format, for the manifest's reader."""
+    return tuple(dict.fromkeys(p for f in FORMATS for p in f.patterns))
+
+
+def can_read(path: str | Path | Sequence[str]) -> bool:
+    """Whether `read_layers` knows the format of a path (looks at the first bytes only)."""
+    items = [path] if isinstance(path, (str, Path)) else list(path)
+    try:
+        return bool(items) and all(identify(p) is not None for p in items)
+    except DynamicConnectomeError:
+        return False
+
+
+def reader(path: str | Path | Sequence[str]) -> Callable[[Any], list[LayerData]] | None:
+    """Return `read_layers` if it can read the path, else None; the form that npe2 readers have.
+
+    Parameters
+    ----------
+    path : str or list of str
+    """
+    return read_layers if can_read(path) else None
+
+
+def read_layers(path: str | Path | Sequence[str], **options: Any) -> list[LayerData]:
+    """Read a file (or several) as layer data.
+
+    Parameters
+    ----------
+    path : str, Path or sequence of them
+    **options
+        Passed to `open_volume` (axes=, ...).
+
+    Returns
+    -------
+    list of (data, dict, str)
+        "image", "labels" or "points" layers; the metadata of points holds the `Recording`.
+
+    Raises
+    ------
+    InputError
+        With what to do.
+    """
+    if not isinstance(path, (str, Path)):
+        return [layer for item in path for layer in read_layers(item, **options)]
+    path = Path(path)
+    form = identify(path)
+    if form.key == "omezarr":
+        return _zarr_layers(path, options)
+    if form.key in ("tiff", "tiffs", "hdf5"):
+        return _image_layers(path, options)
+    if form.key == "npz":
+        return _npz_layers(path, options)
+    if form.key == "nwb":
+        return _nwb_layers(path, options)
+    kind = table_kind(path) if form.key in ("csv", "parquet", "graphml") else "traces"
+    if kind == "centres":
+        return [centres_layer(path)]
+    if kind != "traces":
+        raise InputError(
+            f"this table holds {_HOLDS[kind]}, which is no layer",
+            where=str(path),
+            fix="Open it in napari with the plugin's docks, or read it with the functions of io.",
+        )
+    return [recording_layer(r) for r in read_recordings(path, **options)]
+
+
+_HOLDS = {
+    "stimuli": "stimuli",
+    "behaviour": "behaviour",
+    "names": "names of labels",
+    "neurons": "a list of neurons",
+    "connectome": "a connectome",
+}
+
+
+def _name(path: Path) -> str:
+    return path.name.split(".")[0] or path.name
+
+
+def _zarr_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
+    from .volumes.omezarr import attributes, has_labels, is_labels, only_image
+
+    group = str(options.pop("dataset", "") or only_image(path) or "")
+    title = f"{_name(path)} {group}".strip()
+    if is_labels(path, group):
+        return [labels_layer(open_labels(path, group=group, **options), title)]
+    layers = image_layers(open_volume(path, group=group, **options), title)
+    if has_labels(path, group):
+        below = f"{group}/labels" if group else "labels"
+        for name in attributes(path, below).get("labels", []):
+            layers.append(labels_layer(open_labels(path, group=f"{below}/{name}"), f"{title} {name}"))
+    return layers
+
+
+def _image_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
+    called_labels = any(word in path.name.lower() for word in ("label", "mask", "segmentation"))
+    if called_labels:
+        volume = open_volume(path, **options)
+        if volume.dtype.kind in "ui":
+            return [labels_layer(open_labels(path, **options), _name(path))]
+        return image_layers(volume, _name(path))
+    return image_layers(open_volume(path, **options), _name(path))
+
+
+def _npz_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
+    if path.suffix == ".npy":
+        return _image_layers(path, options)
+    from .formats.fields import ALIASES
+    from .formats.npz import load_fields
+
+    if any(key in load_fields(path) for key in ALIASES["traces"]):
+        return [recording_layer(r) for r in read_recordings(path, **options)]
+    return _image_layers(path, options)
+
+
+def _nwb_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
+    from .formats.nwb import image_series
+    from .volumes.hdf5 import opened
+
+    layers: list[LayerData] = []
+    problems: list[DynamicConnectomeError] = []
+    with opened(path, "NWB file") as file:
+        series = [k for k, shape in image_series(file, str(path)).items() if 0 not in shape]
+    for dataset in series:
+        try:
+            layers += image_layers(open_volume(path, dataset=dataset, **options), dataset.rsplit("/", 1)[-1])
+        except DynamicConnectomeError as error:
+            problems.append(error)
+    try:
+        layers += [recording_layer(r) for r in read_recordings(path)]
+    except DynamicConnectomeError as error:
+        problems.append(error)
+    if not layers:
+        raise problems[0]
+    return layers
+
+
+def image_layers(volume: Volume, name: str) -> list[LayerData]:
+    """Return an image layer for every channel of a volume.
+
+    Parameters
+    ----------
+    volume : Volume
+    name : str
+    """
+    if len(volume.channels) > limits.MAX_CHANNELS:
+        raise FormatError(
+            f"the image has {len(volume.channels)} channels (limit {limits.MAX_CHANNELS})",
+            where=name,
+            fix="The axes may be mixed up: say what they are, or the file is damaged.",
+        )
+    layers: list[LayerData] = []
+    colours = ("gray",) if len(volume.channels) == 1 else ("green", "red", "cyan", "yellow", "magenta", "blue")
+    for index, channel in enumerate(volume.channels):
+        data = volume.all_channels[:, index]
+        title = name if len(volume.channels) == 1 else f"{name} {channel}"
+        keywords: dict[str, Any] = {
+            "name": title,
+            **_place(volume, 4),
+            "colormap": colours[index % len(colours)],
+            "blending": "additive" if len(volume.channels) > 1 else "translucent_no_depth",
+            "metadata": {METADATA_KEY: _about(volume, name) | {"array": _id(data), "channel": index}},
+        }
+        layers.append((data, keywords, "image"))
+    return layers
+
+
+def labels_layer(volume: Volume, name: str) -> LayerData:
+    """Return a labels layer; the names of the neurons are in its features.
+
+    Parameters
+    ----------
+    volume : Volume
+    name : str
+    """
+    import pandas as pd
+
+    names = volume.names
+    features = pd.DataFrame({"index": [0, *names], "name": ["", *names.values()]})
+    data = volume.data
+    if data.dtype.itemsize > 2 or data.dtype.kind == "i":
+        # 8 and 16 bit labels are drawn several times faster; larger ids keep their type
+        kind = np.uint32 if data.dtype.itemsize <= 4 else np.uint64
+        data = data.astype(kind)
+    keywords: dict[str, Any] = {
+        "name": name,
+        **_place(volume, data.ndim),
+        "features": features,
+        "metadata": {METADATA_KEY: _about(volume, name) | {"array": _id(data)}},
+    }
+    return data, keywords, "labels"
+
+
+def centres_layer(path: Path) -> LayerData:
+    """Return tracked centres as a points layer (t, z, y, x), in frames and voxels as the table has them.
+
+    Parameters
+    ----------
+    path : Path
+        See `centres.read_centres`.
+    """
+    from .formats.centres import read_centres
+
+    table = read_centres(path)
+    keywords: dict[str, Any] = {
+        "name": _name(path),
+        "features": table[["id", "name"]],
+        "size": 3.0,
+        "units": ("pixel",) * 4,
+        "metadata": {METADATA_KEY: {"centres": str(path)}},
+    }
+    return table[["frame", "z", "y", "x"]].to_numpy(float), keywords, "points"
+
+
+def recording_layer(recording: Recording) -> LayerData:
+    """Return a points layer (z, y, x in um) of the neurons of a recording whose position is known.
+
+    Parameters
+    ----------
+    recording : Recording
+    """
+    known = np.isfinite(recording.positions_um).all(axis=1)
+    keywords: dict[str, Any] = {
+        "name": recording.name,
+        "features": recording.neurons[known].drop(columns=["z", "y", "x"]).reset_index(),
+        "size": 3.0,
+        "units": ("um", "um", "um"),
+        "metadata": {METADATA_KEY: {"recording": recording}},
+    }
+    return recording.positions_um[known], keywords, "points"
+
+
+def _about(volume: Volume, name: str) -> dict[str, Any]:
+    """Return what the docks take from a layer: plain values, None where the file does not say."""
+    size, rate = volume.voxel_size_um, volume.frame_rate_hz
+    return {
+        "name": name,
+        "path": volume.reference.path,
+        "voxel_size_um": size if all(math.isfinite(v) for v in size) else None,
+        "frame_rate_hz": rate if math.isfinite(rate) else None,
+        "time_s": None if volume.time_s is None else [float(t) for t in volume.time_s],
+        "stimuli": volume.stimuli,
+        "names": dict(volume.names) or None,
+    }
+
+
+def _id(data: Any) -> str | None:
+    """Return the name of a dask array, by which a layer is known to hold what its file holds still."""
+    name = getattr(data, "name", None)
+    return None if name is None else str(name)
+
+
+def _place(volume: Volume, n_axes: int) -> dict[str, Any]:
+    """Return scale and units of a layer: micrometres and seconds where known, else voxels and frames."""
+    known = all(math.isfinite(v) for v in volume.voxel_size_um)
+    space = volume.voxel_size_um if known else (1.0, 1.0, 1.0)
+    units = ("um" if known else "pixel",) * 3
+    if n_axes == 3:
+        return {"scale": space, "units": units}
+    rate = volume.frame_rate_hz
+    timed = math.isfinite(rate)
+    return {"scale": (1.0 / rate if timed else 1.0, *space), "units": ("s" if timed else "pixel", *units)}

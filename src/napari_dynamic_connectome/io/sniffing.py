@@ -1,0 +1,85 @@
+"""What a table is about: traces, centres, stimuli, behaviour, names, a list of neurons or a connectome; told by its columns.
+
+In: a CSV, Parquet or GraphML file. Out: one word. Only the header is read.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from .files import existing, head
+from .formats.fields import BEHAVIOUR_PREFIX
+from .formats.text_tables import find_column, find_time, plain_cell
+from .formats.trace_tables import is_long
+
+Kind = Literal["traces", "centres", "stimuli", "behaviour", "names", "neurons", "connectome"]
+
+
+def table_kind(path: str | Path) -> Kind:
+    """Return what a table is about; "traces" where nothing else fits.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV, Parquet or GraphML.
+    """
+    path = existing(path)
+    start = b"" if path.is_dir() else head(path, 4096)
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "connectome"
+    columns = _parquet_columns(path) if path.is_dir() or start.startswith(b"PAR1") else _csv_columns(path)
+    table = pd.DataFrame(columns=pd.Index(columns, dtype=object))
+    if find_column(table, "pre", "source", "presynaptic", "pre_cell") and find_column(
+        table, "post", "target", "postsynaptic", "post_cell"
+    ):
+        return "connectome"
+    if is_long(table) or {"source_dataset", "worm", "neuron"} <= {c.lower() for c in columns}:
+        return "traces"
+    places = all(find_column(table, axis) for axis in "zyx")
+    if places and find_column(table, "frame", "t", "timepoint", "time_index") and _id_column(table):
+        return "centres"
+    if find_column(table, "name", "stimulus", "stim", "odor", "odour") and any(
+        re.fullmatch(r"(onset|t_on|start|start_time)([ _].*)?", c.strip().lower()) for c in columns
+    ):
+        return "stimuli"
+    clock = find_time(table)
+    if clock is not None:
+        others = [c.strip().lower() for c in columns if c != clock[0]]
+        called = re.search(r"(^|[_\-. ])behaviou?r", path.name.lower()) is not None
+        return "behaviour" if called or (others and all(c.startswith(BEHAVIOUR_PREFIX) for c in others)) else "traces"
+    alone = len(columns) == 1 and re.match(r"[A-Za-z]", columns[0]) is not None
+    if alone or find_column(table, "name", "neuron", "neuron_name"):
+        return "names" if _id_column(table) else "neurons"
+    return "traces"
+
+
+def _id_column(table: pd.DataFrame) -> str | None:
+    return find_column(table, "id", "label", "label-value", "track_id", "particle", "neuron_id", "roi")
+
+
+def _csv_columns(path: Path) -> list[str]:
+    """Return the names in the first line."""
+    start = head(path, 1 << 16)
+    if start.startswith(b"\x1f\x8b"):
+        try:
+            with gzip.open(path, "rb") as stream:
+                start = stream.read(1 << 16)
+        except (OSError, EOFError, zlib.error):
+            return []
+    encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    text = start.decode(encoding, errors="replace")
+    first = next((line for line in re.split(r"\r\n|\n|\r", text) if line.strip()), "")
+    separator = max((",", ";", "\t"), key=first.count)
+    return [plain_cell(c.strip().strip('"').strip()) for c in first.split(separator)]
+
+
+def _parquet_columns(path: Path) -> list[str]:
+    from .formats.parquet import column_names
+
+    return column_names(path)

@@ -1,0 +1,1 @@
+"""Images and labels, one file a format; all are opened lazily."""

@@ -1,0 +1,1 @@
+"""Who is this cell: completion of names, suggestions from an atlas of positions, confidence."""

@@ -1,0 +1,144 @@
+"""Figures of components: time courses over stimuli or behaviour, worm loadings, strongest neurons; the rank sweep."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..model.cohort import Cohort
+from ..model.results import Components
+from .figure_style import ACCENT, HAIRLINE, INK, MUTED, new_figure, shade_binary, shade_stimuli, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def strongest_neurons(components: Components, component: int, count: int = 8) -> list[str]:
+    """Names of the neurons with the largest mean pair factor in a component, strongest first."""
+    strength = components.strength(component)
+    order = np.argsort(-np.nan_to_num(strength.values, nan=-np.inf), kind="stable")
+    return [str(strength["neuron"].values[i]) for i in order[:count] if np.isfinite(strength.values[i])]
+
+
+def strongest_pairs(components: Components, component: int, count: int = 10) -> pd.DataFrame:
+    """Strongest pairs of a component: neuron_a, neuron_b, sign, weight, worms (that observed the pair)."""
+    factor = components.pair.sel(component=component).values * float(components.weight.sel(component=component))
+    order = np.argsort(-np.nan_to_num(factor, nan=-np.inf), kind="stable")[:count]
+    return pd.DataFrame(
+        {
+            "neuron_a": components.pair["neuron_a"].values[order],
+            "neuron_b": components.pair["neuron_b"].values[order],
+            "sign": components.pair["sign"].values[order],
+            "weight": factor[order],
+            "worms": components.pair_worms.values[order],
+        }
+    )
+
+
+def plot_components(components: Components, cohort: Cohort | None = None, *, behaviour: str | None = None) -> Figure:
+    """One row a component: time course (common, or one line a worm), worm loadings, strongest neurons.
+
+    Parameters
+    ----------
+    components : Components
+    cohort : Cohort, optional
+        Needed for shading a behaviour channel in unaligned components.
+    behaviour : str, optional
+        Binary behaviour channel to shade, such as "reversal"; the first binary channel by default.
+    """
+    rank = components.rank
+    worms = [str(w) for w in components.worm["worm"].values]
+    aligned = components.model == "aligned"
+    shown = worms[: 1 if aligned else min(len(worms), 4)]
+    with styled():
+        per_row = 0.95 if aligned else 0.42 * len(shown) + 0.45
+        figure = new_figure(9.2, 0.55 + per_row * rank)
+        rows = figure.subfigures(rank, 1, squeeze=False)[:, 0]
+        share = components.diagnostics.get("explained")
+        for r, row in enumerate(rows, start=1):
+            grid = row.subplots(len(shown), 2, squeeze=False, sharex="col", gridspec_kw={"width_ratios": [4.2, 1]})
+            for line, worm in enumerate(shown):
+                axes = grid[line, 0]
+                course = components.time_course(r) if aligned else components.time_course(r, worm)
+                axes.plot(course["time"].values, course.values, color=INK, lw=0.8)
+                if aligned:
+                    shade_stimuli(axes, components.stimuli, names=r == 1)
+                elif cohort is not None:
+                    recording = cohort.recordings[cohort.worms.index(worm)]
+                    shade_stimuli(axes, recording.stimuli, names=r == 1 and line == 0)
+                    channel = _binary_channel(recording.behaviour, behaviour)
+                    if channel is not None:
+                        shade_binary(axes, recording.time_s, recording.behaviour[channel].values)
+                axes.set_ylim(0, None)
+                axes.margins(x=0)
+                axes.set_yticks([])
+                if not aligned:
+                    axes.set_ylabel(worm[-10:], rotation=0, ha="right", va="center", fontsize=6, color=MUTED)
+            names = ", ".join(strongest_neurons(components, r))
+            part = f"  ·  {100 * float(np.asarray(share)[r - 1]):.0f} %" if share is not None else ""
+            row.suptitle(f"Component {r}{part}  ·  {names}", x=0.01, ha="left", fontsize=8, fontweight="bold")
+            if r == rank:
+                grid[-1, 0].set_xlabel("time (s)")
+            _bars(grid[0, 1], components, r, worms)
+            for extra in grid[1:, 1]:
+                extra.axis("off")
+        return figure
+
+
+def _bars(axes: object, components: Components, component: int, worms: list[str]) -> None:
+    loadings = components.worm.sel(component=component).values
+    axes.bar(np.arange(len(worms)), loadings, color=MUTED, width=0.75)  # type: ignore[attr-defined]
+    axes.set_xticks([])  # type: ignore[attr-defined]
+    axes.set_yticks([])  # type: ignore[attr-defined]
+    axes.set_xlim(-0.6, max(len(worms), 4) - 0.4)  # type: ignore[attr-defined]
+    if component == 1:
+        axes.set_title(f"{len(worms)} worms", fontsize=7, fontweight="normal", color=MUTED)  # type: ignore[attr-defined]
+
+
+def _binary_channel(behaviour: object, wanted: str | None) -> str | None:
+    channels = [str(c) for c, v in behaviour.data_vars.items() if v.attrs.get("kind") == "binary"]  # type: ignore[attr-defined]
+    if wanted in channels:
+        return wanted
+    preferred = [c for c in channels if "revers" in c.lower()]
+    return next(iter(preferred or channels), None)
+
+
+def plot_sweep(table: pd.DataFrame, suggested: int, reason: str = "") -> Figure:
+    """Error, held-out error and restart similarity against the rank, with the suggestion marked.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns rank, error, held_out, held_out_se, similarity.
+    suggested : int
+    reason : str
+    """
+    with styled():
+        figure = new_figure(6.4, 2.3)
+        left, right = figure.subplots(1, 2)
+        left.plot(table["rank"], table["error"], "o-", color=INK, ms=3, label="observed")
+        if "held_out" in table and table["held_out"].notna().any():
+            left.errorbar(
+                table["rank"],
+                table["held_out"],
+                yerr=table.get("held_out_se"),
+                fmt="s--",
+                color=MUTED,
+                ms=3,
+                label="held out",
+            )
+        left.set_xlabel("rank")
+        left.set_ylabel("relative error")
+        left.legend()
+        right.plot(table["rank"], table["similarity"], "o-", color=INK, ms=3)
+        right.axhline(0.9, color=HAIRLINE, lw=0.8)
+        right.set_ylim(0, 1.03)
+        right.set_xlabel("rank")
+        right.set_ylabel("similarity of restarts")
+        for axes in (left, right):
+            axes.axvline(suggested, color=ACCENT, lw=1)
+            axes.set_xticks(table["rank"])
+        right.set_title(f"suggested: {suggested}", color=ACCENT, fontweight="normal", fontsize=8)
+        return figure

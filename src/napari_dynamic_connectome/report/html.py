@@ -1,0 +1,286 @@
+"""One self-contained HTML report from a session: figures as inline PNG, tables, settings, versions; no network, no scripts.
+
+Every text that comes from a file or a person (names, notes, paths) is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..display.palette import UNASSIGNED, Style, hue_numbers, styles
+from ..io.files import atomic_file, output_folder
+from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from ..session.session import Session
+from .community_figures import plot_matrix, plot_traces
+from .component_figures import plot_components, plot_sweep, strongest_neurons, strongest_pairs
+from .figure_style import ask_while_drawing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CSS = """
+:root { color-scheme: light; }
+body { font: 14px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #26272b; background: #fff;
+       margin: 0 auto; max-width: 1080px; padding: 24px 20px 60px; }
+h1 { font-size: 24px; margin: 0 0 2px; } h2 { font-size: 18px; margin: 36px 0 8px; border-bottom: 1px solid #d7d8dc; }
+h3 { font-size: 15px; margin: 22px 0 6px; } p.lead { color: #5c6068; margin: 0 0 18px; }
+img { max-width: 100%; height: auto; } figure { margin: 10px 0; } figcaption { color: #5c6068; font-size: 12.5px; }
+table { border-collapse: collapse; font-size: 12.5px; margin: 6px 0 14px; } td, th { padding: 3px 10px 3px 0; text-align: left;
+vertical-align: top; border-bottom: 1px solid #ececf0; } th { color: #5c6068; font-weight: 600; } td.n { text-align: right;
+font-variant-numeric: tabular-nums; } .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 8px; }
+.fact { border: 1px solid #d7d8dc; border-radius: 4px; padding: 8px 10px; } .fact b { display: block; font-size: 18px; }
+.fact span { color: #5c6068; font-size: 12px; } details { margin: 8px 0; } pre { background: #f5f5f7; padding: 10px; overflow: auto;
+font-size: 12px; } .swatch { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 6px;
+border: 1px solid #0003; vertical-align: -1px; } nav a { margin-right: 14px; color: #2f56c8; }
+"""
+
+
+def figure_png(figure: Figure, dpi: int = 130, *, cancel: CancelCallback | None = None) -> bytes:
+    """Draw a figure into PNG bytes."""
+    ask_while_drawing(figure, cancel)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def _image(png: bytes, caption: str, alt: str) -> str:
+    data = base64.b64encode(png).decode("ascii")
+    text = html.escape(caption)
+    return f'<figure><img alt="{html.escape(alt)}" src="data:image/png;base64,{data}"><figcaption>{text}</figcaption></figure>'
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return f"<td>{'yes' if value else 'no'}</td>"
+    if isinstance(value, (int, np.integer)):
+        return f'<td class="n">{int(value):,}</td>'
+    if isinstance(value, (float, np.floating)):
+        return '<td class="n">–</td>' if not np.isfinite(value) else f'<td class="n">{value:.3g}</td>'
+    return f"<td>{html.escape(str(value))}</td>"
+
+
+def html_table(table: pd.DataFrame, *, limit: int = 60, swatches: Mapping[int, Style] | None = None) -> str:
+    """Return a DataFrame as an escaped HTML table; `swatches` colours its column `community`."""
+    head = "".join(f"<th>{html.escape(str(c).replace('_', ' '))}</th>" for c in table.columns)
+    rows = []
+    for record in table.head(limit).itertuples(index=False, name=None):
+        cells = []
+        for column, value in zip(table.columns, record, strict=True):
+            if column == "community" and swatches is not None:
+                style = swatches.get(int(value))
+                color, label = (style.color, style.label) if style is not None else (UNASSIGNED[False], str(value))
+                cells.append(f'<td><span class="swatch" style="background:{color}"></span>{html.escape(label)}</td>')
+            else:
+                cells.append(_cell(value))
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    more = f"<p>{len(table) - limit} more rows are in the CSV table.</p>" if len(table) > limit else ""
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>{more}"
+
+
+def _facts(pairs: Sequence[tuple[str, str]]) -> str:
+    boxes = "".join(f'<div class="fact"><b>{html.escape(v)}</b><span>{html.escape(k)}</span></div>' for k, v in pairs)
+    return f'<div class="facts">{boxes}</div>'
+
+
+def build_report(
+    session: Session,
+    *,
+    title: str = "Dynamic functional connectome",
+    pictures: Mapping[str, Path] | None = None,
+    scores: Mapping[str, pd.DataFrame] | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+) -> str:
+    """Return the report as one HTML string.
+
+    Parameters
+    ----------
+    session : Session
+    title : str
+    pictures : dict, optional
+        Caption -> PNG file (screenshots of the viewer), shown first.
+    scores : dict, optional
+        Heading -> table (recovery against the truth, left/right control, behaviour).
+    progress, cancel : callable, optional
+    """
+    parts: list[str] = [f"<h1>{html.escape(title)}</h1>"]
+    components, cohort = session.components, session.cohort
+    if cohort is not None:
+        lead = f"{len(cohort.worms)} worms, {len(cohort.neurons)} neurons seen in {cohort.settings.min_worms} worm(s) or more"
+        parts.append(f'<p class="lead">{html.escape(lead)}</p>')
+    if components is not None:
+        rank = f"{components.rank}"
+        facts = [
+            ("worms", str(components.worm.sizes["worm"])),
+            ("neurons", str(len(components.neurons))),
+            ("pairs observed", f"{int((components.pair_worms.values > 0).sum()):,}"),
+            ("model", components.model),
+            ("components (rank)", rank),
+            ("relative error, observed entries", f"{components.error:.3f}"),
+        ]
+        parts.append(_facts(facts))
+    for caption, path in (pictures or {}).items():
+        if Path(path).is_file():
+            parts.append(_image(Path(path).read_bytes(), caption, caption))
+    parts.append("<h2>Recordings</h2>" + html_table(recording_summary(session)))
+    check_cancel(cancel)
+    if session.sweep is not None:
+        parts.append("<h2>Number of components</h2>")
+        reason = str(session.sweep.reason)
+        parts.append(
+            _image(
+                figure_png(plot_sweep(session.sweep.table, session.sweep.suggested), cancel=cancel),
+                reason,
+                "rank sweep",
+            )
+        )
+    check_cancel(cancel)
+    if components is not None:
+        parts.append("<h2>Components</h2>")
+        why = str(components.provenance.get("model_reason", ""))
+        caption = (
+            "Time courses (shaded: stimuli, or the binary behaviour channel), worm loadings, strongest neurons. "
+            + (why[:1].upper() + why[1:] if why else "")
+        )
+        parts.append(_image(figure_png(plot_components(components, cohort), cancel=cancel), caption, "components"))
+        for component in range(1, components.rank + 1):
+            report(progress, component / (components.rank + 1), f"component {component}")
+            parts.append(_component_section(session, component, cancel))
+    for heading, table in (scores or {}).items():
+        shown, note = table, ""
+        if "worm" in table and (table["worm"] == "all").any():
+            shown, note = (
+                table[table["worm"] == "all"],
+                "<p>Over all worms; each worm by itself is in the CSV table.</p>",
+            )
+        parts.append(f"<h2>{html.escape(heading)}</h2>" + html_table(shown) + note)
+    check_cancel(cancel)
+    if session.recording is not None:
+        shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
+        numbers = hue_numbers(session.communities, shown)
+        picture = figure_png(plot_traces(session.recording, shown, numbers=numbers), cancel=cancel)
+        parts.append("<h2>Traces</h2>" + _image(picture, "Traces of the current worm.", "traces"))
+    record = json.dumps(session.provenance, indent=1, default=str, ensure_ascii=False)
+    parts.append(
+        f"<h2>Provenance</h2><details><summary>Versions, settings, seeds</summary><pre>{html.escape(record)}</pre></details>"
+    )
+    body = "\n".join(parts)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
+        f"<title>{html.escape(title)}</title><style>{CSS}</style></head><body>{body}</body></html>\n"
+    )
+
+
+def recording_summary(session: Session) -> pd.DataFrame:
+    """One row a worm: neurons, named, duration, rate, stimuli, behaviour."""
+    rows = []
+    for name, recording in session.recordings.items():
+        rows.append(
+            {
+                "worm": name,
+                "neurons": recording.n_neurons,
+                "named": len(recording.named),
+                "duration (s)": float(recording.time_s[-1] - recording.time_s[0]),
+                "rate (Hz)": recording.rate_hz if recording.n_times > 1 else float("nan"),
+                "stimuli": ", ".join(dict.fromkeys(recording.stimuli["name"])) or "none",
+                "behaviour": ", ".join(str(c) for c in recording.behaviour.data_vars) or "none",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _component_section(session: Session, component: int, cancel: CancelCallback | None = None) -> str:
+    components = session.components
+    assert components is not None
+    names = ", ".join(strongest_neurons(components, component, 5))
+    parts = [f"<h3>Component {component}: {html.escape(names)}</h3>"]
+    for kind in ("core", "modules"):
+        communities = session.communities.get((component, kind))  # type: ignore[call-overload]
+        check_cancel(cancel)
+        if communities is None:
+            continue
+        table = communities.table()
+        table["members"] = [
+            " ".join(str(m).split()[:24]) + (" …" if n > 24 else "")
+            for m, n in zip(table["members"], table["size"], strict=True)
+        ]
+        numbers = hue_numbers(session.communities, communities)
+        shown = styles(communities, communities.chosen_level, dark=False, numbers=numbers)
+        what = "structure beyond strength" if kind == "modules" else "who takes part, and how strongly"
+        parts.append(f"<p><b>{kind}</b> ({what}); {html.escape(communities.rule)}</p>")
+        if kind == "core" or len(table) > 1:
+            parts.append(
+                _image(
+                    figure_png(plot_matrix(components, component, communities, numbers=numbers), 110, cancel=cancel),
+                    "",
+                    f"matrix of component {component}",
+                )
+            )
+        parts.append(html_table(table, swatches=shown))
+    pairs = html_table(strongest_pairs(components, component))
+    parts.append(f"<details><summary>Strongest pairs</summary>{pairs}</details>")
+    return "".join(parts)
+
+
+def write_report(session: Session, path: str | Path, **options: Any) -> Path:
+    """Write `build_report` (which the options go to) atomically to `path` (an .html file)."""
+    path = Path(path)
+    text = build_report(session, **options)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+def write_figures(
+    session: Session,
+    folder: str | Path,
+    formats: Sequence[str] = ("png", "svg"),
+    *,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+) -> list[Path]:
+    """Write every figure of a session into `folder` in each of `formats` and return the paths.
+
+    Figures that were written before a cancel stay; each is complete.
+    """
+    folder = output_folder(folder)
+    figures: dict[str, Callable[[], Figure]] = {}
+    sweep, components, recording = session.sweep, session.components, session.recording
+    if sweep is not None:
+        figures["rank_sweep"] = partial(plot_sweep, sweep.table, sweep.suggested)
+    if components is not None:
+        figures["components"] = partial(plot_components, components, session.cohort)
+        for (component, kind), communities in sorted(session.communities.items()):
+            numbers = hue_numbers(session.communities, communities)
+            figures[f"matrix_component{component}_{kind}"] = partial(
+                plot_matrix, components, component, communities, numbers=numbers
+            )
+    if recording is not None:
+        shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
+        numbers = hue_numbers(session.communities, shown)
+        figures["traces"] = partial(plot_traces, recording, shown, numbers=numbers)
+    paths = []
+    for number, (name, draw) in enumerate(figures.items()):
+        check_cancel(cancel)
+        report(progress, number / len(figures), name.replace("_", " "))
+        figure = draw()
+        ask_while_drawing(figure, cancel)
+        for suffix in formats:
+            check_cancel(cancel)
+            path = folder / f"{name}.{suffix}"
+            with atomic_file(path) as temporary:
+                figure.savefig(temporary, format=suffix, metadata={"Date": None} if suffix == "svg" else None)
+            paths.append(path)
+    return paths

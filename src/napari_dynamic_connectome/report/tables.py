@@ -1,0 +1,140 @@
+"""CSV tables of everything in a session: traces, neurons, components, communities, scores.
+
+Every table is in place only when complete, and harmless in a spreadsheet (`io.tables.write_csv`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from ..io.files import output_folder
+from ..io.formats.text_tables import write_csv
+from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from ..session.session import Session
+
+
+def neuron_table(session: Session) -> pd.DataFrame:
+    """One row a neuron and worm: worm, neuron, label, name, position (um), quality."""
+    parts = []
+    for name, recording in session.recordings.items():
+        table = recording.neurons.reset_index()
+        table.insert(0, "worm", name)
+        table = table.rename(columns={"z": "z_um", "y": "y_um", "x": "x_um"})
+        if recording.quality is not None:
+            quality = recording.quality.drop(columns=[c for c in recording.quality.columns if c in table.columns])
+            table = table.merge(quality.reset_index(), on="neuron", how="left")
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def component_tables(session: Session) -> dict[str, pd.DataFrame]:
+    """Time courses, worm loadings and pair factors of the components, weights included."""
+    components = session.components
+    if components is None:
+        return {}
+    numbers = [int(c) for c in components.weight["component"].values]
+    columns = [f"component_{c}" for c in numbers]
+    weight = components.weight.values
+    time = pd.DataFrame(components.time.values * weight, columns=columns)
+    time.insert(0, "time_s", components.time["time"].values)
+    if components.model == "unaligned":
+        time.insert(0, "worm", components.time["worm"].values)
+    worm = pd.DataFrame(components.worm.values, columns=columns)
+    worm.insert(0, "worm", [str(w) for w in components.worm["worm"].values])
+    pair = pd.DataFrame(components.pair.values * weight, columns=columns)
+    pair.insert(0, "worms", components.pair_worms.values)
+    pair.insert(0, "sign", components.pair["sign"].values)
+    pair.insert(0, "neuron_b", components.pair["neuron_b"].values)
+    pair.insert(0, "neuron_a", components.pair["neuron_a"].values)
+    return {"components_time": time, "components_worms": worm, "components_pairs": pair}
+
+
+def community_table(session: Session) -> pd.DataFrame:
+    """One row a component, kind, level and neuron: community, probability, chosen."""
+    parts = []
+    for (component, kind), communities in sorted(session.communities.items()):
+        for level in range(communities.n_levels):
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "component": component,
+                        "kind": kind,
+                        "level": level,
+                        "chosen": level == communities.chosen_level,
+                        "neuron": list(communities.neurons),
+                        "community": communities.labels.isel(level=level).values,
+                        "probability": communities.probability.isel(level=level).values,
+                    }
+                )
+            )
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def write_tables(
+    session: Session,
+    folder: str | Path,
+    extra: dict[str, pd.DataFrame] | None = None,
+    *,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+) -> list[Path]:
+    """Write every table of a session into `folder` and return the paths.
+
+    Parameters
+    ----------
+    session : Session
+    folder : path
+        Created if absent.
+    extra : dict, optional
+        Further tables by file name without ".csv" (scores, for example).
+    progress, cancel : callable, optional
+        Tables that were written before a cancel stay; each is complete.
+    """
+    folder = output_folder(folder)
+    (folder / "traces").mkdir(exist_ok=True)
+    stems = file_names(session.recordings)
+    paths = []
+    for number, (name, recording) in enumerate(session.recordings.items()):
+        check_cancel(cancel)
+        report(progress, 0.8 * number / len(session.recordings), f"traces of {name}")
+        table = recording.traces.to_pandas()
+        table.index.name = "time_s"
+        paths.append(write_csv(table, folder / "traces" / f"{stems[name]}.csv", index=True))
+    tables = {"neurons": neuron_table(session)}
+    check_cancel(cancel)
+    tables |= component_tables(session)
+    check_cancel(cancel)
+    tables["communities"] = community_table(session)
+    if session.cohort is not None:
+        presence = session.cohort.presence.to_pandas().astype(int)
+        paths.append(write_csv(presence, folder / "presence.csv", index=True))
+    if session.sweep is not None:
+        tables["rank_sweep"] = session.sweep.table
+    tables.update(extra or {})
+    for name, table in tables.items():
+        check_cancel(cancel)
+        report(progress, 0.9, name)
+        if len(table):
+            paths.append(write_csv(table, folder / f"{name}.csv"))
+    return paths
+
+
+def safe_file_name(name: str) -> str:
+    """Return a file name made from any text: letters, digits, dot, dash and underscore only."""
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in str(name)).strip(".") or "unnamed"
+    return kept[:100]
+
+
+def file_names(names: Iterable[str]) -> dict[str, str]:
+    """Return a safe file name for each of some names, no two alike, also where capitals do not count."""
+    found: dict[str, str] = {}
+    for name in names:
+        stem, number, taken = safe_file_name(name), 2, {one.lower() for one in found.values()}
+        unique = stem
+        while unique.lower() in taken:
+            unique, number = f"{stem}_{number}", number + 1
+        found[str(name)] = unique
+    return found

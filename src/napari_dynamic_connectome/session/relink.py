@@ -1,0 +1,229 @@
+"""Images that a session refers to: kept by relative path, size and hash; noticed when moved or changed; found again.
+
+A session holds no voxels. It says where the volume and the labels of each recording are, seen from the session's own folder, so
+that both can be moved or copied together; and how large they were and what a sample of them hashed to when they were first
+used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, TypeGuard
+
+from ..io.fingerprint import fingerprint
+from ..model.errors import FormatError, InputError
+from ..model.progress import CancelCallback, check_cancel
+from ..model.recording import Recording, VolumeReference
+from .session import Session
+
+Which = Literal["volume", "labels"]
+MAX_SEARCHED = 200_000
+MAX_ENTRIES = 2_000_000
+
+
+@dataclass(frozen=True)
+class ReferenceProblem:
+    """An image that is not as the session knows it.
+
+    Parameters
+    ----------
+    recording : str
+    which : {"volume", "labels"}
+    path : str
+        Where it should be.
+    problem : {"missing", "changed"}
+    """
+
+    recording: str
+    which: Which
+    path: str
+    problem: Literal["missing", "changed"]
+
+    def __str__(self) -> str:
+        words = "is not there" if self.problem == "missing" else "changed since it was used"
+        return f"{self.recording}: the {self.which} {self.path} {words}"
+
+
+def check_references(session: Session, *, cancel: CancelCallback | None = None) -> list[ReferenceProblem]:
+    """Return which images are missing or changed; empty if all are as they were.
+
+    Parameters
+    ----------
+    session : Session
+    cancel : callable, optional
+
+    Returns
+    -------
+    list of ReferenceProblem
+    """
+    problems = []
+    for name, recording in session.recordings.items():
+        for which in _kinds():
+            reference: VolumeReference | None = getattr(recording, which)
+            if reference is None:
+                continue
+            check_cancel(cancel)
+            known = session.references.get(f"{name}/{which}")
+            if not Path(reference.path).exists():
+                problems.append(ReferenceProblem(name, which, reference.path, "missing"))
+            elif known and _stamp(reference.path) != _without_path(known):
+                problems.append(ReferenceProblem(name, which, reference.path, "changed"))
+    return problems
+
+
+def relink(session: Session, recording: str, which: Which, path: str | Path, *, accept_changed: bool = False) -> None:
+    """Say where an image is now.
+
+    Parameters
+    ----------
+    session : Session
+    recording : str
+    which : {"volume", "labels"}
+    path : path
+    accept_changed : bool
+        Take it although its size or hash differ from the one the traces came from.
+
+    Raises
+    ------
+    InputError
+        No such recording, no image there, or another image than the one that was used.
+    """
+    current = session.recordings.get(recording)
+    reference: VolumeReference | None = getattr(current, which, None)
+    if current is None or reference is None:
+        raise InputError(f"there is no {which} of '{recording}' to find again")
+    place = Path(path).absolute()
+    if not place.exists():
+        raise InputError("there is no such file or folder", where=str(place))
+    key, stamp = f"{recording}/{which}", _stamp(place)
+    known = session.references.get(key)
+    if known and stamp != _without_path(known) and not accept_changed:
+        raise InputError(
+            "this is another image than the one that was used (its size or hash differ)",
+            where=str(place),
+            fix="Choose the right one, or accept the change.",
+        )
+    session.add(
+        current.replace(**{which: replace(reference, path=str(place))}),
+        replace=True,
+        make_current=False,
+    )
+    session.references[key] = stamp | {"path": str(place)}
+
+
+def find_moved(
+    problem: ReferenceProblem, session: Session, folder: str | Path, *, cancel: CancelCallback | None = None
+) -> Path | None:
+    """Look for a missing image below a folder: same name, same size and hash.
+
+    Parameters
+    ----------
+    problem : ReferenceProblem
+    session : Session
+    folder : path
+    cancel : callable, optional
+
+    Returns
+    -------
+    pathlib.Path or None
+        None if it is not there, or more than 200,000 entries would have to be looked at.
+    """
+    known = session.references.get(f"{problem.recording}/{problem.which}")
+    place = Path(problem.path)
+    # labels may lie inside an image's folder: that is what was moved
+    outer = next((p for p in reversed(place.parents) if p.suffix == ".zarr"), place)
+    name, inner, seen = outer.name, place.relative_to(outer), 0
+    for here, folders, files in os.walk(folder):
+        check_cancel(cancel)
+        seen += len(folders) + len(files)
+        if seen > MAX_SEARCHED:
+            return None
+        if name in folders or name in files:
+            place = Path(here) / name / inner
+            if place.exists() and (not known or _stamp(place) == _without_path(known)):
+                return place
+        # the chunks inside a zarr image are no images
+        folders[:] = [f for f in folders if not f.endswith(".zarr")]
+    return None
+
+
+def encode_reference(
+    session: Session, recording: Recording, which: str, base: Path, encode: Callable[[Any], Any]
+) -> dict[str, Any] | None:
+    """Return the JSON of a reference: path relative to `base`, absolute path as a hint, size and hash."""
+    reference: VolumeReference | None = getattr(recording, which)
+    if reference is None:
+        return None
+    key, place = f"{recording.name}/{which}", Path(reference.path).absolute()
+    known = session.references.get(key)
+    if known is None or (known.get("path") != str(place) and place.exists()):
+        known = _stamp(place) | {"path": str(place)} if place.exists() else None
+        if known is not None:
+            session.references[key] = known
+    try:
+        path = Path(os.path.relpath(place, base)).as_posix()
+    except ValueError:  # another drive
+        path = place.as_posix()
+    stamp = None if known is None else _without_path(known)
+    data: dict[str, Any] = encode(asdict(reference)) | {
+        "path": path,
+        "absolute": place.as_posix(),
+        "fingerprint": encode(stamp),
+    }
+    return data
+
+
+def decode_reference(
+    session: Session, recording: str, which: str, data: Any, base: Path, decode: Callable[[Any], Any]
+) -> VolumeReference | None:
+    """Inverse of `encode_reference`; the path is absolute and exists, unless the image is missing."""
+    if data is None:
+        return None
+    values = decode(data)
+    if not isinstance(values, dict) or not _is_path(values.get("path")):
+        raise FormatError(f"the reference to the {which} of '{recording}' is damaged")
+    stamp, absolute = values.pop("fingerprint", None), values.pop("absolute", None)
+    place = Path(os.path.normpath(base / values["path"]))
+    if not place.exists() and _is_path(absolute) and Path(absolute).exists():
+        place = Path(absolute)
+    if isinstance(stamp, dict):
+        session.references[f"{recording}/{which}"] = stamp | {"path": str(place)}
+    return VolumeReference(
+        path=str(place),
+        shape=tuple(int(n) for n in values["shape"]),
+        axes=str(values["axes"]),
+        voxel_size_um=(
+            float(values["voxel_size_um"][0]),
+            float(values["voxel_size_um"][1]),
+            float(values["voxel_size_um"][2]),
+        ),
+        frame_rate_hz=float(values["frame_rate_hz"]),
+    )
+
+
+def _is_path(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) < 4096 and "\0" not in value
+
+
+def _kinds() -> tuple[Which, Which]:
+    return ("volume", "labels")
+
+
+def _stamp(path: str | Path) -> dict[str, Any]:
+    # a hostile session may name a device, or the root of the disk, as its image
+    place = Path(path)
+    if place.is_file():
+        return _without_path(fingerprint(place))
+    seen = 0
+    for _, folders, files in os.walk(place):
+        seen += len(folders) + len(files)
+        if seen > MAX_ENTRIES:
+            return {"entries": f"more than {MAX_ENTRIES}"}
+    return _without_path(fingerprint(place)) if place.is_dir() else {"entries": "not a file or folder"}
+
+
+def _without_path(stamp: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in stamp.items() if k != "path"}

@@ -1,0 +1,590 @@
+"""What is open and selected: the one object that docks listen to, with its signals and its undo history.
+
+No dock talks to another dock: each changes the session, and the session tells everyone. Results are immutable; the session
+only replaces them. Edits of neurons go through `Session.edit`, which validates, records who did what when, and can be undone.
+"""
+
+from __future__ import annotations
+
+import getpass
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+from psygnal import Signal
+
+from ..model.cohort import Cohort
+from ..model.errors import InputError
+from ..model.neurons import normalize
+from ..model.recording import MAX_NAME_LENGTH, Recording, neuron_ids
+from ..model.results import Communities, Components, Kind
+from ..model.truth import Truth
+
+Action = Literal["edit", "undo", "redo", "replace"]
+EDITABLE = ("name", "confidence", "rejected", "note")
+CONTENT = (
+    "recordings",
+    "current",
+    "cohort",
+    "sweep",
+    "components",
+    "communities",
+    "surrogates",
+    "left_out",
+    "raw",
+    "view",
+    "settings",
+    "provenance",
+    "truth",
+    "selection",
+    "trail",
+    "undone",
+    "done",
+    "path",
+    "uid",
+    "revisions",
+    "stored",
+)
+"""What a session holds; its signals, lock and journal are its own."""
+MAX_NOTE_LENGTH = 10_000
+"""Characters of a note."""
+LEFT_OUT = "left_out"
+"""Column of an edit (label 0) that leaves a whole worm out of the analysis, or takes it in again."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of one cell or several cells of a neuron table.
+
+    Parameters
+    ----------
+    recording : str
+    changes : tuple of (label, column, old, new)
+    who : str
+    when : str
+        ISO 8601, UTC.
+    text : str
+        What was done, in words ("name neuron 12 AVAL").
+    action : {"edit", "undo", "redo", "replace"}
+        Whether it was done for the first time, taken back, or done again; the undo history is rebuilt from it. "replace"
+        (without changes): the recording itself was extracted or corrected anew.
+    """
+
+    recording: str
+    changes: tuple[tuple[int, str, Any, Any], ...]
+    who: str
+    when: str
+    text: str
+    action: Action = "edit"
+
+    def inverse(self) -> Edit:
+        """The edit that takes this one back."""
+        back = tuple((label, column, new, old) for label, column, old, new in reversed(self.changes))
+        return Edit(self.recording, back, self.who, now(), f"undo: {self.text}", "undo")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is looked at: neurons (ids), community of the chosen component and level, time."""
+
+    neurons: tuple[str, ...] = ()
+    community: int | None = None
+    component: int = 1
+    kind: Kind = "core"
+    level: int = 0
+    time_s: float = 0.0
+
+
+class EditJournal(Protocol):
+    """What puts edits on disk."""
+
+    def __call__(self, edit: Edit, recording: Recording | None = None, /) -> None:
+        """Put an edit, and the recording that it brings, safely on disk; raise `InputError` if that fails."""
+
+
+class Session:
+    """Everything that is open.
+
+    Signals
+    -------
+    recordings_changed()
+        A recording was added, removed or replaced.
+    current_changed(name)
+        Another recording is the current one.
+    neurons_changed(recording name)
+        Names or flags were edited.
+    cohort_changed(), sweep_changed(), components_changed(), communities_changed(), surrogates_changed()
+        A result was replaced (or dropped, because its input changed).
+    selection_changed(selection, changed)
+        `changed` is the frozenset of the names of the fields of `Selection` that differ.
+    history_changed()
+        There is something else to undo or redo.
+    """
+
+    recordings_changed = Signal()
+    current_changed = Signal(str)
+    neurons_changed = Signal(str)
+    cohort_changed = Signal()
+    sweep_changed = Signal()
+    components_changed = Signal()
+    communities_changed = Signal()
+    surrogates_changed = Signal()
+    selection_changed = Signal(object, object)
+    history_changed = Signal()
+
+    def __init__(self) -> None:
+        self.recordings: dict[str, Recording] = {}
+        self.current: str | None = None
+        self.cohort: Cohort | None = None
+        self.sweep: Any = None
+        self.components: Components | None = None
+        self.communities: dict[tuple[int, Kind], Communities] = {}
+        self.surrogates: dict[int, tuple[Components, ...]] = {}
+        """Components of surrogate cohorts, by rank: what components of this cohort are like by chance."""
+        self.left_out: frozenset[str] = frozenset()
+        """Recordings that do not take part in the analysis."""
+        self.raw: dict[str, Any] = {}
+        """Traces before correction (time, neuron in the order of the labels), by recording, where they are known."""
+        self.view: dict[str, Any] = {}
+        """How it was shown: camera, colours, what was visible."""
+        self.settings: dict[str, Any] = {}
+        self.provenance: dict[str, Any] = {}
+        self.truth: Truth | None = None
+        self.selection = Selection()
+        self.trail: list[Edit] = []
+        self.undone: list[Edit] = []
+        self.done: list[Edit] = []
+        self.path: str | None = None
+        self.uid: str = uuid4().hex
+        """Stays the same when the session is saved, moved or copied."""
+        self.revisions: tuple[str, ...] = ()
+        """The saved states that this session comes from, the last one last; empty before the first save."""
+        self.stored: dict[str, Recording] = {}
+        """The recordings as they are in the file; another object under the same name is not saved yet."""
+        self.references: dict[str, dict[str, Any]] = {}
+        """Size and hash of volumes and labels when they were last seen, by "<recording>/volume" or "/labels"."""
+        self.journal: EditJournal | None = None
+        """Called with every edit before it is applied; it must have the edit safely on disk when it returns."""
+        self._renamed: dict[str, str] = {}
+        self.lock = threading.RLock()
+        """Held while an edit is made, so that a save in another thread sees it whole or not at all."""
+
+    # --- recordings -------------------------------------------------------------------------------------------------
+
+    @property
+    def recording(self) -> Recording | None:
+        """The current recording."""
+        return self.recordings.get(self.current) if self.current is not None else None
+
+    def add(
+        self, recording: Recording, *, replace: bool = False, make_current: bool = True, made: str = "", raw: Any = None
+    ) -> None:
+        """Add a recording.
+
+        Parameters
+        ----------
+        recording : Recording
+        replace : bool
+            It may take the place of one of the same name; refused otherwise.
+        make_current : bool
+        made : str
+            How it was made ("extract traces"): it then goes to the journal and into the trail, as an edit does. Empty for
+            recordings that are in a file anyway.
+        raw : xarray.DataArray, optional
+            Its traces before correction.
+        """
+        old = self.recordings.get(recording.name)
+        if old is not None and not replace:
+            raise InputError(
+                f"a recording called '{recording.name}' is open already", fix="Rename it or close the other."
+            )
+        with self.lock:
+            kept = self.raw.get(recording.name)
+            if raw is not None:
+                self.raw[recording.name] = raw
+            if made:
+                edit = Edit(recording.name, (), user(), now(), made, "replace")
+                try:
+                    if self.journal is not None:
+                        self.journal(edit, recording)
+                except BaseException:
+                    self.raw.pop(recording.name, None)
+                    if kept is not None:
+                        self.raw[recording.name] = kept
+                    raise
+                self.trail.append(edit)
+            self.recordings[recording.name] = recording
+            if old is not None and not old.neurons[["label", *EDITABLE]].reset_index(drop=True).equals(
+                recording.neurons[["label", *EDITABLE]].reset_index(drop=True)
+            ):
+                self._forget_history(recording.name)
+        self.recordings_changed.emit()
+        if make_current or self.current is None:
+            self.set_current(recording.name)
+
+    def amend(self, recording: Recording, made: str) -> None:
+        """Put a recording with other stimuli or behaviour in the place of the open one of its name; journalled as an edit.
+
+        Parameters
+        ----------
+        recording : Recording
+            Same neurons as before.
+        made : str
+            What was done ("edit stimuli").
+        """
+        self._known(recording.name)
+        with self.lock:
+            edit = Edit(recording.name, (), user(), now(), made, "replace")
+            if self.journal is not None:
+                self.journal(edit, recording)
+            self.trail.append(edit)
+            self.recordings[recording.name] = recording
+        self.neurons_changed.emit(recording.name)
+
+    def remove(self, name: str) -> None:
+        """Close a recording."""
+        self._known(name)
+        with self.lock:
+            del self.recordings[name]
+            self.raw.pop(name, None)
+            self.left_out -= {name}
+            self._forget_history(name)
+        if self.current == name:
+            self.current = next(iter(self.recordings), None)
+            self.current_changed.emit(self.current or "")
+        self.recordings_changed.emit()
+        self.history_changed.emit()
+
+    def _forget_history(self, name: str) -> None:
+        self.done = [e for e in self.done if e.recording != name]
+        self.undone = [e for e in self.undone if e.recording != name]
+
+    def set_current(self, name: str) -> None:
+        """Make a recording the one that is shown."""
+        self._known(name)
+        self.current = name
+        self.current_changed.emit(name)
+
+    def _known(self, name: str) -> Recording:
+        if name not in self.recordings:
+            raise InputError(
+                f"no recording called '{name}' is open", fix=f"Open: {', '.join(self.recordings) or 'none'}."
+            )
+        return self.recordings[name]
+
+    # --- edits ------------------------------------------------------------------------------------------------------
+
+    def edit(self, recording: str, changes: Mapping[int, Mapping[str, Any]], *, text: str = "", who: str = "") -> Edit:
+        """Change cells of a neuron table; validated as a whole, applied as a whole, undone as a whole.
+
+        Parameters
+        ----------
+        recording : str
+        changes : dict
+            label -> {column: value}; columns: name, confidence, rejected, note.
+        text : str
+            What is done, in words.
+        who : str
+            Who does it; the login name by default.
+
+        Raises
+        ------
+        InputError
+            Unknown label or column, a name that another neuron of this recording has, a name that is too long.
+        """
+        table = self._known(recording).neurons
+        steps: list[tuple[int, str, Any, Any]] = []
+        for label, cells in changes.items():
+            rows = table.index[table["label"] == int(label)]
+            if len(rows) != 1:
+                raise InputError(f"there is no neuron with label {label}", where=f"recording '{recording}'")
+            for column, value in cells.items():
+                if column not in EDITABLE:
+                    raise InputError(f"'{column}' cannot be edited", fix=f"Editable: {', '.join(EDITABLE)}.")
+                old = table.loc[rows[0], column]
+                steps.append((int(label), column, _plain(old), _clean(column, value)))
+        steps = [s for s in steps if not _same(s[2], s[3])]
+        edit = Edit(recording, tuple(steps), who or user(), now(), text or _describe(steps))
+        return self._do(edit) if steps else edit
+
+    def leave_out(self, recording: str, state: bool = True, *, who: str = "") -> Edit:
+        """Leave a worm out of the analysis, or take it in again; an edit like those of neurons."""
+        self._known(recording)
+        old = recording in self.left_out
+        text = f"{'leave out' if state else 'take in'} {recording}"
+        edit = Edit(recording, ((0, LEFT_OUT, old, bool(state)),), who or user(), now(), text)
+        return self._do(edit) if old != bool(state) else edit
+
+    def _do(self, edit: Edit) -> Edit:
+        with self.lock:
+            self._apply(edit)
+            self.done.append(edit)
+            self.undone.clear()
+        self._tell(edit)
+        return edit
+
+    def name_neuron(
+        self, label: int, name: str, *, recording: str | None = None, confidence: float | None = None
+    ) -> Edit:
+        """Give a neuron of the current recording a name ('' takes it away)."""
+        target = recording or self.current
+        if target is None:
+            raise InputError("no recording is open", fix="Open one first.")
+        cells: dict[str, Any] = {"name": name}
+        if confidence is not None:
+            cells["confidence"] = confidence
+        return self.edit(target, {label: cells})
+
+    def undo(self) -> Edit | None:
+        """Take the last edit back; None if there is none."""
+        if not self.done:
+            return None
+        with self.lock:
+            edit = self.done[-1]
+            self._apply(edit.inverse())
+            self.undone.append(self.done.pop())
+        self._tell(edit)
+        return edit
+
+    def redo(self) -> Edit | None:
+        """Do the last undone edit again; None if there is none."""
+        if not self.undone:
+            return None
+        with self.lock:
+            edit = self.undone[-1]
+            self._apply(Edit(edit.recording, edit.changes, edit.who, now(), f"redo: {edit.text}", "redo"))
+            self.done.append(self.undone.pop())
+        self._tell(edit)
+        return edit
+
+    def replay(self, edit: Edit) -> None:
+        """Do an edit again that was recorded earlier, as an edit, an undo or a redo; who and when stay as recorded.
+
+        Raises
+        ------
+        InputError
+            It does not fit: no such recording or neuron, or the cell holds another value than when the edit was made.
+        """
+        table = self._known(edit.recording).neurons
+        for label, column, old, _ in edit.changes:
+            rows = table.index[table["label"] == int(label)]
+            if column == LEFT_OUT and label == 0:
+                fits = bool(old) == (edit.recording in self.left_out)
+            else:
+                fits = len(rows) == 1 and column in EDITABLE and _same(_plain(table.loc[rows[0], column]), old)
+            if not fits:
+                raise InputError(
+                    f"the edit '{edit.text}' does not fit the present table", where=f"recording '{edit.recording}'"
+                )
+        with self.lock:
+            self._apply(edit)
+            if edit.action == "undo" and self.done:
+                self.undone.append(self.done.pop())
+            elif edit.action == "redo" and self.undone:
+                self.done.append(self.undone.pop())
+            elif edit.action == "edit":
+                self.done.append(edit)
+                self.undone.clear()
+        self._tell(edit)
+
+    def _apply(self, edit: Edit) -> None:
+        """Put an edit on disk, then make it; nothing is told yet."""
+        recording = self._known(edit.recording)
+        table = recording.neurons.copy()
+        row_of = {int(label): row for row, label in enumerate(table["label"])}
+        left_out = self.left_out
+        for label, column, _, new in edit.changes:
+            if column == LEFT_OUT and label == 0:
+                left_out = left_out | {edit.recording} if new else left_out - {edit.recording}
+            else:
+                table.iloc[row_of[label], table.columns.get_loc(column)] = new
+        ids = neuron_ids(table["name"].tolist(), table["label"].to_numpy(), where=f"recording '{recording.name}'")
+        table.index = pd.Index(ids, name="neuron")
+        quality = None if recording.quality is None else recording.quality.set_axis(table.index, axis=0)
+        new_recording = recording
+        if any(column != LEFT_OUT for _, column, _, _ in edit.changes):
+            new_recording = recording.replace(
+                traces=recording.traces.assign_coords(neuron=ids), neurons=table, quality=quality
+            )
+        if self.journal is not None:
+            self.journal(edit)
+        self.recordings[edit.recording] = new_recording
+        self.left_out = left_out
+        self.trail.append(edit)
+        renamed = dict(zip(recording.neurons.index, ids, strict=True))
+        self._renamed = {old: new for old, new in renamed.items() if old != new}
+
+    def _tell(self, edit: Edit) -> None:
+        """Tell everyone about an edit; the selection follows neurons that have another name now."""
+        renamed, self._renamed = self._renamed, {}
+        if edit.recording == self.current and any(n in renamed for n in self.selection.neurons):
+            self.select(neurons=tuple(renamed.get(n, n) for n in self.selection.neurons))
+        self.neurons_changed.emit(edit.recording)
+        self.history_changed.emit()
+
+    def snapshot(self) -> Session:
+        """Return a copy that later edits do not change, and that nobody listens to: what a save in a thread writes."""
+        copy = Session()
+        with self.lock:
+            for name in CONTENT:
+                value = getattr(self, name)
+                setattr(copy, name, value.copy() if isinstance(value, (dict, list)) else value)
+        copy.references = self.references  # hashes of images are noted there while it is saved
+        return copy
+
+    # --- results ----------------------------------------------------------------------------------------------------
+
+    def set_cohort(self, cohort: Cohort | None) -> None:
+        """Replace the cohort; results made from another one are dropped."""
+        self.cohort = cohort
+        self.cohort_changed.emit()
+        self.set_sweep(None)
+        self.set_components(None)
+
+    def set_sweep(self, sweep: Any) -> None:
+        """Replace the rank sweep; what was known about chance was known for the old one."""
+        self.sweep = sweep
+        self.surrogates = {}
+        self.sweep_changed.emit()
+
+    def set_components(self, components: Components | None) -> None:
+        """Replace the components; communities of others are dropped, and what is known about chance, but for other ranks."""
+        for one in (self.components, components):
+            if one is not None and not self._of_sweep(one) and components is not self.components:
+                self.surrogates = {rank: found for rank, found in self.surrogates.items() if rank != one.rank}
+        self.components = components
+        self.communities = {}
+        self.components_changed.emit()
+        self.communities_changed.emit()
+        self.select(component=1, community=None, level=0)
+
+    def _of_sweep(self, components: Components) -> bool:
+        return self.sweep is not None and self.sweep.components.get(components.rank) is components
+
+    def set_surrogates(self, components: Components, found: Sequence[Components]) -> None:
+        """Keep components of surrogate cohorts.
+
+        Parameters
+        ----------
+        components : Components
+            What they are compared with: the present ones, or those of another rank of the sweep.
+        found : sequence of Components
+
+        Raises
+        ------
+        InputError
+            The session has not got these components any more, or the ranks differ.
+        """
+        if components is not self.components and not self._of_sweep(components):
+            raise InputError(
+                "the components were replaced while they were compared with chance",
+                where="the session",
+                fix="Compare the present ones.",
+            )
+        if any(one.rank != components.rank for one in found):
+            raise InputError("surrogate components must have the rank of the components", where="the session")
+        self.surrogates = self.surrogates | {components.rank: tuple(found)}
+        self.surrogates_changed.emit()
+
+    def set_communities(self, communities: Mapping[tuple[int, Kind], Communities]) -> None:
+        """Add or replace communities, by (component, kind)."""
+        self.communities = self.communities | dict(communities)
+        self.communities_changed.emit()
+        if self.shown_communities is None:
+            other = next((kind for component, kind in self.communities if component == self.selection.component), None)
+            if other is not None:
+                self.select(kind=other)
+        shown = self.shown_communities
+        if shown is not None:
+            self.select(level=shown.chosen_level, community=None)
+
+    @property
+    def shown_communities(self) -> Communities | None:
+        """Communities of the selected component and kind."""
+        return self.communities.get((self.selection.component, self.selection.kind))
+
+    # --- selection --------------------------------------------------------------------------------------------------
+
+    def select(self, **changes: Any) -> None:
+        """Change fields of the selection; `selection_changed` fires once, and only if something differs."""
+        if "neurons" in changes:
+            changes["neurons"] = tuple(dict.fromkeys(str(n) for n in changes["neurons"]))
+        if ("component" in changes and changes["component"] != self.selection.component) or "kind" in changes:
+            key = (changes.get("component", self.selection.component), changes.get("kind", self.selection.kind))
+            found = self.communities.get(key)
+            if found is not None and "level" not in changes and key != (self.selection.component, self.selection.kind):
+                changes["level"] = found.chosen_level
+                changes.setdefault("community", None)
+        old = self.selection
+        new = Selection(**({f: getattr(old, f) for f in old.__dataclass_fields__} | changes))
+        changed = frozenset(f for f in old.__dataclass_fields__ if getattr(old, f) != getattr(new, f))
+        if not changed:
+            return
+        self.selection = new
+        self.selection_changed.emit(new, changed)
+
+
+def now() -> str:
+    """Return the present time, ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def user() -> str:
+    """Login name, or "unknown"."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
+
+
+def _clean(column: str, value: Any) -> Any:
+    if column == "name":
+        name = str(value or "").strip()
+        name = normalize(name) or name
+        if len(name) > MAX_NAME_LENGTH:
+            raise InputError(f"the name has {len(name)} characters", fix=f"The limit is {MAX_NAME_LENGTH}.")
+        if name.startswith("#"):
+            raise InputError("a name cannot begin with '#'", fix="'#' marks unnamed neurons.")
+        if any(not c.isprintable() for c in name):
+            raise InputError("the name has characters that cannot be printed")
+        return name
+    if column == "rejected":
+        return bool(value)
+    if column == "confidence":
+        number = float("nan") if value is None or value == "" else float(value)
+        if np.isinf(number) or number < 0:
+            raise InputError(f"confidence {value} is not a number from 0 up")
+        return number
+    text = str(value)
+    if len(text) > MAX_NOTE_LENGTH:
+        raise InputError(f"the note has {len(text)} characters", fix=f"The limit is {MAX_NOTE_LENGTH}.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError("the note has characters that no file can hold", fix="Type it anew.") from None
+    return text
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _same(a: Any, b: Any) -> bool:
+    return bool(a == b or (isinstance(a, float) and isinstance(b, float) and np.isnan(a) and np.isnan(b)))
+
+
+def _describe(steps: Iterable[tuple[int, str, Any, Any]]) -> str:
+    words = []
+    for label, column, old, new in steps:
+        if column == "name":
+            words.append(f"name neuron {label} {new}" if new else f"take the name {old} from neuron {label}")
+        elif column == "rejected":
+            words.append(f"{'reject' if new else 'keep'} neuron {label}")
+        else:
+            words.append(f"set {column} of neuron {label}")
+    return ", ".join(words)

@@ -1,0 +1,213 @@
+"""Figures and the report: they show what the results hold, escape what people typed, and load nothing from the network."""
+
+from __future__ import annotations
+
+import html.parser
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from napari_dynamic_connectome.model.cohort import Cohort
+from napari_dynamic_connectome.model.errors import InputError
+from napari_dynamic_connectome.model.recording import Recording
+from napari_dynamic_connectome.model.results import Communities, Components
+from napari_dynamic_connectome.report.community_figures import community_order, plot_matrix, plot_traces
+from napari_dynamic_connectome.report.component_figures import (
+    plot_components,
+    plot_sweep,
+    strongest_neurons,
+    strongest_pairs,
+)
+from napari_dynamic_connectome.report.figure_style import shade_binary
+from napari_dynamic_connectome.report.html import build_report, html_table, write_figures, write_report
+from napari_dynamic_connectome.session.session import Session
+
+NASTY = "<script>alert('x')</script>"
+
+
+def small_session(model: str = "aligned") -> Session:
+    rng = np.random.default_rng(0)
+    names = ["AVAL", "AVAR", "RIML", "RIMR", "NSML", "NSMR"]
+    session = Session()
+    for worm in ("worm a", f"worm {NASTY}"):
+        beh = xr.Dataset({"reversal": ("time", (np.arange(50) // 10 % 2).astype(float))})
+        stimuli = pd.DataFrame({"name": ["NaCl"], "onset": [5.0], "offset": [10.0]})
+        session.add(
+            Recording.from_arrays(
+                rng.normal(size=(50, 6)), name=worm, rate_hz=2, names=names, behaviour=beh, stimuli=stimuli
+            )
+        )
+    session.cohort = Cohort(session.recordings.values())
+    pairs = [(i, j) for i in range(6) for j in range(i + 1, 6)]
+    values = np.array([[1.0 if i // 2 == j // 2 else 0.1, 0.5] for i, j in pairs])
+    values /= np.linalg.norm(values, axis=0)
+    worms = list(session.cohort.worms)
+    if model == "aligned":
+        time = xr.DataArray(rng.random((50, 2)), dims=("time", "component"), coords={"time": np.arange(50) / 2})
+    else:
+        time = xr.DataArray(
+            rng.random((100, 2)),
+            dims=("sample", "component"),
+            coords={"worm": ("sample", np.repeat(worms, 50)), "time": ("sample", np.tile(np.arange(50) / 2, 2))},
+        )
+    component = {"component": [1, 2]}
+    session.components = Components(
+        model=model,  # type: ignore[arg-type]
+        time=time.assign_coords(component),
+        worm=xr.DataArray(
+            np.array([[0.8, 0.6], [0.6, 0.8]]), dims=("worm", "component"), coords={"worm": worms} | component
+        ),
+        pair=xr.DataArray(
+            values,
+            dims=("pair", "component"),
+            coords={
+                "neuron_a": ("pair", [names[i] for i, _ in pairs]),
+                "neuron_b": ("pair", [names[j] for _, j in pairs]),
+                "sign": ("pair", ["any"] * len(pairs)),
+            }
+            | component,
+        ),
+        weight=xr.DataArray([2.0, 1.0], dims=("component",), coords=component),
+        neurons=tuple(names),
+        pair_worms=xr.DataArray(np.full(len(pairs), 2), dims=("pair",)),
+        error=0.5,
+        diagnostics={"explained": [0.3, 0.1]},
+        stimuli=session.recordings["worm a"].stimuli if model == "aligned" else pd.DataFrame(),
+    )
+    labels = xr.DataArray(
+        [[0, 0, 1, 1, -1, -1], [0, 0, 0, 0, -1, -1]],
+        dims=("level", "neuron"),
+        coords={"level": [0, 1], "neuron": names},
+    )
+    sure = xr.DataArray(np.array([[0.5, 0.9, 0.8, 0.8, 0.1, 0.2]] * 2), dims=("level", "neuron"), coords=labels.coords)
+    session.communities = {
+        (1, "modules"): Communities(labels=labels, chosen_level=0, probability=sure, rule=f"rule {NASTY}")
+    }
+    session.provenance = {"seed": 3, "command": NASTY}
+    return session
+
+
+class Audit(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [v or "" for k, v in attrs if k in ("src", "href")]
+
+
+@pytest.mark.parametrize("model", ["aligned", "unaligned"])
+def test_report_is_self_contained_and_escapes_everything(model: str) -> None:
+    text = build_report(
+        small_session(model), title=f"t {NASTY}", scores={"Scores": pd.DataFrame({"a": [NASTY], "b": [0.25]})}
+    )
+    audit = Audit()
+    audit.feed(text)
+    assert "script" not in audit.tags and "link" not in audit.tags
+    assert audit.links and all(link.startswith("data:image/png;base64,") for link in audit.links)
+    assert text.count("&lt;script&gt;") >= 4
+    assert not re.search(r"https?://", text)
+    for word in ("AVAL", "Component 1", "Component 2", "NaCl", "0.25", "modules"):
+        assert word in text
+
+
+def test_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "report.html"
+    write_report(small_session(), target)
+    before = target.read_bytes()
+
+    def broken(*args: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("napari_dynamic_connectome.io.atomic.put_in_place", broken)
+    with pytest.raises(InputError, match="disk full"):
+        write_report(small_session(), target, title="other")
+    assert target.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_strongest_neurons_and_pairs() -> None:
+    components = small_session().components
+    assert components is not None
+    pairs = strongest_pairs(components, 1, 3)
+    assert {frozenset(p) for p in zip(pairs["neuron_a"], pairs["neuron_b"])} == {
+        frozenset(p) for p in (("AVAL", "AVAR"), ("RIML", "RIMR"), ("NSML", "NSMR"))
+    }
+    assert len(strongest_neurons(components, 2, 4)) == 4
+
+
+def test_order_puts_background_last_and_the_surest_first() -> None:
+    communities = small_session().communities[1, "modules"]
+    assert [communities.neurons[i] for i in community_order(communities)] == [
+        "AVAR",
+        "AVAL",
+        "RIML",
+        "RIMR",
+        "NSMR",
+        "NSML",
+    ]
+
+
+@pytest.mark.parametrize("model", ["aligned", "unaligned"])
+def test_component_figure_has_a_row_for_each_component(model: str) -> None:
+    session = small_session(model)
+    assert session.components is not None
+    figure = plot_components(session.components, session.cohort)
+    titles = [sub.get_suptitle() for sub in figure.subfigs]
+    assert len(titles) == 2 and titles[0].startswith("Component 1") and "30 %" in titles[0]
+
+
+def test_matrix_figure_colours_communities_and_leaves_the_rest_grey() -> None:
+    session = small_session()
+    assert session.components is not None
+    figure = plot_matrix(session.components, 1, session.communities[1, "modules"])
+    picture = np.asarray(figure.axes[0].images[0].get_array())
+    inside, outside = picture[0, 1, :3], picture[0, 4, :3]
+    assert np.ptp(inside) > 0.15
+    assert np.ptp(outside) < 0.08
+
+
+def test_traces_figure_shows_every_neuron() -> None:
+    session = small_session()
+    assert session.recording is not None
+    figure = plot_traces(session.recording, session.communities[1, "modules"])
+    assert any("6 neurons" in axes.get_ylabel() for axes in figure.axes)
+
+
+def test_sweep_figure_marks_the_suggestion() -> None:
+    table = pd.DataFrame(
+        {
+            "rank": [2, 3],
+            "error": [0.9, 0.8],
+            "held_out": [0.9, np.nan],
+            "held_out_se": [0.1, 0.1],
+            "similarity": [1, 0.5],
+        }
+    )
+    figure = plot_sweep(table, 2)
+    assert "suggested: 2" in [axes.get_title("left") for axes in figure.axes]
+
+
+def test_bands_are_drawn_where_a_channel_is_on() -> None:
+    from napari_dynamic_connectome.report.figure_style import new_figure
+
+    axes = new_figure(2, 2).subplots()
+    shade_binary(axes, np.arange(6.0), np.array([0, 1, 1, 0, np.nan, 1]))
+    spans = sorted((p.get_x(), p.get_x() + p.get_width()) for p in axes.patches)
+    assert spans == [(1.0, 3.0), (5.0, 6.0)]
+
+
+def test_long_tables_say_how_much_is_left_out() -> None:
+    text = html_table(pd.DataFrame({"n": range(100)}), limit=10)
+    assert "90 more rows" in text and text.count("<tr>") == 11
+
+
+def test_figures_are_written_in_both_formats(tmp_path: Path) -> None:
+    paths = write_figures(small_session(), tmp_path)
+    assert {p.suffix for p in paths} == {".png", ".svg"} and all(p.stat().st_size > 1000 for p in paths)

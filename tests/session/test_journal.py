@@ -1,0 +1,317 @@
+"""Edits are on disk before they show, come back after a crash, and two windows never overwrite each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_dynamic_connectome.model.errors import InputError
+from napari_dynamic_connectome.session.journal import Journal, find_recoverable, reopen
+from napari_dynamic_connectome.session.journal_file import JournalFile, encode_line, read_records
+from napari_dynamic_connectome.session.lock import journal_folder
+from napari_dynamic_connectome.session.save_load import load_session, save_session
+from napari_dynamic_connectome.session.session import Session
+
+sys.path.insert(0, str(Path(__file__).parent))
+from session_sample import make_recording, make_session, same
+
+
+def crash(journal: Journal) -> None:
+    """Leave the files as a killed process would: no close, and a lock whose process is gone."""
+    assert journal._file is not None
+    journal._file.close()
+    owner = json.loads(journal.lock.file.read_text())
+    owner["pid"], owner["started"] = 2**22 + 1, "1"
+    journal.lock.file.write_text(json.dumps(owner))
+    journal.session.journal = None
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return save_session(make_session(results=False), tmp_path / "s.zarr")
+
+
+def test_edits_of_a_crashed_window_come_back_with_their_undo_history(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.name_neuron(8, "ASEL", recording="worm 1")
+    session.name_neuron(8, "ASER", recording="worm 1", confidence=float("nan"))
+    session.undo()
+    session.edit("worm 2", {1: {"note": "x" * 10_000, "rejected": True}})
+    crash(journal)
+
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert len(journal.pending) == 4 and journal.left_out == 0
+    assert again.recordings["worm 1"].neurons["name"].tolist().count("ASEL") == 0  # offered, not applied
+    assert journal.recover() == []
+    for part in ("recordings", "done", "undone", "trail"):
+        same(getattr(again, part), getattr(session, part), part)
+    assert again.redo() is None and again.undo() is not None
+    journal.close()
+
+
+def test_a_crash_during_recovery_loses_nothing(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    for label in (1, 2, 3, 4):
+        session.edit("worm 1", {label: {"note": f"note {label}"}})
+    crash(journal)
+    second = load_session(path)
+    journal = Journal.attach(second)
+    journal.pending = journal.pending[:2]
+    kept, journal._old = journal._old, []  # as if it died before the old log was removed
+    journal.recover()
+    crash(journal)
+    third = load_session(path)
+    journal = Journal.attach(third)
+    assert kept[0].exists() and journal.recover() == []
+    assert third.recordings["worm 1"].neurons["note"].tolist()[:4] == [f"note {i}" for i in (1, 2, 3, 4)]
+    assert len(third.trail) == len(session.trail)
+    journal.close()
+
+
+def test_edits_of_a_session_that_was_never_saved_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_CACHE", str(tmp_path))
+    session = Session()
+    journal = Journal.attach(session)
+    session.add(make_recording("fresh", 3))
+    session.name_neuron(5, "ASEL")
+    session.name_neuron(8, "ASER")
+    crash(journal)
+    (found,) = find_recoverable()
+    assert found.edits == 2 and found.recordings == ("fresh",) and found.session == ""
+    again, journal, refused = reopen(found)
+    assert refused == []
+    same(again.recordings, session.recordings)
+    assert again.undo() is not None
+    assert find_recoverable() == []  # it is open now
+    save_session(again, tmp_path / "kept.zarr")
+    assert journal.folder == journal_folder(tmp_path / "kept.zarr") and not found.folder.exists()
+    journal.close()
+    assert not journal_folder(tmp_path / "kept.zarr").exists()
+
+
+def test_saving_empties_the_journal_and_closing_removes_it(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.name_neuron(8, "ASEL", recording="worm 1")
+    save_session(session, path)
+    crash(journal)
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert journal.pending == []
+    again.undo()
+    save_session(again, path)
+    journal.close()
+    assert sorted(p.name for p in path.parent.iterdir()) == ["s.zarr"]
+
+
+def test_a_crash_between_saving_and_emptying_the_journal_repeats_nothing(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.name_neuron(8, "ASEL", recording="worm 1")
+    session.journal = None
+    save_session(session, path, overwrite=True)
+    crash(journal)
+    journal = Journal.attach(load_session(path))
+    assert journal.pending == []
+    journal.close()
+
+
+def test_a_recording_that_was_replaced_after_saving_comes_back_with_its_edits(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.add(make_recording("worm 1", 77), replace=True)
+    session.name_neuron(8, "ASEL", recording="worm 1")
+    crash(journal)
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert journal.recover() == []
+    same(again.recordings, session.recordings)
+    journal.close()
+
+
+def test_the_second_window_is_read_only_and_cannot_save_over_the_first(path: Path) -> None:
+    one, two = load_session(path), load_session(path)
+    first, second = Journal.attach(one), Journal.attach(two)
+    assert not first.read_only and second.read_only and str(os.getpid()) in second.owner
+    one.name_neuron(8, "ASEL", recording="worm 1")
+    before = two.recordings["worm 1"]
+    with pytest.raises(InputError, match="another window"):
+        two.name_neuron(8, "ASER", recording="worm 1")
+    assert two.recordings["worm 1"] is before and two.trail == load_session(path).trail
+    with pytest.raises(InputError, match="open in another window"):
+        save_session(two, path)
+    save_session(two, path.with_name("mine.zarr"))  # a copy of its own can be edited
+    two.name_neuron(8, "ASER", recording="worm 1")
+    save_session(one, path)
+    first.close(), second.close()
+    third = Journal.attach(load_session(path))
+    assert not third.read_only
+    third.close()
+
+
+def test_a_window_of_another_process_holds_its_lock_until_it_dies(path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from napari_dynamic_connectome.session.save_load import load_session\n"
+        "from napari_dynamic_connectome.session.journal import Journal\n"
+        f"s = load_session({str(path)!r}); Journal.attach(s)\n"
+        "s.name_neuron(8, 'ASEL', recording='worm 1'); print('ready', flush=True); sys.stdin.read()\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None and child.stdout.readline().strip() == "ready"
+        journal = Journal.attach(load_session(path))
+        assert journal.read_only and str(child.pid) in journal.owner
+        child.kill()
+        child.wait()
+        journal = Journal.attach(load_session(path))
+        assert not journal.read_only and [p.edit.text for p in journal.pending] == ["name neuron 8 ASEL"]
+        journal.close()
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_corrections_and_worms_left_out_come_back_and_can_be_undone(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.leave_out("worm 1")
+    old = session.recordings["worm 1"]
+    corrected = old.replace(traces=old.traces * 2)
+    session.add(corrected, replace=True, made="correct traces of worm 1", raw=old.traces)
+    session.edit("worm 1", {8: {"rejected": True}})
+    new = make_recording("worm 3", 9)
+    session.add(new, made="extract traces of worm 3")
+    crash(journal)
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert [p.edit.action for p in journal.pending] == ["edit", "replace", "edit", "replace"]
+    assert journal.recover() == []
+    same(again.recordings, session.recordings)
+    same(again.raw, session.raw)
+    assert again.left_out == session.left_out and [e.text for e in again.trail] == [e.text for e in session.trail]
+    for _ in range(2):
+        again.undo()
+    assert again.left_out == load_session(path).left_out
+    assert not again.recordings["worm 1"].neurons.set_index("label").loc[8, "rejected"]
+    journal.close()
+
+
+def test_stimuli_that_were_edited_come_back_after_a_crash(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    old = session.recordings["worm 1"]
+    stimuli = pd.DataFrame({"name": ["butanone"], "onset": [1.0], "offset": [2.0]})
+    session.amend(old.replace(stimuli=stimuli), "edit stimuli")
+    crash(journal)
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert journal.recover() == []
+    assert again.recordings["worm 1"].stimuli["name"].tolist() == ["butanone"]
+    same(again.recordings, session.recordings)
+    journal._file.path.unlink()
+    before = again.recordings["worm 1"]
+    with pytest.raises(InputError, match="was deleted"):
+        again.amend(before.replace(stimuli=old.stimuli), "edit stimuli")
+    assert again.recordings["worm 1"] is before
+    journal.close()
+
+
+def test_a_correction_that_cannot_be_put_on_disk_is_not_made(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    journal._file.path.unlink()
+    before, raw = session.recordings["worm 1"], session.raw.get("worm 1")
+    with pytest.raises(InputError, match="was deleted"):
+        session.add(before.replace(traces=before.traces * 2), replace=True, made="correct", raw=before.traces)
+    assert session.recordings["worm 1"] is before and session.raw.get("worm 1") is raw
+    journal.close()
+
+
+def test_discarded_edits_are_kept_aside(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.name_neuron(8, "ASEL", recording="worm 1")
+    crash(journal)
+    journal = Journal.attach(load_session(path))
+    journal.discard()
+    journal.close()
+    journal = Journal.attach(load_session(path))
+    assert journal.pending == []
+    assert len(list(journal_folder(path).glob("*.discarded"))) == 1
+    journal.close()
+
+
+def test_edits_that_do_not_fit_are_reported_not_forced(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.name_neuron(8, "ASEL", recording="worm 1")
+    crash(journal)
+    other = load_session(path)
+    other.name_neuron(8, "ASER", recording="worm 1")
+    journal = Journal.attach(other)
+    ((lost, why),) = journal.recover()
+    assert lost.edit.text == "name neuron 8 ASEL" and "does not fit" in why
+    assert "ASER" in other.recordings["worm 1"].named
+    journal.close()
+
+
+def test_a_deleted_journal_refuses_edits(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    assert journal._file is not None
+    journal._file.path.unlink()
+    before = session.recordings["worm 1"]
+    with pytest.raises(InputError, match="was deleted"):
+        session.name_neuron(8, "ASEL", recording="worm 1")
+    assert session.recordings["worm 1"] is before
+    journal.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    records=st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=20)), max_size=5),
+    cut=st.integers(0, 400),
+    noise=st.binary(max_size=40),
+)
+def test_a_torn_or_overwritten_tail_never_changes_what_was_acknowledged(tmp_path_factory, records, cut, noise) -> None:
+    path = tmp_path_factory.mktemp("j") / "edits-000001.log"
+    file = JournalFile(path)
+    for record in records:
+        file.append(record)
+    file.close()
+    lines = [encode_line(r) for r in records]
+    data = b"".join(lines)
+    path.write_bytes(data[:cut] + noise)
+    whole, size = 0, 0
+    for line in lines:
+        size += len(line)
+        whole += size <= min(cut, len(data))
+    found, left_out = read_records(path)
+    assert found[:whole] == records[:whole]
+    assert all(r in records for r in found)
+    assert left_out >= 0
+
+
+@pytest.mark.parametrize("at", ["start", "middle", "end"])
+def test_every_flipped_bit_in_a_line_is_noticed(tmp_path: Path, at: str) -> None:
+    line = encode_line({"n": 1, "edit": {"text": "name neuron 12 AVAL"}})
+    position = {"start": 3, "middle": len(line) // 2, "end": len(line) - 2}[at]
+    for bit in range(8):
+        data = bytearray(line)
+        data[position] ^= 1 << bit
+        (tmp_path / "edits-000001.log").write_bytes(bytes(data))
+        found, left_out = read_records(tmp_path / "edits-000001.log")
+        # an upper-case digit of the checksum means the same
+        assert (found == [] and left_out == len(line)) or data[:8].lower() == line[:8]
