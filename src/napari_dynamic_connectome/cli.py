@@ -455,7 +455,7 @@ def take_screenshot(session: Path, picture: Path, *, size: str = "1600x1000") ->
     command = [
         sys.executable,
         "-m",
-        "napari_dynamic_connectome.widgets.screenshot",
+        "napari_dynamic_connectome.widgets.app.screenshot",
         str(session),
         str(picture),
         "--size",
@@ -567,7 +567,8 @@ def _demo(options: argparse.Namespace) -> None:
     if not options.no_viewer and has_screen() and not os.environ.get("CI"):
         print("opening napari ...")
         subprocess.run(
-            [sys.executable, "-m", "napari_dynamic_connectome.widgets.app", str(output / "session.zarr")], check=False
+            [sys.executable, "-m", "napari_dynamic_connectome.widgets.app", str(output / "session.zarr")],
+            check=False,
         )
 
 

@@ -13,8 +13,8 @@ import pyqtgraph as pg
 from qtpy.QtCore import QRectF
 from qtpy.QtWidgets import QApplication
 
-from napari_dynamic_connectome.widgets import plots
-from napari_dynamic_connectome.widgets.heatmap import Heatmap
+from napari_dynamic_connectome.widgets.qt import plots
+from napari_dynamic_connectome.widgets.views.heatmap import Heatmap
 
 NEURONS, TIMES, STACKED, STEPS = 300, 4000, 14, 60
 RATE = 4.0

@@ -30,8 +30,8 @@ def measure(neurons: int, steps: int, color_by: str, *, whole: bool = False) -> 
     from qtpy.QtTest import QTest
 
     from napari_dynamic_connectome.model.recording import Recording
-    from napari_dynamic_connectome.widgets.state import workspace_of
-    from napari_dynamic_connectome.widgets.traces_dock import TracesDock
+    from napari_dynamic_connectome.widgets.docks.traces_dock import TracesDock
+    from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
     rng = np.random.default_rng(0)
     frames = 400
@@ -76,8 +76,8 @@ def opening() -> dict[str, float]:
     import napari
     from qtpy.QtTest import QTest
 
-    from napari_dynamic_connectome.widgets.arrange import DOCKS
-    from napari_dynamic_connectome.widgets.state import workspace_of
+    from napari_dynamic_connectome.widgets.app.arrange import DOCKS
+    from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
     viewer = napari.Viewer(show=True)
     work = workspace_of(viewer)
@@ -149,8 +149,8 @@ def large(frames: int) -> None:
             return
         import napari
 
-        from napari_dynamic_connectome.widgets.arrange import show_overlay
-        from napari_dynamic_connectome.widgets.opening import open_paths
+        from napari_dynamic_connectome.widgets.app.arrange import show_overlay
+        from napari_dynamic_connectome.widgets.workspace.open_files import open_paths
 
         viewer = napari.Viewer(show=True)
         viewer.window.resize(1600, 1000)

@@ -142,9 +142,9 @@ class Monkey:
         import napari
         from napari.utils.notifications import notification_manager
 
-        from napari_dynamic_connectome.widgets.arrange import arrange_windows
-        from napari_dynamic_connectome.widgets.cohort_dock import add_cohort
-        from napari_dynamic_connectome.widgets.state import workspace_of
+        from napari_dynamic_connectome.widgets.app.arrange import arrange_windows
+        from napari_dynamic_connectome.widgets.docks.cohort_dock import add_cohort
+        from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
         notification_manager.records.clear()
         self.viewer = napari.Viewer(show=True)
@@ -286,7 +286,7 @@ class Monkey:
         self.viewer.theme = str(self.rng.choice(["dark", "light"]))
 
     def dock(self) -> None:
-        from napari_dynamic_connectome.widgets.arrange import raise_dock
+        from napari_dynamic_connectome.widgets.app.arrange import raise_dock
 
         raise_dock(self.docks[str(self.rng.choice(list(self.docks)))])
 
@@ -300,14 +300,14 @@ class Monkey:
             self.jobs.append(self.docks["Export"].save_session(self.folder / f"s{self.rng.integers(2)}.zarr"))
 
     def load(self) -> None:
-        from napari_dynamic_connectome.widgets.opening import open_paths
+        from napari_dynamic_connectome.widgets.workspace.open_files import open_paths
 
         path = self.folder / f"s{self.rng.integers(2)}.zarr"
         if path.exists() and len(self.work.jobs.running) < 3:
             open_paths(self.work, [path])
 
     def more_worms(self) -> None:
-        from napari_dynamic_connectome.widgets.cohort_dock import add_cohort
+        from napari_dynamic_connectome.widgets.docks.cohort_dock import add_cohort
 
         if len(self.work.session.recordings) < 5:
             add_cohort(self.work, small_cohort(int(self.rng.integers(9))))

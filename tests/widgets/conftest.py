@@ -22,7 +22,7 @@ def _gui(request: pytest.FixtureRequest, _own_cache, tmp_path_factory, monkeypat
 @pytest.fixture
 def qtbot(qtbot, monkeypatch):
     """pytest-qt's, but a wait goes on until nothing waits to be drawn: how many turns that takes depends on the machine."""
-    from napari_dynamic_connectome.widgets.state import _workspaces
+    from napari_dynamic_connectome.widgets.workspace.workspace import _workspaces
 
     plain = qtbot.wait
 
@@ -38,7 +38,7 @@ def qtbot(qtbot, monkeypatch):
 
 @pytest.fixture
 def viewer(make_napari_viewer, qtbot):
-    from napari_dynamic_connectome.widgets.state import workspace_of
+    from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
     made = make_napari_viewer(show=True)
     made.window.resize(1280, 800)
@@ -48,7 +48,7 @@ def viewer(make_napari_viewer, qtbot):
 
 @pytest.fixture
 def work(viewer):
-    from napari_dynamic_connectome.widgets.state import workspace_of
+    from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
     return workspace_of(viewer)
 

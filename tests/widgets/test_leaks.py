@@ -30,9 +30,9 @@ def open_use_and_close() -> dict[str, weakref.ref]:
     """One session of a user; return weak references to what must go."""
     import napari
 
-    from napari_dynamic_connectome.widgets.arrange import arrange_windows, show_overlay
-    from napari_dynamic_connectome.widgets.compare import open_compare
-    from napari_dynamic_connectome.widgets.state import workspace_of
+    from napari_dynamic_connectome.widgets.app.arrange import arrange_windows, show_overlay
+    from napari_dynamic_connectome.widgets.workspace.compare import open_compare
+    from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
     viewer = napari.Viewer(show=True)
     work = workspace_of(viewer)
@@ -70,7 +70,7 @@ def counts() -> dict[str, int]:
 
 @pytest.mark.timeout(3000)
 def test_repeats_leave_nothing_behind(qapp, monkeypatch) -> None:
-    from napari_dynamic_connectome.widgets import state
+    from napari_dynamic_connectome.widgets.workspace import workspace
 
     for _ in range(WARM_UP):
         open_use_and_close()
@@ -84,7 +84,7 @@ def test_repeats_leave_nothing_behind(qapp, monkeypatch) -> None:
     after = counts()
     alive = [f"{number}: {name}" for number, one in enumerate(refs) for name, ref in one.items() if ref() is not None]
     assert not alive, alive
-    assert len(state._workspaces) == 0
+    assert len(workspace._workspaces) == 0
     assert after["threads"] <= before["threads"]
     assert after["widgets"] <= before["widgets"] + 2
     grown = (process.memory_info().rss - memory) / 2**20

@@ -51,7 +51,7 @@ def test_a_built_wheel_holds_the_manifest(tmp_path: Path) -> None:
 
 
 def test_the_reader_knows_what_it_cannot_read(tmp_path: Path) -> None:
-    from napari_dynamic_connectome.widgets.contributions import get_reader
+    from napari_dynamic_connectome.widgets.app.contributions import get_reader
 
     (tmp_path / "notes.xyz").write_bytes(b"\x7fELF\x02\x01\x01" + bytes(200))
     assert get_reader(str(tmp_path / "notes.xyz")) is None

@@ -109,7 +109,7 @@ def test_the_tutorial_by_mouse_and_keyboard(tour, viewer, dialogs, tmp_path) -> 
 
 def _check_pixels(tour: Tour) -> None:
     """Neurons of known communities have their colours on the canvas; one without a community is grey."""
-    from napari_dynamic_connectome.widgets.arrange import show_overlay
+    from napari_dynamic_connectome.widgets.app.arrange import show_overlay
 
     work, viewer = tour.work, tour.viewer
     work.session.select(community=None, neurons=())
@@ -258,7 +258,7 @@ def test_a_moving_worm_is_followed(viewer, qtbot, tmp_path, monkeypatch, wait_fo
     tour = Tour(viewer)
     try:
         tour.arrange()
-        from napari_dynamic_connectome.widgets.opening import add_layers, image_layers
+        from napari_dynamic_connectome.widgets.workspace.open_files import add_layers, image_layers
 
         add_layers(viewer, image_layers(made.path))
         tour.rest()
@@ -277,7 +277,7 @@ def test_a_moving_worm_is_followed(viewer, qtbot, tmp_path, monkeypatch, wait_fo
         assert np.ptp(np.array(seen), axis=0).max() > 1.0
         # the same worm from a session that was saved at another time, and another worm while a frame is on its way
         from napari_dynamic_connectome.session.save_load import load_session, save_session
-        from napari_dynamic_connectome.widgets.opening import adopt
+        from napari_dynamic_connectome.widgets.workspace.open_files import adopt
 
         save_session(tour.session, tmp_path / "s.zarr")
         tour.session.select(time_s=float(worm.time_s[2]))

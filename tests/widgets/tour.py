@@ -99,7 +99,7 @@ class Tour:
     """
 
     def __init__(self, viewer: Any) -> None:
-        from napari_dynamic_connectome.widgets.state import workspace_of
+        from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
         self.viewer = viewer
         self.work = workspace_of(viewer)
@@ -191,8 +191,8 @@ class Tour:
 
     def arrange(self) -> None:
         """Plugins > Dynamic connectome > Arrange windows: all docks."""
-        from napari_dynamic_connectome.widgets.arrange import open_docks
-        from napari_dynamic_connectome.widgets.contributions import arrange
+        from napari_dynamic_connectome.widgets.app.arrange import open_docks
+        from napari_dynamic_connectome.widgets.app.contributions import arrange
 
         with self.watch.act("arrange windows"):
             arrange(self.viewer)
@@ -331,7 +331,7 @@ class Tour:
 
     def screen_place(self, neuron: str) -> tuple[float, float]:
         """Pixel (x, y) of a neuron on the canvas."""
-        from napari_dynamic_connectome.widgets.camera import screen_axes
+        from napari_dynamic_connectome.widgets.viewer.camera import screen_axes
 
         scene = self.work.scene
         right, up, zoom, centre = screen_axes(self.viewer)

@@ -1,0 +1,108 @@
+"""Picture of the viewer with a session: `python -m napari_dynamic_connectome.widgets.app.screenshot SESSION OUT.png`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ...model.errors import DynamicConnectomeError, InputError
+
+
+def settle(viewer: Any, rounds: int = 6) -> None:
+    """Let timers and drawing finish."""
+    import time
+
+    from qtpy.QtWidgets import QApplication
+
+    from ..workspace.workspace import workspace_of
+
+    work = workspace_of(viewer)
+    for _ in range(rounds):
+        begin = time.monotonic()
+        # Docks wait for each other: however slow the machine draws, none is pictured half-way.
+        while time.monotonic() < begin + 0.12 or (work.turns.busy and time.monotonic() < begin + 30):
+            QApplication.processEvents()
+        work.scene.flush()
+
+
+def prepare(viewer: Any, *, select: bool = True) -> None:
+    """Choose what shows most (see `display.highlights.telling`), at the time when its component is strongest."""
+    import numpy as np
+
+    from ...display.highlights import telling
+    from ..workspace.workspace import workspace_of
+
+    session = workspace_of(viewer).session
+    if not select or session.components is None or not session.communities or session.selection.community is not None:
+        return
+    choice = telling(session)
+    if choice is None:
+        return
+    component, kind, best = choice
+    session.select(component=component, kind=kind)
+    session.select(level=session.communities[component, kind].chosen_level)
+    recording = session.recording
+    time_s = 0.0
+    if recording is not None:
+        course = session.components.recording_course(session.selection.component, recording.name)
+        if course.size:
+            time_s = float(course["time"].values[int(np.argmax(np.nan_to_num(course.values)))])
+            time_s = float(np.clip(time_s, recording.time_s[0], recording.time_s[-1]))
+    session.select(community=int(best), time_s=time_s)
+
+
+def take(viewer: Any, path: str | Path, *, canvas_only: bool = False) -> Path:
+    """Write a PNG of the window (or of the canvas); the file appears when it is complete."""
+    import imageio.v3 as imageio
+
+    settle(viewer)
+    picture = viewer.screenshot(canvas_only=canvas_only, flash=False)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    imageio.imwrite(temporary, picture, extension=".png")
+    os.replace(temporary, path)
+    return path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="napari_dynamic_connectome.widgets.app.screenshot", description=__doc__)
+    parser.add_argument("session", help="saved session, or folder with results")
+    parser.add_argument("picture", help="PNG to write")
+    parser.add_argument("--theme", choices=("dark", "light"), default="dark")
+    parser.add_argument("--size", default="1600x1000", help="WIDTHxHEIGHT")
+    parser.add_argument("--canvas", action="store_true", help="only the worm, without docks")
+    options = parser.parse_args(arguments)
+    try:
+        try:
+            width, height = (int(v) for v in options.size.lower().split("x"))
+        except ValueError:
+            raise InputError(f"'{options.size}' is not a size", where="--size", fix="For example 1600x1000.") from None
+        from .start import find_session, open_viewer
+
+        if not find_session(options.session).exists():
+            raise InputError("there is no such session", where=options.session)
+        viewer = open_viewer(options.session, theme=options.theme, size=(width, height), journal=False)
+        try:
+            settle(viewer, 2)
+            prepare(viewer)
+            from .arrange import arrange_windows, show_overlay
+
+            arrange_windows(viewer)
+            settle(viewer, 3)
+            show_overlay(viewer)
+            take(viewer, options.picture, canvas_only=options.canvas)
+        finally:
+            viewer.close()
+    except DynamicConnectomeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,436 @@
+"""Dock 4: which worms take part, which neurons they have, and the analysis of all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import QRectF, Qt
+from qtpy.QtGui import QIcon
+from qtpy.QtWidgets import QFileDialog, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from ...affinity.settings import AffinitySettings
+from ...communities.settings import CommunitySettings
+from ...display.highlights import selected_worms
+from ...display.scene import shown_styles
+from ...factorization.settings import FactorizationSettings
+from ...model.cohort import Cohort, CohortSettings
+from ...model.errors import InputError
+from ...pipeline.settings import PipelineSettings, RankSettings
+from ..qt import plots
+from ..qt.forms import SettingsForm
+from ..qt.notify import show_failure, show_info
+from ..qt.theme import swatch
+from ..workspace.checkpoints import kept_analysis
+from .base import Dock, Fold, JobBar, button, label, row, run_key
+
+FORMS: tuple[tuple[str, str, type[Any]], ...] = (
+    ("cohort", "Worms and neurons", CohortSettings),
+    ("affinity", "Affinity", AffinitySettings),
+    ("rank", "Rank", RankSettings),
+    ("factorization", "Factorization", FactorizationSettings),
+    ("communities", "Communities", CommunitySettings),
+)
+
+
+PLAIN = Qt.ItemDataRole.UserRole + 1
+"""Text and tooltip of a worm in the list, without marks."""
+
+
+class CohortDock(Dock):
+    """Collect worms and run the analysis."""
+
+    title = "Cohort"
+    edits = True
+
+    def build(self, layout: QVBoxLayout) -> None:
+        self.add_sample = button("Add sample cohort", self.load_sample, "Eight simulated worms with known communities.")
+        self.add_files = button("Load files…", self.load_files, "Recordings: npz, mat, NWB, CSV, Parquet.")
+        self.add_folder = button("Folder…", self.load_folder, "A saved session or a recording that is a folder.")
+        layout.addLayout(row(self.add_sample, self.add_files, self.add_folder, None))
+        self.empty = label(
+            "No worms yet. Press “Add sample cohort”, load your own recordings, or extract one in the Recording dock.",
+            "empty",
+        )
+        layout.addWidget(self.empty)
+        self.body = QWidget()
+        inner = QVBoxLayout(self.body)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(6)
+        layout.addWidget(self.body, 1)
+        self.summary = label("", "secondary")
+        inner.addLayout(row(label("Worms", "head"), self.summary))
+        self.list = QListWidget()
+        self.list.setToolTip(
+            "Worms that take part. Double click or Enter shows one in the viewer; Space switches the tick. Default: all."
+        )
+        self.list.setAccessibleName("worms")
+        self.list.setMinimumHeight(70)
+        self.list.setMaximumHeight(150)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.list.itemActivated.connect(lambda item: self.show_worm(item.data(Qt.ItemDataRole.UserRole)))
+        self.list.itemChanged.connect(lambda *_: self._changed())
+        inner.addWidget(self.list)
+        self.all_button = button("All", lambda: self._tick(True), "Tick all worms.")
+        self.none_button = button("None", lambda: self._tick(False), "Untick all worms.")
+        self.show_button = button("Show", self._show_chosen, "Show the chosen worm in the viewer (Enter).")
+        self.close_button = button(
+            "Close worm",
+            self._close_chosen,
+            "Take the chosen worm out of the session; its file stays. Names not saved are lost.",
+        )
+        for one in (self.all_button, self.none_button, self.show_button, self.close_button):
+            one.setObjectName("tight")
+        inner.addLayout(row(self.all_button, self.none_button, None, self.show_button, self.close_button, spacing=4))
+        self.presence_text = label("", "secondary")
+        inner.addLayout(row(label("Neurons by worm", "head"), self.presence_text))
+        self.plot = plots.plot_widget()
+        self.plot.setMinimumHeight(80)
+        self.plot.setToolTip(
+            "Worms in rows, neurons in columns, most often seen first. Bright: present, in colour: the worm in the viewer. Missing "
+            "is never filled in. Double click shows a worm and chooses the neuron; the wheel zooms."
+        )
+        self.image = pg.ImageItem()
+        self.plot.addItem(self.image)
+        self.plot.setMouseEnabled(True, False)
+        self.plot.getPlotItem().invertY(True)
+        self.plot.scene().sigMouseMoved.connect(self._hover)
+        self.plot.scene().sigMouseClicked.connect(self._clicked)
+        inner.addWidget(self.plot, 1)
+        self.forms: dict[str, SettingsForm] = {}
+        self.folds: dict[str, Fold] = {}
+        for key, title, model in FORMS:
+            form = SettingsForm(model)
+            try:
+                form.set_value(model.parse(self.remembered(key, {})))
+            except InputError:
+                form.set_value(model())
+            fold = Fold(title, form, summary=form.summary(), is_open=key == "cohort")
+            form.edited.connect(lambda key=key: self._edited(key))
+            self.forms[key], self.folds[key] = form, fold
+            inner.addWidget(fold)
+        if self.work.view.affinity is None:
+            self.work.view.set(affinity=self.forms["affinity"].value())
+        else:
+            self._take_affinity()
+        self.run_button = button(
+            "Analyze",
+            self.analyze,
+            "Affinities, components and communities of the ticked worms (Ctrl+Enter).",
+            main=True,
+        )
+        run_key(self, self.run_button)
+        self.model_text = label("", "secondary")
+        inner.addLayout(row(self.model_text, self.run_button))
+        self.bar = JobBar()
+        layout.addWidget(self.bar)
+        self._presence: Any = None
+
+    # --- showing ----------------------------------------------------------------------------------------------------
+
+    def refresh(self, topics: set[str]) -> None:
+        recordings = self.session.recordings
+        self.empty.setVisible(not recordings)
+        self.body.setVisible(bool(recordings))
+        self.run_button.setEnabled(bool(recordings) and self.bar.job is None)
+        if "view" in topics:
+            self._take_affinity()
+        if topics & {"recordings", "current", "neurons", "theme", "cohort"} and recordings:
+            self._show_list()
+            self._show_presence()
+        if topics & {"recordings", "current", "neurons", "theme", "cohort", "selection", "components", "communities"}:
+            self._mark_worms()
+        components = self.session.components
+        if components is not None:
+            reason = str(self.session.provenance.get("model_reason", ""))
+            self.model_text.setText(f"{components.model}: {reason}" if reason else components.model)
+            self.model_text.setToolTip(reason)
+
+    def _mark_worms(self) -> None:
+        """Put the colour of the chosen community before the worms that have half of its members, and the count behind all."""
+        marks = {mark.worm: mark for mark in selected_worms(self.session)}
+        chosen = self.session.selection.community
+        style = None if chosen is None else shown_styles(self.session, self.colours.dark).get(chosen)
+        self.list.blockSignals(True)
+        for place in range(self.list.count()):
+            item = self.list.item(place)
+            text, tip = item.data(PLAIN)
+            mark = marks.get(item.data(Qt.ItemDataRole.UserRole))
+            item.setIcon(
+                swatch(style.color, self.colours.dark) if mark is not None and mark.takes_part and style else QIcon()
+            )
+            if mark is not None:
+                rest = text[len(mark.worm) :].lstrip()
+                text = f"{mark.worm}   {mark.present} of {mark.members} members  ·  {rest}"
+                tip += (
+                    f"\nChosen community: {mark.present} of {mark.members} members are named in this worm; the component is "
+                    f"{mark.loading:.0%} as strong as in the strongest worm."
+                )
+            item.setText(text)
+            item.setToolTip(tip)
+        self.list.blockSignals(False)
+
+    def _show_list(self) -> None:
+        self.list.blockSignals(True)
+        chosen = self._chosen_name()
+        self.list.clear()
+        for name, recording in self.session.recordings.items():
+            named = len(recording.named)
+            minutes = (recording.time_s[-1] - recording.time_s[0]) / 60
+            text = f"{name}   {named} of {recording.n_neurons}  ·  {minutes:.1f} min  ·  {recording.rate_hz:.3g} Hz"
+            tip = (
+                f"{name}: {named} of {recording.n_neurons} neurons named, {minutes:.1f} min at {recording.rate_hz:.3g} Hz, "
+                f"{len(recording.stimuli)} stimuli. Double click shows it."
+            )
+            item = QListWidgetItem(text)
+            item.setToolTip(tip)
+            item.setData(Qt.ItemDataRole.UserRole, name)
+            item.setData(PLAIN, (text, tip))
+            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
+            item.setCheckState(Qt.CheckState.Unchecked if name in self.session.left_out else Qt.CheckState.Checked)
+            if name == self.session.current:
+                font = item.font()
+                font.setBold(True)
+                item.setFont(font)
+            self.list.addItem(item)
+            if name == (chosen or self.session.current):
+                self.list.setCurrentItem(item)
+        self.list.blockSignals(False)
+
+    def _changed(self) -> None:
+        items = [self.list.item(i) for i in range(self.list.count())]
+        out = {i.data(Qt.ItemDataRole.UserRole) for i in items if i.checkState() != Qt.CheckState.Checked}
+        try:
+            for name in out ^ self.session.left_out:
+                self.session.leave_out(name, name in out)
+        except InputError as error:
+            show_failure(self.viewer, "Leave a worm out", error)
+            self.mark("neurons")
+
+    def _tick(self, on: bool) -> None:
+        self.list.blockSignals(True)
+        for i in range(self.list.count()):
+            self.list.item(i).setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+        self.list.blockSignals(False)
+        self._changed()
+
+    def show_worm(self, name: str) -> None:
+        """Show a worm in the viewer; all docks follow."""
+        if name in self.session.recordings:
+            self.session.set_current(name)
+
+    def _chosen_name(self) -> str | None:
+        item = self.list.currentItem()
+        return None if item is None else str(item.data(Qt.ItemDataRole.UserRole))
+
+    def _show_chosen(self) -> None:
+        name = self._chosen_name()
+        if name is not None:
+            self.show_worm(name)
+
+    def _close_chosen(self) -> None:
+        name = self._chosen_name()
+        if name is not None:
+            self.work.raw.pop(name, None)
+            self.session.remove(name)
+
+    def chosen(self) -> list[Any]:
+        """Recordings that take part."""
+        return [r for n, r in self.session.recordings.items() if n not in self.session.left_out]
+
+    def cohort(self) -> Cohort:
+        """Cohort of the ticked worms with the present settings."""
+        recordings = self.chosen()
+        if not recordings:
+            raise InputError("no worm is ticked", where="cohort", fix="Tick at least one.")
+        return Cohort(recordings, self.forms["cohort"].value())
+
+    def _show_presence(self) -> None:
+        c = self.colours
+        self.plot.setBackground(c.well)
+        plots.paint_axes(self.plot.getPlotItem(), c)
+        try:
+            cohort = self.cohort()
+        except InputError as error:
+            self.summary.setText(f"{len(self.chosen())} of {len(self.session.recordings)}")
+            self.presence_text.setText(str(error))
+            self.image.clear()
+            self._presence = None
+            return
+        seen = cohort.coverage().to_numpy()
+        order = np.lexsort((np.arange(len(seen)), -seen))
+        presence = cohort.presence.values[:, order]
+        self._presence = (presence, [cohort.neurons[i] for i in order], cohort.worms)
+        ramp, bright = c.ramp(), c.ramp(c.accent)
+        image = np.where(presence[..., None], ramp[190], ramp[0]).astype(np.uint8)
+        if self.session.current in cohort.worms:
+            place = cohort.worms.index(self.session.current)
+            image[place] = np.where(presence[place, :, None], bright[230], bright[30])
+        self.image.setImage(image)
+        self.image.setRect(QRectF(0, 0, presence.shape[1], presence.shape[0]))
+        view = self.plot.getViewBox()
+        view.setLimits(xMin=0, xMax=presence.shape[1], yMin=0, yMax=presence.shape[0])
+        self.plot.setXRange(0, presence.shape[1], padding=0)
+        self.plot.setYRange(0, presence.shape[0], padding=0)
+        axis = self.plot.getAxis("left")
+        every = max(1, len(cohort.worms) // 14)
+        axis.setTicks([[(i + 0.5, _short(w)) for i, w in enumerate(cohort.worms) if i % every == 0]])
+        self.plot.getAxis("bottom").setTicks([[]])
+        self.plot.getAxis("bottom").setHeight(6)
+        common = cohort.common_stimuli
+        self.summary.setText(
+            f"{len(cohort.worms)} of {len(self.session.recordings)}  ·  "
+            + (
+                f"common stimuli: {', '.join(common)}"
+                if common
+                else "no stimuli in common: every worm keeps its own clock"
+            )
+        )
+        everywhere = int((seen == len(cohort.worms)).sum())
+        self._presence_line = f"{len(cohort.neurons)} neurons, {everywhere} in every worm"
+        self.presence_text.setText(self._presence_line)
+
+    def _hover(self, position: Any) -> None:
+        if self._presence is None:
+            return
+        point = self.plot.getViewBox().mapSceneToView(position)
+        presence, neurons, worms = self._presence
+        x, y = int(np.floor(point.x())), int(np.floor(point.y()))
+        if 0 <= x < len(neurons) and 0 <= y < len(worms):
+            state = "present" if presence[y, x] else "missing"
+            self.presence_text.setText(f"{neurons[x]} in {worms[y]}: {state} ({int(presence[:, x].sum())} worms)")
+        else:
+            self.presence_text.setText(self._presence_line)
+
+    def _clicked(self, event: Any) -> None:
+        """Double click: show the worm of that row and choose the neuron of that column."""
+        if self._presence is None or not event.double():
+            return
+        point = self.plot.getViewBox().mapSceneToView(event.scenePos())
+        presence, neurons, worms = self._presence
+        x, y = int(np.floor(point.x())), int(np.floor(point.y()))
+        if 0 <= x < len(neurons) and 0 <= y < len(worms):
+            self.show_worm(worms[y])
+            recording = self.session.recording
+            if presence[y, x] and recording is not None:
+                partners = {neurons[x], f"{neurons[x]}L", f"{neurons[x]}R"}  # left and right may be merged
+                found = [str(n) for n in recording.neurons.index if n in partners]
+                if found:
+                    self.session.select(neurons=tuple(found))
+
+    # --- actions ----------------------------------------------------------------------------------------------------
+
+    def _take_affinity(self) -> None:
+        """Take the affinity settings that were tried out in the Components dock's preview."""
+        wanted, form = self.work.view.affinity, self.forms["affinity"]
+        try:
+            same = wanted is None or wanted == form.value()
+        except InputError:
+            return  # something half typed stands in the form
+        if not same:
+            form.set_value(wanted)
+            self._edited("affinity")
+
+    def _edited(self, key: str) -> None:
+        form = self.forms[key]
+        self.folds[key].summary.setText(form.summary())
+        try:
+            value = form.value()
+        except InputError:
+            return
+        default = form.model()
+        self.remember(key, {k: v for k, v in value.model_dump(mode="json").items() if v != getattr(default, k)})
+        if key == "cohort":
+            self._show_presence()
+        if key == "affinity":
+            self.work.view.set(affinity=value)
+
+    def load_sample(self) -> Any:
+        """Add the sample cohort."""
+
+        def run(progress: Any, cancel: Any) -> Any:
+            from ...simulation.samples import sample_cohort
+
+            return sample_cohort(progress=progress, cancel=cancel)
+
+        def done(result: Any) -> None:
+            cohort, truth = result
+            add_cohort(self.work, cohort, truth)
+
+        job = self.work.jobs.start("Sample cohort", run, done)
+        self.bar.watch(job)
+        return job
+
+    def load_files(self) -> None:
+        """Ask for recordings and add them."""
+        paths, _ = QFileDialog.getOpenFileNames(self, "Load recordings")
+        if paths:
+            from ..workspace.open_files import open_paths
+
+            open_paths(self.work, [Path(p) for p in paths])
+
+    def load_folder(self) -> None:
+        """Ask for a folder and open it."""
+        path = QFileDialog.getExistingDirectory(self, "Load a session or recording")
+        if path:
+            from ..workspace.open_files import open_paths
+
+            open_paths(self.work, [Path(path)])
+
+    def settings(self) -> PipelineSettings:
+        """Settings of all steps, as the forms say."""
+        return PipelineSettings(**{key: form.value() for key, form in self.forms.items()})
+
+    def analyze(self) -> Any | None:
+        """Run the analysis in the background; results appear as they are made."""
+        try:
+            settings, cohort = self.settings(), self.cohort()
+        except InputError as error:
+            show_failure(self.viewer, "Analyze", error)
+            return None
+
+        kept: list[Any] = []
+
+        def run(progress: Any, cancel: Any) -> Any:
+            from ...pipeline.run import analyze
+
+            kept.append(kept_analysis(cohort, settings.model_dump(mode="json")))
+            return analyze(cohort, settings, progress=progress, cancel=cancel, checkpoint=kept[0].folder())
+
+        def done(result: Any) -> None:
+            session = self.session
+            session.settings = settings.model_dump(mode="json")
+            session.provenance["model"] = result.affinity.model
+            session.provenance["model_reason"] = result.affinity.model_reason
+            result.put_into(session, cohort)
+            self.work.by_rank.clear()
+            self.work.by_rank[result.components.rank] = dict(result.communities)
+            for one in kept:
+                Thread(target=one.remove).start()
+            show_info(f"{result.components.rank} components of {len(cohort.worms)} worms.")
+
+        job = self.work.jobs.start("Analyze", run, done)
+        self.bar.watch(job)
+        self.run_button.setEnabled(False)
+        job.ended.connect(lambda: self.mark("jobs"))
+        return job
+
+
+def add_cohort(work: Any, cohort: Cohort, truth: Any = None) -> None:
+    """Add all worms of a cohort to the session."""
+    from ..workspace.recording_names import unique
+
+    session = work.session
+    for recording in cohort.recordings:
+        name = unique(recording.name, session.recordings)
+        session.add(recording.replace(name=name) if name != recording.name else recording, make_current=False)
+    session.truth = truth
+
+
+def _short(text: str) -> str:
+    """Return a name that fits beside the plot; worms of one day often differ in their last letters."""
+    return text if len(text) < 13 else f"{text[:4]}…{text[-7:]}"

@@ -1,0 +1,328 @@
+"""Dock 7: keep and pass on: session, tables, graph, figures, movie, report, and text that reproduces the result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import (
+    QApplication,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QGridLayout,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...model.errors import InputError, MissingExtraError
+from ..qt.notify import report_problem, show_failure, show_info
+from .base import Dock, Fold, JobBar, button, label, row
+
+
+class ExportDock(Dock):
+    """Write results."""
+
+    title = "Export"
+
+    def build(self, layout: QVBoxLayout) -> None:
+        self.empty = label("Nothing to keep yet. Open or extract a recording first.", "empty")
+        layout.addWidget(self.empty)
+        grid = QGridLayout()
+        grid.setSpacing(6)
+        self.buttons: dict[str, Any] = {}
+        entries = (
+            (
+                "Session…",
+                self.save_session,
+                "Everything: recordings, names, results, history. Opens again by drag and drop.",
+                "everything, opens again",
+                True,
+            ),
+            (
+                "Tables…",
+                self.save_tables,
+                "CSV: traces, neurons, components, communities.",
+                "CSV of traces, neurons, results",
+                False,
+            ),
+            (
+                "NWB…",
+                self.save_nwb,
+                "Every worm as an NWB file in the WormID layout: traces, names, positions, stimuli, behaviour. Needs the extra "
+                "“nwb”.",
+                "one NWB file a worm",
+                False,
+            ),
+            (
+                "Graph…",
+                self.save_graph,
+                "GraphML: the chosen component's pairs, with communities.",
+                "GraphML of the component",
+                False,
+            ),
+            ("Figures…", self.save_figures, "Components, matrices and traces as SVG and PNG.", "SVG and PNG", False),
+            ("Report…", self.save_report, "One HTML file with everything in it.", "one HTML file", False),
+            (
+                "Picture…",
+                self.save_picture,
+                "The canvas as it is now, as PNG, twice the size.",
+                "PNG of the canvas",
+                False,
+            ),
+        )
+        for place, (text, slot, tip, words, main) in enumerate(entries):
+            one = button(text, slot, tip, main=main)
+            one.setMinimumWidth(84)
+            self.buttons[text] = one
+            grid.addWidget(one, place, 0)
+            grid.addWidget(label(words, "secondary"), place, 1)
+        grid.setColumnStretch(1, 1)
+        self.body = QWidget()
+        self.body.setLayout(grid)
+        layout.addWidget(self.body)
+        self.movement = QComboBox()
+        for text, key in (("time passes", "time"), ("camera turns", "turn"), ("both", "both")):
+            self.movement.addItem(text, key)
+        self.movement.setToolTip("What moves. Default: time passes.")
+        self.seconds = QDoubleSpinBox()
+        self.seconds.setRange(0.5, 600)
+        self.seconds.setValue(10)
+        self.seconds.setSuffix(" s")
+        self.seconds.setToolTip("Length of the movie in seconds. Default: 10 s.")
+        self.fps = QSpinBox()
+        self.fps.setRange(1, 60)
+        self.fps.setValue(20)
+        self.fps.setSuffix(" fps")
+        self.fps.setToolTip("Frames a second. Default: 20.")
+        self.movie_button = button("Movie…", self.save_movie, "mp4 or gif, by the ending of the file name.")
+        movie = QWidget()
+        lines = QVBoxLayout(movie)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.addLayout(row(self.movement, None, self.movie_button))
+        lines.addLayout(row(self.seconds, self.fps, None))
+        self.movie_fold = Fold("Movie", movie, summary="mp4 or gif", is_open=True)
+        layout.addWidget(self.movie_fold)
+        self.python_button = button(
+            "Copy as Python", self.copy_python, "A script that makes this result again from the saved session."
+        )
+        self.command_button = button(
+            "Copy as command…",
+            self.copy_command,
+            "Writes recordings and settings.toml into a folder and copies the command that runs them.",
+        )
+        self.reproduce = QWidget()
+        self.reproduce.setLayout(row(self.python_button, self.command_button, None))
+        self.reproduce_head = label("Reproduce", "head")
+        layout.addWidget(self.reproduce_head)
+        layout.addWidget(self.reproduce)
+        self.images_button = button(
+            "Find images…", lambda: self.work.keeper.find_images(), "Say where images are that were moved or renamed."
+        )
+        self.problem_button = button(
+            "Report a problem…",
+            lambda: report_problem(self.viewer),
+            "Collect log, versions and settings into one file, private paths removed. Nothing is sent.",
+        )
+        layout.addWidget(label("Help", "head"))
+        layout.addLayout(row(self.images_button, self.problem_button, None))
+        self.said = label("", "secondary", wrap=True)
+        layout.addWidget(self.said)
+        self.bar = JobBar()
+        layout.addWidget(self.bar)
+        layout.addStretch(1)
+
+    def refresh(self, topics: set[str]) -> None:
+        some = bool(self.session.recordings)
+        results = self.session.components is not None
+        self.empty.setVisible(not some)
+        for widget in (self.body, self.movie_fold, self.reproduce, self.reproduce_head):
+            widget.setVisible(some)
+        for text in ("Graph…", "Figures…", "Report…"):
+            self.buttons[text].setEnabled(results)
+        self.python_button.setEnabled(results)
+        self.command_button.setEnabled(results)
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def _start(self, title: str, function: Any, path: Path) -> Any:
+        def done(_: Any) -> None:
+            self.said.setText(f"wrote {path}")
+            show_info(f"Wrote {path.name}.")
+
+        job = self.work.jobs.start(title, function, done)
+        self.bar.watch(job)
+        return job
+
+    def _ask(self, title: str, name: str, filters: str = "") -> Path | None:
+        start = str(Path(self.remembered("folder", str(Path.home()))) / name)
+        path, _ = QFileDialog.getSaveFileName(self, title, start, filters)
+        if not path:
+            return None
+        self.remember("folder", str(Path(path).parent))
+        return Path(path)
+
+    def _ask_folder(self, title: str) -> Path | None:
+        path = QFileDialog.getExistingDirectory(self, title, self.remembered("folder", str(Path.home())))
+        if not path:
+            return None
+        self.remember("folder", path)
+        return Path(path)
+
+    def save_session(self, path: Path | None = None) -> Any:
+        """Save the session."""
+        path = path or self._ask("Save the session", "session.zarr", "Session (*.zarr *.zip)")
+        if path is None:
+            return None
+        from ..viewer.view_state import capture
+
+        session = self.session
+        session.view = capture(self.work)
+
+        def run(progress: Any, cancel: Any) -> None:
+            from ...session.save_load import save_session
+
+            save_session(session, path, cancel=cancel)
+
+        return self._start("Save session", run, path)
+
+    def save_tables(self, folder: Path | None = None) -> Any:
+        """Write CSV tables."""
+        folder = folder or self._ask_folder("Folder for the tables")
+        if folder is None:
+            return None
+        session = self.session
+
+        def run(progress: Any, cancel: Any) -> None:
+            from ...report.tables import write_tables
+
+            write_tables(session, folder, progress=progress, cancel=cancel)
+
+        return self._start("Write tables", run, folder)
+
+    def save_nwb(self, folder: Path | None = None) -> Any:
+        """Write every recording as NWB; without the extra, say how to get it before anything is asked."""
+        from ...io.formats.nwb_write import check_extra
+        from ...report.nwb import write_nwb_files
+
+        try:
+            check_extra()
+        except MissingExtraError as error:
+            show_failure(self.viewer, "Write NWB", error)
+            return None
+        folder = folder or self._ask_folder("Folder for the NWB files")
+        if folder is None:
+            return None
+        session = self.session.snapshot()
+
+        def run(progress: Any, cancel: Any) -> None:
+            write_nwb_files(session, folder, progress=progress, cancel=cancel)
+
+        return self._start("Write NWB", run, folder)
+
+    def save_graph(self, path: Path | None = None) -> Any:
+        """Write the chosen component as GraphML."""
+        path = path or self._ask("Save the graph", "component.graphml", "GraphML (*.graphml)")
+        if path is None:
+            return None
+        components, communities, selection = (
+            self.session.components,
+            self.session.shown_communities,
+            self.session.selection,
+        )
+
+        def run(progress: Any, cancel: Any) -> None:
+            from ...report.graphml import write_graphml
+
+            write_graphml(path, components, min(selection.component, components.rank), communities, selection.level)
+
+        return self._start("Write graph", run, path)
+
+    def save_figures(self, folder: Path | None = None) -> Any:
+        """Write figures."""
+        folder = folder or self._ask_folder("Folder for the figures")
+        if folder is None:
+            return None
+        session = self.session
+
+        def run(progress: Any, cancel: Any) -> None:
+            from ...report.html import write_figures
+
+            write_figures(session, folder, progress=progress, cancel=cancel)
+
+        return self._start("Write figures", run, folder)
+
+    def save_report(self, path: Path | None = None) -> Any:
+        """Write the report."""
+        path = path or self._ask("Save the report", "report.html", "HTML (*.html)")
+        if path is None:
+            return None
+        session = self.session
+
+        def run(progress: Any, cancel: Any) -> None:
+            from ...report.html import write_report
+
+            write_report(session, path, progress=progress, cancel=cancel)
+
+        return self._start("Write report", run, path)
+
+    def save_picture(self, path: Path | None = None) -> Path | None:
+        """Save the canvas."""
+        path = path or self._ask("Save the picture", "worm.png", "PNG (*.png)")
+        if path is None:
+            return None
+        self.work.scene.flush()
+        self.viewer.screenshot(str(path), canvas_only=True, flash=False, scale=2)
+        self.said.setText(f"wrote {path}")
+        return path
+
+    def save_movie(self, path: Path | None = None) -> Any:
+        """Write a movie; frames are drawn one by one between events, so that the window stays alive."""
+        path = path or self._ask("Save the movie", "worm.mp4", "Movie (*.mp4 *.gif)")
+        if path is None:
+            return None
+        from ..viewer.movie import Movie
+
+        try:
+            movie = Movie(self.work, path, self.movement.currentData(), self.seconds.value(), self.fps.value())
+        except (InputError, ImportError) as error:
+            show_failure(self.viewer, "Movie", error)
+            return None
+        self.bar.watch(movie)
+        movie.ended.connect(lambda: self.said.setText(movie.said))
+        movie.start()
+        self._movie = movie
+        return movie
+
+    # --- reproducing ------------------------------------------------------------------------------------------------
+
+    def copy_python(self) -> str:
+        """Copy a script."""
+        from ...report.reproduce import as_python
+
+        path = self.session.path or "session.zarr"
+        try:
+            text = as_python(self.session, str(path))
+        except InputError as error:
+            show_failure(self.viewer, "Copy as Python", error)
+            return ""
+        QApplication.clipboard().setText(text)
+        self.said.setText("Copied." if self.session.path else "Copied; save the session as session.zarr first.")
+        return text
+
+    def copy_command(self, folder: Path | None = None) -> str | None:
+        """Write what the command needs, copy the command."""
+        from ...report.reproduce import as_command, write_run_files
+
+        folder = folder or self._ask_folder("Folder for recordings and settings")
+        if folder is None:
+            return None
+        try:
+            text = as_command(self.session, write_run_files(self.session, folder))
+        except (InputError, OSError) as error:
+            show_failure(self.viewer, "Copy as command", error)
+            return None
+        QApplication.clipboard().setText(text)
+        self.said.setText(f"Copied: {text}")
+        return text

@@ -1,0 +1,145 @@
+"""The extraction that the Recording dock starts: what it reads is fixed on the GUI thread, the rest runs in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Any
+
+import numpy as np
+
+from ...extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
+from ...model.progress import CancelCallback, ProgressCallback
+from ...model.recording import Recording, VolumeReference
+from ..workspace.checkpoints import extraction_inputs, kept_extraction
+from ..workspace.drop import layer_voxels
+
+EXTRACTED, COLOURED = 0.95, 0.97
+"""Shares of the progress bar."""
+
+
+@dataclass
+class Extraction:
+    """Everything that an extraction needs; nothing of it is a layer or a widget.
+
+    volume, labels : arrays, (t, z, y, x) and ([t,] z, y, x). channels : NeuroPAL channels by colour. references : where volume
+    and labels came from, None for what is in no file. correction : None leaves the traces as they are. inputs : what the
+    blocks that are finished are recognised by; None: they are not kept. options : for `extract_recording`.
+    """
+
+    volume: Any
+    labels: Any
+    channels: dict[str, Any]
+    references: tuple[VolumeReference | None, VolumeReference | None]
+    correction: CorrectionSettings | None
+    quality: QualitySettings
+    inputs: list[dict[str, Any]] | None
+    options: dict[str, Any]
+    _kept: list[Any] = field(default_factory=list)
+
+    def run(self, progress: ProgressCallback, cancel: CancelCallback) -> tuple[Recording, Any]:
+        """Extract, correct and judge; return the recording and its uncorrected traces. Runs in a worker."""
+        from ...extraction.colours import mean_colours
+        from ...extraction.correct import correct_traces
+        from ...extraction.extract import extract_recording
+        from ...extraction.quality import assess_quality
+        from ...model.progress import check_cancel, part, report
+
+        options = dict(self.options)
+        if self.inputs is not None:
+            self._kept.append(kept_extraction(self.inputs, cancel))
+            options["checkpoint"] = self._kept[0]
+        step = part(progress, 0, EXTRACTED)
+        recording = extract_recording(self.volume, self.labels, progress=step, cancel=cancel, **options)
+        check_cancel(cancel)
+        if self.channels:
+            report(progress, EXTRACTED, "measuring colours")
+            numbers = recording.neurons["label"].to_numpy()
+            found = mean_colours(self.labels, self.channels, numbers, cancel=cancel)
+            table = recording.neurons.copy()
+            for colour in found:
+                table[colour] = found[colour].to_numpy()
+            recording = recording.replace(neurons=table)
+        volume, labels = self.references
+        recording = recording.replace(volume=recording.volume or volume, labels=recording.labels or labels)
+        raw = recording.traces
+        report(progress, COLOURED, "judging the neurons")
+        if self.correction is not None:
+            recording = correct_traces(recording, self.correction, cancel=cancel)
+        return assess_quality(recording, self.quality, cancel=cancel), raw
+
+    def forget_blocks(self) -> None:
+        """Remove the finished blocks that were kept, in the background."""
+        for one in self._kept:
+            Thread(target=one.remove).start()
+
+
+def extraction_of(
+    image: Any,
+    labels: Any,
+    reference: Any | None,
+    colours: Mapping[str, Any | None],
+    parent: Any,
+    *,
+    name: str,
+    stimuli: Any,
+    voxel_size_um: tuple[float, float, float],
+    rate_hz: float,
+    settings: ExtractionSettings,
+    correction: CorrectionSettings | None,
+    quality: QualitySettings,
+) -> Extraction:
+    """Take from layers what an extraction needs; what their axes do not say is asked.
+
+    Parameters
+    ----------
+    image, labels, reference : napari layers
+    colours : mapping of colour to layer or None
+    parent : QWidget
+        Of the dialogs.
+
+    Raises
+    ------
+    InputError
+        Voxels cannot be read as they must be, or a question was not answered.
+    """
+    about = image.metadata.get("dynamic_connectome", {})
+    about_labels = labels.metadata.get("dynamic_connectome", {})
+    volume, mask = layer_voxels(image, parent), layer_voxels(labels, parent)
+    channels = {colour: layer_voxels(one, parent) for colour, one in colours.items() if one is not None}
+    times = None if about.get("time_s") is None else np.asarray(about["time_s"], float)
+    options: dict[str, Any] = {
+        "name": name,
+        "names": about.get("names") or about_labels.get("names"),
+        "stimuli": stimuli,
+        "settings": settings,
+        "voxel_size_um": voxel_size_um,
+        "frame_rate_hz": rate_hz if times is None else None,
+        "time_s": times,
+    }
+    if reference is not None:
+        options["reference"] = layer_voxels(reference, parent)
+    return Extraction(
+        volume,
+        mask,
+        channels,
+        (
+            _reference(about.get("path"), volume, voxel_size_um, rate_hz),
+            _reference(about_labels.get("path"), mask, voxel_size_um, rate_hz),
+        ),
+        correction,
+        quality,
+        extraction_inputs(image, labels, reference),
+        options,
+    )
+
+
+def _reference(
+    path: str | None, data: Any, size_um: tuple[float, float, float], rate_hz: float
+) -> VolumeReference | None:
+    """Where the voxels came from, so that a saved session can open them again."""
+    if not path:
+        return None
+    shape = tuple(int(n) for n in data.shape)
+    return VolumeReference(str(path), shape, "tzyx"[-len(shape) :], size_um, rate_hz)

@@ -1,0 +1,446 @@
+"""Dock 1: choose volume and labels (or files), extract and correct traces, judge the neurons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ...extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
+from ...model.errors import InputError
+from ...model.recording import Recording
+from ..qt.forms import SettingsForm
+from ..qt.notify import show_failure, show_info
+from ..views.before_after import BeforeAfter
+from ..views.quality_table import QualityTable, is_measured
+from ..views.stimulus_table import StimuliTable
+from ..workspace.drop import layer_voxels
+from ..workspace.raw_traces import keep_edits, same_source, uncorrected
+from ..workspace.recording_names import unique
+from .base import Dock, Fold, JobBar, button, label, row, run_key
+from .extracting import Extraction, extraction_of
+from .layer_choice import LayerChoice, number
+
+
+class RecordingDock(Dock):
+    """Layers or files in, a recording with traces out."""
+
+    title = "Recording"
+    edits = True
+
+    def build(self, layout: QVBoxLayout) -> None:
+        self.empty = label("", "empty")
+        layout.addWidget(self.empty)
+        self.worm = QComboBox()
+        self.worm.setToolTip("The recording that is shown; all docks follow it. Default: the one opened last.")
+        self.worm.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.worm.setMinimumContentsLength(6)
+        self.worm.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.worm.setPlaceholderText("none open")
+        self.worm.activated.connect(self._worm_chosen)
+        self.open_button = button("Open…", self.open_files, "Open a recording, an image or a session from a file.")
+        self.open_folder_button = button(
+            "Folder…", self.open_folder, "Open an OME-Zarr image or a session that is a folder."
+        )
+        self.worm_row = QWidget()
+        self.worm_row.setLayout(row(label("Worm", "head"), self.worm, self.open_button, self.open_folder_button))
+        layout.addWidget(self.worm_row)
+
+        layout.addWidget(label("Extract traces", "head"))
+        self.choice = LayerChoice(self.work)
+        self.choice.chosen.connect(self._image_chosen)
+        self.image, self.labels, self.reference = self.choice.image, self.choice.labels, self.choice.reference
+        self.colour_boxes, self.voxel = self.choice.colour_boxes, self.choice.voxel
+        self.rate, self.name = self.choice.rate, self.choice.name
+        self.choice.centres_asked.connect(lambda: self.open_centres())
+        layout.addWidget(self.choice)
+
+        self.stimuli = StimuliTable()
+        self.stimuli.edited.connect(self._stimuli_edited)
+        self.stimuli.loading.connect(self.load_table)
+        self.stimuli_fold = Fold("Stimuli", self.stimuli, summary="none")
+        layout.addWidget(self.stimuli_fold)
+        self._stimuli_of: str | None = None  # the recording whose stimuli the table shows; None: the next extraction's
+
+        self.radius = number(
+            "Radius of a neuron of a table of tracked centres, in micrometres. Default: 2 µm.", 0.01, 100, " µm"
+        )
+        self.radius.setValue(float(self.remembered("radius_um", 2.0)))
+        self.centre_unit = QComboBox()
+        self.centre_unit.addItem("in voxels", "voxel")
+        self.centre_unit.addItem("in µm", "um")
+        self.centre_unit.setToolTip("What z, y and x of tracked centres are given in. Default: voxels.")
+        self.centre_unit.setCurrentIndex(max(self.centre_unit.findData(self.remembered("centre_unit", "voxel")), 0))
+        centres = QWidget()
+        centres.setLayout(row(label("Radius"), self.radius, self.centre_unit))
+        self.centres_fold = Fold("Tracked centres", centres)
+        self.radius.valueChanged.connect(lambda *_: self._centres_edited())
+        self.centre_unit.currentIndexChanged.connect(lambda *_: self._centres_edited())
+        layout.addWidget(self.centres_fold)
+        self._centres_edited()
+
+        self.extraction = SettingsForm(ExtractionSettings)
+        self.correction = SettingsForm(CorrectionSettings)
+        self.quality_form = SettingsForm(QualitySettings)
+        self.extraction_fold = Fold("Extraction", self.extraction)
+        self.correct_check = QCheckBox("correct traces")
+        self.correct_check.setToolTip(
+            "Bleaching, dF/F0 and so on, as set below. Default: yes. The raw traces are kept."
+        )
+        self.correct_check.setChecked(bool(self.remembered("correct", True)))
+        self.correction_fold = Fold("Correction", self.correction)
+        self.quality_fold = Fold("Quality limits", self.quality_form)
+        for key, form, fold in (
+            ("extraction", self.extraction, self.extraction_fold),
+            ("correction", self.correction, self.correction_fold),
+            ("quality", self.quality_form, self.quality_fold),
+        ):
+            try:
+                form.set_value(form.model.parse(self.remembered(key, {})))
+            except InputError:
+                form.set_value(form.model())
+            form.edited.connect(lambda key=key, form=form, fold=fold: self._edited(key, form, fold))
+            fold.summary.setText(form.summary())
+            layout.addWidget(fold)
+        self.extract_button = button(
+            "Extract traces", self.extract, "Reduce every labelled neuron to one trace (Ctrl+Enter).", main=True
+        )
+        run_key(self, self.extract_button)
+        self.correct_button = button(
+            "Correct all",
+            self.correct_again,
+            "Apply the corrections above to all neurons of this worm, starting from the raw traces.",
+        )
+        layout.addLayout(row(self.correct_check, None, self.correct_button, self.extract_button))
+        self.bar = JobBar()
+        layout.addWidget(self.bar)
+
+        self.preview = BeforeAfter()
+        layout.addWidget(self.preview)
+        self._preview_timer = QTimer(self)
+        self._preview_timer.setSingleShot(True)
+        self._preview_timer.setInterval(120)
+        self._preview_timer.timeout.connect(self._show_preview)
+        self._trying = False  # corrections were edited and not applied yet
+
+        self.quality_head = label("Quality", "head")
+        self.quality_text = label("", "secondary")
+        self.measure_button = button(
+            "Measure", self.measure_quality, "Judge the neurons of a worm that came without a quality table."
+        )
+        self.measure_button.setObjectName("tight")
+        layout.addLayout(row(self.quality_head, self.quality_text, self.measure_button))
+        self.quality = QualityTable()
+        self.quality.selectionModel().selectionChanged.connect(lambda *_: self._quality_chosen())
+        layout.addWidget(self.quality, 1)
+
+        self.choice.layers_changed.connect(lambda: self.mark("view"))
+        self.choice.watch()
+
+    # --- showing ----------------------------------------------------------------------------------------------------
+
+    def refresh(self, topics: set[str]) -> None:
+        recording = self.session.recording
+        if topics & {"recordings", "current"}:
+            self.worm.clear()
+            self.worm.addItems(list(self.session.recordings))
+            if self.session.current is not None:
+                self.worm.setCurrentText(self.session.current)
+        self.choice.fill()
+        has_images = self.image.count() > 0
+        self.empty.setVisible(not has_images and recording is None)
+        self.empty.setText(
+            "Open a volume and its labels (drag them into the window), a recording file, or\n"
+            "File > Open Sample > Dynamic connectome > Simulated worm."
+        )
+        self.extract_button.setEnabled(has_images and self.labels.count() > 0 and self.bar.job is None)
+        self.correct_button.setEnabled(recording is not None and self.bar.job is None)
+        for widget in (self.preview, self.quality, self.quality_head, self.quality_text):
+            widget.setVisible(recording is not None)
+        self.measure_button.setVisible(recording is not None and not is_measured(recording))
+        if recording is not None and topics & {"recordings", "current", "neurons", "theme"}:
+            self._show_quality(recording)
+        if recording is not None and topics & {"current", "recordings"}:
+            self._trying = False
+            self._show_stimuli(recording.stimuli, recording.name)
+        if recording is not None and topics - {"time", "history", "jobs", "view", "cohort", "sweep", "components"}:
+            self._show_preview()
+
+    def _show_quality(self, recording: Recording) -> None:
+        self.quality.set_colours(self.colours)
+        self.quality_text.setText(self.quality.show_recording(recording))
+        chosen = self.session.selection.neurons
+        self.quality.choose([i for i, r in enumerate(self.quality.rows_model.rows) if r["id"] in chosen], scroll=False)
+
+    def _show_preview(self) -> None:
+        recording = self.session.recording
+        if recording is None:
+            return
+        settings = None
+        if self._trying:
+            try:
+                settings = self.correction.value()
+            except InputError as error:
+                self.preview.text.setText(str(error))
+                return
+        self.preview.show_neuron(self.work, recording, settings, self.colours)
+
+    def _show_stimuli(self, stimuli: Any, of: str | None) -> None:
+        self._stimuli_of = of
+        self.stimuli.set_value(stimuli)
+        self._summarize_stimuli()
+
+    def _summarize_stimuli(self) -> None:
+        names = self.stimuli.value()["name"].tolist()
+        text = f"{len(names)}: {', '.join(dict.fromkeys(names))}" if names else "none"
+        self.stimuli_fold.summary.setText(text if self._stimuli_of else f"{text} (for the next extraction)")
+
+    def _image_chosen(self) -> None:
+        """Show the stimuli that came with the image, unless those of the open worm are shown."""
+        layer = self.choice.image_layer
+        if layer is None:
+            return
+        if self.session.recording is None or self.session.recording.name != self.name.text():
+            self._show_stimuli(layer.metadata.get("dynamic_connectome", {}).get("stimuli"), None)
+
+    # --- actions ----------------------------------------------------------------------------------------------------
+
+    def _edited(self, key: str, form: SettingsForm, fold: Fold) -> None:
+        fold.summary.setText(form.summary())
+        try:
+            value = form.value()
+        except InputError:
+            return
+        default = form.model()
+        self.remember(key, {k: v for k, v in value.model_dump(mode="json").items() if v != getattr(default, k)})
+        if key == "correction":
+            self._trying = True
+            self._preview_timer.start()
+
+    def _stimuli_edited(self) -> None:
+        """Give the open worm its new stimuli; without one they wait for the extraction."""
+        recording = self.session.recordings.get(self._stimuli_of or "")
+        self._summarize_stimuli()
+        if recording is not None:
+            # It does not announce "recordings": the table that is being edited must not be filled again.
+            self.session.amend(recording.replace(stimuli=self.stimuli.value()), "edit stimuli")
+
+    def load_table(self, what: str, path: str | Path | None = None) -> None:
+        """Load stimuli or behaviour from a file (asked for if it is not given)."""
+        from ...io.formats.text_tables import read_behaviour, read_stimuli
+
+        if path is None:
+            path, _ = QFileDialog.getOpenFileName(self, f"Load {what}", filter="Tables (*.csv *.tsv *.txt *.parquet)")
+        if not path:
+            return
+        try:
+            if what == "stimuli":
+                self.stimuli.set_value(read_stimuli(path))
+                self._stimuli_edited()
+                return
+            recording = self.session.recording
+            if recording is None:
+                raise InputError("no worm is open", fix="Extract or open one first, then load its behaviour.")
+            self.session.add(
+                recording.replace(behaviour=read_behaviour(path, recording.time_s)),
+                replace=True,
+                make_current=False,
+                made=f"load behaviour from {Path(path).name}",
+            )
+        except (InputError, OSError) as error:
+            show_failure(self.viewer, f"Load {what}", error)
+
+    def _centres_edited(self) -> None:
+        self.remember("radius_um", self.radius.value())
+        self.remember("centre_unit", self.centre_unit.currentData())
+        self.centres_fold.summary.setText(f"radius {self.radius.value():g} µm, {self.centre_unit.currentText()}")
+
+    def open_centres(self, path: str | Path | None = None) -> Any | None:
+        """Open a table of tracked centres as a labels layer of the chosen volume; returns the running job."""
+        image = self.choice.image_layer
+        if image is None or image.ndim < 4:
+            show_info("Choose the volume (time, z, y, x) first: a table of centres does not say how large it is.")
+            return None
+        if path is None:
+            path, _ = QFileDialog.getOpenFileName(self, "Tracked centres", filter="Tables (*.csv *.parquet)")
+        if not path:
+            return None
+        source, shape = Path(path), tuple(int(n) for n in layer_voxels(image, self).shape)
+        options = {
+            "radius_um": self.radius.value(),
+            "units": self.centre_unit.currentData(),
+            "voxel_size_um": tuple(s.value() for s in self.voxel),
+            "frame_rate_hz": self.rate.value() or None,
+        }
+
+        def run(progress: Any, cancel: Any) -> Any:
+            from ...io.formats.centres import open_labels
+            from ...io.layer_data import labels_layer
+
+            return labels_layer(open_labels(source, shape=shape, **options), f"{source.stem} centres")
+
+        def done(layer: Any) -> None:
+            data, keywords, _ = layer
+            added = self.viewer.add_labels(data, **keywords)
+            self.choice.fill()
+            self.labels.setCurrentText(added.name)
+
+        job = self.work.jobs.start("Open centres", run, done, layers=(image,))
+        self.bar.watch(job)
+        return job
+
+    def extract(self) -> Any | None:
+        """Start the extraction; returns the running job."""
+        image, labels = self.choice.image_layer, self.choice.labels_layer
+        if image is None or labels is None:
+            show_info("Choose an image layer and a labels layer first.")
+            return None
+        try:
+            step = self._extraction(image, labels)
+        except InputError as error:
+            show_failure(self.viewer, "Extract traces", error)
+            return None
+        self.remember("correct", step.correction is not None)
+
+        def done(result: tuple[Recording, Any]) -> None:
+            recording, raw = result
+            recording = keep_edits(recording, self.session.recordings.get(recording.name))
+            self._trying = False
+            text = f"extract{' and correct' if step.correction is not None else ''} traces of {recording.name}"
+            self.session.add(recording, replace=True, made=text, raw=raw)
+            step.forget_blocks()  # now the traces are in the journal
+            self.work.scene.attach(recording.name, [image], labels)
+            show_info(f"{recording.name}: {recording.n_neurons} neurons, {len(recording.named)} named.")
+
+        job = self.work.jobs.start("Extract traces", step.run, done, layers=(image, labels))
+        self.bar.watch(job)
+        self.extract_button.setEnabled(False)
+        job.ended.connect(lambda: self.mark("jobs"))
+        return job
+
+    def _extraction(self, image: Any, labels: Any) -> Extraction:
+        """What is to be extracted, as the controls say."""
+        settings, correction, quality = self.extraction.value(), self.correction.value(), self.quality_form.value()
+        about = image.metadata.get("dynamic_connectome", {})
+        stimuli = self.stimuli.value()
+        if self._stimuli_of and self._stimuli_of != self.name.text().strip():
+            stimuli = about.get("stimuli")
+        if self.rate.value() <= 0 and not about.get("time_s"):
+            raise InputError("the frame rate is not known", where=image.name, fix="Set the rate in volumes per second.")
+        self.choice.scale_layers(image, labels)
+        return extraction_of(
+            image,
+            labels,
+            self.choice.layer(self.reference),
+            {colour: self.choice.layer(box) for colour, box in self.colour_boxes.items()},
+            self,
+            name=self._own_name(image, about.get("path")),
+            stimuli=stimuli,
+            voxel_size_um=self.choice.voxel_size_um,
+            rate_hz=self.rate.value(),
+            settings=settings,
+            correction=correction if self.correct_check.isChecked() else None,
+            quality=quality,
+        )
+
+    def _own_name(self, image: Any, path: str | None) -> str:
+        """Name of the recording; a worm from another file that has this name already is not written over."""
+        name = self.name.text().strip() or image.name
+        old = self.session.recordings.get(name)
+        return name if old is None or same_source(old, path) else unique(name, self.session.recordings)
+
+    def correct_again(self) -> Any | None:
+        """Correct the raw traces of the current recording with the present settings."""
+        recording = self.session.recording
+        if recording is None or self.bar.job is not None:
+            return None
+        try:
+            settings, quality = self.correction.value(), self.quality_form.value()
+        except InputError as error:
+            show_failure(self.viewer, "Correct traces", error)
+            return None
+        source, name = uncorrected(self.work, recording), recording.name
+
+        def run(progress: Any, cancel: Any) -> Recording:
+            from ...extraction.correct import correct_traces
+            from ...extraction.quality import assess_quality
+            from ...model.progress import report
+
+            report(progress, 0.1, "correcting")
+            new = correct_traces(source, settings, cancel=cancel)
+            report(progress, 0.6, "judging the neurons")
+            return assess_quality(new, quality, cancel=cancel)
+
+        def done(new: Recording) -> None:
+            self._trying = False
+            # Names may have been given in the meantime.
+            new = keep_edits(new, self.session.recordings.get(name))
+            self.session.add(new, replace=True, make_current=False, made=f"correct traces of {name}")
+
+        job = self.work.jobs.start("Correct traces", run, done)
+        self.bar.watch(job)
+        self.correct_button.setEnabled(False)
+        job.ended.connect(lambda: self.mark("jobs"))
+        return job
+
+    def measure_quality(self) -> Any | None:
+        """Measure the quality of the current recording as it is; returns the running job."""
+        recording = self.session.recording
+        if recording is None or self.bar.job is not None:
+            return None
+        try:
+            quality = self.quality_form.value()
+        except InputError as error:
+            show_failure(self.viewer, "Measure quality", error)
+            return None
+        name = recording.name
+
+        def run(progress: Any, cancel: Any) -> Recording:
+            from ...extraction.quality import assess_quality
+
+            return assess_quality(recording, quality, cancel=cancel)
+
+        def done(new: Recording) -> None:
+            self.session.add(keep_edits(new, self.session.recordings.get(name)), replace=True, make_current=False)
+
+        job = self.work.jobs.start("Measure quality", run, done)
+        self.bar.watch(job)
+        return job
+
+    def open_files(self) -> None:
+        """Ask for files and open them."""
+        paths, _ = QFileDialog.getOpenFileNames(self, "Open recordings, images or a session")
+        if paths:
+            self.load([Path(p) for p in paths])
+
+    def open_folder(self) -> None:
+        """Ask for a folder (OME-Zarr, session) and open it."""
+        path = QFileDialog.getExistingDirectory(self, "Open an OME-Zarr image or a session")
+        if path:
+            self.load([Path(path)])
+
+    def load(self, paths: list[Path]) -> None:
+        """Open files: images become layers, recordings and sessions go into the session."""
+        from ..workspace.open_files import open_paths
+
+        open_paths(self.work, paths)
+
+    def _worm_chosen(self, *_: Any) -> None:
+        name = self.worm.currentText()
+        if name in self.session.recordings and name != self.session.current:
+            self.session.set_current(name)
+
+    def _quality_chosen(self) -> None:
+        rows = self.quality.chosen()
+        if rows and not self.quality.quiet:
+            self.session.select(neurons=(rows[0]["id"],))
+            self.work.scene.fly_to(rows[0]["id"])

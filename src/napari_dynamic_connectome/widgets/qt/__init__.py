@@ -1,0 +1,1 @@
+"""Toolkit below everything else: theme, forms, tables, plots, scheduler, worker threads, messages."""

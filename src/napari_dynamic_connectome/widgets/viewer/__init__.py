@@ -1,0 +1,1 @@
+"""The worm in napari: layers, camera, legend, time slider, movies."""

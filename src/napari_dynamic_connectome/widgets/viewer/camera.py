@@ -1,0 +1,127 @@
+"""Where the worm is on the screen: the camera's axes, the home view, flying to a neuron, the neuron under the mouse."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...display.scene import Drawn
+
+if TYPE_CHECKING:
+    from .scene_view import SceneView
+
+LEGEND_PX = 56.0
+MARGIN_UM = 6.0
+"""Room for the spheres themselves."""
+DRAG_PX = 4
+
+
+def screen_axes(viewer: Any) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
+    """Directions of screen x and y in world space, pixels per micrometre, world point at the centre of the canvas."""
+    camera = viewer.scene.camera
+    if viewer.dims.ndisplay == 3:
+        view, up = np.asarray(camera.view_direction, float), np.asarray(camera.up_direction, float)
+        right = np.cross(view, up)
+        centre = np.asarray(camera.center, float)[-3:]
+    else:
+        right, up = np.array([0.0, 0.0, 1.0]), np.array([0.0, -1.0, 0.0])
+        centre = np.array([viewer.dims.point[-3], *np.asarray(camera.center, float)[-2:]])
+    return right, up, float(camera.zoom), centre
+
+
+def go_home(viewer: Any, points: np.ndarray, *, legend: bool) -> None:
+    """Nose left, turned a little so that the head comes forward, fitted to the canvas.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    points : ndarray
+        (N, 3) what is to be seen, micrometres; none: napari's own view.
+    legend : bool
+        Leave room for the legend on the right.
+    """
+    if not len(points):
+        viewer.reset_view()
+        return
+    camera = viewer.scene.camera
+    if viewer.dims.ndisplay == 3:
+        camera.angles = (0.0, -18.0, 12.0)
+        camera.center = tuple(points.mean(axis=0))
+    right, up, _, _ = screen_axes(viewer)
+    across, along = points @ right, points @ up
+    middle_x, middle_y = (across.min() + across.max()) / 2, (along.min() + along.max()) / 2
+    depth = np.cross(right, up)
+    centre = right * middle_x + up * middle_y + depth * float((points @ depth).mean())
+    height, width = viewer.canvas.size
+    key = LEGEND_PX if legend else 0.0
+    zoom = 0.93 * min((width - key) / (np.ptp(across) + MARGIN_UM), height / (np.ptp(along) + MARGIN_UM))
+    centre = centre + right * key / 2 / zoom
+    camera.center = tuple(centre) if viewer.dims.ndisplay == 3 else (0.0, *centre[1:])
+    camera.zoom = zoom
+
+
+def fly_to(viewer: Any, point: np.ndarray) -> None:
+    """Bring a place (z, y, x; micrometres) to the centre of the canvas."""
+    if viewer.dims.ndisplay == 3:
+        viewer.scene.camera.center = tuple(point)
+    else:
+        viewer.dims.set_point(viewer.dims.ndim - 3, float(point[0]))
+        viewer.scene.camera.center = (0.0, float(point[1]), float(point[2]))
+
+
+def neuron_at(drawn: Drawn, position: np.ndarray, direction: np.ndarray | None, zoom: float) -> str | None:
+    """Neuron at a place in world coordinates; with a view direction, the nearest to the eye along it."""
+    point = np.asarray(position, float)[-3:]
+    radius = np.maximum(drawn.size / 2 * 1.15, 4.0 / zoom)
+    gap = drawn.positions - point
+    if direction is not None:
+        way = np.asarray(direction, float)[-3:]
+        along = gap @ way
+        gap = gap - along[:, None] * way
+        distance = np.linalg.norm(gap, axis=1)
+    else:
+        along = np.abs(gap[:, 0])
+        distance = np.hypot(gap[:, 1], gap[:, 2])
+        distance = np.where(along < np.maximum(radius * 1.6, 2.0), distance, np.inf)
+    inside = np.flatnonzero((distance < radius) & drawn.shown)
+    if not len(inside):
+        return None
+    # Inside a crowd, the neuron nearest to the click wins unless another one clearly covers it.
+    best = inside[np.lexsort((along[inside], np.round(distance[inside] / radius[inside], 1)))[0]]
+    return drawn.ids[int(best)]
+
+
+class Click:
+    """Mouse callback: a click without a drag picks a neuron; with Shift or Control it is added to the selection."""
+
+    def __init__(self, scene: SceneView) -> None:
+        self._scene = weakref.ref(scene)
+
+    def __call__(self, viewer: Any, event: Any) -> Any:
+        scene = self._scene()
+        if scene is None or scene.closed or event.button != 1:
+            return
+        active = viewer.layers.selection.active
+        if active is not None and str(getattr(active, "mode", "pan_zoom")) not in ("pan_zoom", "select"):
+            return
+        start = np.asarray(event.pos, float)
+        yield
+        while event.type == "mouse_move":
+            if np.hypot(*(np.asarray(event.pos, float) - start)) > DRAG_PX:
+                return
+            yield
+        neuron = scene.pick(event.position, event.view_direction if viewer.dims.ndisplay == 3 else None)
+        session = scene.work.session
+        if neuron is None:
+            labels = scene.labels.get(session.current or "")
+            if labels is not None and labels.visible:
+                value = labels.get_value(
+                    event.position, view_direction=event.view_direction, dims_displayed=event.dims_displayed, world=True
+                )
+                neuron = scene.neuron_of_label(int(value)) if isinstance(value, (int, np.integer)) and value else None
+        if neuron is None:
+            return
+        more = {str(m).lower() for m in event.modifiers} & {"shift", "control"}
+        session.select(neurons=(*session.selection.neurons, neuron) if more else (neuron,))

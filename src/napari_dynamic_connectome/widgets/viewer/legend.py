@@ -1,0 +1,82 @@
+"""The key of the colours, in the canvas itself, so that screenshots and movies have it: one chip a community."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...display.palette import rgb, to_oklab
+
+KEY = "dynamic_connectome_legend_"
+
+
+class Legend:
+    """Chips in the upper right corner of the canvas, made from napari's own text overlays."""
+
+    def __init__(self) -> None:
+        self._shown: dict[int, tuple[str, str, str]] = {}
+
+    def show(self, viewer: Any, lines: Sequence[tuple[str, str]], plain: str, most: int = 1) -> bool:
+        """Show these lines of (text, "#rrggbb"), drawn as chips; lines without a colour are plain text in `plain`.
+
+        Parameters
+        ----------
+        viewer : napari.Viewer
+        lines : sequence of (str, str)
+        plain : str
+            Colour of plain text.
+        most : int
+            Chips to change in one call: a new one costs napari some ten milliseconds.
+
+        Returns
+        -------
+        bool
+            There are more to change: call it again.
+        """
+        from napari.components.overlays import TextOverlay
+
+        wanted = {place: (text, colour, plain) for place, (text, colour) in enumerate(lines)}
+        stale = [place for place in sorted({*wanted, *self._shown}) if wanted.get(place) != self._shown.get(place)]
+        overlays = viewer.canvas.overlays
+        if stale and wanted:
+            viewer.canvas.overlay_tiling.top_right = "vertical"
+        for place in stale[:most]:
+            key = f"{KEY}{place}"
+            if place not in wanted:
+                overlays[key].visible = False
+                del self._shown[place]
+                continue
+            values = _look(*wanted[place])
+            if key in overlays:
+                _change(overlays[key], values)
+            else:  # one by one: napari stacks them in the order in which it hears of them
+                overlays[key] = TextOverlay(position="top_right", font_size=7.5, **values)
+            self._shown[place] = wanted[place]
+        return len(stale) > most
+
+
+def _look(text: str, colour: str, plain: str) -> dict[str, Any]:
+    """Values of the overlay of one chip."""
+    return {
+        # napari takes longer texts for narrower than they are drawn, from the right: without it they leave their box
+        "text": f" {text}" if colour and len(text) > 2 else text,
+        "color": np.append(readable_on(colour) if colour else rgb(plain), 1.0),
+        "box_color": np.append(rgb(colour), 1.0) if colour else None,
+        "box": bool(colour),
+        "visible": True,
+    }
+
+
+def _change(overlay: Any, values: dict[str, Any]) -> None:
+    """Set what differs."""
+    for name, value in values.items():
+        old = getattr(overlay, name)
+        if (old is None) != (value is None) or not np.array_equal(old, value):
+            setattr(overlay, name, value)
+
+
+def readable_on(colour: str) -> np.ndarray:
+    """Black or white, whichever is read better on a colour."""
+    return np.full(3, 0.04) if to_oklab(rgb(colour))[0] > 0.6 else np.full(3, 1.0)

@@ -1,0 +1,635 @@
+"""The worm in the viewer: keeps napari's layers in step with the session, and the session with clicks and the time slider.
+
+All decisions on what is drawn are made in `display`; here they are only handed to napari.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pint
+from napari.layers import Points
+from qtpy.QtCore import QTimer
+
+from ...display import scene as resolve
+from ...display.moving import MovingPlaces
+from ...display.palette import hex_color, mix, rgb
+from ...display.tubes import tubes
+from ..qt import garbage
+from ..qt.theme import colours_of
+from . import camera
+from .canvas_text import CanvasText
+from .follow import Follower, frame_of
+from .layers import CURRENT, EDGES, LOOKS, NAMES, NEURONS, OURS, Stack, move_points, show
+from .legend import Legend
+from .name_layer import Leaders, NameLayer, named
+from .time_axis import ensure_time_axis, move_slider, name_axes, slider_time
+
+if TYPE_CHECKING:
+    from ..qt.scheduler import Turn
+    from ..workspace.workspace import Workspace
+
+REST_MS = 250
+FORGET_MS, LARGE_BYTES = 3000, 50e6
+"""When a layer with more voxels than this in memory is removed they leave it after this time: that takes a full collection."""
+NAMES_MS = 90
+LEAST_PX, SHADED_PX = 6.0, 11.0
+
+
+class SceneView:
+    """Draws the session into the viewer.
+
+    Parameters
+    ----------
+    work : Workspace
+    """
+
+    def __init__(self, work: Workspace) -> None:
+        reference = self._work = weakref.ref(work)
+        self.drawn: resolve.Drawn | None = None
+        self.stack = Stack(lambda: found.viewer if (found := reference()) is not None else None)
+        self.images: dict[str, list[Any]] = {}
+        """Image layers by recording; only those of the current one are visible."""
+        self.labels: dict[str, Any] = {}
+        """Labels layer by recording."""
+        self.closed = False
+        self._busy = False
+        self._stepping = False
+        self._size: np.ndarray | None = None
+        self._edges_zoom = 0.0
+        self._moving: tuple[Any, MovingPlaces] | None = None
+        self._follower = Follower(self._arrived)
+        self._legend = Legend()
+        self._text = CanvasText()
+        self._names = NameLayer(self.stack)
+        self._refresh_turn = work.turns.turn(self, "refresh")
+        self._labels_turn = work.turns.turn(self, "recolour_labels")
+        self._names_turn = work.turns.turn(self, "place_names")
+        self._rest_timer = _timer(self._labels_turn, REST_MS)
+        self._names_timer = _timer(self._names_turn, NAMES_MS)
+        self._forget_timer = QTimer()
+        self._forget_timer.setSingleShot(True)
+        self._forget_timer.setInterval(FORGET_MS)
+        self._forget_timer.timeout.connect(garbage.renew)
+        self._stage_turn = work.turns.turn(self, "next_stage")
+        self._stages: list[Any] = []
+        self._leaders_turn = work.turns.turn(self, "place_leaders")
+        self._leaders: tuple[Leaders, float] | None = None
+        self._covered = False
+        self._added = False
+        session = work.session
+        for signal in (session.recordings_changed, session.current_changed, session.neurons_changed):
+            signal.connect(self._changed)
+        for signal in (session.components_changed, session.communities_changed):
+            signal.connect(self._changed)
+        session.selection_changed.connect(self._selection_changed)
+        work.view.changed.connect(self._changed)
+        viewer = work.viewer
+        # napari reads all units when it first meets one, which takes long: now, as a dock opens, not in the middle of the work.
+        _ = pint.get_application_registry().um
+        viewer.dims.events.current_step.connect(self._step_changed)
+        viewer.layers.events.removed.connect(self._layer_removed)
+        viewer.layers.events.inserted.connect(self._layer_inserted)
+        viewer.scene.camera.events.connect(self._camera_changed)
+        viewer.dims.events.ndisplay.connect(self._changed)
+        viewer.canvas.events.size.connect(self._camera_changed)
+        viewer.events.theme.connect(self._changed)
+        viewer.mouse_drag_callbacks.append(camera.Click(self))
+
+    # --- state ------------------------------------------------------------------------------------------------------
+
+    @property
+    def work(self) -> Workspace | None:
+        return self._work()
+
+    @property
+    def layers(self) -> dict[str, Any]:
+        """Our layers by name."""
+        return self.stack.layers
+
+    def _changed(self, *_: Any) -> None:
+        if not self.closed:
+            self._refresh_turn.start()
+
+    def _labels_shown(self, *_: Any) -> None:
+        if not self.closed:
+            self._rest_timer.start()
+
+    def _camera_changed(self, *_: Any) -> None:
+        if not self.closed and NEURONS in self.layers:
+            self._names_timer.start()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.closed = True
+        for timer in (self._rest_timer, self._names_timer, self._forget_timer):
+            timer.stop()
+        for turn in (self._refresh_turn, self._labels_turn, self._names_turn, self._stage_turn, self._leaders_turn):
+            turn.stop()
+        self._follower.close()
+        self._moving = None
+        self.layers.clear()
+        self.images.clear()
+        self.labels.clear()
+        self.drawn = None
+
+    def attach(self, recording: str, images: list[Any], labels: Any | None) -> None:
+        """Say which layers show a recording; they are shown and hidden with it."""
+        self.images[recording] = [i for i in images if i is not None]
+        if labels is not None:
+            self.labels[recording] = labels
+            labels.events.visible.connect(self._labels_shown)
+        self._changed()
+
+    def flush(self) -> None:
+        """Draw now what is out of date."""
+        if self.closed:
+            return
+        self._refresh_turn.stop()
+        self.refresh()
+        self._stage_turn.stop()
+        while self._stages:
+            self.next_stage()
+        self._stage_turn.stop()
+        self._names_timer.stop()
+        self._names_turn.stop()
+        self.place_names()
+        self.place_leaders()
+        self._rest_timer.stop()
+        self._labels_turn.stop()
+        self.recolour_labels()
+
+    def catch_up(self) -> None:
+        """Resolve what is drawn if it is out of date: docks show the same."""
+        if self._refresh_turn.isActive() and not self.closed:
+            self._refresh_turn.stop()
+            self.refresh()
+
+    def show_again(self) -> None:
+        """Bring back layers that were removed."""
+        self.stack.dismissed.clear()
+        self.flush()
+
+    # --- drawing ----------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Resolve what is drawn and hand it to napari."""
+        work = self.work
+        viewer = work.viewer if work else None
+        if work is None or viewer is None or self._busy or self.closed:
+            return
+        self._busy = True
+        try:
+            self.colours = colours_of(viewer)
+            self.drawn = resolve.resolve(work.session, color_by=work.view.color_by, dark=self.colours.dark)
+            if self.drawn is None:
+                for name in OURS:
+                    self.stack.remove(name)
+                self._text.title(viewer, "", self.colours.text)
+                self._legend.show(viewer, [], self.colours.secondary, most=100)
+                return
+            self._place()
+            self._draw_neurons()
+            self._show_images_of(work.session.current)
+            self._draw_title()
+        finally:
+            self._busy = False
+        # The rest follows in turns of the event loop of its own, so that no turn is long.
+        self._stages = [
+            self._activate,
+            self._ensure_time_axis,
+            lambda: name_axes(viewer),
+            self._uncover,
+            self._draw_edges,
+            self._draw_current,
+            lambda: self._text.scale_bar(viewer),
+            self._draw_legend,
+            *(partial(self._prepare, name) for name in LOOKS),
+        ]
+        self._stage_turn.start()
+        self._names_timer.start()
+        self._rest_timer.start()
+
+    def next_stage(self) -> None:
+        """Draw the next part that waits."""
+        work = self.work
+        if work is None or work.viewer is None or self.drawn is None or self.closed:
+            self._stages.clear()
+            return
+        if self._stages:
+            stage = self._stages.pop(0)
+            self._busy = True
+            try:
+                stage()
+            finally:
+                self._busy = False
+        if self._stages:
+            self._stage_turn.start()
+
+    def _draw_neurons(self) -> None:
+        drawn, work = self.drawn, self.work
+        if not drawn.shown.any():  # no neuron has a place: neither measured, nor known from a name
+            self.stack.remove(NEURONS)
+            return
+        colours = resolve.colors_at(drawn, work.session.selection.time_s)[drawn.shown]
+        data = drawn.positions[drawn.shown]
+        size = drawn.size[drawn.shown] * self._magnified()
+        layer = self.stack.shown(NEURONS)
+        if layer is None:
+            if NEURONS in self.stack.dismissed:
+                return
+            layer = Points(
+                data,
+                name=NEURONS,
+                units=self.stack.units(),
+                face_color=colours,
+                size=size,
+                border_width=0,
+                shading=self._shading(),
+                blending="translucent",
+                canvas_size_limits=(3, 10000),
+                projection_mode="all",
+            )
+            self.stack.add(NEURONS, layer)
+            self._added = True
+        if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
+            move_points(layer, data)
+            self._size = None
+        if self._size is None or not np.array_equal(self._size, size):
+            layer.size = size
+            self._size = size
+        layer.face_color = colours
+        layer.selected_data = set()
+
+    def _activate(self) -> None:
+        """Make new neurons the active layer, as napari does with every new layer."""
+        layer, added, self._added = self.stack.shown(NEURONS), self._added, False
+        if added and layer is not None:
+            self.work.viewer.layers.selection.active = layer
+
+    def _magnified(self) -> float:
+        """How much larger than they are neurons are drawn: far away they would be too small to show their colour."""
+        return max(1.0, LEAST_PX / (resolve.SIZE * max(float(self.work.viewer.scene.camera.zoom), 1e-6)))
+
+    def _shading(self) -> str:
+        """Shade spheres only where they are large enough: in a few pixels the shade would cover the colour."""
+        return "spherical" if resolve.SIZE * float(self.work.viewer.scene.camera.zoom) > SHADED_PX else "none"
+
+    def _zoomed(self) -> None:
+        """Adapt what has a size on the screen; runs when the camera rests."""
+        layer, edges, drawn = self.layers.get(NEURONS), self.layers.get(EDGES), self.drawn
+        zoom = float(self.work.viewer.scene.camera.zoom)
+        if layer is not None and layer in self.work.viewer.layers:
+            if str(layer.shading) != self._shading():
+                layer.shading = self._shading()
+            size = drawn.size[drawn.shown] * self._magnified()
+            if self._size is None or len(size) != len(self._size) or not np.allclose(size, self._size, rtol=0.1):
+                layer.size = size
+                self._size = size
+        if edges is not None and edges.visible and not 0.8 < zoom / max(self._edges_zoom, 1e-6) < 1.25:
+            self._draw_edges()
+
+    def recolour(self) -> None:
+        """Colour the neurons for the shown time; this runs at every step of the time slider."""
+        drawn, layer, work = self.drawn, self.layers.get(NEURONS), self.work
+        if drawn is None or layer is None or work is None:
+            return
+        if len(layer.data) != np.count_nonzero(drawn.shown):
+            return  # another recording is just being drawn, in its colours
+        if drawn.weight is not None:
+            colours = resolve.colors_at(drawn, work.session.selection.time_s)
+            # napari draws a change of colours twice: when they are set, and when the layer says so.
+            with layer.events.face_color.blocker():
+                layer.face_color = colours if drawn.shown.all() else colours[drawn.shown]
+            self._rest_timer.start()
+        self._follow()
+        self._draw_title()
+
+    def recolour_labels(self) -> None:
+        """Colour the Labels layer; too slow in 3D for every step, so it waits until the time rests."""
+        drawn, work = self.drawn, self.work
+        if drawn is None or work is None or work.viewer is None or self.closed:
+            return
+        layer = self.labels.get(work.session.current or "")
+        if layer is None or layer not in work.viewer.layers or self._busy:
+            return
+        if not layer.visible:
+            return  # it is coloured when it is shown
+        from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
+
+        time_s = work.session.selection.time_s
+        self._busy = True
+        try:
+            # A cyclic map as long as the type's range gives every label its own colour. It is what the layer uses anyway; a
+            # direct map makes napari compile for seconds when it is first used.
+            most = 255 if np.dtype(layer.dtype).itemsize == 1 else 65535
+            if len(drawn.labels) and drawn.labels.min() >= 0 and drawn.labels.max() <= most:
+                layer.colormap = CyclicLabelColormap(colors=resolve.label_palette(drawn, time_s, most))
+            else:
+                layer.colormap = DirectLabelColormap(color_dict=resolve.label_colors(drawn, time_s))
+        finally:
+            self._busy = False
+
+    def _draw_edges(self) -> None:
+        drawn, work = self.drawn, self.work
+        wanted = work.view.edges and work.view.color_by != "naming" and work.session.selection.community is not None
+        edges = resolve.strongest_edges(work.session, drawn, work.view.edge_count) if wanted else []
+        if not edges:
+            self.stack.hide(EDGES)
+            return
+        starts = drawn.positions[[e[0] for e in edges]]
+        ends = drawn.positions[[e[1] for e in edges]]
+        strength = np.array([e[2] for e in edges])
+        self._edges_zoom = float(work.viewer.scene.camera.zoom)
+        # As thick as lines on the screen, whatever the size of the worm.
+        radii = (0.5 + 0.9 * strength) / max(self._edges_zoom, 1e-6)
+        vertices, faces, line = tubes(starts, ends, radii)
+        style = drawn.styles.get(work.session.selection.community)
+        colour = rgb(style.color) if style else rgb(self.colours.text)
+        shade = mix(rgb(self.colours.canvas), colour, 0.45 + 0.5 * strength)
+        vertex_colors = np.concatenate([shade[line], np.ones((len(line), 1))], axis=1).astype(np.float32)
+        self.stack.surface(EDGES, vertices, faces, vertex_colors)
+
+    def _prepare(self, name: str) -> None:
+        """Make a layer before it is needed."""
+        if self.drawn.shown.any():
+            self.stack.prepared(name, self.drawn.positions[self.drawn.shown].mean(axis=0))
+
+    def _draw_current(self) -> None:
+        drawn, work = self.drawn, self.work
+        chosen = [i for i, n in enumerate(drawn.ids) if n in set(work.session.selection.neurons) and drawn.shown[i]]
+        if not chosen:
+            self.stack.hide(CURRENT)
+            return
+        data = drawn.positions[chosen]
+        accent = np.append(rgb(self.colours.accent), 1.0)
+        layer = self.stack.prepared(CURRENT, data[0])
+        if layer is None:
+            return
+        if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
+            move_points(layer, data)
+            layer.size = 8.0
+            layer.face_color = np.zeros((len(data), 4))
+        layer.border_color = np.tile(accent, (len(data), 1))
+        layer.selected_data = set()
+        show(layer)
+
+    # --- names ------------------------------------------------------------------------------------------------------
+
+    def place_names(self) -> None:
+        """Place the names for the present camera."""
+        work, drawn = self.work, self.drawn
+        if work is None or work.viewer is None or drawn is None or self.closed:
+            return
+        self._zoomed()
+        chosen = named(work.session, drawn, naming=work.view.color_by == "naming") if work.view.names else []
+        lines: Leaders = []
+        if chosen:
+            lines = self._names.draw(work.viewer, drawn, chosen, self.colours.text)
+        else:
+            self.stack.hide(NAMES)
+        self._leaders = (lines, float(work.viewer.scene.camera.zoom))
+        self._leaders_turn.start()
+
+    def place_leaders(self) -> None:
+        """Draw the lines from names to neurons."""
+        if self.work is None or self.work.viewer is None or self._leaders is None or self.closed:
+            return
+        (lines, zoom), self._leaders = self._leaders, None
+        self._leaders_turn.stop()
+        self._names.draw_leaders(lines, zoom, self.colours.text, self.colours.canvas)
+
+    # --- layers -----------------------------------------------------------------------------------------------------
+
+    def _layer_inserted(self, event: Any) -> None:
+        """An image that is opened later lies over the neurons: they have to come up again."""
+        if not self.closed and not self._busy and event.value not in self.layers.values():
+            self._covered = True
+            self._changed()
+
+    def _uncover(self) -> None:
+        """Bring our layers above the user's; only after a layer was added, the order is the user's otherwise."""
+        covered, self._covered = self._covered, False
+        if covered:
+            self.stack.to_the_top()
+
+    def _layer_removed(self, event: Any) -> None:
+        layer = event.value
+        work = self.work
+        if work is None or self.closed:
+            return
+        work.jobs.layer_removed(layer)
+        for name, ours in list(self.layers.items()):
+            if ours is layer:
+                del self.layers[name]
+                if not self._busy:
+                    self.stack.dismissed.add(name)
+        for recording, images in list(self.images.items()):
+            self.images[recording] = [i for i in images if i is not layer]
+        for recording, labels in list(self.labels.items()):
+            if labels is layer:
+                del self.labels[recording]
+        if _held_bytes(layer) > LARGE_BYTES:
+            self._forget_timer.start()
+        self._changed()
+
+    def _show_images_of(self, current: str | None) -> None:
+        for recording, images in self.images.items():
+            for layer in images:
+                if recording != current and layer.visible:
+                    layer.visible = False
+                    layer.metadata["dynamic_connectome_hidden"] = True
+                elif recording == current and layer.metadata.pop("dynamic_connectome_hidden", False):
+                    layer.visible = True
+        for recording, layer in self.labels.items():
+            if recording != current and layer.visible:
+                layer.visible = False
+
+    # --- a worm that moves ------------------------------------------------------------------------------------------
+
+    def _place(self) -> None:
+        """Put the neurons where the labels of the shown frame have them, if there are labels for every frame."""
+        work = self.work
+        layer = self.labels.get(work.session.current or "")
+        if layer is None or layer.ndim != 4 or layer.multiscale or layer not in work.viewer.layers:
+            self._moving = None
+            return
+        labels = self.drawn.labels
+        kept = self._moving
+        if kept is None or kept[0] is not layer.data or not np.array_equal(kept[1].labels, labels):
+            places = MovingPlaces(layer.data, labels, layer.scale[-3:], layer.translate[-3:])
+            self._moving = (layer.data, places)
+        followed = self._followed()
+        if followed is None:
+            return
+        places, frame = followed
+        if frame in places.known:
+            self.drawn = self._moved(places.known[frame])
+        else:
+            self._follower.ask(places, frame)
+
+    def _followed(self) -> tuple[MovingPlaces, int] | None:
+        """Places of the worm that is shown and the frame at the shown time; None if another worm was chosen since."""
+        work = self.work
+        recording = work.session.recording
+        layer = self.labels.get(work.session.current or "")
+        if (
+            self._moving is None
+            or self.drawn is None
+            or recording is None
+            or layer is None
+            or layer.data is not self._moving[0]
+        ):
+            return None
+        places = self._moving[1]
+        return places, frame_of(recording.time_s, work.session.selection.time_s, layer, len(places))
+
+    def _moved(self, found: np.ndarray) -> resolve.Drawn:
+        """What is drawn, with these positions; a neuron that the frame lacks stays where it was."""
+        seen = np.isfinite(found).all(axis=1)
+        return replace(self.drawn, positions=np.where(seen[:, None], found, self.drawn.positions))
+
+    def _follow(self) -> None:
+        followed = self._followed()
+        if followed is None:
+            return
+        places, frame = followed
+        if frame in places.known:
+            self._show_places(places.known[frame])
+        else:
+            self._follower.ask(places, frame)
+
+    def follow_now(self) -> None:
+        """Compute the positions of the shown frame at once; for pictures and movies."""
+        followed = self._followed()
+        if followed is not None:
+            places, frame = followed
+            self._show_places(places.compute(frame))
+
+    def _arrived(self, places: MovingPlaces, frame: int) -> None:
+        """Positions of a frame are there; another frame may be shown by now."""
+        if not self.closed and self._moving is not None and self._moving[1] is places:
+            self._follow()
+
+    def _show_places(self, found: np.ndarray) -> None:
+        layer = self.layers.get(NEURONS)
+        if layer is None or self._busy:
+            return
+        drawn = self._moved(found)
+        if np.array_equal(drawn.positions, self.drawn.positions):
+            return
+        self.drawn = drawn
+        self._busy = True
+        try:
+            move_points(layer, drawn.positions[drawn.shown])
+            layer.selected_data = set()
+            self._draw_edges()
+            self._draw_current()
+        finally:
+            self._busy = False
+        self._names_timer.start()
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    def _ensure_time_axis(self) -> None:
+        recording = self.work.session.recording
+        if recording is not None:  # it may be closed since; what is drawn follows
+            ensure_time_axis(self.work.viewer, self.stack, recording, self.drawn)
+            self._move_slider(self.work.session.selection.time_s)  # a slider of other layers may have ended earlier
+
+    def _step_changed(self, *_: Any) -> None:
+        work = self.work
+        if work is None or self._stepping or self.closed or work.viewer is None:
+            return
+        time = slider_time(work.viewer, work.session.recording)
+        if time is None:
+            return
+        self._stepping = True
+        try:
+            work.session.select(time_s=time)
+        finally:
+            self._stepping = False
+
+    def _selection_changed(self, selection: Any, changed: frozenset[str]) -> None:
+        if self.closed:
+            return
+        if changed - {"time_s"}:
+            self._changed()
+        if "time_s" in changed:
+            self.recolour()
+            if not self._stepping:
+                self._move_slider(selection.time_s)
+
+    def _move_slider(self, time_s: float) -> None:
+        self._stepping = True
+        try:
+            move_slider(self.work.viewer, self.work.session.recording, time_s)
+        finally:
+            self._stepping = False
+
+    # --- overlays of the canvas -------------------------------------------------------------------------------------
+
+    def _draw_title(self) -> None:
+        work = self.work
+        text = resolve.title(work.session, self.drawn, work.view.color_by) if self.drawn else ""
+        self._text.title(work.viewer, text, self.colours.text)
+
+    def _legend_lines(self) -> list[tuple[str, str]]:
+        work = self.work
+        if self.drawn is None or not work.view.legend:
+            return []
+        return resolve.legend(work.session, self.drawn, work.view.color_by, dark=self.colours.dark)
+
+    def _draw_legend(self) -> None:
+        if self._legend.show(self.work.viewer, self._legend_lines(), self.colours.secondary):
+            self._stages.append(self._draw_legend)  # the rest of it in the next turn
+
+    # --- pictures and clicks ----------------------------------------------------------------------------------------
+
+    def home(self) -> None:
+        """Show the whole worm."""
+        drawn = self.drawn
+        points = drawn.positions[drawn.shown] if drawn is not None else np.zeros((0, 3))
+        camera.go_home(self.work.viewer, points, legend=bool(self._legend_lines()))
+
+    def fly_to(self, neuron: str) -> None:
+        """Bring a neuron to the centre of the canvas."""
+        drawn = self.drawn
+        if drawn is not None and neuron in drawn.ids and drawn.shown[place := drawn.ids.index(neuron)]:
+            camera.fly_to(self.work.viewer, drawn.positions[place])
+
+    def pick(self, position: np.ndarray, direction: np.ndarray | None) -> str | None:
+        """Neuron at a place in world coordinates; with a view direction, the nearest to the eye along it."""
+        if self.drawn is None or not self.drawn.shown.any():
+            return None
+        return camera.neuron_at(self.drawn, position, direction, float(self.work.viewer.scene.camera.zoom))
+
+    def neuron_of_label(self, label: int) -> str | None:
+        """Neuron with a label id."""
+        if self.drawn is None:
+            return None
+        found = np.flatnonzero(self.drawn.labels == label)
+        return self.drawn.ids[int(found[0])] if len(found) else None
+
+    def colour_of(self, neuron: str) -> str:
+        """Colour that a neuron has without time, as "#rrggbb"."""
+        return hex_color(self.drawn.base[self.drawn.ids.index(neuron)])
+
+
+def _held_bytes(layer: Any) -> int:
+    """Memory that a layer's voxels take up; those that are read when they are shown take up none."""
+    levels = layer.data if getattr(layer, "multiscale", False) else [layer.data]
+    return sum(one.nbytes for one in levels if isinstance(one, np.ndarray))
+
+
+def _timer(turn: Turn, milliseconds: int) -> QTimer:
+    """Single-shot timer after which a turn is waited for."""
+    timer = QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(turn.start)
+    return timer

@@ -1,0 +1,1 @@
+"""Plots and tables that docks are made of."""

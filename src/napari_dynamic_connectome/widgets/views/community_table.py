@@ -1,0 +1,117 @@
+"""The table of communities: members, size, probability, p value, left/right pairs that are together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...display.palette import UNASSIGNED, Style
+from ...model.neurons import info, left_right_pairs
+from ...model.results import Communities
+from ..qt.table_view import Column, Table
+from ..qt.theme import swatch
+
+
+class CommunityTable(Table):
+    """Communities of one level."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            [
+                Column("id", lambda r: r["label"], 84, icon=lambda r: r["icon"], bold=lambda r: r["chosen"]),
+                Column("", lambda r: r["members"], 0, muted=True),
+                Column("n", lambda r: str(r["size"]), 30, right=True, tip="Neurons."),
+                Column(
+                    "probability",
+                    lambda r: "" if r["probability"] != r["probability"] else f"{r['probability']:.2f}",
+                    96,
+                    bar=lambda r: r["probability"],
+                    tip="Mean probability that the members belong here.",
+                ),
+                Column(
+                    "p",
+                    lambda r: p_text(r["p"]),
+                    52,
+                    right=True,
+                    tip="p value of being separate: what would be lost if the community joined the one that suits it best, against "
+                    "chance. That of more than one community is under Significance.",
+                ),
+                Column(
+                    "L/R",
+                    lambda r: r["lr"],
+                    54,
+                    right=True,
+                    tip="Left/right pairs together, of those that touch the community.",
+                ),
+            ]
+        )
+        self.setMinimumHeight(90)
+        self.rows_model.row_tip = lambda r: f"Community {r['label']}\n{r['all']}"
+        self.setToolTip("Choose a community: it lights up in 3D, its traces come first. Escape shows all.")
+
+    def make_narrow(self, narrow: bool, width: int) -> None:
+        """Fit the columns into a narrow dock; `width` in pixels."""
+        for column, wide, less in ((0, 84, 58), (3, 96, 84), (4, 52, 42), (5, 54, 50)):
+            self.setColumnWidth(column, less if narrow else wide)
+        self.setColumnHidden(5, width < 340)
+
+
+def community_rows(
+    communities: Communities, level: int, look: Mapping[int, Style], chosen: int | None, dark: bool
+) -> list[dict[str, Any]]:
+    """Return the rows of the table: the communities of a level, and what belongs to none."""
+    rows: list[dict[str, Any]] = []
+    for line in communities.table(level).to_dict("records"):
+        number = int(line["community"])
+        members = str(line["members"]).split()
+        rows.append(
+            {
+                "community": number,
+                "label": look[number].label,
+                "icon": swatch(look[number].color, dark),
+                "members": _classes(members),
+                "all": " ".join(members),
+                "size": line["size"],
+                "probability": float(line["probability"]),
+                "p": float(line["p_value"]),
+                "lr": _pairs_together(members, communities.neurons),
+                "chosen": number == chosen,
+            }
+        )
+    none = int((communities.labels.isel(level=level).values < 0).sum())
+    if none:
+        rows.append(
+            {
+                "community": None,
+                "label": "–",
+                "icon": swatch(UNASSIGNED[dark], dark),
+                "members": "not assigned",
+                "all": "",
+                "size": none,
+                "probability": float("nan"),
+                "p": float("nan"),
+                "lr": "",
+                "chosen": False,
+            }
+        )
+    return rows
+
+
+def p_text(value: float) -> str:
+    """A p value in three digits; nothing for nan."""
+    if value != value:
+        return ""
+    if value >= 0.9995:
+        return "1"
+    return "<.001" if value < 0.001 else f"{value:.3f}".lstrip("0")
+
+
+def _classes(members: list[str]) -> str:
+    """Classes of the members, the surest first: "AVA RIM AVE"."""
+    return " ".join(dict.fromkeys((e.neuron_class if (e := info(m)) else m) for m in members))
+
+
+def _pairs_together(members: list[str], everyone: tuple[str, ...]) -> str:
+    inside = set(members)
+    touching = [(a, b) for a, b in left_right_pairs(everyone) if a in inside or b in inside]
+    return f"{sum(a in inside and b in inside for a, b in touching)}/{len(touching)}" if touching else "–"

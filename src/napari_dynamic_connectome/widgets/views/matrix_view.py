@@ -1,0 +1,149 @@
+"""The pair factors of a component as a picture, sorted by community, blocks in the communities' colours."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import QRectF, Signal
+from qtpy.QtGui import QColor, QPainter
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from ...display.palette import UNASSIGNED, Style, rgb
+from ...model.results import Communities, Components
+from ..docks.base import label, row
+from ..qt import plots
+
+BAR = 0.035
+"""Width of the colour bars beside the matrix, as a part of its size."""
+BRIGHTEST = 99.0
+"""Percentile of the pair factors that is drawn in the full colour."""
+
+
+class Ramp(QWidget):
+    """The colour bar in the heading of the matrix: costs no plot width."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedSize(66, 10)
+        self.colours: Any = None
+
+    def paintEvent(self, event: Any) -> None:
+        if self.colours is None:
+            return
+        painter = QPainter(self)
+        ramp = self.colours.ramp()
+        for x in range(self.width()):
+            painter.fillRect(x, 0, 1, self.height(), QColor(*(int(v) for v in ramp[int(x / self.width() * 255)][:3])))
+        painter.end()
+
+
+class MatrixView(QWidget):
+    """Matrix, colour bars and a frame around the chosen community; `heading` is the row of text that belongs above it."""
+
+    clicked = Signal(object)
+    """Community (int) whose rows were clicked; None: those of no community."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ramp = Ramp()
+        self.text = label("", "secondary")
+        self.low, self.high = label("0", "secondary"), label("", "secondary")
+        self.low.setFixedWidth(12)
+        self.high.setFixedWidth(36)
+        self.heading = row(label("Affinity", "head"), self.text, self.low, self.ramp, self.high, spacing=4)
+        self.plot = plots.plot_widget()
+        self.plot.setMinimumHeight(100)
+        item = self.plot.getPlotItem()
+        item.hideAxis("bottom")
+        item.hideAxis("left")
+        item.invertY(True)
+        self.plot.setAspectLocked(True)
+        self.image, self.top_bar, self.left_bar = pg.ImageItem(), pg.ImageItem(), pg.ImageItem()
+        for one in (self.image, self.top_bar, self.left_bar):
+            self.plot.addItem(one)
+        self.frame = pg.PlotCurveItem()
+        self.plot.addItem(self.frame)
+        self.plot.scene().sigMouseClicked.connect(self._clicked)
+        self.plot.setToolTip(
+            "Pair factors of the component, sorted by community. Click a block to choose its community."
+        )
+        self.bounds: list[tuple[int, int, int]] = []
+        """First row, row after the last, and community (-1: none) of every block."""
+        self._size = -1
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.plot)
+
+    def show_component(
+        self,
+        components: Components,
+        number: int,
+        communities: Communities,
+        level: int,
+        look: Mapping[int, Style],
+        chosen: int | None,
+        colours: Any,
+    ) -> None:
+        """Show a component; with a chosen community, only its block is coloured."""
+        values, groups = sorted_matrix(components, number, communities, level)
+        finite = values[np.isfinite(values) & (values > 0)]
+        top = float(np.percentile(finite, BRIGHTEST)) if len(finite) else 1.0
+        index = np.round(np.clip(np.nan_to_num(values) / top, 0, 1) * 255).astype(np.uint8)
+        image = colours.ramp()[index]
+        edges = np.flatnonzero(np.diff(np.concatenate(([-9], groups, [-9]))))
+        self.bounds = [(int(a), int(b), int(groups[a])) for a, b in itertools.pairwise(edges)]
+        for start, stop, group in self.bounds:
+            if group in look and chosen in (None, group):
+                block = slice(start, stop)
+                image[block, block] = colours.ramp(look[group].color)[index[block, block]]
+        image[~np.isfinite(values)] = [*(rgb(colours.background) * 255).astype(int), 255]
+        n = len(values)
+        self.image.setImage(image, autoLevels=False)
+        self.image.setRect(QRectF(0, 0, n, n))
+        grey = rgb(UNASSIGNED[colours.dark])
+        bar = np.array([rgb(look[g].color) if g in look else grey for g in groups.tolist()]).reshape(-1, 3) * 255
+        width = max(n * BAR, 1)
+        self.top_bar.setImage(bar.astype(np.uint8)[None], levels=(0, 255))
+        self.top_bar.setRect(QRectF(0, -1.4 * width, n, width))
+        self.left_bar.setImage(bar.astype(np.uint8)[:, None], levels=(0, 255))
+        self.left_bar.setRect(QRectF(-1.4 * width, 0, width, n))
+        self.plot.setBackground(colours.background)
+        self.plot.getViewBox().setBackgroundColor(QColor(colours.background))
+        if self._size != n:
+            self._size = n
+            self.plot.setRange(QRectF(-1.5 * width, -1.5 * width, n + 1.6 * width, n + 1.6 * width), padding=0)
+        found = next((b for b in self.bounds if b[2] == chosen and chosen is not None), None)
+        if found is None:
+            self.frame.setData([], [])
+        else:
+            a, b = found[0], found[1]
+            self.frame.setData([a, b, b, a, a], [a, a, b, b, a])
+            self.frame.setPen(pg.mkPen(colours.text, width=1.4))
+        self.text.setText(f"component {number}, sorted by community")
+        self.ramp.colours = colours
+        self.ramp.update()
+        self.high.setText(f"{top:.2g}")
+
+    def _clicked(self, event: Any) -> None:
+        point = self.plot.getViewBox().mapSceneToView(event.scenePos())
+        for start, stop, group in self.bounds:
+            if start <= point.y() < stop:
+                self.clicked.emit(group if group >= 0 else None)
+
+
+def sorted_matrix(
+    components: Components, number: int, communities: Communities, level: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pair factors (N, N) sorted by the communities of a level, those of none last, and the communities (N,)."""
+    place = {n: i for i, n in enumerate(components.neurons)}
+    group_of, finest = communities.labels.isel(level=level).values, communities.labels.isel(level=0).values
+    last = group_of.max() + 1 if len(group_of) else 0
+    known = [i for i, n in enumerate(communities.neurons) if n in place]
+    order = sorted(known, key=lambda i: (group_of[i] if group_of[i] >= 0 else last, finest[i]))
+    rows = np.array([place[communities.neurons[i]] for i in order], int)
+    groups = group_of[order] if order else np.zeros(0, int)
+    return components.matrix(number).values[np.ix_(rows, rows)], groups

@@ -1,0 +1,251 @@
+"""Nothing that was done is lost: the journal of a viewer's session, what a crash left behind, images that moved.
+
+Every viewer has one `Keeper`. It attaches a journal as soon as there is something to lose, offers the edits of a crashed
+program back, says when another window has the session, and looks whether the images are where they were.
+"""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from ...model.errors import DynamicConnectomeError
+from ..qt.notify import _open, show_actions, show_failure, show_info, show_warning
+
+if TYPE_CHECKING:
+    from ...session.journal import Journal, Lost, Recoverable
+    from ...session.relink import ReferenceProblem
+    from ...session.session import Session
+    from .workspace import Workspace
+
+log = logging.getLogger("napari_dynamic_connectome")
+
+
+class Keeper:
+    """Keeps the session of one viewer safe.
+
+    Signals
+    -------
+    changed()
+        The banner says something else.
+    """
+
+    changed = Signal()
+
+    def __init__(self, work: Workspace) -> None:
+        self._work = weakref.ref(work)
+        self.enabled = True
+        """False: look only, write no journal and take no lock (pictures made without a user)."""
+        self.journal: Journal | None = None
+        self.problems: list[ReferenceProblem] = []
+        self._failed = False
+        self._closed = False
+        self._opening = False
+        work.session.recordings_changed.connect(self._watch)
+
+    @property
+    def session(self) -> Session:
+        """The session of this viewer."""
+        work = self._work()
+        assert work is not None
+        return work.session
+
+    @property
+    def viewer(self) -> Any:
+        """The viewer, or None."""
+        work = self._work()
+        return None if work is None else work.viewer
+
+    @property
+    def banner(self) -> str:
+        """What docks that edit show at their top; "" as a rule."""
+        journal = self.journal
+        if journal is not None and journal.read_only:
+            return (
+                f"Read-only: this session is open in another window ({journal.owner}). "
+                "Look at everything; to edit, close the other one, or save this under another name."
+            )
+        if self._failed:
+            return "Edits are not kept on disk until the session is saved: the journal cannot be written."
+        return ""
+
+    # --- the journal ------------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        if self.session.recordings and self.journal is None and not self._failed and not self._opening:
+            self.attach()
+
+    def attach(self, folder: Path | None = None) -> None:
+        """Journal all edits from now on."""
+        if not self.enabled or self._closed:
+            return
+        from ...session.journal import Journal
+
+        self._failed = False
+        try:
+            self.journal = Journal.attach(self.session, folder=folder)
+        except (DynamicConnectomeError, OSError) as error:
+            self._failed = True
+            log.warning("no journal: %s", error)
+            show_warning(f"{self.banner} ({error})")
+        self.changed.emit()
+
+    def detach(self) -> None:
+        """Close the journal; edits that no session file holds stay on disk and are offered again."""
+        if self.journal is not None:
+            try:
+                self.journal.close()
+            except (DynamicConnectomeError, OSError) as error:
+                log.warning("closing the journal: %s", error)
+        self.journal = None
+        self._failed = False
+        self.changed.emit()
+
+    def close(self) -> None:
+        """The viewer closes."""
+        self._closed = True
+        for dialog in [d for d in _open if getattr(d, "keeper", None) is self]:
+            dialog.close()
+        self.detach()
+
+    def opening(self) -> None:
+        """Another session is about to be opened in this viewer."""
+        self.detach()
+        self._opening = True
+
+    def opened(self, folder: Path | None = None) -> None:
+        """Another session was opened: lock it, offer edits that it does not hold, look for its images.
+
+        Parameters
+        ----------
+        folder : path, optional
+            Journal of a crashed program, whose edits are done again without asking.
+        """
+        self._opening = False
+        self.attach(folder)
+        journal = self.journal
+        if journal is not None and folder is not None and not journal.read_only:
+            self.bring_back()
+            return
+        if journal is not None and journal.read_only:
+            show_warning(self.banner)
+        elif journal is not None and journal.pending:
+            self.offer()
+        self.check_images()
+
+    # --- after a crash ----------------------------------------------------------------------------------------------
+
+    def offer(self) -> Any:
+        """Show the edits that the opened session does not hold."""
+        from .recovery_dialogs import PendingDialog, show
+
+        return show(PendingDialog(self)) if self.journal is not None and self.journal.pending else None
+
+    def bring_back(self) -> list[tuple[Lost, str]]:
+        """Do the pending edits again; those that do not fit are told."""
+        if self.journal is None:
+            return []
+        number = len(self.journal.pending)
+        try:
+            refused = self.journal.recover()
+        except DynamicConnectomeError as error:
+            show_failure(self.viewer, "Bring edits back", error)
+            return []
+        if refused:
+            show_warning(f"{len(refused)} of {number} edits do not fit the session; they are kept beside it.")
+        else:
+            show_info(f"{number} edits are back." if number != 1 else "1 edit is back.")
+        self.changed.emit()
+        return refused
+
+    def leave_out(self) -> None:
+        """Go on without the pending edits; their logs are kept aside."""
+        if self.journal is not None:
+            self.journal.discard()
+        self.changed.emit()
+
+    def look_for_lost_work(self) -> Any:
+        """Offer the work of crashed programs that was never saved; None if there is none."""
+        from ...session.journal import find_recoverable
+
+        if not self.enabled or self._closed or self.viewer is None:
+            return None
+        try:
+            found = find_recoverable()
+        except OSError as error:
+            log.warning("journals: %s", error)
+            return None
+        if not found:
+            return None
+        from .recovery_dialogs import LostWorkDialog, show
+
+        return show(LostWorkDialog(self, found))
+
+    def look_soon(self) -> None:
+        """As `look_for_lost_work`, once the window is there."""
+        me = weakref.ref(self)
+
+        def look() -> None:
+            keeper = me()
+            if keeper is not None:
+                keeper.look_for_lost_work()
+
+        QTimer.singleShot(0, look)
+
+    def reopen(self, found: Recoverable) -> None:
+        """Open what a crashed program left behind, its edits included."""
+        from ...session.journal import base_session
+        from .open_files import adopt
+
+        work = self._work()
+        if work is None:
+            return
+        try:
+            loaded = base_session(found)
+        except DynamicConnectomeError as error:
+            show_failure(self.viewer, "Open earlier work", error)
+            return
+        adopt(work, loaded, folder=found.folder)
+
+    # --- images -----------------------------------------------------------------------------------------------------
+
+    def check_images(self) -> Any:
+        """Look in the background whether the images are where they were, and as they were."""
+        work = self._work()
+        if work is None or not any(r.volume or r.labels for r in self.session.recordings.values()):
+            self.problems = []
+            return None
+        state = self.session.snapshot()
+
+        def run(progress: Any, cancel: Any) -> list[ReferenceProblem]:
+            from ...session.relink import check_references
+
+            return check_references(state, cancel=cancel)
+
+        def done(found: list[ReferenceProblem]) -> None:
+            self.problems = found
+            self.changed.emit()
+            if found:
+                text = str(found[0]) + (f", and {len(found) - 1} more" if len(found) > 1 else "")
+                show_actions(f"{text}.", (("Find images…", self.find_images),))
+
+        return work.jobs.start("Check images", run, done)
+
+    def find_images(self) -> Any:
+        """Open the dialog that finds moved images again."""
+        from .recovery_dialogs import ImagesDialog, show
+
+        return show(ImagesDialog(self))
+
+    def relinked(self) -> None:
+        """Show the images that were found."""
+        from .open_files import show_images
+
+        work = self._work()
+        if work is not None:
+            show_images(work)

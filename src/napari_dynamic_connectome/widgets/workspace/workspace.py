@@ -1,0 +1,151 @@
+"""One workspace per viewer: the session, how it is shown, running jobs. Docks find it here and never talk to each other."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from ...display.scene import ColorBy
+from ...session.session import Session
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+    from ..qt.jobs import Jobs
+    from ..qt.scheduler import Turns
+    from ..viewer.scene_view import SceneView
+    from .recovery import Keeper
+
+
+IMPORT_MS = 1500
+"""After which modules are imported beforehand: not while the first docks open."""
+
+
+class ViewState:
+    """How the session is shown in this viewer; nothing of it changes a result."""
+
+    changed = Signal(str)
+    """Emits the name of the field that changed."""
+
+    def __init__(self) -> None:
+        self.color_by: ColorBy = "community"
+        self.names = True
+        self.edges = True
+        self.edge_count = 24
+        self.legend = True
+        self.affinity: Any = None
+        """Affinity settings that the next analysis uses; None before a dock has any."""
+        self.corrected = True
+
+    def set(self, **values: Any) -> None:
+        """Change fields; emits once for each field that differs."""
+        for name, value in values.items():
+            if getattr(self, name) != value:
+                setattr(self, name, value)
+                self.changed.emit(name)
+
+
+class Workspace:
+    """What all docks of one viewer share.
+
+    Nothing here holds the viewer: when the viewer goes, the workspace goes.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        from ...model.log import start_log
+        from ..qt.jobs import Jobs
+        from ..qt.scheduler import Turns
+        from ..viewer.scene_view import SceneView
+        from . import precompile
+        from .preferences import load
+        from .recovery import Keeper
+
+        precompile.start()
+        self._viewer = weakref.ref(viewer)
+        self.session = Session()
+        self.view = ViewState()
+        self.by_rank: dict[int, dict[Any, Any]] = {}
+        """Communities that were found for other ranks of the same sweep."""
+        self.arranging = False
+        """The docks are just being laid out."""
+        self.remembered: dict[str, Any] = load()
+        start_log(self.remembered)
+        self.turns: Turns = Turns(_canvas_of(self._viewer))
+        self.jobs: Jobs = Jobs(self)
+        self.scene: SceneView = SceneView(self)
+        self.keeper: Keeper = Keeper(self)
+        self.keeper.look_soon()
+        self._soon = QTimer()
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(_import_modules)
+        self._soon.start(IMPORT_MS)
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """Uncorrected traces (time, neuron in label order) by recording."""
+        return self.session.raw
+
+    @property
+    def viewer(self) -> Viewer | None:
+        """The viewer, or None if it was closed."""
+        return self._viewer()
+
+    def close(self) -> None:
+        """Stop what runs and let go of the layers."""
+        from ..qt import garbage
+
+        self._soon.stop()
+        garbage.take_back(self)
+        self.jobs.stop()
+        try:
+            self.keeper.close()
+        finally:
+            self.scene.close()
+            self.turns.close()
+            viewer = self.viewer
+            if viewer is not None:
+                _workspaces.pop(viewer, None)
+
+
+def _canvas_of(viewer: weakref.ref[Any]) -> Callable[[], Any]:
+    """What finds the widget of the viewer's canvas: None for a viewer without a window, or one that is closed."""
+
+    def find() -> Any:
+        found = viewer()
+        window = getattr(found, "window", None)
+        shown = getattr(window, "_qt_viewer", None)
+        return None if shown is None else shown.canvas.native
+
+    return find
+
+
+def _import_modules() -> None:
+    from ..qt import garbage
+    from . import precompile
+
+    precompile.import_modules(garbage.set_aside_again)
+
+
+_workspaces: weakref.WeakKeyDictionary[Any, Workspace] = weakref.WeakKeyDictionary()
+
+
+def real_viewer(viewer: Any) -> Any:
+    """Return the viewer behind the proxy that plugins are given."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+def workspace_of(viewer: Any) -> Workspace:
+    """Return the workspace of a viewer; made on first use."""
+    viewer = real_viewer(viewer)
+    if viewer not in _workspaces:
+        _workspaces[viewer] = Workspace(viewer)
+    return _workspaces[viewer]
+
+
+def session_of(viewer: Any) -> Session:
+    """Return the session of a viewer, for scripts: `session_of(napari.current_viewer())`."""
+    return workspace_of(viewer).session

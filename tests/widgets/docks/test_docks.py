@@ -1,0 +1,392 @@
+"""Real docks in a real viewer: one session, shown the same way everywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from tests.widgets.helpers import NAMES, fill, recording
+
+from napari_dynamic_connectome.display import scene as resolve
+from napari_dynamic_connectome.display.palette import rgb
+from napari_dynamic_connectome.model.errors import Cancelled
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def docks(viewer, qtbot):
+    from napari_dynamic_connectome.widgets.app.arrange import arrange_windows
+
+    found = arrange_windows(viewer)
+    qtbot.wait(30)
+    return found
+
+
+def show(dock, qtbot):
+    from napari_dynamic_connectome.widgets.app.arrange import raise_dock
+
+    raise_dock(dock)
+    qtbot.wait(30)
+    dock.flush()
+    return dock
+
+
+def test_every_dock_opens_and_says_what_to_do_next(docks) -> None:
+    assert set(docks) == {"Recording", "Neurons", "Traces", "Cohort", "Components", "Communities", "Export"}
+    for dock in docks.values():
+        assert len({id(d.session) for d in docks.values()}) == 1
+        assert not dock.empty.isHidden()
+        assert len(dock.empty.text()) > 20
+
+
+def test_every_control_has_a_tooltip(docks) -> None:
+    from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QLineEdit, QPushButton
+
+    for dock in docks.values():
+        for kind in (QComboBox, QPushButton, QAbstractSpinBox):
+            for control in dock.findChildren(kind):
+                assert control.toolTip(), (dock.title, control)
+        for line in dock.findChildren(QLineEdit):
+            inside = isinstance(line.parent(), (QAbstractSpinBox, QComboBox))
+            assert inside or line.toolTip(), (dock.title, line.placeholderText())
+
+
+def test_naming_by_keyboard_undo_and_refusal(docks, work, qtbot) -> None:
+    work.session.add(recording())
+    dock = show(docks["Neurons"], qtbot)
+    unnamed = [n for n in work.session.recording.neurons.index if n.startswith("#")]
+    work.session.select(neurons=(unnamed[0],))
+    dock.flush()
+    dock.edit.setFocus()
+    qtbot.keyClicks(dock.edit, "rid")
+    qtbot.keyClick(dock.edit, Qt.Key.Key_Return)
+    assert "RID" in work.session.recording.neurons.index
+    assert work.session.selection.neurons == (unnamed[1],)  # it goes on to the next
+    dock.edit.clear()
+    qtbot.keyClicks(dock.edit, "ava l")
+    qtbot.keyClick(dock.edit, Qt.Key.Key_Return)
+    assert "AVAL already" in dock.refusal.text()
+    dock.jump.click()
+    assert work.session.selection.neurons == ("AVAL",)
+    dock.flush()
+    dock.undo_button.click()
+    assert "RID" not in work.session.recording.neurons.index
+    dock.flush()
+    dock.redo_button.click()
+    assert "RID" in work.session.recording.neurons.index
+
+
+def test_swapping_sides_exchanges_two_names(docks, work, qtbot) -> None:
+    work.session.add(recording())
+    dock = show(docks["Neurons"], qtbot)
+    work.session.select(neurons=("AVAL",))
+    dock.flush()
+    before = int(work.session.recording.neurons.loc["AVAL", "label"])
+    dock.swap_button.click()
+    assert int(work.session.recording.neurons.loc["AVAR", "label"]) == before
+
+
+def test_selection_is_one_in_table_traces_and_scene(docks, work, qtbot) -> None:
+    fill(work.session)
+    work.scene.flush()
+    dock = show(docks["Neurons"], qtbot)
+    place = next(i for i, r in enumerate(dock.table.rows_model.rows) if r["name"] == "RIMR")
+    dock.table.selectRow(place)
+    assert work.session.selection.neurons == ("RIMR",)
+    work.scene.flush()
+    ring = work.scene.layers["current"]
+    expected = work.session.recording.positions_um[list(work.session.recording.neurons.index).index("RIMR")]
+    np.testing.assert_allclose(ring.data, [expected])
+    work.session.select(neurons=("AVAR",))
+    dock.flush()
+    assert [r["name"] for r in dock.table.chosen()] == ["AVAR"]
+    traces = show(docks["Traces"], qtbot)
+    assert traces.stacked(work.session.recording)[0] == list(work.session.recording.neurons.index).index("AVAR")
+
+
+def test_time_slider_and_cursor_are_one(viewer, docks, work, qtbot) -> None:
+    work.session.add(recording())
+    work.scene.flush()
+    traces = show(docks["Traces"], qtbot)
+    assert viewer.dims.ndim == 4
+    viewer.dims.set_current_step(0, 40)
+    assert work.session.selection.time_s == pytest.approx(20.0)
+    traces.flush()
+    assert traces.cursors[0].value() == pytest.approx(20.0)
+    traces.cursors[1].setValue(30.1)
+    assert viewer.dims.current_step[0] == 60
+
+
+def test_colours_of_the_moment_reach_the_canvas_from_cursor_and_slider(viewer, docks, work, qtbot) -> None:
+    fill(work.session)
+    work.view.set(color_by="activity")
+    viewer.dims.ndisplay = 3
+    work.scene.flush()
+    layer = work.scene.layers["neurons"]
+    visual = viewer.window._qt_viewer.canvas.layer_to_visual[layer]
+    times = work.session.recording.time_s
+
+    def drawn() -> np.ndarray:
+        return np.asarray(visual.node.points_markers._data["a_bg_color"])[:, :3]
+
+    seen = []
+    for frame, move in [
+        (5, lambda k: work.session.select(time_s=float(times[k]))),
+        (40, lambda k: viewer.dims.set_current_step(viewer.dims.ndim - 4, k)),
+        (7, lambda k: work.session.select(time_s=float(times[k]))),
+        (7, lambda k: work.session.select(time_s=float(times[k]) + 1e-6)),
+    ]:
+        move(frame)
+        wanted = resolve.colors_at(work.scene.drawn, float(times[frame]))[work.scene.drawn.shown]
+        np.testing.assert_allclose(drawn(), wanted[:, :3], atol=2e-3)
+        seen.append(drawn())
+    assert np.abs(seen[0] - seen[1]).max() > 0.02
+    viewer.layers.remove("time")  # without a slider nothing is sliced anew
+    work.session.select(time_s=float(times[60]))
+    wanted = resolve.colors_at(work.scene.drawn, float(times[60]))[work.scene.drawn.shown]
+    np.testing.assert_allclose(drawn(), wanted[:, :3], atol=2e-3)
+    assert np.abs(drawn() - seen[-1]).max() > 0.02
+
+
+def test_a_community_lights_up_everywhere(docks, work, qtbot) -> None:
+    fill(work.session)
+    work.session.set_current("worm A")
+    work.scene.flush()
+    dock = show(docks["Communities"], qtbot)
+    assert dock.table.rows_model.rowCount() == 3
+    dock.table.selectRow(1)
+    chosen = work.session.selection.community
+    assert chosen == dock._rows[1]["community"]
+    work.scene.flush()
+    drawn = work.scene.drawn
+    members = {n for n, lit in zip(drawn.ids, drawn.lit, strict=True) if lit}
+    assert members == set(NAMES[4 * chosen : 4 * chosen + 4])
+    colours = np.asarray(work.scene.layers["neurons"].face_color)[drawn.lit]
+    np.testing.assert_allclose(colours[:, :3], np.tile(rgb(drawn.styles[chosen].color), (4, 1)), atol=0.01)
+    assert work.scene.layers["edges"].visible
+    assert set("".join(work.scene.layers["names"].features["name"])) <= set("".join(members) + "/")
+    traces = show(docks["Traces"], qtbot)
+    assert set(traces.stacked(work.session.recording)) == set(np.flatnonzero(drawn.lit))
+
+
+def test_the_level_slider_joins_children(docks, work, qtbot) -> None:
+    fill(work.session)
+    dock = show(docks["Communities"], qtbot)
+    work.session.select(community=2)
+    dock.flush()
+    dock.level.setValue(0)  # coarse
+    assert work.session.selection.level == 1
+    assert work.session.selection.community == 1
+    dock.flush()
+    assert dock.table.rows_model.rowCount() == 2
+
+
+def test_components_cards_choose(docks, work, qtbot) -> None:
+    fill(work.session)
+    dock = show(docks["Components"], qtbot)
+    assert len(dock.cards) == 2
+    qtbot.mouseClick(dock.cards[1], Qt.MouseButton.LeftButton)
+    assert work.session.selection.component == 2
+
+
+def test_pixels_of_a_neuron_have_its_communitys_colour(viewer, work, qtbot) -> None:
+    fill(work.session)
+    work.session.set_current("worm A")
+    work.view.set(names=False, edges=False)
+    viewer.dims.ndisplay = 3
+    work.scene.flush()
+    work.scene.home()
+    work.scene.layers["neurons"].shading = "none"
+    qtbot.wait(60)
+    picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(float) / 255
+    drawn = work.scene.drawn
+    for community in (0, 1, 2):
+        wanted = rgb(drawn.styles[community].color)
+        close = np.abs(picture - wanted).max(axis=2) < 0.03
+        assert close.sum() > 60, community
+
+
+def test_click_picks_the_neuron_under_it(viewer, work) -> None:
+    work.session.add(recording())
+    work.scene.flush()
+    place = work.session.recording.positions_um[5]
+    assert work.scene.pick(place + [30, 0.1, 0.1], np.array([-1.0, 0, 0])) == work.session.recording.neurons.index[5]
+    assert work.scene.pick([0, 900, 900], None) is None
+
+
+def test_a_theme_change_keeps_the_colours_readable(viewer, docks, work, qtbot) -> None:
+    fill(work.session)
+    dark = work.scene.drawn
+    work.scene.flush()
+    dark = work.scene.drawn.base.copy()
+    viewer.theme = "light"
+    work.scene.flush()
+    assert not np.allclose(dark, work.scene.drawn.base)
+    assert work.scene.drawn.base.max() < 0.99
+
+
+def test_a_removed_overlay_layer_stays_away_until_asked_for(viewer, work) -> None:
+    work.session.add(recording())
+    work.scene.flush()
+    viewer.layers.remove("neurons")
+    work.session.select(neurons=("AVAL",))
+    work.scene.flush()
+    assert "neurons" not in viewer.layers
+    work.scene.show_again()
+    assert "neurons" in viewer.layers
+
+
+def test_an_image_opened_later_does_not_cover_the_neurons(viewer, work) -> None:
+    fill(work.session)
+    work.session.select(community=1)
+    work.scene.flush()
+    viewer.add_image(np.zeros((4, 20, 30)), name="late")
+    work.scene.flush()
+    names = [layer.name for layer in viewer.layers]
+    assert names.index("late") < names.index("edges") < names.index("neurons") < names.index("names")
+    viewer.layers.move(names.index("late"), len(names))  # the user's own order stays
+    work.session.select(community=0)
+    work.scene.flush()
+    assert viewer.layers[-1].name == "late"
+
+
+def test_switching_worms_moves_the_neurons(work) -> None:
+    fill(work.session)
+    work.session.set_current("worm A")
+    work.scene.flush()
+    first = work.scene.layers["neurons"].data.copy()
+    work.session.set_current("worm B")
+    work.scene.flush()
+    assert not np.allclose(first, work.scene.layers["neurons"].data)
+
+
+def test_fewer_points_can_be_drawn_into_a_hidden_layer(viewer, work) -> None:
+    work.session.add(recording())
+    work.scene.flush()
+    viewer.dims.ndisplay = 3  # all of them are in view
+    ids = list(work.session.recording.neurons.index)
+    work.session.select(neurons=tuple(ids[:3]))
+    work.scene.flush()
+    work.session.select(neurons=())
+    work.scene.flush()
+    work.session.select(neurons=(ids[0],))
+    work.scene.flush()
+    current, neurons = work.scene.layers["current"], work.scene.layers["neurons"]
+    assert current.visible and len(current.data) == 1
+    neurons.visible = False
+    work.session.add(recording("small", unnamed=0))
+    work.scene.flush()
+    neurons.visible = True
+    assert len(neurons.data) == len(ids) - 3
+
+
+def test_a_cancelled_job_changes_nothing(work, wait_for) -> None:
+    import time
+
+    def slow(progress, cancel):
+        while not cancel():
+            progress(0.5, "half")
+            time.sleep(0.01)
+        raise Cancelled
+
+    done = []
+    job = work.jobs.start("slow", slow, done.append)
+    job.cancel()
+    wait_for(job, 5)
+    assert done == []
+    assert not work.jobs.running
+
+
+def test_a_failure_is_one_notification_with_details(work, wait_for) -> None:
+    from napari.utils.notifications import notification_manager
+
+    from napari_dynamic_connectome.model.errors import InputError
+
+    def bad(progress, cancel):
+        raise InputError("the labels are empty", where="layer", fix="Choose another layer.")
+
+    wait_for(work.jobs.start("bad", bad), 5)
+    last = notification_manager.records[-1]
+    assert "the labels are empty" in str(last.message)
+    assert last.actions[0][0] == "Details"
+
+
+def test_closing_ends_running_jobs(work) -> None:
+    import time
+
+    def slow(progress, cancel):
+        while not cancel():
+            time.sleep(0.01)
+        raise Cancelled
+
+    job = work.jobs.start("slow", slow)
+    work.close()
+    assert not job.running
+    assert job._thread.isFinished()
+
+
+def test_a_step_that_ends_while_the_window_closes_touches_nothing(viewer, docks, work, qtbot) -> None:
+    reached: list[int] = []
+    job = work.jobs.start("quick", lambda progress, cancel: 1, reached.append)
+    job.wait()  # it has ended; the GUI thread does not know yet
+    viewer.close()
+    qtbot.waitUntil(lambda: not job.running)
+    assert work.scene.closed and reached == []
+
+
+def test_shortcuts_are_in_the_docs() -> None:
+    from pathlib import Path
+
+    from napari_dynamic_connectome.widgets.app.shortcuts import markdown
+
+    assert markdown() in (Path(__file__).parents[3] / "docs" / "pages" / "napari.md").read_text(encoding="utf-8")
+
+
+def test_settings_are_remembered(viewer, docks, work, qtbot) -> None:
+    from napari_dynamic_connectome.widgets.docks.cohort_dock import CohortDock
+    from napari_dynamic_connectome.widgets.workspace.preferences import load
+
+    dock = docks["Cohort"]
+    dock.forms["rank"].controls["largest"].setValue(5)
+    assert load()["Cohort"]["rank"] == {"largest": 5}
+    again = CohortDock(viewer)
+    assert again.forms["rank"].value().largest == 5
+    again.deleteLater()
+
+
+def test_every_worm_is_written_as_nwb(docks, work, qtbot, tmp_path, wait_for, monkeypatch) -> None:
+    pytest.importorskip("pynwb")
+    from napari_dynamic_connectome.io.formats import nwb_write
+    from napari_dynamic_connectome.io.registry import read_recording
+    from napari_dynamic_connectome.widgets.docks import export_dock
+
+    fill(work.session)
+    export = show(docks["Export"], qtbot)
+    wait_for(export.save_nwb(tmp_path))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["worm_A.nwb", "worm_B.nwb"]
+    worm = work.session.recordings["worm B"]
+    again = read_recording(tmp_path / "worm_B.nwb")
+    assert again.named == worm.named
+    np.testing.assert_array_equal(again.traces.values, worm.traces.values)
+    said = []
+    monkeypatch.setattr(export_dock, "show_failure", lambda viewer, title, error: said.append(str(error)))
+    monkeypatch.setattr(nwb_write, "find_spec", lambda name: None)
+    assert export.save_nwb(tmp_path / "no") is None
+    assert "napari-dynamic-connectome[nwb]" in said[0] and not (tmp_path / "no").exists()
+
+
+def test_graph_and_movie_are_written(viewer, docks, work, qtbot, tmp_path, wait_for) -> None:
+    import networkx as nx
+
+    fill(work.session)
+    work.session.set_current("worm A")
+    work.scene.flush()
+    export = show(docks["Export"], qtbot)
+    wait_for(export.save_graph(tmp_path / "g.graphml"))
+    graph = nx.read_graphml(tmp_path / "g.graphml")
+    assert graph.number_of_nodes() == len(NAMES)
+    pytest.importorskip("imageio")
+    wait_for(export.save_movie(tmp_path / "m.gif") if export.seconds.setValue(0.5) is None else None)
+    assert (tmp_path / "m.gif").stat().st_size > 1000
+    assert not list(tmp_path.glob(".*m.gif"))

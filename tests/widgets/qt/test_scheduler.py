@@ -1,0 +1,404 @@
+"""What keeps turns of the event loop short: steps in turns, garbage set aside, imports and grey levels beforehand."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+import types
+import weakref
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QWidget
+from tests.widgets.helpers import NAMES, recording
+
+from napari_dynamic_connectome.widgets.qt import garbage
+from napari_dynamic_connectome.widgets.qt.scheduler import Turns
+from napari_dynamic_connectome.widgets.viewer import grey_levels
+from napari_dynamic_connectome.widgets.workspace import precompile
+
+pytestmark = pytest.mark.gui
+
+
+def test_steps_take_turns_with_other_work(qtbot) -> None:
+    class Owner:
+        def work(self) -> None:
+            seen.append("other")
+
+    seen, ended = [], []
+    owner, turns = Owner(), Turns()
+    other = turns.turn(owner, "work")
+
+    def steps():
+        seen.append(1)
+        other.start()
+        yield
+        seen.append(2)
+        yield
+        seen.append(3)
+
+    turns.take(steps(), ended.append)
+    assert turns.busy and not seen
+    qtbot.waitUntil(lambda: bool(ended))
+    assert seen == [1, "other", 2, 3] and ended == [None]
+
+
+def test_an_error_in_a_step_is_told_and_ends_the_others(qtbot) -> None:
+    def steps():
+        yield
+        raise ValueError("no")
+
+    ended = []
+    turns = Turns()
+    turns.take(steps(), ended.append)
+    qtbot.waitUntil(lambda: bool(ended))
+    assert isinstance(ended[0], ValueError) and not turns.busy
+
+
+def test_a_job_runs_until_all_its_steps_are_done(work, wait_for, qtbot) -> None:
+    done = []
+
+    def finish(result):
+        for place in range(3):
+            done.append(result + place)
+            assert job.running
+            yield
+
+    job = work.jobs.start("steps", lambda progress, cancel: 5, finish)
+    wait_for(job)
+    assert done == [5, 6, 7]
+
+    def fail(result):
+        yield
+        raise ValueError("the second step")
+
+    job = wait_for(work.jobs.start("fails", lambda progress, cancel: 5, fail))
+    assert isinstance(job.error, ValueError) and "the second step" in job.details
+    assert not work.jobs.running
+
+
+def test_closing_ends_a_job_whose_steps_still_wait(work) -> None:
+    def finish(result):
+        yield
+        raise AssertionError("nothing is done after the end")
+
+    job = work.jobs.start("steps", lambda progress, cancel: 5, finish)
+    job.wait()
+    job._finish()
+    assert job.running
+    work.close()
+    assert not job.running
+
+
+def test_the_canvas_is_drawn_when_nothing_waits_or_after_a_while(qtbot, monkeypatch) -> None:
+    from napari_dynamic_connectome.widgets.qt import scheduler as module
+
+    drawn, ended = [], []
+
+    class Canvas(QWidget):
+        def paintEvent(self, event) -> None:
+            drawn.append(len(ended) if not taken else taken[-1])
+
+    taken: list[int] = []
+    window = QWidget()
+    window.resize(200, 200)
+    canvas = Canvas(window)
+    canvas.resize(100, 100)
+    qtbot.addWidget(window)
+    with qtbot.waitExposed(window):
+        window.show()
+    qtbot.wait(50)
+
+    def steps(count: int):
+        for number in range(count):
+            taken.append(number)
+            canvas.update()
+            time.sleep(0.03)
+            yield
+
+    monkeypatch.setattr(module, "HELD_S", 60.0)
+    turns = Turns(lambda: canvas)
+    drawn.clear()
+    turns.take(steps(6), ended.append)
+    qtbot.waitUntil(lambda: bool(ended))
+    qtbot.waitUntil(lambda: bool(drawn) and drawn[-1] == 5)
+    assert set(drawn) <= {0, 5}  # at the end, and at most once before it began to wait
+    assert canvas.updatesEnabled()
+
+    monkeypatch.setattr(module, "HELD_S", 0.05)
+    taken.clear()
+    drawn.clear()
+    ended.clear()
+    turns.take(steps(12), ended.append)
+    qtbot.waitUntil(lambda: bool(ended))
+    assert 2 <= len([one for one in drawn if one < 11]) < 11  # now and then in between
+    time.sleep(module.FREE_S)
+    turns.take(steps(3))
+    turns._next()
+    assert not canvas.updatesEnabled()
+    turns.close()
+    assert canvas.updatesEnabled()
+
+
+def test_objects_are_set_aside_only_while_a_workspace_is_open() -> None:
+    class Workspace:
+        pass
+
+    before = gc.get_freeze_count()
+    first, second = Workspace(), Workspace()
+    garbage.set_aside_again()
+    assert gc.get_freeze_count() == before
+    garbage.set_aside(first)
+    garbage.set_aside(second)
+    kept = Workspace()
+    kept.itself = kept
+    garbage.set_aside_again()
+    assert gc.get_freeze_count() > before
+    gone = weakref.ref(kept)
+    del kept
+    gc.collect()
+    assert gone() is not None
+    garbage.take_back(first)
+    assert gc.get_freeze_count() > 0
+    garbage.take_back(second)
+    assert gc.get_freeze_count() == 0
+    gc.collect()
+    assert gone() is None
+
+
+def test_an_open_dock_sets_aside_and_the_workspace_takes_back(viewer, work, qtbot) -> None:
+    from napari_dynamic_connectome.widgets.app.arrange import open_docks
+
+    before = gc.get_freeze_count()
+    open_docks(viewer)
+    qtbot.wait(50)
+    assert gc.get_freeze_count() > before
+    work.close()
+    assert gc.get_freeze_count() == 0
+
+
+def test_a_large_layer_leaves_the_memory_also_when_it_was_set_aside(viewer, work, qtbot, monkeypatch) -> None:
+    from napari_dynamic_connectome.widgets.app.arrange import open_docks
+    from napari_dynamic_connectome.widgets.viewer import scene_view
+
+    monkeypatch.setattr(scene_view, "LARGE_BYTES", 10_000)
+    layer = viewer.add_image(np.zeros((4, 20, 20)), name="old")
+    small = viewer.add_image(np.zeros((4, 10, 10)), name="small")
+    open_docks(viewer)
+    qtbot.wait(50)
+    work.scene._forget_timer.setInterval(10)
+    viewer.layers.remove(small)
+    assert not work.scene._forget_timer.isActive()  # a full collection is not worth it
+    gone = weakref.ref(layer)
+    del layer
+    viewer.layers.remove("old")
+    viewer.add_points(np.zeros((1, 3)), name="other")  # napari remembers the last active layer
+    qtbot.waitUntil(lambda: gone() is None, timeout=5000)
+    assert gc.get_freeze_count() > 0
+
+
+def test_the_canvas_is_drawn_also_while_a_step_asks_something(qtbot, monkeypatch) -> None:
+    from qtpy.QtCore import QEventLoop, QTimer
+
+    from napari_dynamic_connectome.widgets.qt import scheduler as module
+
+    monkeypatch.setattr(module, "HELD_S", 0.05)
+    window = QWidget()
+    canvas = QWidget(window)
+    qtbot.addWidget(window)
+    window.show()
+    seen, ended = [], []
+
+    def steps():
+        time.sleep(0.03)
+        yield
+        seen.append(canvas.updatesEnabled())
+        loop = QEventLoop()
+        QTimer.singleShot(300, loop.quit)
+        loop.exec()
+        seen.append(canvas.updatesEnabled())
+        yield
+
+    turns = Turns(lambda: canvas)
+    turns.take(steps(), ended.append)
+    qtbot.waitUntil(lambda: bool(ended))
+    assert seen == [False, True]
+
+
+def test_no_turn_is_taken_while_the_window_may_close_or_after_it_did(qtbot) -> None:
+    seen = []
+
+    def steps():
+        try:
+            for number in range(9):
+                seen.append(number)
+                time.sleep(0.03)
+                yield
+        finally:
+            seen.append("forgotten")
+
+    turns = Turns()
+    turns.take(steps())
+    qtbot.waitUntil(lambda: bool(seen))
+    turns.paused = True
+    qtbot.wait(60)
+    count = len(seen)
+    qtbot.wait(100)
+    assert len(seen) == count
+    turns.go_on()
+    qtbot.waitUntil(lambda: len(seen) > count)
+    turns.close()
+    assert seen[-1] == "forgotten"
+    turns.take(steps())
+    qtbot.wait(60)
+    assert seen[-1] == "forgotten" and not turns.busy
+
+
+def test_docks_open_once_however_often_they_are_asked_for(viewer, work, qtbot) -> None:
+    from napari_dynamic_connectome.widgets.app.arrange import DOCKS, arrange_in_steps, open_docks
+
+    arrange_in_steps(viewer)
+    arrange_in_steps(viewer)
+    assert len(work.turns._waiting) == 1
+    work.turns._next()  # the first dock is made and not yet in the window
+    assert not viewer.window.dock_widgets
+    found = open_docks(viewer)  # what a key does that needs one of them
+    qtbot.waitUntil(lambda: not work.arranging, timeout=20000)
+    qtbot.wait(50)
+    names = sorted(found)
+    assert names == sorted(kind.title for kind in DOCKS)
+    made = [widget for kind in DOCKS for widget in viewer.window._qt_window.findChildren(kind)]
+    assert len(made) == len(DOCKS)
+    assert sorted(map(id, made)) == sorted(map(id, found.values()))
+    assert open_docks(viewer) == found
+
+
+def test_modules_are_imported_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    assert precompile.import_modules(lambda: called.append(1)) is None  # the tests turn it off
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_WARM", "imports")
+    monkeypatch.setattr(precompile, "_process", None)
+    assert precompile.start() is None
+    for name in precompile.MODULES:
+        __import__(name)  # they exist
+    monkeypatch.setattr(precompile, "MODULES", ("no.such.module", "this_test_only"))
+    monkeypatch.setitem(sys.modules, "this_test_only", types.ModuleType("this_test_only"))
+    thread = precompile.import_modules(lambda: called.append(1))
+    assert thread is not None
+    thread.join(20)
+    assert called == [1]
+
+
+@pytest.mark.parametrize("pyramid", [False, True])
+def test_levels_are_those_of_the_frame_in_the_middle(pyramid: bool) -> None:
+    rng = np.random.default_rng(0)
+    data = rng.integers(0, 100, (5, 4, 30, 40)).astype(np.uint16)
+    data[2] += 500
+    low, high = grey_levels.empty_and_bright([data, data[..., ::2, ::2]] if pyramid else data)
+    expected = np.percentile(data[2][:, ::3, ::3], grey_levels.PERCENTILES)
+    assert (low, high) == pytest.approx(tuple(expected))
+    out = grey_levels.with_levels((data, {"name": "a", "metadata": {"x": 1}}, "image"))[1]
+    assert out["metadata"] == {"x": 1, grey_levels.LEVELS: pytest.approx((low, high))}
+    assert out["contrast_limits"] == (data[[0, -1], :, ::3, ::3].min(), data[2][:, ::3, ::3].max())
+
+
+def test_levels_leave_alone_what_they_cannot_read() -> None:
+    class Broken:
+        ndim, shape = 3, (2, 3, 4)
+
+        def __getitem__(self, key):
+            raise OSError("torn file")
+
+    for item in (
+        (Broken(), {}, "image"),
+        (np.zeros((2, 3, 3), int), {}, "labels"),
+        (np.zeros((4, 4, 3)), {"rgb": True}, "image"),
+    ):
+        assert grey_levels.with_levels(item) is item
+    flat = grey_levels.with_levels((np.zeros((2, 9, 9)), {}, "image"))[1]
+    assert "contrast_limits" not in flat
+    given = grey_levels.with_levels((np.arange(162.0).reshape(2, 9, 9), {"contrast_limits": (1, 2)}, "image"))[1]
+    assert given["contrast_limits"] == (1, 2)
+
+
+def test_names_and_lines_do_not_widen_the_world(viewer, work) -> None:
+    work.session.add(recording())
+    work.scene.flush()
+    viewer.dims.ndisplay = 3
+    work.scene.flush()
+    before = viewer.dims.range
+    ranges = []
+    viewer.dims.events.range.connect(lambda event: ranges.append(event.value))
+    work.session.select(neurons=(NAMES[0],))
+    work.scene.flush()
+    layers = work.scene.layers
+    assert layers["names"].visible and layers["current"].visible
+    far = layers["names"].data
+    drawn = work.scene.drawn.positions
+    assert (far < drawn.min(axis=0) - 0.5).any() or (far > drawn.max(axis=0) + 0.5).any()
+    assert viewer.dims.range == before and not ranges
+    assert layers["names"].as_layer_data_tuple()[2] == "points"
+    assert layers["edges"].as_layer_data_tuple()[2] == "surface"
+
+
+def test_layers_are_made_before_they_are_needed(viewer, work) -> None:
+    work.session.add(recording())
+    work.scene.flush()
+    for name in ("current", "names", "edges", "leaders"):
+        assert work.scene.layers[name] in viewer.layers and not work.scene.layers[name].visible
+    assert viewer.layers.selection.active is work.scene.layers["neurons"]
+
+
+def test_names_come_back_with_their_layer(viewer, work) -> None:
+    work.session.add(recording())
+    viewer.dims.ndisplay = 3
+    work.session.select(neurons=(NAMES[0],))
+    work.scene.flush()
+    before = list(work.scene.layers["names"].text.values)
+    assert NAMES[0] in " ".join(map(str, before))
+    viewer.layers.remove("names")
+    work.scene.flush()
+    assert "names" not in viewer.layers
+    work.scene.show_again()
+    assert list(work.scene.layers["names"].text.values) == before
+
+
+def test_what_is_selected_stays_selected_when_our_layers_come(viewer, work) -> None:
+    one, two = viewer.add_points(np.zeros((1, 3))), viewer.add_points(np.ones((1, 3)))
+    work.session.add(recording())
+    work.scene.flush()
+    viewer.layers.remove("edges")
+    viewer.layers.selection = {one, two}
+    assert viewer.layers.selection.active is None
+    work.scene.show_again()
+    assert "edges" in viewer.layers
+    assert set(viewer.layers.selection) == {one, two} and viewer.layers.selection.active is None
+
+
+def test_a_worker_collects_what_it_left_behind_but_not_after_a_moment(work, wait_for, monkeypatch) -> None:
+    from napari_dynamic_connectome.widgets.qt import jobs
+
+    collected = []
+    monkeypatch.setattr(jobs.gc, "collect", lambda *generation: collected.append(1))
+    wait_for(work.jobs.start("a preview", lambda progress, cancel: 1, quiet=True))
+    assert not collected
+    wait_for(work.jobs.start("a long step", lambda progress, cancel: 1))
+    assert collected
+
+
+def test_edits_are_kept_in_a_journal_again_when_opening_a_session_fails(work, monkeypatch, tmp_path) -> None:
+    from napari_dynamic_connectome.session.save_load import load_session, save_session
+    from napari_dynamic_connectome.widgets.workspace.open_files import adopt
+
+    work.session.add(recording())
+    save_session(work.session, tmp_path / "s.zarr")
+    loaded = load_session(tmp_path / "s.zarr")
+
+    def fail(current) -> None:
+        raise ValueError("a fault of the program")
+
+    monkeypatch.setattr(work.session, "set_current", fail)
+    with pytest.raises(ValueError, match="a fault"):
+        adopt(work, loaded)
+    assert work.session.journal is not None
