@@ -36,10 +36,9 @@ def make_session(folder: Path) -> Path:
 
 def pictures(session: Path, theme: str, suffix: str, size: tuple[int, int]) -> None:
     """Take all pictures of one theme and size."""
-    from napari_dynamic_connectome.widgets.app.start import open_viewer
-
     from napari_dynamic_connectome.widgets.app.arrange import arrange_windows, raise_dock, show_overlay
     from napari_dynamic_connectome.widgets.app.screenshot import prepare, settle, take
+    from napari_dynamic_connectome.widgets.app.start import open_viewer
     from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
     empty = open_viewer(theme=theme, size=size, journal=False)

@@ -25,7 +25,7 @@ import tifffile
 import zarr
 
 from napari_dynamic_connectome.extraction.extract import extract_traces
-from napari_dynamic_connectome.io.formats import connectome, parquet, text_tables
+from napari_dynamic_connectome.io.formats import connectome, parquet, side_tables
 from napari_dynamic_connectome.io.registry import open_labels, open_volume, read_recording, read_recordings
 from napari_dynamic_connectome.io.volumes import omezarr_write
 
@@ -782,22 +782,22 @@ def table(folder: Path, text: str, reader: Callable[[Path], Any]) -> Any:
 
 @broken("stimuli", "a stimulus that ends before it begins", "ends before it begins")
 def stimulus_backwards(folder: Path) -> Any:
-    return table(folder, "name,onset,offset\nNaCl,10,5\n", text_tables.read_stimuli)
+    return table(folder, "name,onset,offset\nNaCl,10,5\n", side_tables.read_stimuli)
 
 
 @broken("stimuli", "no column of onsets", "Needed: name, onset")
 def stimulus_columns(folder: Path) -> Any:
-    return table(folder, "name,when\nNaCl,10\n", text_tables.read_stimuli)
+    return table(folder, "name,when\nNaCl,10\n", side_tables.read_stimuli)
 
 
 @broken("names", "one label named twice", "label 3 is there twice")
 def names_twice(folder: Path) -> Any:
-    return table(folder, "label,name\n3,AVAL\n3,AVAR\n", text_tables.read_names)
+    return table(folder, "label,name\n3,AVAL\n3,AVAR\n", side_tables.read_names)
 
 
 @broken("behaviour", "time that stands still", "time does not increase")
 def behaviour_time(folder: Path) -> Any:
-    return table(folder, "time_s,velocity\n0,1\n0,2\n", text_tables.read_behaviour)
+    return table(folder, "time_s,velocity\n0,1\n0,2\n", side_tables.read_behaviour)
 
 
 @broken("graphml", "an external entity (reads a file)", "entities")

@@ -15,7 +15,8 @@ import zarr
 
 from napari_dynamic_connectome.io.axes import layer_array
 from napari_dynamic_connectome.io.choice import ChoiceNeeded
-from napari_dynamic_connectome.io.registry import open_labels, open_volume, read_layers
+from napari_dynamic_connectome.io.layer_data import read_layers
+from napari_dynamic_connectome.io.registry import open_labels, open_volume
 from napari_dynamic_connectome.model.errors import InputError
 
 SHAPE = (4, 3, 16, 20)

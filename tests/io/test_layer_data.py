@@ -10,7 +10,8 @@ import scipy.io
 import tifffile
 
 from napari_dynamic_connectome.io import layer_data
-from napari_dynamic_connectome.io.registry import FORMATS, read_layers, write_recording
+from napari_dynamic_connectome.io.layer_data import read_layers
+from napari_dynamic_connectome.io.registry import FORMATS, write_recording
 from napari_dynamic_connectome.io.volumes import omezarr_write
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording

@@ -126,7 +126,7 @@ def read_image(path: Path) -> Any:
 def reader_of(name: str) -> Callable[[Path], Any]:
     """The reader that a file of this name goes to."""
     from napari_dynamic_connectome.io import registry
-    from napari_dynamic_connectome.io.formats import text_tables
+    from napari_dynamic_connectome.io.formats import side_tables
     from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 
     if name.startswith("session"):
@@ -134,15 +134,15 @@ def reader_of(name: str) -> Callable[[Path], Any]:
     if name.startswith("settings"):
         return PipelineSettings.from_file
     if name.startswith("stimuli"):
-        return text_tables.read_stimuli
+        return side_tables.read_stimuli
     if name.startswith("names"):
-        return text_tables.read_names
+        return side_tables.read_names
     if name.startswith("edits"):
         return read_records
     if name.startswith("behaviour"):
-        return text_tables.read_behaviour
+        return side_tables.read_behaviour
     if name.startswith("list"):
-        return text_tables.read_neuron_list
+        return side_tables.read_neuron_list
     if name.startswith("atlas"):
         from napari_dynamic_connectome.naming.atlas import read_atlas
 

@@ -432,17 +432,3 @@ def open_labels(path: str | Path, **options: Any) -> Volume:
     with _paths_of(path):
         volume: Volume = opener(path, labels=True, **_opening(opener, form, path, options))
     return volume
-
-
-def read_layers(path: Any, **options: Any) -> list[tuple[Any, dict[str, Any], str]]:
-    """Read any file as napari layer data; see `layer_data.read_layers`.
-
-    Parameters
-    ----------
-    path : str, Path or sequence of them
-    **options
-        See `open_volume`.
-    """
-    from . import layer_data
-
-    return layer_data.read_layers(path, **options)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..extraction.extract import extract_recording
 from ..extraction.settings import ExtractionSettings
-from ..io.formats.text_tables import read_behaviour, read_names, read_stimuli
+from ..io.formats.side_tables import read_behaviour, read_names, read_stimuli
 from ..io.registry import identify, open_labels, open_volume
 from ..io.volumes.tiff_series import is_pattern
 from ..model.errors import InputError

@@ -141,6 +141,13 @@ def load_session(path: str | Path) -> Session:
     return session
 
 
+def find_session(path: str | Path) -> Path:
+    """Return the session in a folder of results, or the path itself."""
+    path = Path(path)
+    inner = path / "session.zarr"
+    return inner if inner.is_dir() else path
+
+
 def is_session(path: str | Path) -> bool:
     """True for a folder or .zip that says it is a session."""
     return bool(_read_head(Path(path)))

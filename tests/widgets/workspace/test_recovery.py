@@ -100,7 +100,7 @@ def test_work_that_was_never_saved_is_offered_and_comes_back(work, second, qtbot
 
 
 def test_edits_that_were_not_saved_are_offered_when_the_session_is_opened(work, second, tmp_path, qtbot) -> None:
-    from napari_dynamic_connectome.widgets.qt.notify import _open
+    from napari_dynamic_connectome.widgets.qt.dialogs import open_dialogs
 
     path = saved(tmp_path)
     opened(work, path, qtbot)
@@ -108,7 +108,7 @@ def test_edits_that_were_not_saved_are_offered_when_the_session_is_opened(work, 
     crash(work)
     opened(second, path, qtbot)
     assert "RID" not in second.session.recordings["worm A"].named
-    (dialog,) = [d for d in _open if type(d).__name__ == "PendingDialog"]
+    (dialog,) = [d for d in open_dialogs if type(d).__name__ == "PendingDialog"]
     assert [p.edit.text for p in dialog.list.rows_model.rows] == ["name neuron 13 RID"]
     dialog.back.click()
     assert "RID" in second.session.recordings["worm A"].named
@@ -291,7 +291,7 @@ def test_reopening_a_session_gives_the_same_picture(make_napari_viewer, tmp_path
 def test_a_dialog_that_went_with_its_window_does_not_keep_the_viewer_from_closing(work, viewer, qtbot) -> None:
     from qtpy.QtWidgets import QMainWindow
 
-    from napari_dynamic_connectome.widgets.qt.notify import _open
+    from napari_dynamic_connectome.widgets.qt.dialogs import open_dialogs
     from napari_dynamic_connectome.widgets.workspace.recovery_dialogs import ProblemDialog, show
 
     window = QMainWindow()
@@ -299,7 +299,7 @@ def test_a_dialog_that_went_with_its_window_does_not_keep_the_viewer_from_closin
     dialog.keeper = work.keeper
     show(dialog).setParent(window)
     window.deleteLater()
-    qtbot.waitUntil(lambda: dialog not in _open)
+    qtbot.waitUntil(lambda: dialog not in open_dialogs)
     work.close()
     assert work.scene.closed
 
@@ -310,7 +310,8 @@ def test_a_problem_report_is_written_without_private_paths(work, tmp_path, viewe
     from qtpy.QtWidgets import QPushButton
 
     from napari_dynamic_connectome.model.errors import InputError
-    from napari_dynamic_connectome.widgets.qt.notify import _open, show_details, show_failure
+    from napari_dynamic_connectome.widgets.qt.dialogs import open_dialogs
+    from napari_dynamic_connectome.widgets.qt.notify import show_details, show_failure
 
     show_failure(
         viewer, "Open", InputError("cannot be read", where=f"/home/{getpass.getuser()}/secret/worm.nwb"), "trace"
@@ -319,7 +320,7 @@ def test_a_problem_report_is_written_without_private_paths(work, tmp_path, viewe
     details = show_details(viewer, "it went wrong", "trace")
     next(b for b in details.findChildren(QPushButton) if b.text().startswith("Report a problem")).click()
     details.close()
-    dialog = _open[-1]
+    dialog = open_dialogs[-1]
     path = dialog.save(tmp_path / "problem.zip")
     with zipfile.ZipFile(path) as archive:
         report = json.loads(archive.read("report.json"))

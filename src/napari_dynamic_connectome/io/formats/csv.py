@@ -11,7 +11,8 @@ from pathlib import Path
 from ...model.errors import InputError
 from ...model.recording import Recording
 from ..files import existing
-from .text_tables import find_column, find_time, read_behaviour, read_stimuli, read_table, write_csv
+from .side_tables import read_behaviour, read_stimuli
+from .text_tables import find_column, find_time, read_table, write_csv
 from .trace_tables import long_table, recordings_from_table, wide_table, with_sidecar
 
 SIDECARS = ("neurons", "stimuli", "behaviour")

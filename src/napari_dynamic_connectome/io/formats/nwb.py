@@ -30,7 +30,7 @@ from ..files import existing
 from ..volumes.hdf5 import Hdf5Array, check_dataset, is_local, member, opened, read_all
 from ..volumes.volume import Volume, build_volume
 from .fields import recording_from_fields, stimulus_table, texts
-from .text_tables import onto_clock
+from .side_tables import onto_clock
 
 SIGNALS = (
     "SignalDFoF",

@@ -17,9 +17,9 @@ from ..docks.export_dock import ExportDock
 from ..docks.neurons_dock import NeuronsDock
 from ..docks.recording_dock import RecordingDock
 from ..docks.traces_dock import TracesDock
+from ..qt.dialogs import real_viewer
 from ..viewer.grey_levels import LEVELS, empty_and_bright
-from ..workspace.workspace import real_viewer, workspace_of
-from .shortcuts import bind
+from ..workspace.workspace import workspace_of
 
 log = logging.getLogger("napari_dynamic_connectome")
 UPPER = (RecordingDock, NeuronsDock, CohortDock, ComponentsDock)
@@ -92,7 +92,6 @@ def _arranging(viewer: Any, docks: dict[str, Any]) -> Iterator[None]:
         return  # one was closed in the meantime: its place is the user's
     work = workspace_of(viewer)
     window = next(iter(docks.values())).window()
-    bind(viewer)
     if not isinstance(window, QMainWindow):
         return
     holder = {title: _holder(dock) for title, dock in docks.items()}

@@ -25,8 +25,7 @@ def _read(path: Any) -> list[LayerData]:
     """Return the layers of files; what is no layer goes into the session of the current viewer."""
     import napari
 
-    from ..workspace.drop import place_items, read_asking, read_items
-    from ..workspace.open_files import recording_layers
+    from ..workspace.open_files import place_items, read_asking, read_items, recording_layers
     from ..workspace.workspace import workspace_of
 
     viewer = napari.current_viewer()
@@ -118,8 +117,11 @@ def arrange(viewer: Any = None) -> None:
     import napari
 
     from .arrange import arrange_in_steps
+    from .shortcuts import bind
 
-    arrange_in_steps(viewer or napari.current_viewer())
+    viewer = viewer or napari.current_viewer()
+    bind(viewer)
+    arrange_in_steps(viewer)
 
 
 def write_recording(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:

@@ -82,7 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
             width, height = (int(v) for v in options.size.lower().split("x"))
         except ValueError:
             raise InputError(f"'{options.size}' is not a size", where="--size", fix="For example 1600x1000.") from None
-        from .start import find_session, open_viewer
+        from ...session.save_load import find_session
+        from .start import open_viewer
 
         if not find_session(options.session).exists():
             raise InputError("there is no such session", where=options.session)

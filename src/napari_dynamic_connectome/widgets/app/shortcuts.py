@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...model.errors import InputError
-from ..workspace.workspace import real_viewer, workspace_of
+from ..qt.dialogs import real_viewer
+from ..workspace.workspace import workspace_of
+from .arrange import arrange_in_steps, open_docks, raise_dock
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,6 @@ def _clear(viewer: Any) -> None:
 
 
 def _name_it(viewer: Any) -> None:
-    from .arrange import open_docks, raise_dock
-
     dock = open_docks(viewer)["Neurons"]
     raise_dock(dock)
     dock.flush()
@@ -101,8 +101,6 @@ def _name_it(viewer: Any) -> None:
 
 
 def _arrange(viewer: Any) -> None:
-    from .arrange import arrange_in_steps
-
     arrange_in_steps(viewer)
 
 
@@ -174,7 +172,7 @@ def show_help(viewer: Any) -> Any:
     """Open a small window with the table."""
     from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout
 
-    from ..qt.notify import _open
+    from ..qt.dialogs import show
     from ..qt.table_view import Column, Table
     from ..qt.theme import NAME, colours_of, style_sheet
 
@@ -198,8 +196,4 @@ def show_help(viewer: Any) -> Any:
     buttons.rejected.connect(dialog.reject)
     layout.addWidget(buttons)
     dialog.resize(560, 24 * len(SHORTCUTS) + 80)
-    dialog.setModal(False)
-    dialog.show()
-    _open.append(dialog)
-    dialog.finished.connect(lambda *_: _open.remove(dialog))
-    return dialog
+    return show(dialog)

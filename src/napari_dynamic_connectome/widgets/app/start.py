@@ -10,13 +10,6 @@ from typing import Any
 from ...model.errors import DynamicConnectomeError
 
 
-def find_session(path: str | Path) -> Path:
-    """Return the session in a folder of results, or the path itself."""
-    path = Path(path)
-    inner = path / "session.zarr"
-    return inner if inner.is_dir() else path
-
-
 def open_viewer(
     session: str | Path | None = None,
     *,
@@ -47,10 +40,11 @@ def open_viewer(
     from ..workspace.open_files import adopt
     from ..workspace.workspace import workspace_of
     from .arrange import arrange_windows, show_overlay
+    from .shortcuts import bind
 
     loaded = None
     if session is not None:
-        from ...session.save_load import load_session
+        from ...session.save_load import find_session, load_session
 
         loaded = load_session(find_session(session))
     viewer = napari.Viewer(show=show, title="Dynamic connectome")
@@ -62,6 +56,7 @@ def open_viewer(
     work.keeper.enabled = journal
     if loaded is not None:
         adopt(work, loaded)
+    bind(viewer)
     arrange_windows(viewer)
     if loaded is not None:
         show_overlay(viewer)

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from ...model.recording import Recording
 from ...naming.atlas import LANDMARKS, Suggestion
-from .base import button, label, row
+from ..qt.controls import button, label, row
 
 AGAIN_MS = 400
 

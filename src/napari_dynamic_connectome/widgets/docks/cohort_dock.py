@@ -21,11 +21,12 @@ from ...model.cohort import Cohort, CohortSettings
 from ...model.errors import InputError
 from ...pipeline.settings import PipelineSettings, RankSettings
 from ..qt import plots
+from ..qt.controls import Fold, JobBar, button, label, row, run_key
 from ..qt.forms import SettingsForm
 from ..qt.notify import show_failure, show_info
 from ..qt.theme import swatch
 from ..workspace.checkpoints import kept_analysis
-from .base import Dock, Fold, JobBar, button, label, row, run_key
+from .base import Dock
 
 FORMS: tuple[tuple[str, str, type[Any]], ...] = (
     ("cohort", "Worms and neurons", CohortSettings),

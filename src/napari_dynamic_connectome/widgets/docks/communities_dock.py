@@ -12,10 +12,11 @@ from ...display.highlights import component_windows, selected_worms
 from ...display.palette import Style
 from ...display.scene import COLOR_BY, shown_styles
 from ...model.results import Communities, Components
+from ..qt.controls import Fold, JobBar, button, label, row
 from ..qt.theme import swatch
 from ..views.community_table import CommunityTable, community_rows
 from ..views.matrix_view import MatrixView
-from .base import Dock, Fold, JobBar, button, label, row
+from .base import Dock
 
 WORDS = {
     "community": "Community",

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
 from ...display.chance import pair_p_value
 from ...display.highlights import course_of, selected_worms
 from ...model.results import Components
+from ..qt.controls import Fold, label, row
 from ..qt.table_view import Column, Table
 from ..views.affinity_preview import AffinityPreview
 from ..views.chance_view import ChanceView
@@ -17,7 +18,7 @@ from ..views.component_card import Card
 from ..views.match_view import MatchView
 from ..views.sweep_view import SweepView
 from ..views.worms_view import WormsView
-from .base import Dock, Fold, label, row
+from .base import Dock
 
 
 class ComponentsDock(Dock):

@@ -17,8 +17,9 @@ from qtpy.QtWidgets import (
 )
 
 from ...model.errors import InputError, MissingExtraError
+from ..qt.controls import Fold, JobBar, button, label, row
 from ..qt.notify import report_problem, show_failure, show_info
-from .base import Dock, Fold, JobBar, button, label, row
+from .base import Dock
 
 
 class ExportDock(Dock):

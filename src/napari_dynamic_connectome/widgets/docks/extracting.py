@@ -13,7 +13,7 @@ from ...extraction.settings import CorrectionSettings, ExtractionSettings, Quali
 from ...model.progress import CancelCallback, ProgressCallback
 from ...model.recording import Recording, VolumeReference
 from ..workspace.checkpoints import extraction_inputs, kept_extraction
-from ..workspace.drop import layer_voxels
+from ..workspace.open_files import layer_voxels
 
 EXTRACTED, COLOURED = 0.95, 0.97
 """Shares of the progress bar."""

@@ -11,8 +11,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QLineEdit, QWidget
 
 from ...extraction.colours import COLOURS
+from ..qt.controls import button, label
 from ..qt.forms import Number
-from .base import button, label
 
 NONE = "none"
 BOXES = (

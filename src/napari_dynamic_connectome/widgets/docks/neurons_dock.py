@@ -20,13 +20,14 @@ from ...model.neurons import info, mirror, normalize
 from ...model.recording import Recording
 from ...naming.confidence import doubtful, scale_of
 from ...naming.name_completion import offers
+from ..qt.controls import Fold, button, label, row
 from ..qt.notify import show_failure, show_info
 from ..views.history import TrailList
 from ..views.map_plot import MapPlot
 from ..views.name_completion_list import OfferList
 from ..views.neuron_table import SHOWN, Namers, NeuronTable, neuron_rows, swatches
 from .atlas_names import AtlasNames
-from .base import Dock, Fold, button, label, row
+from .base import Dock
 
 
 class NeuronsDock(Dock):

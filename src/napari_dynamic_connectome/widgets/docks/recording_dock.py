@@ -18,15 +18,16 @@ from qtpy.QtWidgets import (
 from ...extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
 from ...model.errors import InputError
 from ...model.recording import Recording
+from ..qt.controls import Fold, JobBar, button, label, row, run_key
 from ..qt.forms import SettingsForm
 from ..qt.notify import show_failure, show_info
 from ..views.before_after import BeforeAfter
 from ..views.quality_table import QualityTable, is_measured
 from ..views.stimulus_table import StimuliTable
-from ..workspace.drop import layer_voxels
+from ..workspace.open_files import layer_voxels
 from ..workspace.raw_traces import keep_edits, same_source, uncorrected
 from ..workspace.recording_names import unique
-from .base import Dock, Fold, JobBar, button, label, row, run_key
+from .base import Dock
 from .extracting import Extraction, extraction_of
 from .layer_choice import LayerChoice, number
 
@@ -236,7 +237,7 @@ class RecordingDock(Dock):
 
     def load_table(self, what: str, path: str | Path | None = None) -> None:
         """Load stimuli or behaviour from a file (asked for if it is not given)."""
-        from ...io.formats.text_tables import read_behaviour, read_stimuli
+        from ...io.formats.side_tables import read_behaviour, read_stimuli
 
         if path is None:
             path, _ = QFileDialog.getOpenFileName(self, f"Load {what}", filter="Tables (*.csv *.tsv *.txt *.parquet)")

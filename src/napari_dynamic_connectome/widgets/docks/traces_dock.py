@@ -15,11 +15,12 @@ from ...display.highlights import selected_windows
 from ...display.order import SortBy, neuron_order, zscore
 from ...display.palette import UNASSIGNED, rgb
 from ..qt import plots
+from ..qt.controls import label, row
 from ..qt.theme import swatch
 from ..views.heatmap import Heatmap
 from ..views.row_box import RowBox
 from ..workspace.raw_traces import raw_of, scaled
-from .base import Dock, label, row
+from .base import Dock
 
 SORTS: tuple[SortBy, ...] = ("community", "name", "class", "similarity", "quality")
 STACKED_MOST = 14

@@ -9,8 +9,8 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from ...affinity.settings import AffinitySettings
-from ..docks.base import label, row
 from ..qt import plots
+from ..qt.controls import label, row
 from ..qt.forms import SettingsForm
 
 FIELDS = ("kind", "sign", "sigma_s", "kappa", "window_s")

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from ...extraction.settings import CorrectionSettings
 from ...model.errors import DynamicConnectomeError
 from ...model.recording import Recording
-from ..docks.base import label, row
 from ..qt import plots
+from ..qt.controls import label, row
 from ..qt.theme import Colours
 from ..workspace.raw_traces import one_neuron, raw_of, scaled, uncorrected
 

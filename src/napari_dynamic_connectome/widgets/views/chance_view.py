@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QSpinBox, QVBoxLayout, QWidget
 
 from ...display.chance import Band, chance_band, strongest_by_chance
 from ...model.results import Components
-from ..docks.base import JobBar, button, label, row
+from ..qt.controls import JobBar, button, label, row
 
 NONE = (
     "Not computed. Neurons are shifted in time against each other, each shift by itself, and the components of such cohorts are "

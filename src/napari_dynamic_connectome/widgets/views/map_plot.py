@@ -11,8 +11,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from ...model.recording import Recording
-from ..docks.base import label, row
 from ..qt import plots
+from ..qt.controls import label, row
 from ..qt.theme import Colours
 
 PLANES = ("x, y", "x, z", "y, z", "SNR, size")

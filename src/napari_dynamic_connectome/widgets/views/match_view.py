@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
-from ..docks.base import button, label, row
+from ..qt.controls import button, label, row
 from ..qt.table_view import Column, Table
 
 MODES = ("pair", "time", "worm")
@@ -95,8 +95,7 @@ class MatchView(QWidget):
 
         def load() -> Any:
             from ...model.errors import InputError
-            from ...session.save_load import load_session
-            from ..app.start import find_session
+            from ...session.save_load import find_session, load_session
 
             other = load_session(find_session(source)).components
             if other is None:

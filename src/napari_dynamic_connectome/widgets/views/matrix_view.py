@@ -14,8 +14,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...display.palette import UNASSIGNED, Style, rgb
 from ...model.results import Communities, Components
-from ..docks.base import label, row
 from ..qt import plots
+from ..qt.controls import label, row
 
 BAR = 0.035
 """Width of the colour bars beside the matrix, as a part of its size."""

@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableW
 
 from ...model.errors import InputError
 from ...model.recording import check_stimuli, empty_stimuli
-from ..docks.base import button, label, row
+from ..qt.controls import button, label, row
 
 HEADS = ("stimulus", "onset (s)", "offset (s)")
 COLUMNS = ("name", "onset", "offset")

@@ -8,8 +8,8 @@ import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ..docks.base import label
 from ..qt import plots
+from ..qt.controls import label
 from ..qt.table_view import Column, Table
 
 

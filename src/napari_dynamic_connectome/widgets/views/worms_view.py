@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...display.highlights import course_of, selected_worms
 from ...model.results import Components
-from ..docks.base import label
 from ..qt import plots
+from ..qt.controls import label
 from ..qt.table_view import Column, Table
 
 Course = tuple[np.ndarray, np.ndarray]

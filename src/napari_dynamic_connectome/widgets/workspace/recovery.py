@@ -15,7 +15,8 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from ...model.errors import DynamicConnectomeError
-from ..qt.notify import _open, show_actions, show_failure, show_info, show_warning
+from ..qt.dialogs import open_dialogs
+from ..qt.notify import show_actions, show_failure, show_info, show_warning
 
 if TYPE_CHECKING:
     from ...session.journal import Journal, Lost, Recoverable
@@ -109,7 +110,7 @@ class Keeper:
     def close(self) -> None:
         """The viewer closes."""
         self._closed = True
-        for dialog in [d for d in _open if getattr(d, "keeper", None) is self]:
+        for dialog in [d for d in open_dialogs if getattr(d, "keeper", None) is self]:
             dialog.close()
         self.detach()
 

@@ -1,4 +1,4 @@
-"""Dialogs about what must not get lost: edits after a crash, work that was never saved, images that moved, problem reports."""
+"""Dialogs about what must not get lost: edits after a crash, work that was never saved, images that moved."""
 
 from __future__ import annotations
 
@@ -6,82 +6,23 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog
 
 from ...model.errors import DynamicConnectomeError
-from ..qt.notify import _open, show_failure, show_info
-from ..qt.table_view import Column, Table
-from ..qt.theme import NAME, colours_of, style_sheet
-from .workspace import real_viewer
+from ..qt.dialogs import TableDialog, open_dialogs
+from ..qt.notify import show_failure, show_info
+from ..qt.table_view import Column
 
 if TYPE_CHECKING:
     from ...session.journal import Recoverable
     from .recovery import Keeper
 
 
-def show(dialog: QDialog) -> QDialog:
-    """Show a dialog without stopping the program, and keep it until it is closed."""
-    dialog.setModal(False)
-    dialog.show()
-    _open.append(dialog)
-
-    def gone(*_: Any) -> None:
-        if dialog in _open:
-            _open.remove(dialog)
-
-    dialog.finished.connect(gone)
-    dialog.destroyed.connect(gone)  # with its window, without being finished
-    return dialog
-
-
-class _Dialog(QDialog):
-    """Text, a table, buttons; in the colours of the viewer."""
-
-    def __init__(self, viewer: Any, title: str, text: str) -> None:
-        super().__init__(_window(viewer))
-        self.setObjectName(NAME)
-        self.setWindowTitle(title)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.colours = colours_of(real_viewer(viewer))
-        self.setStyleSheet(style_sheet(self.colours))
-        self.text = QLabel(text)
-        self.text.setWordWrap(True)
-        self.buttons = QDialogButtonBox()
-        self.box = QVBoxLayout(self)
-        self.box.addWidget(self.text)
-
-    def fill(self, *widgets: QWidget) -> None:
-        for widget in widgets:
-            self.box.addWidget(widget)
-        self.box.addWidget(self.buttons)
-        self.resize(720, 380)
-
-    def table(self, *columns: Column, rows: Any) -> Table:
-        table = Table(list(columns))
-        table.set_colours(self.colours)
-        table.rows_model.set_rows(list(rows))
-        return table
-
-    def add(self, text: str, tip: str, slot: Any) -> Any:
-        button = self.buttons.addButton(text, QDialogButtonBox.ButtonRole.ActionRole)
-        button.setToolTip(tip)
-        button.clicked.connect(lambda *_: slot())
-        return button
-
-
-def _window(viewer: Any) -> QWidget | None:
-    try:
-        return real_viewer(viewer).window._qt_window
-    except (AttributeError, RuntimeError):
-        return None
-
-
 def _when(text: str) -> str:
     return text[:16].replace("T", " ")
 
 
-class PendingDialog(_Dialog):
+class PendingDialog(TableDialog):
     """Edits that were made and put on disk, but never saved in the session."""
 
     def __init__(self, keeper: Keeper) -> None:
@@ -115,7 +56,7 @@ class PendingDialog(_Dialog):
         self.close()
 
 
-class LostWorkDialog(_Dialog):
+class LostWorkDialog(TableDialog):
     """Work of programs that ended before anything was saved."""
 
     def __init__(self, keeper: Keeper, found: list[Recoverable]) -> None:
@@ -158,7 +99,7 @@ class LostWorkDialog(_Dialog):
             self.close()
 
 
-class ImagesDialog(_Dialog):
+class ImagesDialog(TableDialog):
     """Images that are not where they were, or not as they were."""
 
     def __init__(self, keeper: Keeper) -> None:
@@ -238,7 +179,7 @@ class ImagesDialog(_Dialog):
             show_info(f"{len(found)} of {len(missing)} images found.")
             keeper.relinked()
             dialog = me()
-            if dialog is not None and dialog in _open:
+            if dialog is not None and dialog in open_dialogs:
                 dialog.refill()
 
         return None if work is None else work.jobs.start("Look for images", run, done)
@@ -276,47 +217,3 @@ def self_relink(keeper: Keeper, problem: Any, path: str | Path, *, accept_change
         return False
     keeper.problems = [p for p in keeper.problems if p != problem]
     return True
-
-
-class ProblemDialog(_Dialog):
-    """Collects what helps to find a problem into one file."""
-
-    def __init__(self, viewer: Any, text: str = "") -> None:
-        super().__init__(
-            viewer,
-            "Report a problem",
-            "What did you do, and what happened? Log, versions and settings are put into one file, without folders, login name "
-            "and name of this computer. Nothing is sent: look into the file, then attach it to a message.",
-        )
-        self._viewer = weakref.ref(real_viewer(viewer)) if viewer is not None else lambda: None
-        self.words = QPlainTextEdit(text)
-        self.save_button = self.add("Save…", "Choose where to write the file.", self.save)
-        self.add("Close", "Close this window.", self.close)
-        self.fill(self.words)
-
-    def save(self, path: str | Path | None = None) -> Path | None:
-        """Write the file."""
-        from ...io.files import atomic_file
-        from ...model.log import problem_report
-        from .workspace import workspace_of
-
-        if path is None:
-            start = str(Path.home() / "dynamic-connectome-problem.zip")
-            path = QFileDialog.getSaveFileName(self, "Report a problem", start, "Zip (*.zip)")[0]
-        if not path:
-            return None
-        viewer = self._viewer()
-        settings: dict[str, Any] = {}
-        if viewer is not None:
-            work = workspace_of(viewer)
-            settings = {"session": work.session.settings, "docks": work.remembered}
-        try:
-            data = problem_report(text=self.words.toPlainText(), settings=settings)
-            with atomic_file(path) as temporary:
-                temporary.write_bytes(data)
-        except (DynamicConnectomeError, OSError) as error:
-            show_failure(viewer, "Report a problem", error)
-            return None
-        show_info(f"Wrote {path}.")
-        self.close()
-        return Path(path)

@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 
 from ...display.scene import ColorBy
 from ...session.session import Session
+from ..qt.dialogs import real_viewer
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -58,6 +59,7 @@ class Workspace:
     def __init__(self, viewer: Viewer) -> None:
         from ...model.log import start_log
         from ..qt.jobs import Jobs
+        from ..qt.notify import describe_with
         from ..qt.scheduler import Turns
         from ..viewer.scene_view import SceneView
         from . import precompile
@@ -73,7 +75,9 @@ class Workspace:
         self.arranging = False
         """The docks are just being laid out."""
         self.remembered: dict[str, Any] = load()
+        session, remembered = self.session, self.remembered
         start_log(self.remembered)
+        describe_with(viewer, lambda: {"session": session.settings, "docks": remembered})
         self.turns: Turns = Turns(_canvas_of(self._viewer))
         self.jobs: Jobs = Jobs(self)
         self.scene: SceneView = SceneView(self)
@@ -131,11 +135,6 @@ def _import_modules() -> None:
 
 
 _workspaces: weakref.WeakKeyDictionary[Any, Workspace] = weakref.WeakKeyDictionary()
-
-
-def real_viewer(viewer: Any) -> Any:
-    """Return the viewer behind the proxy that plugins are given."""
-    return getattr(viewer, "__wrapped__", viewer)
 
 
 def workspace_of(viewer: Any) -> Workspace:

@@ -1,0 +1,160 @@
+"""Small building blocks of docks: labels, buttons, rows, parts that fold away, the progress of a running step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+def label(text: str = "", kind: str = "", *, wrap: bool = False) -> QLabel:
+    """Label that never sets the width of its dock; `kind`: "", "secondary", "head", "warning", "empty"."""
+    widget = QLabel(text)
+    widget.setObjectName(kind)
+    widget.setWordWrap(wrap)
+    widget.setTextFormat(Qt.TextFormat.PlainText if "<" not in text else Qt.TextFormat.RichText)
+    if kind != "head":
+        widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    if kind == "empty":
+        widget.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        widget.setWordWrap(True)
+    return widget
+
+
+def button(text: str, slot: Callable[[], Any], tip: str, *, main: bool = False, checkable: bool = False) -> QPushButton:
+    """Push button with a tooltip; `main` is the one that the dock is about."""
+    widget = QPushButton(text)
+    widget.setToolTip(tip)
+    widget.setObjectName("main" if main else "")
+    widget.setCheckable(checkable)
+    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    widget.clicked.connect(lambda *_: slot())
+    return widget
+
+
+class _WheelGuard(QObject):
+    """Lets the wheel scroll the page; it changes a value only in the control that has the focus."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()
+            return True
+        return False
+
+
+def guard_wheel(page: QWidget) -> None:
+    """Keep the wheel from changing values while a page is scrolled."""
+    guard = _WheelGuard(page)
+    for kind in (QComboBox, QAbstractSpinBox, QSlider):
+        for control in page.findChildren(kind):
+            control.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            control.installEventFilter(guard)
+
+
+def run_key(dock: QWidget, widget: QPushButton) -> None:
+    """Press a dock's main button with Ctrl+Enter from anywhere inside the dock."""
+    for key in ("Ctrl+Return", "Ctrl+Enter"):
+        shortcut = QShortcut(QKeySequence(key), dock)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(widget.click)
+
+
+def row(*widgets: Any, spacing: int = 6) -> QHBoxLayout:
+    """Widgets side by side; None is a stretch."""
+    layout = QHBoxLayout()
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(spacing)
+    for widget in widgets:
+        if widget is None:
+            layout.addStretch(1)
+        elif isinstance(widget, QWidget):
+            layout.addWidget(widget, 1 if isinstance(widget, QLabel) and widget.objectName() != "head" else 0)
+        else:
+            layout.addLayout(widget)
+    return layout
+
+
+class Fold(QWidget):
+    """A part that is folded away; its present values stand beside its title, so that nothing is hidden."""
+
+    def __init__(self, title: str, content: QWidget, *, summary: str = "", is_open: bool = False) -> None:
+        super().__init__()
+        self.head = QToolButton()
+        self.head.setObjectName("fold")
+        self.head.setText(title)
+        self.head.setCheckable(True)
+        self.head.setChecked(is_open)
+        self.head.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.head.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.head.setToolTip(f"Show or hide: {title} (Space). Default: {'shown' if is_open else 'hidden'}.")
+        self.summary = label(summary, "secondary")
+        self.content = content
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addLayout(row(self.head, self.summary))
+        layout.addWidget(content)
+        self.head.toggled.connect(self._toggle)
+        self._toggle(is_open)
+
+    def _toggle(self, is_open: bool) -> None:
+        self.head.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        self.content.setVisible(is_open)
+
+
+class JobBar(QWidget):
+    """Progress and cancel of one job, inside a dock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 1000)
+        self.bar.setTextVisible(False)
+        self.text = label("", "secondary")
+        self.cancel = button("Cancel", self._cancel, "Stop the running step; nothing half-done is kept.")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        layout.addWidget(self.bar)
+        layout.addLayout(row(self.text, self.cancel))
+        self.job: Any = None
+        self.hide()
+
+    def watch(self, job: Any) -> None:
+        """Show a job until it ends."""
+        self.job = job
+        self.bar.setValue(0)
+        self.text.setText(job.title)
+        self.cancel.setEnabled(True)
+        self.show()
+        job.progressed.connect(self._progressed)
+        job.ended.connect(self._ended)
+
+    def _progressed(self, fraction: float, text: str) -> None:
+        self.bar.setValue(round(fraction * 1000))
+        self.text.setText(f"{text or self.job.title}  ·  {fraction:.0%}" if self.job else text)
+
+    def _cancel(self) -> None:
+        if self.job is not None:
+            self.cancel.setEnabled(False)
+            self.text.setText("stopping ...")
+            self.job.cancel()
+
+    def _ended(self) -> None:
+        self.job = None
+        self.hide()
