@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -35,19 +36,28 @@ def test_the_installed_package_is_a_valid_plugin() -> None:
     assert "valid" in done.stdout
 
 
-def test_a_built_wheel_holds_the_manifest(tmp_path: Path) -> None:
+def test_the_manifest_of_the_package_is_a_copy_of_the_one_at_the_top() -> None:
+    inside = ROOT / "src" / "napari_dynamic_connectome" / "napari.yaml"
+    assert not inside.is_symlink()
+    assert inside.read_bytes() == (ROOT / "napari.yaml").read_bytes()
+
+
+def build(target: str, source: Path, folder: Path) -> Path:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    return next(folder.glob("*.whl" if target == "wheel" else "*.tar.gz"))
+
+
+def test_a_wheel_built_from_the_sdist_holds_the_manifest(tmp_path: Path) -> None:
     pytest.importorskip("hatchling")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    wheel = next(tmp_path.glob("*.whl"))
-    with zipfile.ZipFile(wheel) as archive:
-        text = archive.read("napari_dynamic_connectome/napari.yaml").decode()
-    (tmp_path / "napari.yaml").write_text(text)
-    assert PluginManifest.from_file(tmp_path / "napari.yaml").name == "napari-dynamic-connectome"
+    with tarfile.open(build("sdist", ROOT, tmp_path)) as archive:
+        assert not [member.name for member in archive if member.issym() or member.islnk()]
+        archive.extractall(tmp_path, filter="data")
+    (source,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    # a copy that was forgotten does not reach the wheel
+    (source / "src" / "napari_dynamic_connectome" / "napari.yaml").write_text("name: old\n")
+    with zipfile.ZipFile(build("wheel", source, tmp_path)) as archive:
+        assert archive.read("napari_dynamic_connectome/napari.yaml") == (ROOT / "napari.yaml").read_bytes()
 
 
 def test_the_reader_knows_what_it_cannot_read(tmp_path: Path) -> None:
