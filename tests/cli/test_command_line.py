@@ -244,7 +244,7 @@ def test_an_interrupt_inside_executed_text_ends_with_its_exit_code(tmp_path: Pat
     (tmp_path / "interrupted.py").write_text(
         "import sys\nimport napari_dynamic_connectome.cli as cli\n"
         "text = 'import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(5)'\n"
-        "cli._settings = lambda options: exec(text)\n"
+        "cli.command_line.settings.execute = lambda options: exec(text)\n"
         "sys.exit(cli.main(['settings']))\n"
     )
     command = [sys.executable, "-m", "interrupted"]

@@ -1,0 +1,118 @@
+"""The command `dynamic-connectome`: the same steps and settings as the docks, without a screen.
+
+Bad input ends with one line on standard error and exit code 2; Ctrl-C with exit code 130, nothing half-written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from .. import __version__
+from ..model.errors import Cancelled, DynamicConnectomeError
+from ..model.log import start_log
+from ..model.memory import START_MB, check_room, explained
+from . import demo, extract, report, run, settings, simulate, validate
+
+log = logging.getLogger("napari_dynamic_connectome")
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+COMMANDS = (demo, simulate, extract, run, report, settings, validate)
+
+
+class _Interrupt(KeyboardInterrupt):
+    """Ctrl-C.
+
+    CPython notes a plain KeyboardInterrupt that passes through `exec` of a text, as in imports that make dataclasses; `python -m`
+    then ends by the signal instead of with our exit code, even if it was caught. A subclass it does not note.
+    """
+
+
+@contextmanager
+def _interrupts() -> Iterator[None]:
+    """Raise `_Interrupt` on Ctrl-C, where Python would have raised a plain KeyboardInterrupt."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise _Interrupt
+
+    ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if ours:
+        signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = build_parser()
+    options, rest = parser.parse_known_args(arguments)
+    if len(rest) == 1 and not rest[0].startswith("-") and getattr(options, "labels", "") is None:
+        options.labels = rest.pop()  # an optional positional that stands behind options, which argparse cannot place
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if options.action is None:
+        parser.print_help()
+        return EXIT_BAD_INPUT
+    start_log({"command": " ".join(map(str, sys.argv[1:] if arguments is None else arguments))})
+    try:
+        with _interrupts():
+            check_room("the program", address=START_MB)
+            options.action(options)
+    except Cancelled as error:
+        print(f"dynamic-connectome: {error}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except DynamicConnectomeError as error:
+        log.info("%s", error, exc_info=True)
+        if os.environ.get("DYNAMIC_CONNECTOME_TRACEBACK"):
+            raise
+        print(f"dynamic-connectome: {_one_line(error)}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("dynamic-connectome: interrupted; run the same command again to go on", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except (MemoryError, RuntimeError, ImportError, OSError) as error:
+        lack = explained(error, "dynamic-connectome")
+        if lack is None and not isinstance(error, OSError):
+            log.exception("failed")
+            raise
+        log.error("%s", error, exc_info=True)
+        if os.environ.get("DYNAMIC_CONNECTOME_TRACEBACK"):
+            raise
+        print(f"dynamic-connectome: {_one_line(lack or error)}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except Exception:
+        log.exception("failed")
+        raise
+    log.info("done")
+    return 0
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser with all subcommands."""
+    parser = argparse.ArgumentParser(
+        prog="dynamic-connectome",
+        description="From segmented whole-brain calcium imaging of C. elegans to a dynamic functional connectome.",
+    )
+    parser.add_argument("--version", action="version", version=f"dynamic-connectome {__version__}")
+    parser.set_defaults(action=None)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(commands)
+    return parser

@@ -1,0 +1,66 @@
+"""The command `demo`: simulated worms, a whole run, pictures and a report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from .outputs import has_screen, print_summary, run_and_write
+from .progress import progress_bar
+from .simulate import write_simulation
+
+if TYPE_CHECKING:
+    from ..session.session import Session
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    demo = commands.add_parser("demo", help="simulate worms, run everything, write pictures and a report")
+    demo.add_argument("-o", "--output", default="demo-output", help="folder for everything (default: %(default)s)")
+    demo.add_argument("--worms", type=int, default=10, help="number of simulated worms (default: %(default)s)")
+    demo.add_argument("--seed", type=int, default=0)
+    demo.add_argument(
+        "--no-viewer", action="store_true", help="do not open napari at the end, even where there is a screen"
+    )
+    demo.set_defaults(action=execute)
+
+
+def execute(options: argparse.Namespace) -> None:
+    """Run the command."""
+    import resource
+
+    from ..pipeline.run import check_output
+    from ..pipeline.settings import PipelineSettings
+
+    start = time.monotonic()
+    output = check_output(options.output)
+    data = output / "data"
+    settings_file = data / "settings.toml"
+    if not settings_file.is_file():
+        shutil.rmtree(data, ignore_errors=True)
+        with progress_bar("simulate") as progress:
+            write_simulation(data, worms=options.worms, render=1, seed=options.seed, progress=progress)
+    settings = PipelineSettings.from_file(settings_file)
+    session = run_and_write(settings, output)
+    print_summary(session, output)
+    for heading, table in _demo_scores(session).items():
+        print(f"{heading}:\n{table.to_string(index=False, float_format=lambda v: f'{v:.2f}')}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"done in {time.monotonic() - start:.0f} s, {peak:.0f} MiB at most in this process")
+    if not options.no_viewer and has_screen() and not os.environ.get("CI"):
+        print("opening napari ...")
+        subprocess.run(
+            [sys.executable, "-m", "napari_dynamic_connectome.widgets.app", str(output / "session.zarr")],
+            check=False,
+        )
+
+
+def _demo_scores(session: Session) -> dict[str, Any]:
+    from ..pipeline.run import scores
+
+    return {k: v for k, v in scores(session).items() if k.startswith("Recovery")}

@@ -1,0 +1,107 @@
+"""Output folder of a run: session, tables, figures, picture of the viewer, report, and the summary on the screen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from ..pipeline.settings import PipelineSettings
+    from ..session.session import Session
+
+
+def run_and_write(
+    settings: PipelineSettings, output: Path, *, screenshot: bool = True, resume: bool = True, client: Any = None
+) -> Session:
+    """Run the pipeline and write session, tables, figures, screenshot and report into `output`."""
+    from ..pipeline.run import run_pipeline
+    from ..pipeline.toml import to_toml
+
+    with progress_bar("run") as progress:
+        session = run_pipeline(settings, output, resume=resume, progress=progress, client=client)
+    (output / "settings.toml").write_text(to_toml(settings), encoding="utf-8")
+    write_outputs(session, output, screenshot=screenshot, title=settings.title)
+    return session
+
+
+def write_outputs(session: Session, output: Path, *, screenshot: bool, title: str) -> None:
+    """Write tables, figures, the screenshot of the viewer and the report of a session that lies in `output`."""
+    from ..pipeline.run import SESSION_NAME, scores
+    from ..report.html import write_figures, write_report
+    from ..report.tables import safe_file_name, write_tables
+
+    with progress_bar("write") as progress:
+        progress(0.0, "scores")
+        tables = scores(session)
+        progress(0.3, "tables")
+        named = {f"score_{safe_file_name(k.split(' (')[0].lower()).replace('.', '')}": v for k, v in tables.items()}
+        write_tables(session, output / "tables", named)
+        progress(0.5, "figures")
+        write_figures(session, output / "figures")
+        pictures: dict[str, Path] = {}
+        if screenshot:
+            progress(0.7, "screenshot")
+            picture = output / "figures" / "viewer.png"
+            if take_screenshot(output / SESSION_NAME, picture):
+                pictures["The session in napari: neurons coloured by community."] = picture
+        progress(0.9, "report")
+        write_report(session, output / "report.html", title=title, pictures=pictures, scores=tables)
+
+
+def has_screen() -> bool:
+    """True where a window can be opened."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def take_screenshot(session: Path, picture: Path, *, size: str = "1600x1000") -> bool:
+    """Draw the napari window of a session into a PNG, on a virtual screen where there is none; False if that failed."""
+    command = [
+        sys.executable,
+        "-m",
+        "napari_dynamic_connectome.widgets.app.screenshot",
+        str(session),
+        str(picture),
+        "--size",
+        size,
+    ]
+    if not has_screen():
+        if shutil.which("xvfb-run") is None:
+            print(
+                "no screen and no xvfb-run: the picture of the viewer is left out (apt-get install xvfb xauth)",
+                file=sys.stderr,
+            )
+            return False
+        command = ["xvfb-run", "-a", "-s", f"-screen 0 {size}x24 +extension GLX", *command]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    except subprocess.TimeoutExpired:
+        print("the picture of the viewer took longer than 300 s and is left out", file=sys.stderr)
+        return False
+    if done.returncode != 0 or not picture.is_file():
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        print(f"the picture of the viewer is left out: {reason}", file=sys.stderr)
+        return False
+    return True
+
+
+def print_summary(session: Session, output: Path) -> None:
+    """Say in a few lines what was found and where it lies."""
+    components = session.components
+    if components is not None:
+        print(
+            f"{components.rank} components ({components.model}), relative error {components.error:.3f} over observed entries"
+        )
+        from ..report.component_figures import strongest_neurons
+
+        for component in range(1, components.rank + 1):
+            shown = session.communities.get((component, "core")) or session.communities.get((component, "modules"))
+            groups = len(shown.sizes()) if shown is not None else 0
+            names = ", ".join(strongest_neurons(components, component, 6))
+            print(f"  component {component}: {names}; {groups} {'community' if groups == 1 else 'communities'}")
+    print(f"report: {output / 'report.html'}\nsession: {output / 'session.zarr'}")

@@ -1,0 +1,39 @@
+"""Progress of a step in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..model.progress import ProgressCallback
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[ProgressCallback]:
+    """Show one bar while a step runs (plain lines where standard error is no terminal)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        shown = {"twentieth": -1}
+
+        def plain(fraction: float, message: str = "", /) -> None:
+            twentieth = int(20 * fraction)
+            if message and twentieth > shown["twentieth"]:
+                shown["twentieth"] = twentieth
+                print(f"{title}: {100 * fraction:3.0f} %  {message}", file=sys.stderr, flush=True)
+
+        yield plain
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+        task = bar.add_task(title, total=1.0)
+
+        def update(fraction: float, message: str = "", /) -> None:
+            bar.update(task, completed=fraction, description=f"{title}: {message}" if message else title)
+
+        yield update

@@ -1,0 +1,44 @@
+"""The command `run`: all steps that a settings file describes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .cluster import client_of
+from .outputs import print_summary, run_and_write
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    run = commands.add_parser("run", help="run all steps that a settings file describes")
+    run.add_argument("settings", help="TOML file; write one with: dynamic-connectome settings > settings.toml")
+    run.add_argument("-o", "--output", help="folder for everything (default: <settings file>-output)")
+    run.add_argument(
+        "--set", action="append", default=[], metavar="TABLE.FIELD=VALUE", help="override a setting; repeatable"
+    )
+    run.add_argument("--fresh", action="store_true", help="do not use the finished stages of an earlier run")
+    run.add_argument("--no-screenshot", action="store_true", help="skip the picture of the napari window")
+    run.add_argument("--executor", choices=("local", "dask"), default="local")
+    run.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler (with --executor dask)")
+    run.set_defaults(action=execute)
+
+
+def execute(options: argparse.Namespace) -> None:
+    """Run the command."""
+    from ..pipeline.settings import PipelineSettings
+    from ..pipeline.toml import parse_overrides
+
+    path = Path(options.settings)
+    settings = PipelineSettings.from_file(path, parse_overrides(options.set))
+    output = Path(options.output) if options.output else path.with_name(f"{path.stem}-output")
+    client = client_of(options)
+    try:
+        session = run_and_write(
+            settings, output, screenshot=not options.no_screenshot, resume=not options.fresh, client=client
+        )
+    finally:
+        if client is not None:
+            client.close()
+    print_summary(session, output)
