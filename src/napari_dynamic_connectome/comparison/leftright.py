@@ -13,6 +13,7 @@ import xarray as xr
 
 from ..model.neurons import left_right_pairs
 from ..model.results import Communities, Components
+from .functional import time_average
 from .measures import percentile_ranks, permutation_p
 
 Array = np.ndarray
@@ -71,7 +72,7 @@ def left_right_report(
     if mean_affinity is not None:
         rows.append({"component": "affinity"} | _strength(mean_affinity, permutations, seed))
     if components is not None:
-        rows.append({"component": "all"} | _strength(_sum(components), permutations, seed))
+        rows.append({"component": "all"} | _strength(time_average(components), permutations, seed))
     for component in range(1, components.rank + 1) if components is not None else ():
         row: dict[str, object] = {"component": str(component)}
         if components is not None:
@@ -81,19 +82,6 @@ def left_right_report(
             row |= _together(partition, permutations, seed)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _sum(components: Components) -> xr.DataArray:
-    """Time-averaged affinity of the model: all components, each with its mean over time and worms."""
-    total = None
-    for component in range(1, components.rank + 1):
-        scale = float(components.time.sel(component=component).mean())
-        if components.model == "aligned":
-            scale *= float(components.worm.sel(component=component).mean())
-        matrix = components.matrix(component) * scale
-        total = matrix if total is None else total + matrix
-    assert total is not None
-    return total
 
 
 def _matchings(n: int, permutations: int, seed: int) -> Array:

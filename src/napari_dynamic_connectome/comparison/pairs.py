@@ -1,0 +1,144 @@
+"""What the tests of matrices share: which pairs are compared, ranks, orders of the neurons, two-sided p values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import permutations as every_order
+from typing import Any, Literal
+
+import numpy as np
+
+from ..model.errors import InputError
+
+Array = np.ndarray
+Measure = Literal["spearman", "pearson"]
+BLOCK = 200
+FEWEST = 4
+TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Orders of the neurons: all of them, or drawn ones."""
+
+    n: int
+    count: int
+    seed: int
+    exact: bool
+
+    def blocks(self) -> Iterator[Array]:
+        """Yield them, some rows at a time."""
+        if self.exact:
+            everything = np.array(list(every_order(range(self.n))), dtype=np.int64)
+            for start in range(0, len(everything), BLOCK):
+                yield everything[start : start + BLOCK]
+            return
+        rng = np.random.default_rng(self.seed)
+        for start in range(0, self.count, BLOCK):
+            size = min(BLOCK, self.count - start)
+            yield rng.permuted(np.tile(np.arange(self.n), (size, 1)), axis=1)
+
+
+def orders_of(n: int, permutations: int, seed: int) -> Orders:
+    """All orders of n neurons if there are no more than that many, else that many drawn ones."""
+    if permutations < 1:
+        raise InputError(f"{permutations} permutations", fix="Give 1 or more.")
+    exact = n <= 10 and math.factorial(n) <= permutations
+    return Orders(n, math.factorial(n) if exact else permutations, seed, exact)
+
+
+def two_sided(observed: float, null: Array, exact: bool) -> float:
+    """Share of the null with a magnitude at least as large; the observed value is counted in where orders were drawn."""
+    usable = np.abs(null[np.isfinite(null)])
+    if not math.isfinite(observed) or not len(usable):
+        return float("nan")
+    hits = int((usable >= abs(observed) - TOLERANCE - 1e-9 * abs(observed)).sum())
+    return hits / len(usable) if exact else (1 + hits) / (1 + len(usable))
+
+
+def complete(matrix: Array) -> bool:
+    """Whether every pair is known."""
+    return bool(np.isfinite(matrix[~np.eye(len(matrix), dtype=bool)]).all())
+
+
+def square(matrix: Any, what: str) -> Array:
+    """Copy a matrix (neuron, neuron) with an empty diagonal; other shapes and infinite values are refused."""
+    values = np.array(matrix, dtype=float)
+    if values.ndim != 2 or values.shape[0] != values.shape[1]:
+        raise InputError(
+            f"{what} has the shape {values.shape}", where="comparison of matrices", fix="Give (neuron, neuron)."
+        )
+    if np.isinf(values).any():
+        raise InputError(f"{what} holds infinite values", where="comparison of matrices", fix="Use NaN for unknown.")
+    np.fill_diagonal(values, np.nan)
+    return values
+
+
+def same_shape(x: Array, y: Array, what: str) -> None:
+    """Refuse two matrices over different numbers of neurons."""
+    if x.shape != y.shape:
+        raise InputError(
+            f"{what} has {len(y)} neurons, the first matrix has {len(x)}",
+            where="comparison of matrices",
+            fix="Bring both to the same neurons in the same order.",
+        )
+
+
+def is_symmetric(matrix: Array) -> bool:
+    """Whether a matrix has no direction; NaN must stand in the same places."""
+    return bool(np.allclose(matrix, matrix.T, equal_nan=True))
+
+
+def without_direction(matrix: Array) -> Array:
+    """Mean of both directions; of one where the other is not known."""
+    if is_symmetric(matrix):
+        return matrix
+    both = np.stack([matrix, matrix.T])
+    known = np.isfinite(both)
+    count = known.sum(axis=0)
+    return np.where(count > 0, np.where(known, both, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
+
+
+def places(known: Array, directed: bool) -> tuple[Array, Array]:
+    """Rows and columns of the pairs that are known; each unordered pair once."""
+    here = known & ~np.eye(len(known), dtype=bool)
+    rows, columns = np.nonzero(here if directed else np.triu(here))
+    return rows, columns
+
+
+def enough(rows: Array, columns: Array, n: int, fewest: int) -> None:
+    """Refuse a comparison of fewer than four neurons or of too few pairs."""
+    used = len(np.unique(np.r_[rows, columns]))
+    if used < FEWEST or len(rows) < fewest + 2:
+        raise InputError(
+            f"only {used} of {n} neurons have pairs that are known in both ({len(rows)} pairs)",
+            where="comparison of matrices",
+            fix=f"At least {FEWEST} neurons are needed; check that the names are canonical.",
+        )
+
+
+def scaled(matrix: Array, rows: Array, columns: Array, measure: Measure) -> Array:
+    """Copy of a matrix, for Spearman as mid-ranks among some pairs; other pairs get the rank that their value would have."""
+    if measure == "pearson":
+        values = matrix.astype(float)
+    elif measure == "spearman":
+        ordered = np.sort(matrix[rows, columns])
+        below, up_to = (np.searchsorted(ordered, matrix, side) for side in ("left", "right"))
+        values = np.where(np.isfinite(matrix), (below + up_to) / 2.0, np.nan)
+    else:
+        raise InputError(f"there is no measure '{measure}'", fix="Choose spearman or pearson.")
+    np.fill_diagonal(values, np.nan)
+    return values
+
+
+def check_varies(values: Array, what: str) -> None:
+    """Refuse values without variation."""
+    spread = float(values.std())
+    if spread <= 1e-12 * max(1.0, float(np.abs(values).max(initial=0.0))):
+        raise InputError(
+            f"{what} is the same for all pairs that are compared",
+            where="comparison of matrices",
+            fix="There is nothing to compare; check the neurons, or leave it out.",
+        )
