@@ -18,6 +18,8 @@ from napari_dynamic_connectome.model.neurons import (
     left_right_pairs,
     mirror,
     normalize,
+    read_name,
+    read_names,
 )
 
 
@@ -117,3 +119,53 @@ def test_left_right_pairs() -> None:
     pairs = left_right_pairs(CANONICAL)
     paired = {n for pair in pairs for n in pair}
     assert paired == {n for n in CANONICAL if info(n).side}
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "kind"),
+    [
+        ("VB01", "VB1", "spelling"),
+        ("avb_l", "AVBL", "spelling"),
+        ("RMED", "RMED", "canonical"),
+        ("AWCON", "AWCON", "no side"),
+        ("AWC-OFF", "AWCOFF", "no side"),
+        ("AWCOF", "AWCOFF", "no side"),
+        ("AWCL(ON)", "AWCL", "spelling"),
+        ("AVA", "AVA", "no side"),
+        ("AVAL?", "", "unsure"),
+        ("RIML (?)", "", "unsure"),
+        ("AVAL or AVEL", "", "unsure"),
+        ("AVL-alt", "", "unsure"),
+        ("1", "", "placeholder"),
+        ("n12", "", "placeholder"),
+        ("neuron_3", "", "placeholder"),
+        ("Unnamed 5", "", "placeholder"),
+        ("cell7", "", "placeholder"),
+        ("X6", "", "placeholder"),
+        ("ROI #3", "", "placeholder"),
+        ("0.25", "", "placeholder"),
+        ("", "", "empty"),
+        ("hmc", "hmc", "other"),
+        ("CEPshDL", "CEPshDL", "other"),
+        ("pm4VL", "pm4VL", "other"),
+    ],
+)
+def test_a_text_from_a_file_is_read_as_a_name_by_one_rule(text, name, kind):
+    reading = read_name(text)
+    assert (reading.name, reading.kind) == (name, kind)
+    if text:
+        assert (f'"{text}"' in reading.note) == (name != text)
+
+
+def test_every_canonical_name_survives_padding_and_case():
+    for name in CANONICAL:
+        assert read_name(name).kind == "canonical"
+        assert read_name(name.lower()).name == name
+    assert read_name("DA09").name == "DA9"
+
+
+def test_a_numbered_series_is_no_set_of_neurons_even_where_some_are():
+    names = [r.name for r in read_names([f"M{i}" for i in range(1, 9)])]
+    assert names == [""] * 8
+    assert [r.name for r in read_names(["M1", "M4", "AVAL"])] == ["M1", "M4", "AVAL"]
+    assert [r.name for r in read_names([f"VB{i:02d}" for i in range(1, 12)])] == [f"VB{i}" for i in range(1, 12)]

@@ -9,7 +9,7 @@ import xarray as xr
 
 from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.errors import InputError
-from napari_dynamic_connectome.model.recording import Recording
+from napari_dynamic_connectome.model.recording import Recording, with_names_read
 
 
 def make(name: str = "w", names: list[str] | None = None, n_time: int = 20, **more: object) -> Recording:
@@ -129,3 +129,43 @@ def test_cohort_refuses_what_cannot_be_compared() -> None:
         Cohort([make("a", ["", "", ""])])
     with pytest.raises(InputError, match="no worm 'x'"):
         Cohort([make("a")]).subset(["x"])
+
+
+def worm(names, **more):
+    return Recording.from_arrays(np.arange(6.0 * len(names)).reshape(6, -1), name="w", rate_hz=2, names=names, **more)
+
+
+def test_every_way_to_make_a_recording_spells_names_alike():
+    made = worm(["VB01", "aval", "hmc"])
+    assert list(made.traces["neuron"].values) == list(made.neurons.index) == made.named == ["VB1", "AVAL", "hmc"]
+    assert made.neurons["note"].tolist() == ['written "VB01"', 'written "aval"', ""]
+    renamed = made.with_names({3: "db02"})
+    assert renamed.named == ["VB1", "AVAL", "DB2"]
+    table = made.neurons.assign(name=["VB1", "AVAL", "RIML"])
+    assert made.replace(neurons=table).named == ["VB1", "AVAL", "RIML"]
+
+
+def test_two_spellings_of_one_neuron_are_one_name_given_twice():
+    with pytest.raises(InputError, match=r"'VB1' is given twice, as 'VB01' and 'vb1'"):
+        worm(["VB01", "AVAL", "vb1"])
+
+
+def test_two_worms_with_other_spellings_share_their_neurons():
+    cohort = Cohort([worm(["VB01", "DB02", "AVAL"]), worm(["VB1", "DB2", "AVAL"]).replace(name="v")], min_worms=1)
+    assert cohort.neurons == ("AVAL", "DB2", "VB1")
+
+
+def test_headers_that_name_no_neuron_stay_unnamed_and_are_counted():
+    read = with_names_read(worm(["n12", "n7", "AVAL?", "RIML"]))
+    assert read.named == ["RIML"]
+    assert read.neurons["note"].tolist()[:3] == ['written "n12"', 'written "n7"', 'written "AVAL?" (unsure)']
+    assert "2 of 4 headers name no neuron" in read.provenance["names"] and "n12, n7" in read.provenance["names"]
+    assert "1 of 4 names are unsure" in read.provenance["names"]
+    assert with_names_read(worm(["n12", "RIML"]), as_written=True).named == ["n12", "RIML"]
+
+
+def test_numbers_of_headers_are_kept_as_labels():
+    read = with_names_read(worm(["cell7", "cell3", "cell12"]))
+    assert list(read.neurons.index) == ["#7", "#3", "#12"] and read.neurons["label"].tolist() == [7, 3, 12]
+    with pytest.raises(InputError, match="named neurons"):
+        Cohort([read, read.replace(name="v")])

@@ -4,6 +4,9 @@ Names and classes follow White, Southgate, Thomson & Brenner, "The structure of 
 Caenorhabditis elegans", Phil. Trans. R. Soc. Lond. B 314, 1-340 (1986); the 20 pharyngeal neurons follow Albertson &
 Thomson, Phil. Trans. R. Soc. Lond. B 275, 299-325 (1976). Ganglia follow White et al. (1986) and Altun & Hall's
 WormAtlas.
+Spellings beside the canonical ones: the on and off neuron of AWC after Troemel, Sagasti & Bargmann, Cell 99, 387-398 (1999), as
+AWCON and AWCOFF in the signal propagation atlas of Randi et al., Nature 623, 406-414 (2023), whose side differs from worm to
+worm; zero-padded motor neurons ("VB01") as in Varshney et al., PLoS Comput. Biol. 7, e1001066 (2011).
 The 11 cell bodies that lie along the body outside any ganglion have the ganglion "mid-body".
 """
 
@@ -159,6 +162,154 @@ def normalize(text: str) -> str | None:
     if padded and padded[1] + padded[2] in _INFO:
         return padded[1] + padded[2]
     return None
+
+
+_EMPTY = {
+    "",
+    "nan",
+    "none",
+    "null",
+    "na",
+    "n/a",
+    "-",
+    "--",
+    "unknown",
+    "unidentified",
+    "unnamed",
+    "unlabeled",
+    "unlabelled",
+    "?",
+}
+_AWC = re.compile(r"AWC([LR]?)[\s_\-./(\[]*(ON|OFF?)[)\]]?")
+_UNSURE = re.compile(r"\?|[_\s\-.(\[]*\b(?:alt|unsure|uncertain|maybe|putative)\b|.\bor\b.|[/|]", re.IGNORECASE)
+_NUMBERED = re.compile(r"[#@]?\s*([^\W\d_]*(?:[\s_.:\-]+[^\W\d_]+)*)[\s_.:#@\-(\[]*(\d+)(?:\.0+)?[)\]]?")
+_GENERIC = {"neuron", "cell", "roi", "unit", "trace", "signal", "region", "segment", "object", "value", "column"}
+# muscles, hypodermis, pharyngeal and vulval muscles as Cook et al. (2019) and Witvliet et al. (2021) write them
+_OTHER_CELL = re.compile(
+    r"(?:pm[1-8]|mc[1-3]|hyp[0-9]+|[vu]m[12]|e[1-3]|[dv]?BWM[-_]?[DV]?[LR]?[0-9]*)(?:[AP]?[DV]?[LR]?)", re.IGNORECASE
+)
+_DECIMAL = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class NameReading:
+    """What a text that stands in the place of a neuron's name was read as.
+
+    Parameters
+    ----------
+    text : str
+        As written.
+    name : str
+        The neuron's name; "" where the text names no neuron.
+    kind : str
+        "canonical" (exactly the name of one of the 302), "spelling" (another spelling of it), "no side" (a class or the
+        on and off neuron of AWC, whose side is not said), "other" (no name of the 302: kept as written), "unsure" (the
+        text itself doubts it), "placeholder" (a number, or a word and a number), "empty".
+    number : int or None
+        The number of a placeholder.
+    """
+
+    text: str
+    name: str
+    kind: str
+    number: int | None = None
+
+    @property
+    def note(self) -> str:
+        """One line that keeps what was written where it differs from the name; "" where it does not."""
+        if self.kind in ("canonical", "empty") or self.text == self.name:
+            return ""
+        return f'written "{self.text}"' + {"unsure": " (unsure)", "no side": " (side not given)"}.get(self.kind, "")
+
+
+@lru_cache(maxsize=4096)
+def read_name(text: str) -> NameReading:
+    """Read one text as the name of a neuron: the rule for everything that comes from a file.
+
+    Nothing is guessed. A name that the text itself doubts ("AVAL?", "RIML (?)", "AVAL or AVEL", "AVL-alt") and a header
+    that names no cell ("1", "n12", "neuron_3", "Unnamed 5", "cell7", "X6", "0.25") leave the neuron unnamed, so that it is
+    never taken for the same cell in two worms. Other spellings of a canonical name become the canonical one.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    NameReading
+
+    Examples
+    --------
+    >>> [read_name(t).name for t in ("VB01", "aval", "AWC OFF", "AVAL?", "neuron_3", "hmc")]
+    ['VB1', 'AVAL', 'AWCOFF', '', '', 'hmc']
+    """
+    written = text.strip()
+    plain = unicodedata.normalize("NFKC", written).strip()
+    if plain.lower() in _EMPTY:
+        return NameReading(written, "", "empty")
+    name = normalize(plain)
+    if name is not None:
+        return NameReading(written, name, "canonical" if name == written else "spelling")
+    awc = _AWC.fullmatch(plain.upper())
+    if awc:
+        state = "ON" if awc[2] == "ON" else "OFF"
+        return (
+            NameReading(written, f"AWC{awc[1]}", "spelling")
+            if awc[1]
+            else NameReading(written, f"AWC{state}", "no side")
+        )
+    if _UNSURE.search(plain):
+        return NameReading(written, "", "unsure")
+    if plain.upper() in _CLASSES:
+        return NameReading(written, plain.upper(), "no side")
+    if _OTHER_CELL.fullmatch(plain):
+        return NameReading(written, written, "other")
+    if plain.lower() in _GENERIC:
+        return NameReading(written, "", "placeholder")
+    number = _NUMBERED.fullmatch(plain)
+    if number and not (len(stem := re.sub(r"\W|_", "", number[1]).upper()) > 2 and (stem in _STEMS or stem in _INFO)):
+        return NameReading(written, "", "placeholder", int(number[2]))
+    if _DECIMAL.fullmatch(plain):
+        return NameReading(written, "", "placeholder")
+    return NameReading(written, written, "other")
+
+
+def canonical_spelling(name: str) -> str:
+    """Return the canonical spelling of a name; a name that is none of the 302 as written.
+
+    Examples
+    --------
+    >>> canonical_spelling("VB01"), canonical_spelling("awcof"), canonical_spelling("hmc")
+    ('VB1', 'AWCOFF', 'hmc')
+    """
+    reading = read_name(name)
+    return reading.name if reading.kind in ("canonical", "spelling", "no side") else name.strip()
+
+
+def read_names(texts: Iterable[str]) -> list[NameReading]:
+    """Read the names of one recording together; see `read_name`.
+
+    Where all texts are one word and a number ("M1", "M2", ... "M30") and not all of them are neurons, none of them is one.
+
+    Parameters
+    ----------
+    texts : iterable of str
+
+    Returns
+    -------
+    list of NameReading
+    """
+    readings = [read_name(t) for t in texts]
+    parts = [_NUMBERED.fullmatch(unicodedata.normalize("NFKC", r.text)) for r in readings if r.kind != "empty"]
+    words = {p[1].upper() for p in parts if p is not None}
+    if len(words) == 1 and len(parts) > 2 and None not in parts and any(r.kind == "placeholder" for r in readings):
+        numbers = iter([int(p[2]) for p in parts if p is not None])
+        return [r if r.kind == "empty" else NameReading(r.text, "", "placeholder", next(numbers)) for r in readings]
+    return readings
+
+
+_CLASSES = {e.pair_name for e in _INFO.values() if e.side} | {e.neuron_class for e in _INFO.values()} - set(_INFO)
+_STEMS = frozenset(e.pair_name.rstrip("0123456789") for e in _INFO.values())
 
 
 def complete(text: str, limit: int = 20) -> list[str]:

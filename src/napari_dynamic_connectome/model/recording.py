@@ -5,6 +5,7 @@ Goes in: arrays and tables. Comes out: a validated, immutable `Recording`. No fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -14,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from .errors import InputError
+from .neurons import canonical_spelling, read_names
 
 NEURON_COLUMNS: dict[str, Any] = {
     "label": -1,
@@ -101,9 +103,29 @@ class Recording:
             raise InputError("a recording needs a name", fix="Pass name='worm 1', for example.")
         object.__setattr__(self, "traces", _check_traces(self.traces, where))
         object.__setattr__(self, "neurons", _check_neurons(self.neurons, self.traces, where))
+        self._spell_names(where)
         object.__setattr__(self, "stimuli", check_stimuli(self.stimuli, where))
         object.__setattr__(self, "behaviour", _check_behaviour(self.behaviour, self.traces, where))
         object.__setattr__(self, "seams", tuple(sorted(float(s) for s in self.seams)))
+
+    def _spell_names(self, where: str) -> None:
+        """Give every neuron the canonical spelling of its name, and the id that follows from its name and label."""
+        table = self.neurons
+        names = [canonical_spelling(n) for n in table["name"]]
+        ids = neuron_ids(names, table["label"].to_numpy(), where=where, written=table["name"].tolist())
+        if names == table["name"].tolist() and ids == list(table.index):
+            return
+        table = table.copy()
+        table["note"] = [
+            note or (f'written "{old}"' if old != new else "")
+            for note, old, new in zip(table["note"], table["name"], names, strict=True)
+        ]
+        table["name"] = names
+        table.index = pd.Index(ids, name="neuron", dtype=object)
+        object.__setattr__(self, "neurons", table)
+        object.__setattr__(self, "traces", self.traces.assign_coords(neuron=np.asarray(ids, dtype=object)))
+        if self.quality is not None and len(self.quality) == len(ids):
+            object.__setattr__(self, "quality", self.quality.set_axis(table.index, axis=0))
 
     @classmethod
     def from_arrays(
@@ -129,7 +151,8 @@ class Recording:
             Seconds; or give `rate_hz` for even sampling from zero.
         rate_hz : float, optional
         names : sequence of str, optional
-            '' for an unnamed neuron.
+            '' for an unnamed neuron. Other spellings of a canonical name become the canonical one ("VB01", "avb l"); what is no
+            name of the 302 is kept as written. Names that come from a file are read more strictly by `read_recording`.
         positions_um : array of shape (neuron, 3), optional
             (z, y, x) in micrometres.
         labels : sequence of int, optional
@@ -164,7 +187,7 @@ class Recording:
             table["z"], table["y"], table["x"] = positions.T
         if confidence is not None:
             table["confidence"] = np.asarray(confidence, float)
-        ids = neuron_ids(given, label_ids, where=where)
+        ids = neuron_ids([canonical_spelling(n) for n in given], label_ids, where=where, written=given)
         array = xr.DataArray(
             values, dims=("time", "neuron"), coords={"time": np.asarray(time_s, float), "neuron": ids}, name="traces"
         )
@@ -221,13 +244,26 @@ class Recording:
         return replace(self, traces=self.traces.assign_coords(neuron=ids), neurons=table, quality=quality)
 
 
-def neuron_ids(names: Sequence[str], labels: Sequence[int] | np.ndarray, *, where: str = "") -> list[str]:
-    """Return the unique id of every neuron: its name, or "#<label>" where it has none."""
+def neuron_ids(
+    names: Sequence[str], labels: Sequence[int] | np.ndarray, *, where: str = "", written: Sequence[str] | None = None
+) -> list[str]:
+    """Return the unique id of every neuron: its name, or "#<label>" where it has none.
+
+    Parameters
+    ----------
+    names : sequence of str
+    labels : sequence of int
+    where : str
+    written : sequence of str, optional
+        The names as they stand in the file, for the message of a name that is given twice.
+    """
     ids = [str(n) if n else f"#{int(label)}" for n, label in zip(names, labels, strict=True)]
     seen: dict[str, int] = {}
     for position, item in enumerate(ids):
         if item in seen:
             what = f"the name '{item}' is given twice" if names[position] else f"the label {item[1:]} is given twice"
+            if names[position] and written is not None and written[position] != written[seen[item]]:
+                what += f", as '{written[seen[item]]}' and '{written[position]}'"
             raise InputError(
                 f"{what} (rows {seen[item] + 1} and {position + 1})",
                 where=where,
@@ -353,3 +389,58 @@ def _check_behaviour(behaviour: xr.Dataset, traces: xr.DataArray, where: str) ->
             array, dims=("time",), coords={"time": traces["time"].values}, attrs=dict(values.attrs) | {"kind": kind}
         )
     return checked
+
+
+def with_names_read(recording: Recording, *, as_written: bool = False) -> Recording:
+    """Return a recording from a file with its names read by the one rule, and with a line that says what was made of them.
+
+    Parameters
+    ----------
+    recording : Recording
+        Its names as the file writes them.
+    as_written : bool
+        Treat what is no name of a neuron ("1", "n12", "AVAL?") as a name all the same.
+
+    Returns
+    -------
+    Recording
+        Neurons whose text names no neuron are unnamed, keep that text as their note and, where the numbers allow it, that
+        number as their label; `provenance["names"]` is the line.
+    """
+    table = recording.neurons
+    written = [note_text(n) or name for n, name in zip(table["note"], table["name"], strict=True)]
+    if as_written:
+        return recording
+    readings = read_names(written)
+    lost = [r for r in readings if r.kind in ("placeholder", "unsure")]
+    unsided = [r for r in readings if r.kind == "no side"]
+    parts = []
+    for kind, what in (("placeholder", "headers name no neuron"), ("unsure", "names are unsure")):
+        items = [r.text for r in lost if r.kind == kind]
+        if items:
+            shown = ", ".join(items[:6]) + (", ..." if len(items) > 6 else "")
+            parts.append(f"{len(items)} of {len(readings)} {what} and stay unnamed ({shown})")
+    if unsided:
+        shown = ", ".join(r.name for r in unsided[:6]) + (", ..." if len(unsided) > 6 else "")
+        parts.append(f"{len(unsided)} names say no side ({shown})")
+    if not lost:
+        return (
+            recording
+            if not parts
+            else recording.replace(provenance={**recording.provenance, "names": "; ".join(parts)})
+        )
+    table = table.copy()
+    names = [r.name if r.kind != "other" else n for r, n in zip(readings, table["name"], strict=True)]
+    table["note"] = [n or r.note for n, r in zip(table["note"], readings, strict=True)]
+    table["name"] = names
+    numbers = [r.number for r in readings]
+    if all(n is not None and n > 0 for n in numbers) and len(set(numbers)) == len(numbers):
+        table["label"] = np.asarray(numbers, np.int64)
+    parts[-1] += "; to treat them as names, choose names = as written"
+    return recording.replace(neurons=table, provenance={**recording.provenance, "names": "; ".join(parts)})
+
+
+def note_text(note: str) -> str:
+    """Return what a note keeps as the text that was written in the file; "" for other notes."""
+    found = re.match(r'written "(.*)"', note)
+    return found[1] if found else ""
