@@ -30,6 +30,24 @@ _API = {
     "save_session": "session.save_load",
     "load_session": "session.save_load",
     "run_pipeline": "pipeline.run",
+    "PipelineSettings": "pipeline.settings",
+    "analyze": "pipeline.run",
+    "decompose": "pipeline.run",
+    "partition": "pipeline.run",
+    "surrogate_components": "pipeline.surrogates",
+    "read_recordings": "io.registry",
+    "open_volume": "io.registry",
+    "open_labels": "io.registry",
+    "read_centres": "io.formats.centres",
+    "read_connectome": "io.formats.connectome",
+    "connectome_matrix": "io.formats.connectome",
+    "read_neuron_list": "io.formats.side_tables",
+    "write_report": "report.html",
+    "write_tables": "report.tables",
+    "SettingsError": "model.errors",
+    "FormatError": "model.errors",
+    "MissingExtraError": "model.errors",
+    "ChoiceNeeded": "io.choice",
     "DynamicConnectomeError": "model.errors",
     "InputError": "model.errors",
     "Cancelled": "model.errors",
@@ -42,16 +60,34 @@ if TYPE_CHECKING:
     from .extraction.extract import extract_traces as extract_traces
     from .factorization.factorize import factorize as factorize
     from .factorization.sweep import sweep_ranks as sweep_ranks
+    from .io.choice import ChoiceNeeded as ChoiceNeeded
+    from .io.formats.centres import read_centres as read_centres
+    from .io.formats.connectome import connectome_matrix as connectome_matrix
+    from .io.formats.connectome import read_connectome as read_connectome
+    from .io.formats.side_tables import read_neuron_list as read_neuron_list
+    from .io.registry import open_labels as open_labels
+    from .io.registry import open_volume as open_volume
     from .io.registry import read_recording as read_recording
+    from .io.registry import read_recordings as read_recordings
     from .io.registry import write_recording as write_recording
     from .model.cohort import Cohort as Cohort
     from .model.errors import Cancelled as Cancelled
     from .model.errors import DynamicConnectomeError as DynamicConnectomeError
+    from .model.errors import FormatError as FormatError
     from .model.errors import InputError as InputError
+    from .model.errors import MissingExtraError as MissingExtraError
+    from .model.errors import SettingsError as SettingsError
     from .model.recording import Recording as Recording
     from .model.results import Communities as Communities
     from .model.results import Components as Components
+    from .pipeline.run import analyze as analyze
+    from .pipeline.run import decompose as decompose
+    from .pipeline.run import partition as partition
     from .pipeline.run import run_pipeline as run_pipeline
+    from .pipeline.settings import PipelineSettings as PipelineSettings
+    from .pipeline.surrogates import surrogate_components as surrogate_components
+    from .report.html import write_report as write_report
+    from .report.tables import write_tables as write_tables
     from .session.save_load import load_session as load_session
     from .session.save_load import save_session as save_session
     from .session.session import Session as Session

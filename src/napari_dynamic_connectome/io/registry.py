@@ -6,16 +6,19 @@ A format is one entry of `FORMATS`. Names of files only decide what is written; 
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..model.errors import FormatError, InputError
-from ..model.recording import Recording
+from ..model.recording import Recording, with_names_read
 from .files import existing, head, summary
 from .volumes.volume import Volume
+
+log = logging.getLogger("napari_dynamic_connectome")
 
 
 @dataclass(frozen=True)
@@ -202,12 +205,18 @@ def _function(form: Format, name: str) -> Callable[..., Any] | None:
     return getattr(module, name, None)
 
 
-def read_recordings(path: str | Path, **options: Any) -> list[Recording]:
+def read_recordings(
+    path: str | Path, *, names: Literal["neurons", "as written"] = "neurons", **options: Any
+) -> list[Recording]:
     """Read all recordings of a file.
 
     Parameters
     ----------
     path : str or Path
+    names : {"neurons", "as written"}
+        "neurons": other spellings of a canonical name become the canonical one, and headers that name no neuron ("1", "n12",
+        "AVAL?") leave the neuron unnamed, so that it is not taken for the same cell in another worm. "as written": every
+        header is a name.
     **options
         Of the format: `name`, `rate_hz`; `dataset`, `worm` for collections; `signal` for NWB.
 
@@ -239,6 +248,12 @@ def read_recordings(path: str | Path, **options: Any) -> list[Recording]:
     found: list[Recording] = _call(reader, path, form, options)
     if not found:
         raise InputError("there is no recording in this file", where=str(path), fix="Choose another file.")
+    if names not in ("neurons", "as written"):
+        raise InputError(f"names cannot be '{names}'", where=str(path), fix='Choose "neurons" or "as written".')
+    found = [with_names_read(r, as_written=names == "as written") for r in found]
+    for recording in found:
+        for line in recording.remarks:
+            log.warning("%s: %s", recording.name, line)
     return found
 
 

@@ -15,10 +15,10 @@ _LENGTH = {
 }
 _TIME = {
     1.0: ("second", "seconds", "s", "sec", "secs"),
-    1e-3: ("millisecond", "milliseconds", "ms", "msec"),
-    1e-6: ("microsecond", "microseconds", "us", "µs", "μs"),
+    1e-3: ("millisecond", "milliseconds", "ms", "msec", "msecs", "millis"),
+    1e-6: ("microsecond", "microseconds", "us", "usec", "µs", "μs"),
     60.0: ("minute", "minutes", "min", "mins"),
-    3600.0: ("hour", "hours", "h", "hr"),
+    3600.0: ("hour", "hours", "h", "hr", "hrs"),
 }
 _UNKNOWN = ("", "pixel", "pixels", "px", "voxel", "frame", "frames", "none", "unitless", "arbitrary")
 
@@ -45,6 +45,17 @@ def micrometres(unit: str | None, where: str, *, asked: object = None) -> float 
 def seconds(unit: str | None, where: str, *, asked: object = None) -> float | None:
     """Return how many seconds a unit of time is; None if the file does not say. See `micrometres`."""
     return _factor(unit, _TIME, "time", where, "frame_rate_hz=", asked)
+
+
+def time_factor(unit: str) -> float | None:
+    """Return how many seconds a unit of time is; None for a text that is none. Nothing is raised.
+
+    Parameters
+    ----------
+    unit : str
+    """
+    text = unit.strip().lower()
+    return next((factor for factor, names in _TIME.items() if text in names), None)
 
 
 def _factor(

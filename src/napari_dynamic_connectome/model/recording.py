@@ -221,6 +221,12 @@ class Recording:
         return [str(i) for i in self.neurons.index[keep]]
 
     @property
+    def remarks(self) -> list[str]:
+        """What the reader made of things that the file leaves open, a line each; for people."""
+        held = [self.provenance.get(key) for key in ("reading", "names")]
+        return [str(line) for line in held if line]
+
+    @property
     def positions_um(self) -> np.ndarray:
         """Positions (neuron, 3) as (z, y, x) in micrometres; NaN where not known."""
         positions: np.ndarray = self.neurons[["z", "y", "x"]].to_numpy(float)

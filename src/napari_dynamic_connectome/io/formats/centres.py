@@ -91,6 +91,44 @@ class BallLabels:
         return labels
 
 
+def _identity(table: pd.DataFrame, where: str) -> str | None:
+    """Return the column that says which neuron a row is: in tables of tracks, not the id of the single point."""
+    names = (
+        "track_id",
+        "trackid",
+        "track",
+        "tracklet_id",
+        "lineage_id",
+        "neuron_id",
+        "cell_id",
+        "label",
+        "particle",
+        "id",
+    )
+    found = [c for n in names if (c := find_column(table, n)) is not None]
+    frame = find_column(table, "frame", "t", "timepoint", "time_index")
+    if len(found) < 2 or frame is None:
+        return found[0] if found else None
+    moments = table[frame].nunique()
+    # an id that no two frames share names points, not neurons
+    lasting = [c for c in found if moments < 2 or table[c].nunique() < len(table)]
+    if not lasting:
+        return found[0]
+    other = next((c for c in lasting[1:] if not _one_to_one(table, lasting[0], c)), None)
+    if other is not None and lasting[0].strip().lower() not in ("track_id", "trackid", "track"):
+        raise InputError(
+            f"both '{lasting[0]}' and '{other}' could say which neuron a row is, and they differ",
+            where=where,
+            fix="Keep one of them, called id.",
+        )
+    return lasting[0]
+
+
+def _one_to_one(table: pd.DataFrame, a: str, b: str) -> bool:
+    pairs = table[[a, b]].drop_duplicates()
+    return len(pairs) == table[a].nunique() == table[b].nunique()
+
+
 def read_centres(path: str | Path) -> pd.DataFrame:
     """Read a table of centres.
 
@@ -111,7 +149,7 @@ def read_centres(path: str | Path) -> pd.DataFrame:
     table = read_frame(path) if is_parquet(path) else read_table(path)
     columns = {
         "frame": find_column(table, "frame", "t", "timepoint", "time_index"),
-        "id": find_column(table, "id", "label", "track_id", "particle", "neuron_id"),
+        "id": _identity(table, where),
         "z": find_column(table, "z"),
         "y": find_column(table, "y"),
         "x": find_column(table, "x"),

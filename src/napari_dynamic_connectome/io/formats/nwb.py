@@ -27,6 +27,7 @@ from ...model.recording import Recording, empty_stimuli
 from .. import limits
 from ..choice import ChoiceNeeded
 from ..files import existing
+from ..units import micrometres
 from ..volumes.hdf5 import Hdf5Array, check_dataset, is_local, member, opened, read_all
 from ..volumes.volume import Volume, build_volume
 from .fields import recording_from_fields, stimulus_table, texts
@@ -54,6 +55,8 @@ STIMULUS_COLUMNS = (
     "tags",
 )
 OURS = "dynamic_connectome"
+MOMENT_S = 1e-5
+"""An invalid interval that is no longer than this marks an interruption, not missing samples."""
 
 
 def write_recording(recording: Recording, path: str | Path) -> Path:
@@ -78,12 +81,18 @@ def read_recordings(path: str | Path, *, name: str = "", signal: str | None = No
     name : str
         Instead of the subject's id.
     signal : str, optional
-        Part of the path of the traces, where there are several ("SignalRawFluor").
+        Path of the traces, or a part of it, where there are several ("SignalRawFluor").
+
+    Raises
+    ------
+    ChoiceNeeded
+        If there are several sets of traces, none of which is the one that the WormID layout puts first.
     """
     path = existing(path)
     where = str(path)
     with opened(path, "NWB file") as file:
-        series_path, series = _choose_series(file, where, signal)
+        notes: list[str] = []
+        series_path, series = _choose_series(file, where, signal, notes)
         spot = f"{where}:{series_path}"
         traces, time, units = _series_values(series, spot)
         table, rows = _segmentation(file, series, spot)
@@ -92,11 +101,13 @@ def read_recordings(path: str | Path, *, name: str = "", signal: str | None = No
         names = _names(file, series, table, rows, n, spot)
         if names is not None:
             fields["names"] = np.asarray(names, dtype=str)
-        notes: list[str] = []
         positions = _positions(file, table, rows, n, where, notes)
         if positions is not None:
             fields["positions_um"] = positions
         fields |= _our_columns(table, rows, n, where)
+        fields |= _curated(table, rows, fields, where, notes)
+        gaps = _invalid_times(file, where)
+        fields["traces"] = _without_invalid(traces, time, gaps, notes)
         if "labels" not in fields and table is not None and rows is not None:
             fields["labels"] = _label_ids(table, rows, where)
         if not name:
@@ -111,7 +122,7 @@ def read_recordings(path: str | Path, *, name: str = "", signal: str | None = No
             recording.replace(
                 stimuli=_stimuli(file, where),
                 behaviour=_behaviour(file, time, where),
-                seams=_our_seams(file, where),
+                seams=tuple(dict.fromkeys(s for gap in gaps for s in gap if gap[1] - gap[0] > MOMENT_S or s == gap[0])),
                 provenance=provenance,
             )
         ]
@@ -140,7 +151,7 @@ def _walk(group: Any, prefix: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
             yield from _walk(node, f"{prefix}/{name}", depth + 1)
 
 
-def _choose_series(file: Any, where: str, signal: str | None) -> tuple[str, Any]:
+def _choose_series(file: Any, where: str, signal: str | None, notes: list[str]) -> tuple[str, Any]:
     found: dict[str, Any] = {}
     for top in ("processing", "acquisition"):
         group = member(file, top, where)
@@ -155,14 +166,27 @@ def _choose_series(file: Any, where: str, signal: str | None) -> tuple[str, Any]
             fix="If it holds images, open them and extract the traces.",
         )
     if signal is not None:
-        found = {p: n for p, n in found.items() if signal.lower() in p.lower()} or _none(signal, found, where)
+        exact = {p: n for p, n in found.items() if p.strip("/") == signal.strip("/")}
+        found = exact or {p: n for p, n in found.items() if signal.lower() in p.lower()} or _none(signal, found, where)
+    if len(found) == 1:
+        return next(iter(found.items()))
 
-    def rank(path: str) -> tuple[bool, int, int, str]:
+    def rank(path: str) -> tuple[bool, int]:
         first = next((i for i, s in enumerate(SIGNALS) if f"/{s}" in path), len(SIGNALS))
-        return ("reference" in path.lower(), first, len(path), path)
+        return ("reference" in path.lower(), first)
 
-    best = min(found, key=rank)
-    return best, found[best]
+    ranked = sorted(found, key=rank)
+    best = rank(ranked[0])
+    if best[1] < len(SIGNALS) and rank(ranked[1]) != best:
+        notes.append(f"traces taken from {ranked[0]} (others: {', '.join(ranked[1:])}; signal= chooses)")
+        return ranked[0], found[ranked[0]]
+    raise ChoiceNeeded(
+        f"there are {len(found)} sets of traces in this NWB file",
+        where=where,
+        fix=f"Pass signal= one of: {', '.join(ranked)}.",
+        option="signal",
+        choices=tuple(ranked),
+    )
 
 
 def _none(signal: str, found: dict[str, Any], where: str) -> dict[str, Any]:
@@ -186,6 +210,12 @@ def _series_values(series: Any, spot: str) -> tuple[np.ndarray, np.ndarray, str]
         values = values.T  # some files hold (neuron, time), against the standard; the number of ROIs tells
     factor = float(data.attrs.get("conversion", 1.0))
     shift = float(data.attrs.get("offset", 0.0))
+    if not (math.isfinite(factor) and factor != 0 and math.isfinite(shift)):
+        raise FormatError(
+            f"the values are to be multiplied by {factor:g} and shifted by {shift:g}, which leaves no signal",
+            where=spot,
+            fix="Write the file again with the right conversion and offset.",
+        )
     if factor != 1.0 or shift != 0.0:
         values = values * factor + shift
     if stamps is None:
@@ -262,7 +292,7 @@ def _names(file: Any, series: Any, table: Any, rows: np.ndarray | None, n: int, 
         for column in NAME_COLUMNS:
             found = _column_texts(table, column, where)
             if found is not None and len(found) > int(rows.max(initial=-1)):
-                return _unique_names([found[r] for r in rows])
+                return [found[r].strip() for r in rows]
     module = series.parent
     for _ in range(3):
         for key in ("NeuronIDs", "NeuronID", "SegmentationLabels"):
@@ -270,23 +300,16 @@ def _names(file: Any, series: Any, table: Any, rows: np.ndarray | None, n: int, 
             if node is not None and "labels" in node:
                 found = texts(read_all(node["labels"], where)) or []
                 if len(found) == n:
-                    return _unique_names(found)
+                    return [n.strip() for n in found]
                 if rows is not None and len(found) > int(rows.max(initial=-1)):
-                    return _unique_names([found[r] for r in rows])
+                    return [found[r].strip() for r in rows]
         module = module.parent
     neuropal = member(file, "processing/NeuroPAL/NeuroPALSegmentation/NeuroPALNeurons", where)
     if neuropal is not None:
         found = _column_texts(neuropal, "ID_labels", where)
         if found is not None and len(found) == n:
-            return _unique_names(found)
+            return [n.strip() for n in found]
     return None
-
-
-def _unique_names(names: list[str]) -> list[str]:
-    from ...model.neurons import normalize
-
-    clean = [n.strip() for n in names]
-    return [(normalize(n) or n) if not n.endswith("?") and not n.isdigit() else "" for n in clean]
 
 
 def _positions(
@@ -320,11 +343,12 @@ def _grid_spacing(table: Any, notes: list[str]) -> np.ndarray | None:
                 return None
             unit = plane["grid_spacing"].attrs.get("unit", "meters")
             unit = unit.decode() if isinstance(unit, bytes) else str(unit)
-            factor = (
-                1.0
-                if unit.lower() in ("um", "µm", "micrometers", "micrometres", "micrometer", "micron", "microns")
-                else 1e6
-            )
+            factor = micrometres(unit, str(plane.name), asked=values)
+            if factor is None:
+                notes.append(
+                    f"grid spacing {values.tolist()} has the unit '{unit}', which is no length: positions left out"
+                )
+                return None
             if factor == 1e6 and values.max() > 1e-3:
                 # files exist that call micrometres "meters": no microscope has voxels of over a millimetre
                 factor = 1.0
@@ -382,11 +406,55 @@ def _our_provenance(file: Any) -> dict[str, Any]:
     return {}
 
 
-def _our_seams(file: Any, where: str) -> tuple[float, ...]:
+def _invalid_times(file: Any, where: str) -> list[tuple[float, float]]:
+    """Return start and stop (s) of what the file marks as invalid; a moment without length is a place of interruption."""
     node = member(file, "intervals/invalid_times", where)
     if node is None or "start_time" not in node:
-        return ()
-    return tuple(float(v) for v in read_all(node["start_time"], where))
+        return []
+    start = read_all(node["start_time"], where).astype(float).ravel()
+    stop = read_all(node["stop_time"], where).astype(float).ravel() if "stop_time" in node else start
+    if len(stop) != len(start):
+        raise FormatError(
+            f"invalid_times has {len(start)} starts and {len(stop)} stops",
+            where=where,
+            fix="It may be damaged or cut off; copy or export it again.",
+        )
+    return sorted((float(a), float(b)) for a, b in zip(start, stop, strict=True) if math.isfinite(a) and b >= a)
+
+
+def _without_invalid(
+    traces: np.ndarray, time: np.ndarray, gaps: list[tuple[float, float]], notes: list[str]
+) -> np.ndarray:
+    """Return the traces with NaN in the intervals that the file marks as invalid."""
+    outside = np.ones(len(time), dtype=bool)
+    for start, stop in gaps:
+        if stop - start > MOMENT_S:
+            outside &= (time < start) | (time > stop)
+    if outside.all():
+        return traces
+    notes.append(f"{int((~outside).sum())} of {len(time)} samples lie in times that the file marks as invalid: missing")
+    return np.where(outside[:, None], traces.astype(float, copy=False), np.nan)
+
+
+def _curated(
+    table: Any, rows: np.ndarray | None, fields: dict[str, Any], where: str, notes: list[str]
+) -> dict[str, Any]:
+    """Return which regions the segmentation program or its user found to be no cells (suite2p, CaImAn, NeuroConv)."""
+    if table is None or rows is None or "rejected" in fields:
+        return {}
+    columns = {str(k).lower(): str(k) for k in table}
+    for key, means_cell in (("iscell", True), ("is_cell", True), ("accepted", True), ("rejected", False)):
+        if key not in columns or not hasattr(table[columns[key]], "shape"):
+            continue
+        values = read_all(table[columns[key]], where)
+        values = values[:, 0] if values.ndim == 2 else values
+        if values.ndim != 1 or len(values) <= int(rows.max(initial=-1)) or values.dtype.kind not in "fiub":
+            continue
+        cell = (values[rows] > 0.5) == means_cell
+        if not cell.all():
+            notes.append(f"{int((~cell).sum())} of {len(cell)} regions are rejected by column '{columns[key]}'")
+        return {"rejected": ~cell}
+    return {}
 
 
 def _stimuli(file: Any, where: str) -> pd.DataFrame:

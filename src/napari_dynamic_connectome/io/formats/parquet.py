@@ -219,8 +219,6 @@ def _select(table: pd.DataFrame, column: str, asked: str | Sequence[str] | None,
 
 
 def _one_worm(rows: dict[str, list[Any]], where: str, title: str, traces: str, clock: str, step: str) -> Recording:
-    from ...model.neurons import normalize
-
     columns = [np.asarray(v if v is not None else [], float) for v in rows[traces]]
     lengths = sorted({len(c) for c in columns})
     if len(lengths) != 1 or lengths[0] == 0:
@@ -243,7 +241,7 @@ def _one_worm(rows: dict[str, list[Any]], where: str, title: str, traces: str, c
             )
         time = np.arange(lengths[0]) * float(interval)
     labeled = rows.get("is_labeled_neuron") or [True] * len(columns)
-    names = [(normalize(str(n)) or str(n)) if yes else "" for n, yes in zip(rows["neuron"], labeled, strict=True)]
+    names = [str(n) if yes else "" for n, yes in zip(rows["neuron"], labeled, strict=True)]
     slots = rows.get("slot")
     labels = None
     if slots is not None and all(s is not None for s in slots) and len(set(slots)) == len(slots):

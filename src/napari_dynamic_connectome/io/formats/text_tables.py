@@ -18,14 +18,41 @@ import pandas as pd
 
 from ...model.errors import FormatError, InputError
 from .. import limits
+from ..choice import ChoiceNeeded
 from ..files import atomic_file, existing, head, reading
+from ..units import time_factor
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-TIME_COLUMNS = {
-    "time": 1.0, "time_s": 1.0, "t": 1.0, "t_s": 1.0, "time (s)": 1.0, "time_in_seconds": 1.0, "seconds": 1.0, "time [s]": 1.0,
-    "time_ms": 1e-3, "time (ms)": 1e-3, "ms": 1e-3, "time_min": 60.0, "time (min)": 60.0, "minutes": 60.0,
-}  # fmt: skip
-"""Names of a time column and the seconds that one unit of it is."""
+_TIME_WORDS = ("time", "times", "t", "timestamp", "timestamps", "elapsed", "clock")
+_TIME_ASIDES = ("frame", "acquisition", "recording", "trace", "volume", "vector", "axis", "imaging")
+
+
+def time_unit(header: str) -> float | None:
+    """Return how many seconds one unit of a time column is; None for a header that is not one of time.
+
+    A header of time is a word for it, a unit of time, or both, however they are put together: "time", "t_s", "Time (sec)",
+    "timestamps", "time [ms]", "Elapsed time / min", "seconds", "time_in_seconds". A word without a unit means seconds.
+
+    Parameters
+    ----------
+    header : str
+
+    Examples
+    --------
+    >>> time_unit("Time (sec)"), time_unit("t_ms"), time_unit("AVAL"), time_unit("Elapsed time/min")
+    (1.0, 0.001, None, 60.0)
+    """
+    words = re.findall(r"[^\W\d_]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", header.strip()).lower())
+    if not words or any(c.isdigit() for c in header):
+        return None
+    words = [w for w in words if w not in ("in", "since", "start", "from", "of", "the", "stamp", "stamps")]
+    units = [w for w in words if time_factor(w) is not None]
+    names = [w for w in words if time_factor(w) is None]
+    if len(units) > 1 or any(n not in _TIME_WORDS and n not in _TIME_ASIDES for n in names):
+        return None
+    if names:
+        return (time_factor(units[0]) if units else 1.0) if any(n in _TIME_WORDS for n in names) else None
+    return time_factor(units[0]) if units and (len(units[0]) > 1 or header.strip() == "s") else None
 
 
 def safe_cell(value: Any) -> Any:
@@ -125,6 +152,11 @@ def parse_table(text: str, where: str) -> pd.DataFrame:
         raise FormatError("the table is empty", where=where, fix="Give a header and rows.")
     first = lines[0]
     separator = max((",", ";", "\t"), key=first.count)
+    if is_data_row(first, lines[1] if len(lines) > 1 else "", separator):
+        # the first line is a sample, not a header
+        count = len(next(csv.reader([first], delimiter=separator)))
+        first = separator.join(f"{NO_HEADER}{i + 1}" for i in range(count))
+        lines.insert(0, first)
     with reading(where, "CSV file"):
         csv.field_size_limit(1 << 24)
         header = [plain_cell(c.strip()) for c in next(csv.reader([first], delimiter=separator))]
@@ -150,6 +182,35 @@ def parse_table(text: str, where: str) -> pd.DataFrame:
         # where ; separates, the decimal sign may be a comma
         frame = frame.map(lambda v: re.sub(r"^\s*([-+]?\d+),(\d+)\s*$", r"\1.\2", v))
     return frame
+
+
+NO_HEADER = "column "
+"""What the columns of a table without a header are called, before their number."""
+
+
+def is_data_row(first: str, second: str, separator: str) -> bool:
+    """Whether the first line of a table holds values, not names: numbers that do not count columns.
+
+    Parameters
+    ----------
+    first, second : str
+        The first two lines.
+    separator : str
+
+    Examples
+    --------
+    >>> is_data_row("0.1,0.2", "0.2,0.4", ","), is_data_row("1,2,3", "0.2,0.4,.1", ","), is_data_row("t,AVAL", "0,1", ",")
+    (True, False, False)
+    """
+    cells = [c.strip().strip('"') for c in first.split(separator)]
+    if separator == ";":
+        cells = [c.replace(",", ".") for c in cells]
+    numbers = [float(c) for c in cells if _is_number(c)]
+    if len(numbers) < len(cells) or not second:
+        return False
+    start = numbers[0]
+    counting = start in (0, 1) and numbers == [start + i for i in range(len(numbers))]
+    return not (counting and len(numbers) > 1)
 
 
 def to_numbers(values: Sequence[str], column: str, where: str, *, missing: bool = True) -> np.ndarray:
@@ -188,9 +249,22 @@ def find_column(table: pd.DataFrame, *names: str) -> str | None:
 
 
 def find_time(table: pd.DataFrame) -> tuple[str, float] | None:
-    """Return the time column and what one unit of it is in seconds."""
-    for column in table.columns:
-        factor = TIME_COLUMNS.get(str(column).strip().lower())
-        if factor is not None:
-            return str(column), factor
-    return None
+    """Return the time column and what one unit of it is in seconds.
+
+    Raises
+    ------
+    ChoiceNeeded
+        If several columns are called like one of time, and none of them exactly "time" or "time_s".
+    """
+    found = {str(c): unit for c in table.columns if (unit := time_unit(str(c))) is not None}
+    if len(found) > 1:
+        exact = [c for c in found if c.strip().lower() in ("time_s", "time")]
+        if len(exact) != 1:
+            raise ChoiceNeeded(
+                f"{len(found)} columns are called like a time ({', '.join(found)})",
+                fix="Keep one of them, or call the right one time_s.",
+                option="time_column",
+                choices=tuple(found),
+            )
+        return exact[0], found[exact[0]]
+    return next(iter(found.items()), None)

@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from ...model.errors import InputError
+from ...model.neurons import read_name
 from ...model.recording import Recording
 from .. import limits
 from ..choice import ChoiceNeeded
@@ -70,23 +71,62 @@ def _column(table: pd.DataFrame, column: str, where: str, *, missing: bool = Tru
     return to_numbers(values.tolist(), column, where, missing=missing)
 
 
-def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.ndarray, set[str]]:
-    """Return the times and the columns that are used up by them."""
+def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.ndarray, set[str], list[str]]:
+    """Return the times, the columns that are used up by them, and what was read in another way than its place suggests."""
     frame = find_column(table, *FRAME_COLUMN)
     found = find_time(table)
     used = {c for c in (frame, found[0] if found else None) if c is not None}
-    if rate_hz is not None:
-        index = _column(table, frame, where, missing=False) if frame is not None else np.arange(len(table))
-        return np.asarray(index, float) / rate_hz, used
+    if rate_hz is not None and not (rate_hz > 0 and np.isfinite(rate_hz)):
+        raise InputError(f"the sampling rate {rate_hz:g} Hz is not positive", where=where, fix="Give rate_hz in Hz.")
     if found is not None:
-        return _column(table, found[0], where, missing=False).astype(float) * found[1], used
+        times = _column(table, found[0], where, missing=False).astype(float) * found[1]
+        _check_rate(times, rate_hz, f"column '{found[0]}'", where)
+        return times, used, []
+    if rate_hz is not None and frame is not None:
+        index = _column(table, frame, where, missing=False).astype(float)
+        if (index == np.round(index)).all():
+            return index / rate_hz, used, []
+        # fractions are no frames: an index of times, as pandas writes it
+        _check_rate(index, rate_hz, f"column '{frame}', which holds fractions and so no frame numbers,", where)
+        return index, used, [f"column '{frame}' holds fractions: read as seconds, not as frames"]
+    if rate_hz is not None:
+        return np.arange(len(table)) / rate_hz, used, []
     columns = ", ".join(map(str, table.columns[:6]))
     raise ChoiceNeeded(
         f"there is no time column (the first columns are {columns})",
         where=where,
-        fix="Call it time_s (or time_ms, time_min), or pass rate_hz=.",
+        fix="Call it time_s (or time_ms, time_min), or give rate_hz.",
         option="rate_hz",
     )
+
+
+def _check_rate(times: np.ndarray, rate_hz: float | None, what: str, where: str) -> None:
+    """Refuse a rate that contradicts the times of the file by more than a tenth."""
+    steps = np.diff(np.unique(times))
+    if rate_hz is None or not len(steps) or not np.median(steps) > 0:
+        return
+    own = 1.0 / float(np.median(steps))
+    if abs(own - rate_hz) > 0.1 * rate_hz:
+        raise InputError(
+            f"read as seconds, {what} says {own:.4g} Hz, but rate_hz is {rate_hz:.4g}",
+            where=where,
+            fix="Leave out rate_hz, or correct the unit in the header (time_ms, time_min).",
+        )
+
+
+def _check_is_no_clock(values: np.ndarray, header: str, where: str) -> None:
+    """Ask about a column that counts evenly upwards, as clocks do and no neuron does, under a name that is no neuron's."""
+    if len(values) < 5 or read_name(header).kind in ("canonical", "spelling", "no side"):
+        return
+    steps = np.diff(values)
+    if np.isfinite(steps).all() and steps.min() > 0 and steps.max() <= 1.02 * steps.min():
+        raise ChoiceNeeded(
+            f"column '{header[:40]}' rises by the same step ({steps.mean():.4g}) in every row, as a clock does, not a neuron",
+            where=where,
+            fix="Call it time_s (time_ms, time_min) if it is the time, frame if it counts frames; otherwise leave it out.",
+            option="time_column",
+            choices=(header,),
+        )
 
 
 def _split_ids(ids: list[str], where: str) -> tuple[list[str], list[int]]:
@@ -109,7 +149,7 @@ def _split_ids(ids: list[str], where: str) -> tuple[list[str], list[int]]:
 
 
 def _from_wide(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | None) -> Recording:
-    time, used = _clock(table, where, rate_hz)
+    time, used, remarks = _clock(table, where, rate_hz)
     behaviour, columns = xr.Dataset(), []
     for column in map(str, table.columns):
         if column in used:
@@ -130,14 +170,24 @@ def _from_wide(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | N
         )
     names, labels = _split_ids(ids, where)
     values = np.stack([_column(table, c, where) for c in columns], axis=1)
-    return Recording.from_arrays(values, name=name, time_s=time, names=names, labels=labels, behaviour=behaviour)
+    for column, header in enumerate(ids):
+        _check_is_no_clock(values[:, column], header, where)
+    return Recording.from_arrays(
+        values,
+        name=name,
+        time_s=time,
+        names=names,
+        labels=labels,
+        behaviour=behaviour,
+        provenance={"reading": "; ".join(remarks)} if remarks else {},
+    )
 
 
 def _from_long(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | None) -> list[Recording]:
     neuron, value = find_column(table, *NEURON_COLUMN), find_column(table, *VALUE_COLUMN)
     worm = find_column(table, *WORM_COLUMN)
     assert neuron is not None and value is not None
-    time, _ = _clock(table, where, rate_hz)
+    time, _, _ = _clock(table, where, rate_hz)
     plain = pd.DataFrame(
         {
             "time": time,
