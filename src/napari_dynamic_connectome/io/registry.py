@@ -145,8 +145,27 @@ def identify(path: str | Path) -> Format:
     if start.startswith(b"PK\x03\x04") or start.startswith(b"PK\x05\x06"):
         from .volumes.omezarr import is_zarr
 
+        _refuse_office(path)
         return _BY_KEY["omezarr" if is_zarr(path) else "npz"]
     return _identify_text(path, start, where)
+
+
+def _refuse_office(path: Path) -> None:
+    """Name a workbook or document for what it is."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {i.filename for i in archive.infolist()[:1000]}
+    except (zipfile.BadZipFile, OSError):
+        return
+    if "[Content_Types].xml" in members or "mimetype" in members:
+        sheet = any(m.startswith("xl/") for m in members) or path.suffix.lower() in (".xlsx", ".xlsm", ".ods")
+        raise FormatError(
+            "this is an Excel workbook or another office document" if sheet else "this is an office document, not data",
+            where=str(path),
+            fix="Save the sheet as CSV UTF-8 and read that.",
+        )
 
 
 def _identify_folder(path: Path) -> Format:
@@ -178,6 +197,12 @@ def _identify_text(path: Path, start: bytes, where: str) -> Format:
             "this is XML or HTML, not data", where=where, fix="A failed download often looks like this; fetch it again."
         )
     text = start if start[:2] not in (b"\xff\xfe", b"\xfe\xff") else start.decode("utf-16", errors="ignore").encode()
+    if body[:1] in (b"{", b"[") and path.suffix.lower() in (".json", ".geojson", ".jsonl", ".txt", ""):
+        raise FormatError(
+            "this is a JSON file, which has no agreed layout for traces",
+            where=where,
+            fix="Save the traces as CSV or npz (fields traces, names, t), or build Recording.from_arrays in Python.",
+        )
     binary = b"\0" in text or sum(c < 9 or 13 < c < 32 for c in text) > 0.02 * len(text)
     if not binary:
         return _BY_KEY["csv"]

@@ -16,6 +16,7 @@ import numpy as np
 from ...model.errors import FormatError, InputError
 from .. import limits
 from ..axes import resolve_axes
+from ..choice import ChoiceNeeded
 from ..files import existing, reading, summary
 from ..units import micrometres, seconds
 from .volume import Volume, build_volume
@@ -113,21 +114,136 @@ class MappedStack:
             return np.array(array[box])
 
 
-def open_volume(path: str | Path, *, series: int = 0, labels: bool = False, **options: Any) -> Volume:
+class PageStack:
+    """Images of one shape that were written one after the other, as one array with a new first axis; opened again after pickling.
+
+    Parameters
+    ----------
+    path : str
+    count : int
+        Number of images.
+    inner : tuple of int
+        Shape of one image.
+    dtype : dtype
+    """
+
+    def __init__(self, path: str, count: int, inner: tuple[int, ...], dtype: Any) -> None:
+        self.path, self.count, self.inner = path, count, inner
+        self.shape, self.dtype = (count, *inner), np.dtype(dtype)
+        self.ndim = len(self.shape)
+        self.chunks = (1, *inner)
+        self._open()
+
+    def _open(self) -> None:
+        import tifffile
+
+        with reading(self.path, "TIFF file"):
+            self.file = tifffile.TiffFile(self.path)
+            self.file.filehandle.set_lock(True)
+            self.pages = [page for one in self.file.series for page in one.pages]
+        if len(self.pages) % self.count:
+            raise FormatError(
+                f"{len(self.pages)} planes for {self.count} images", where=self.path, fix="Save it again as OME-TIFF."
+            )
+
+    def __getitem__(self, box: Any) -> np.ndarray:
+        box = box if isinstance(box, tuple) else (box,)
+        full = [*box, *[slice(None)] * (self.ndim - len(box))]
+        images = np.arange(self.count)[full[0]]
+        each = len(self.pages) // self.count
+        read = []
+        with reading(self.path, "TIFF page"):
+            for image in np.atleast_1d(images):
+                planes = []
+                for page in self.pages[int(image) * each : (int(image) + 1) * each]:
+                    with self.file.filehandle.lock:
+                        planes.append(page.asarray())
+                read.append(np.stack(planes).reshape(self.inner)[tuple(full[1:])])
+        return np.stack(read) if np.ndim(images) else read[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "count": self.count, "inner": self.inner, "dtype": self.dtype.str}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["path"], state["count"], state["inner"], state["dtype"])  # type: ignore[misc]
+
+
+def _joined_images(path: Path, options: dict[str, Any]) -> tuple[Any, list[str] | None] | None:
+    """Return the images of a file of several as one array, and the names of its axes; None where there is only one.
+
+    A program that writes a recording frame by frame leaves one image a frame. Which axis they lie along is asked; images
+    that differ, or that OME calls images of their own, are to be chosen from.
+    """
+    import tifffile
+
+    where = str(path)
+    with reading(where, "TIFF file"), tifffile.TiffFile(path) as file:
+        _check_pages(file, where)
+        n = len(file.series)
+        if n < 2:
+            return None
+        levels = [one.levels[0] for one in file.series]
+        shapes = [tuple(int(k) for k in level.shape) for level in levels]
+        alike = len(set(shapes)) == 1 and len({level.dtype for level in levels}) == 1 and not file.is_ome
+        dtype = levels[0].dtype
+        limits.check_size(n * math.prod(shapes[0]) * np.dtype(dtype).itemsize, 1 << 62, where)
+    if not alike:
+        listed = ", ".join(f"{i} {s}" for i, s in list(enumerate(shapes))[:10])
+        raise ChoiceNeeded(
+            f"this file holds {n} images",
+            where=where,
+            fix=f"Say which one: dataset= one of {listed}{', ...' if n > 10 else ''}.",
+            option="dataset",
+            choices=tuple(str(i) for i in range(n)),
+        )
+    asked = options.get("axes")
+    if asked is not None and len(asked) == len(shapes[0]) and "t" not in asked.lower():
+        options["axes"] = "t" + asked  # said of one image: the images are frames
+    elif asked is None:
+        example = {2: "zyx", 3: "tzyx", 4: "tczyx"}.get(len(shapes[0]), "tczyx")
+        raise ChoiceNeeded(
+            f"this file holds {n} images of shape {shapes[0]}, written one after the other",
+            where=where,
+            fix=f"Say what the axes of all of them together, {(n, *shapes[0])}, are: for example axes='{example}'; "
+            "or dataset= for one of them.",
+            option="axes",
+            example=example,
+        )
+    return PageStack(where, n, shapes[0], dtype), None
+
+
+def open_volume(path: str | Path, *, series: int | None = None, labels: bool = False, **options: Any) -> Volume:
     """Open a TIFF lazily.
 
     Parameters
     ----------
     path : str or Path
-    series : int
-        Which image of the file.
+    series : int, optional
+        Which image of the file, where it holds several.
     labels : bool
     **options
         axes, channel, voxel_size_um, frame_rate_hz: see `build_volume`.
+
+    Raises
+    ------
+    ChoiceNeeded
+        If the file holds several images and nothing says whether they are frames, planes or images of their own; if its
+        labels could be planes or samples of a colour.
     """
     path = existing(path)
     where = str(path)
-    array, found, known = open_stored(path, series, options)
+    joined = _joined_images(path, options) if series is None else None
+    array, found, known = open_stored(path, series or 0, options)
+    if joined is not None:
+        array, found = joined[0], []
+    if labels and options.get("axes") is None and "S" in found and array.shape[found.index("S")] > 1:
+        raise ChoiceNeeded(
+            f"the file calls an axis of {array.shape[found.index('S')]} the samples of a colour, which labels have not",
+            where=where,
+            fix=f"Say what the axes of shape {tuple(array.shape)} are: for example axes='zyx'.",
+            option="axes",
+            example="zyx" if array.ndim == 3 else "tzyx",
+        )
     letters = resolve_axes(found, array.shape, options.get("axes"), where)
     times = known["time_s"]
     if times is not None and ("t" not in letters or array.shape[letters.index("t")] != len(times)):
@@ -195,6 +311,8 @@ def open_stored(path: Path, series: int, asked: Mapping[str, Any]) -> tuple[Any,
         page = math.prod(level.keyframe.shape) * dtype.itemsize
         limits.check_size(page, limits.MAX_CHUNK_BYTES, where, "one plane")
         _check_codec(level.keyframe, where)
+        if file.is_ome:
+            _check_companions(file.ome_metadata, path)
         known = _metadata(file, where, asked)
         offset = level.dataoffset if level.keyframe.compression == 1 else None
         byteorder = file.byteorder
@@ -227,6 +345,23 @@ def _check_pages(file: Any, where: str) -> None:
         stream.seek(offset + form.tagnosize + tags * form.tagsize)
         tail = stream.read(form.offsetsize)
         offset = struct.unpack(form.offsetformat, tail)[0] if len(tail) == form.offsetsize else 0
+
+
+def _check_companions(text: str | None, path: Path) -> None:
+    """Refuse an image of which other files hold a part that is not there: its planes would be read as zeros."""
+    from ..markup import parse
+
+    if not text:
+        return
+    named = {e.get("FileName") or "" for e in parse(text.encode("utf-8"), str(path)).iter() if e.tag.endswith("}UUID")}
+    absent = sorted(n for n in named if n and Path(n).name == n and not (path.parent / n).is_file() and n != path.name)
+    if absent and len(named) > 1:
+        shown = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+        raise FormatError(
+            f"{len(absent)} of the {len(named)} files of this image are not there: {shown}",
+            where=str(path),
+            fix="Copy all files of the recording into one folder.",
+        )
 
 
 def _check_codec(page: Any, where: str) -> None:

@@ -27,6 +27,7 @@ from .volume import Volume, build_volume
 
 ENDINGS = (".tif", ".tiff", ".btf")
 OPEN_FILES = 64
+MAX_CHANNELS = 6
 """Compressed files that are held open at a time."""
 _MARK = re.compile(r"(?<![a-z])(t|time|frame|z|plane|slice|c|ch|channel)[-_ ]?(\d+)(?!\d)", re.IGNORECASE)
 _LETTER = {"time": "t", "frame": "t", "plane": "z", "slice": "z", "ch": "c", "channel": "c"}
@@ -258,6 +259,15 @@ def _marks(files: list[Path], own: str, where: str) -> tuple[list[tuple[str, lis
     if not letters or len(places) != len(files):
         return [], []
     axes = [(a, sorted({row[a] for row in table})) for a in letters]
+    many = next((numbers for a, numbers in axes if a == "c" and len(numbers) > MAX_CHANNELS), None)
+    if many is not None:
+        raise ChoiceNeeded(
+            f"the names of the files count {len(many)} channels, which are hardly channels",
+            where=where,
+            fix="Say what the files are, their axis first: axes='zyx' for planes, axes='tyx' or 'tzyx' for frames.",
+            option="axes",
+            example=("z" if "z" not in own else "t") + own,
+        )
     if math.prod(len(numbers) for _, numbers in axes) != len(files):
         grid = np.stack(np.meshgrid(*[n for _, n in axes], indexing="ij"), axis=-1).reshape(-1, len(axes))
         absent = next(tuple(int(v) for v in place) for place in grid if tuple(place) not in places)

@@ -15,6 +15,7 @@ from ...model.errors import FormatError, InputError
 from ...model.recording import VolumeReference
 from .. import limits
 from ..axes import OrderedArray, resolve_axes
+from ..choice import ChoiceNeeded
 
 UNKNOWN_SIZE = (math.nan, math.nan, math.nan)
 
@@ -138,6 +139,14 @@ def build_volume(
     whole = OrderedArray(array, letters, "tczyx")
     n_channels = whole.shape[1]
     names = tuple(str(c) for c in channels) if len(channels) == n_channels else tuple(str(i) for i in range(n_channels))
+    if labels and channel is None and n_channels > 1:
+        raise ChoiceNeeded(
+            f"these labels have {n_channels} channels ({', '.join(names)})",
+            where=where,
+            fix="Say which one holds the neurons: channel=; or axes= where it is another axis.",
+            option="channel",
+            choices=names,
+        )
     chosen = _choose_channel(channel, names, where)
     static = labels and "t" not in letters
     order = "zyx" if static else "tzyx"
