@@ -74,8 +74,8 @@ FORMATS: list[Format] = [
         note="Reading needs nothing extra; writing needs the extra.",
     ),
     Format(
-        "hdf5", "HDF5 dataset", ("*.h5", "*.hdf5", "*.hdf"), ("volume", "labels"), "volumes.hdf5",
-        note="dataset= chooses one of several; axes from dimension labels, or axes=.",
+        "hdf5", "HDF5", ("*.h5", "*.hdf5", "*.hdf"), ("recording", "volume", "labels"), "volumes.hdf5",
+        note="Images: dataset= chooses one of several; axes from dimension labels, or axes=. Traces: any array of two axes, results of CaImAn, tables of pandas (fixed layout).",
     ),
     Format(
         "npz", "NumPy", ("*.npz", "*.npy"), ("recording", "volume", "labels"), "formats.npz", ("recording",),
@@ -264,11 +264,13 @@ def read_recordings(
             fix="Extract its traces first (dynamic-connectome extract).",
         )
     reader = _function(form, "read_recordings")
+    if form.key == "hdf5":
+        from .formats.hdf5_traces import read_recordings as reader
     if "recording" not in form.holds or reader is None:
         raise InputError(
             f"{form.title} files hold no recordings",
             where=str(path),
-            fix="Recordings are npz, mat, NWB, CSV or Parquet.",
+            fix="Recordings are npz, mat, NWB, HDF5, CSV or Parquet.",
         )
     found: list[Recording] = _call(reader, path, form, options)
     if not found:

@@ -126,7 +126,7 @@ def _identity(table: pd.DataFrame, where: str) -> str | None:
 
 def _one_to_one(table: pd.DataFrame, a: str, b: str) -> bool:
     pairs = table[[a, b]].drop_duplicates()
-    return len(pairs) == table[a].nunique() == table[b].nunique()
+    return bool(len(pairs) == table[a].nunique() == table[b].nunique())
 
 
 def read_centres(path: str | Path) -> pd.DataFrame:

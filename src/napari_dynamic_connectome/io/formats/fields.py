@@ -21,8 +21,18 @@ from ..choice import ChoiceNeeded
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "traces": ("traces", "trace_array", "dff", "dFF", "deltaFOverF", "calcium"),
-    "names": ("names", "neuron_names", "neuronNames", "NeuronNames", "neurons"),
-    "t": ("t", "time_s", "time", "tv", "timestamps"),
+    "names": (
+        "names",
+        "neuron_names",
+        "neuronNames",
+        "NeuronNames",
+        "neurons",
+        "IDs",
+        "neuron_ids",
+        "NeuronIDs",
+        "ID_labels",
+    ),
+    "t": ("t", "time_s", "time", "tv", "timestamps", "timeVectorSeconds"),
     "fs": ("fs", "rate_hz", "fps", "frame_rate_hz", "volume_rate"),
     "label_confidence": ("label_confidence", "confidence"),
     "labels": ("labels", "label_ids"),
@@ -74,8 +84,60 @@ def recording_fields(recording: Recording) -> dict[str, Any]:
     return fields
 
 
+def mapped(fields: Mapping[str, Any], mapping: Mapping[str, str] | None, where: str) -> dict[str, Any]:
+    """Return the fields with those that the user names under our names.
+
+    Parameters
+    ----------
+    fields : mapping of str to array
+    mapping : mapping of str to str, optional
+        Our name ("traces", "names", "t", "fs", ...) -> name in the file.
+    where : str
+    """
+    found = dict(fields)
+    for ours, theirs in (mapping or {}).items():
+        if ours not in ALIASES:
+            raise InputError(f"there is no field '{ours}' to map", where=where, fix=f"Known: {', '.join(ALIASES)}.")
+        if theirs not in fields:
+            raise InputError(
+                f"there is no field '{theirs}'", where=where, fix=f"The file has: {', '.join(map(str, fields))[:200]}."
+            )
+        for alias in ALIASES[ours]:
+            found.pop(alias, None)
+        found[ours] = fields[theirs]
+    return found
+
+
+def _check_left_over(fields: Mapping[str, Any], shape: tuple[int, int], where: str) -> str:
+    """Ask about texts that fit the neurons where no names were found; return the names of the fields that are not read."""
+    known = {alias for aliases in ALIASES.values() for alias in aliases} | _OTHER_FIELDS
+    rest = {str(k): v for k, v in fields.items() if str(k) not in known and not str(k).startswith(BEHAVIOUR_PREFIX)}
+    if _find(fields, "names") is None:
+        fitting = [k for k, v in rest.items() if (held := texts(v)) is not None and len(held) == shape[1] > 1]
+        if fitting:
+            raise ChoiceNeeded(
+                f"the field '{fitting[0]}' holds a text for each of the {shape[1]} neurons, and no field is called names",
+                where=where,
+                fix=f'Pass fields={{"names": "{fitting[0]}"}} if these are their names, or rename the field.',
+                option="fields",
+                choices=tuple(fitting),
+            )
+    return ", ".join(sorted(rest))
+
+
+_OTHER_FIELDS = {
+    "format_version", "units", "positions", "positions_um", "rejected", "note", "stim_name", "stim_onset", "stim_offset", "stimuli",
+    "seams", "breaks", "provenance", "behaviour_about", "volume_reference", "labels_reference", "quality", "idx_splits",
+}  # fmt: skip
+
+
 def recording_from_fields(
-    fields: Mapping[str, Any], where: str, *, name: str = "", rate_hz: float | None = None
+    fields: Mapping[str, Any],
+    where: str,
+    *,
+    name: str = "",
+    rate_hz: float | None = None,
+    mapping: Mapping[str, str] | None = None,
 ) -> Recording:
     """Build a recording from named arrays.
 
@@ -90,11 +152,18 @@ def recording_from_fields(
         Used where the fields hold none.
     rate_hz : float, optional
         Wins over the file's rate; needed if it has neither times nor a rate.
+    mapping : mapping of str to str, optional
+        See `mapped`.
     """
+    fields = mapped(fields, mapping, where)
     values = _find(fields, "traces")
     if values is None:
         known = ", ".join(sorted(map(str, fields))[:12])
-        raise FormatError("there is no field 'traces'", where=where, fix=f"The file has: {known or 'nothing'}.")
+        raise FormatError(
+            "there is no field 'traces'",
+            where=where,
+            fix=f'The file has: {known or "nothing"}. Pass fields={{"traces": ...}} with the name of the one that holds them.',
+        )
     traces = numbers(values, "traces", where)
     if traces.ndim != 2:
         raise InputError(
@@ -141,6 +210,9 @@ def recording_from_fields(
     confidence, labels = _find(fields, "label_confidence"), _find(fields, "labels")
     title = texts(_find(fields, "worm"))
     provenance = _json(fields.get("provenance"))
+    left = _check_left_over(fields, (traces.shape[0], n_neurons), where)
+    if left and "format_version" not in fields:
+        notes = "; ".join(n for n in (notes, f"fields that are not read: {left}") if n)
     if notes:
         provenance["reading"] = notes
     recording = Recording.from_arrays(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from ...model.errors import FormatError, InputError
 from ...model.recording import Recording, empty_stimuli
 from .. import limits
 from ..files import existing, head, reading
-from .fields import recording_from_fields, stimulus_table
+from .fields import ALIASES, recording_from_fields, stimulus_table
 
 NEUROPAL_FIELDS = ("fps", "files", "neurons", "is_L", "norm_traces")
 
 
-def read_recordings(path: str | Path, *, name: str = "", rate_hz: float | None = None) -> list[Recording]:
+def read_recordings(
+    path: str | Path, *, name: str = "", rate_hz: float | None = None, fields: Mapping[str, str] | None = None
+) -> list[Recording]:
     """Read the recordings of a .mat file.
 
     Parameters
@@ -32,19 +35,28 @@ def read_recordings(path: str | Path, *, name: str = "", rate_hz: float | None =
         Instead of the name in the file; for a file of one animal.
     rate_hz : float, optional
         Instead of the times in the file.
+    fields : mapping of str to str, optional
+        Our name of a field ("traces", "names", "t", "fs") -> its name in the file.
     """
     path = existing(path)
     content = load(path)
     if all(f in content for f in NEUROPAL_FIELDS):
         return _neuropal(content, path, rate_hz)
-    if "traces" not in content:
-        structs = [v for v in content.values() if isinstance(v, dict)]
-        if len(structs) == 1:
-            content = structs[0]
-    fields = _plain_fields(content, str(path))
-    if not name and not any(k in fields for k in ("worm", "name", "uid")):
+    structs, outer = {k: v for k, v in content.items() if isinstance(v, dict)}, ""
+    if not fields and not any(alias in content for alias in ALIASES["traces"]) and len(structs) == 1:
+        outer, content = next(iter(structs.items()))
+    plain = _plain_fields(content, str(path))
+    if not plain:
+        inside = ", ".join(f"{k} (a struct)" if isinstance(v, dict) else k for k, v in list(content.items())[:12])
+        inside = f"{outer} (a struct of {inside})" if outer else inside
+        raise FormatError(
+            f"there is no field 'traces': the file holds {inside or 'nothing'}",
+            where=str(path),
+            fix="Save the traces as a plain array called traces (time, neuron), with names and t.",
+        )
+    if not name and not any(k in plain for k in ("worm", "name", "uid")):
         name = path.stem
-    return [recording_from_fields(fields, str(path), name=name, rate_hz=rate_hz)]
+    return [recording_from_fields(plain, str(path), name=name, rate_hz=rate_hz, mapping=fields)]
 
 
 def load(path: Path) -> dict[str, Any]:

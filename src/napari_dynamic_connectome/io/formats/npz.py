@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -16,7 +17,7 @@ from ...model.errors import FormatError, InputError
 from ...model.recording import Recording
 from .. import limits
 from ..choice import ChoiceNeeded
-from ..files import atomic_file, existing, reading, summary
+from ..files import atomic_file, existing, head, reading, summary
 from ..volumes.volume import Volume, build_volume
 from .fields import recording_fields, recording_from_fields
 
@@ -102,8 +103,15 @@ def _header(stream: IO[bytes], where: str, size: int | None) -> tuple[tuple[int,
     return tuple(int(n) for n in shape), bool(fortran), dtype
 
 
-def read_recordings(path: str | Path, *, name: str = "", rate_hz: float | None = None) -> list[Recording]:
-    """Read the recording of an npz.
+def read_recordings(
+    path: str | Path,
+    *,
+    name: str = "",
+    rate_hz: float | None = None,
+    fields: Mapping[str, str] | None = None,
+    axes: str | None = None,
+) -> list[Recording]:
+    """Read the recording of an npz, or traces without names from an npy of two axes.
 
     Parameters
     ----------
@@ -111,13 +119,53 @@ def read_recordings(path: str | Path, *, name: str = "", rate_hz: float | None =
     name : str
         Instead of the name in the file.
     rate_hz : float, optional
-        Instead of the times in the file.
+        Instead of the times in the file; needed for an npy.
+    fields : mapping of str to str, optional
+        Our name of a field ("traces", "names", "t", "fs") -> its name in the file.
+    axes : {"tn", "nt"}, optional
+        Of an npy: time first, or neurons first.
+
+    Raises
+    ------
+    ChoiceNeeded
+        An npy says neither which of its axes is time nor how fast it was sampled.
     """
     path = existing(path)
-    fields = load_fields(path)
-    if not name and not any(k in fields for k in ("worm", "name", "uid")):
+    if not zipfile.is_zipfile(path) and head(path, 6) == b"\x93NUMPY":
+        return [_bare_traces(path, name or path.name.split(".")[0], rate_hz, axes)]
+    held = load_fields(path)
+    if not name and not any(k in held for k in ("worm", "name", "uid")):
         name = path.name.split(".")[0]
-    return [recording_from_fields(fields, str(path), name=name, rate_hz=rate_hz)]
+    return [recording_from_fields(held, str(path), name=name, rate_hz=rate_hz, mapping=fields)]
+
+
+def _bare_traces(path: Path, name: str, rate_hz: float | None, axes: str | None) -> Recording:
+    """Read an npy of two axes; all its neurons are unnamed."""
+    where = str(path)
+    with reading(where, "npy file"), path.open("rb") as stream:
+        shape, fortran, dtype = _header(stream, where, path.stat().st_size)
+        limits.check_size(math.prod(shape) * dtype.itemsize, limits.MAX_RECORDING_BYTES, where)
+        values = np.frombuffer(stream.read(), dtype, count=math.prod(shape))
+    values = values.reshape(shape[::-1]).T if fortran else values.reshape(shape)
+    if values.ndim != 2:
+        raise InputError(
+            f"this array has {values.ndim} axes; traces have 2",
+            where=where,
+            fix="Save the traces as (time, neuron); if these are voxels, open the file as an image.",
+        )
+    if axes is None:
+        raise ChoiceNeeded(
+            f"this array of shape {shape} does not say which axis is time",
+            where=where,
+            fix='Pass axes="tn" (time, neuron) or axes="nt" (neuron, time); an npz with names and t says it by itself.',
+            option="axes",
+            choices=("tn", "nt"),
+            example="tn" if shape[0] >= shape[1] else "nt",
+        )
+    if axes not in ("tn", "nt"):
+        raise InputError(f"axes cannot be '{axes}'", where=where, fix='Choose "tn" or "nt".')
+    traces = values if axes == "tn" else values.T
+    return recording_from_fields({"traces": traces}, where, name=name, rate_hz=rate_hz)
 
 
 def write_recording(recording: Recording, path: str | Path) -> Path:

@@ -170,8 +170,8 @@ def _from_wide(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | N
         )
     names, labels = _split_ids(ids, where)
     values = np.stack([_column(table, c, where) for c in columns], axis=1)
-    for column, header in enumerate(ids):
-        _check_is_no_clock(values[:, column], header, where)
+    for at, header in enumerate(ids):
+        _check_is_no_clock(values[:, at], header, where)
     return Recording.from_arrays(
         values,
         name=name,

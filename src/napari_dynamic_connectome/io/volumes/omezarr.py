@@ -207,7 +207,7 @@ def _find_labels(path: Path, name: str | None, image: str | None) -> str:
     listed = attributes(path, below).get("labels")
     if not isinstance(listed, list):
         listed = attrs.get("labels") if isinstance(attrs.get("labels"), list) else []
-    listed = [str(item) for item in listed or ()]
+    listed = list(dict.fromkeys(str(item) for item in listed or ()))
     if not listed:
         called_labels = any(word in path.name.lower() for word in ("label", "mask", "seg"))
         if name is None and (called_labels or not attrs.get("multiscales")):

@@ -1,0 +1,262 @@
+"""Traces in plain HDF5 files, as labs write them from Python, Julia and CaImAn; and tables that pandas wrote.
+
+In: a file, and what it leaves open (which dataset, its clock, its names). Out: a `Recording`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...model.errors import InputError
+from ...model.recording import Recording
+from .. import limits
+from ..choice import ChoiceNeeded
+from ..files import existing
+from ..volumes.hdf5 import is_local, member, opened, read_all
+from .fields import ALIASES, recording_from_fields, texts
+from .text_tables import time_unit
+from .trace_tables import recordings_from_table
+
+_NAME_WORDS = ("names", "neuron_names", "neurons", "ids", "neuron_ids", "roi_names", "cell_names")
+
+
+def read_recordings(
+    path: str | Path,
+    *,
+    name: str = "",
+    rate_hz: float | None = None,
+    dataset: str | None = None,
+    fields: Mapping[str, str] | None = None,
+    axes: str | None = None,
+) -> list[Recording]:
+    """Read the traces of an HDF5 file.
+
+    Parameters
+    ----------
+    path : str or Path
+    name : str
+        Of the worm; the file's name by default.
+    rate_hz : float, optional
+        Where no dataset holds the times.
+    dataset : str, optional
+        Path of the traces, where there are several arrays of two axes.
+    fields : mapping of str to str, optional
+        "t" and "names" -> paths of the datasets that hold them.
+    axes : {"tn", "nt"}, optional
+        Time first or neurons first, where neither times nor names tell.
+
+    Raises
+    ------
+    ChoiceNeeded
+        Which dataset, which axis is time, which clock.
+    """
+    path = existing(path)
+    where = str(path)
+    with opened(path) as file:
+        caiman = _caiman(file, where)
+        if caiman is not None and dataset is None:
+            return [recording_from_fields(caiman, where, name=name or path.stem, rate_hz=rate_hz)]
+        frame = _pandas_frame(file, where, dataset)
+        if frame is not None:
+            return recordings_from_table(frame, where, name=name or path.stem, rate_hz=rate_hz)
+        arrays = _arrays(file)
+        chosen = _choose(arrays, dataset, where)
+        held: dict[str, Any] = {"traces": read_all(member(file, chosen, where), where)}
+        n_time = _fit_companions(file, arrays, chosen, held, dict(fields or {}), axes, where, rate_hz)
+    traces = held["traces"]
+    if traces.shape[0] != n_time:
+        held["traces"] = traces.T
+    recording = recording_from_fields(held, f"{where}:{chosen}", name=name or path.stem, rate_hz=rate_hz)
+    return [recording.replace(provenance={**recording.provenance, "hdf5": {"dataset": chosen}})]
+
+
+def _arrays(file: Any) -> dict[str, Any]:
+    """Return the datasets of one and two axes by path, without links to other files."""
+    import h5py
+
+    found: dict[str, Any] = {}
+    stack: list[tuple[str, Any, int]] = [("", file, 0)]
+    while stack and len(found) < limits.MAX_MEMBERS:
+        prefix, group, depth = stack.pop()
+        for key in group:
+            if not is_local(group, key):
+                continue
+            node = group[key]
+            if isinstance(node, h5py.Group) and depth < limits.MAX_NESTING:
+                stack.append((f"{prefix}{key}/", node, depth + 1))
+            elif isinstance(node, h5py.Dataset) and len(node.shape or ()) in (1, 2):
+                found[f"{prefix}{key}"] = node
+    return dict(sorted(found.items()))
+
+
+def _choose(arrays: dict[str, Any], dataset: str | None, where: str) -> str:
+    matrices = {k: n for k, n in arrays.items() if len(n.shape) == 2 and n.dtype.kind in "fiu" and min(n.shape) > 1}
+    if dataset is not None:
+        dataset = dataset.strip("/")
+        if dataset not in arrays or len(arrays[dataset].shape) != 2:
+            raise InputError(
+                f"there is no dataset '{dataset}' of two axes", where=where, fix=f"Found: {', '.join(matrices)[:300]}."
+            )
+        return dataset
+    if not matrices:
+        raise InputError(
+            "there is no array of two axes in this HDF5 file, so no traces",
+            where=where,
+            fix="If it holds images, open them and extract the traces; dataset= names traces of another shape.",
+        )
+    if len(matrices) > 1:
+        listed = ", ".join(f"{k} {tuple(n.shape)}" for k, n in list(matrices.items())[:10])
+        raise ChoiceNeeded(
+            f"this file has {len(matrices)} arrays of two axes",
+            where=where,
+            fix=f"Pass dataset= one of: {listed}.",
+            option="dataset",
+            choices=tuple(matrices),
+        )
+    return next(iter(matrices))
+
+
+def _fit_companions(
+    file: Any,
+    arrays: dict[str, Any],
+    chosen: str,
+    held: dict[str, Any],
+    fields: dict[str, str],
+    axes: str | None,
+    where: str,
+    rate_hz: float | None,
+) -> int:
+    """Add times and names to the traces in `held`; return the number of time points."""
+    shape = held["traces"].shape
+    for key in ("t", "names"):
+        if key in fields:
+            node = member(file, fields[key], where)
+            if node is None or not hasattr(node, "shape"):
+                raise InputError(
+                    f"there is no dataset '{fields[key]}'", where=where, fix=f"Found: {', '.join(arrays)[:300]}."
+                )
+            held[key] = read_all(node, where)
+    if "t" not in held and rate_hz is None:
+        clocks = [
+            k
+            for k, n in arrays.items()
+            if k != chosen and n.dtype.kind in "fiu" and max(n.shape) == np.prod(n.shape) in shape and _is_time(k)
+        ]
+        if len(clocks) > 1:
+            raise ChoiceNeeded(
+                f"{len(clocks)} datasets could be the clock: {', '.join(clocks)}",
+                where=where,
+                fix='Pass fields={"t": one of them}, or rate_hz=.',
+                option="fields",
+                choices=tuple(clocks),
+            )
+        if clocks:
+            held["t"] = read_all(arrays[clocks[0]], where).ravel().astype(float) * (_unit(clocks[0]) or 1.0)
+    if "names" not in held:
+        listed = [
+            k for k, n in arrays.items() if n.dtype.kind in "OS" and _last(k) in _NAME_WORDS and n.shape[0] in shape
+        ]
+        if len(listed) == 1:
+            held["names"] = np.asarray(texts(read_all(arrays[listed[0]], where)), dtype=str)
+    if axes is not None:
+        if axes not in ("tn", "nt"):
+            raise InputError(f"axes cannot be '{axes}'", where=where, fix='Choose "tn" or "nt".')
+        return int(shape[axes.index("t")])
+    for key, own in (("t", True), ("names", False)):
+        if key in held and shape[0] != shape[1]:
+            n = len(np.ravel(held[key]))
+            return int(n if own else next(s for s in shape if s != n))
+    raise ChoiceNeeded(
+        f"'{chosen}' of shape {tuple(shape)} does not say which axis is time",
+        where=where,
+        fix='Pass dataset=, axes="tn" (time, neuron) or axes="nt" (neuron, time), and rate_hz=.',
+        option="axes",
+        choices=("tn", "nt"),
+        example="tn" if shape[0] >= shape[1] else "nt",
+    )
+
+
+def _last(path: str) -> str:
+    return path.rsplit("/", 1)[-1].lower()
+
+
+def _is_time(path: str) -> bool:
+    return _last(path) in {a.lower() for a in ALIASES["t"]} or _unit(path) is not None
+
+
+def _unit(path: str) -> float | None:
+    return time_unit(path.rsplit("/", 1)[-1])
+
+
+def _caiman(file: Any, where: str) -> dict[str, Any] | None:
+    """Return the fields of a CaImAn result (`cnmf.save`): F_dff or C, accepted components, frame rate."""
+    traces = next((n for k in ("F_dff", "C") if _matrix(n := member(file, f"estimates/{k}", where))), None)
+    if traces is None:
+        return None
+    values = read_all(traces, where).T  # stored (component, time)
+    fields: dict[str, Any] = {"traces": values}
+    good = member(file, "estimates/idx_components", where)
+    if good is not None and len(getattr(good, "shape", ())) == 1:
+        rejected = np.ones(values.shape[1], bool)
+        rejected[read_all(good, where).astype(int)] = False
+        fields["rejected"] = rejected
+    rate = member(file, "params/data/fr", where)
+    if rate is not None and getattr(rate, "shape", None) == ():
+        fields["fs"] = np.asarray([float(rate[()])])
+    return fields
+
+
+def _matrix(node: Any) -> bool:
+    return node is not None and len(getattr(node, "shape", ())) == 2 and node.dtype.kind in "fiu"
+
+
+def _pandas_frame(file: Any, where: str, dataset: str | None) -> pd.DataFrame | None:
+    """Return a table that pandas stored in its fixed layout; None where there is none."""
+    groups = [k for k in file if _attribute(file, k, "pandas_type") in ("frame", "frame_table")]
+    if dataset is not None:
+        groups = [k for k in groups if k == dataset.strip("/")]
+    if not groups:
+        return None
+    if len(groups) > 1:
+        raise ChoiceNeeded(
+            f"this file has {len(groups)} tables of pandas",
+            where=where,
+            fix=f"Pass dataset= one of: {', '.join(groups)}.",
+            option="dataset",
+            choices=tuple(groups),
+        )
+    group = file[groups[0]]
+    if _attribute(file, groups[0], "pandas_type") == "frame_table":
+        raise InputError(
+            "this table was stored with format='table', whose column names need pickle",
+            where=where,
+            fix="Store it with DataFrame.to_hdf(..., format='fixed'), or as CSV.",
+        )
+    columns = texts(read_all(group["axis0"], where)) or []
+    values: dict[str, np.ndarray] = {}
+    for block in range(int(group.attrs.get("nblocks", 0))):
+        data = group[f"block{block}_values"]
+        if data.dtype.kind not in "fiub":
+            continue
+        matrix = read_all(data, where)
+        for at, column in enumerate(texts(read_all(group[f"block{block}_items"], where)) or []):
+            values[column] = matrix[:, at] if matrix.shape[0] == group["axis1"].shape[0] else matrix[at]
+    frame = pd.DataFrame({c: values[c] for c in columns if c in values})
+    index = read_all(group["axis1"], where)
+    if index.dtype.kind in "fiu" and not (index == np.arange(len(index))).all():
+        frame.insert(0, "", index)
+    return frame
+
+
+def _attribute(file: Any, key: str, name: str) -> str:
+    import h5py
+
+    if not is_local(file, key) or not isinstance(file[key], h5py.Group):
+        return ""
+    value = file[key].attrs.get(name, "")
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
