@@ -44,9 +44,10 @@ soak: ## hundreds of kills, full disks, fuzzing, random clicks: long
 	@bash tools/with_screen.sh $(PY) tests/soak/soak.py $(ARGS)
 	@DYNAMIC_CONNECTOME_REPEATS=50 bash tools/with_screen.sh $(PY) -m pytest -q tests/widgets/test_leaks.py
 
-lock: ## resolve the dependencies anew into requirements.lock (needs uv)
-	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-annotate --no-header --quiet -o requirements.lock
+# "fewest": one version of a package for all Pythons, so that what passes on one is what runs on the others
+lock: ## resolve the dependencies anew into requirements.lock (needs uv); ARGS=--upgrade takes the newest
+	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header --quiet $(ARGS) -o requirements.lock
 
 clean: ## remove what was built, not the environment
 	@rm -rf build dist docs/_build docs/_generated demo-output soak-output .pytest_cache .mypy_cache .ruff_cache

@@ -1,11 +1,71 @@
 #!/usr/bin/env bash
-# Set up everything that the targets of the Makefile need: system packages (Debian, Ubuntu), the virtual environment from
-# the lock file, and the package itself in editable mode. Safe to run again; does nothing when all is there.
+# Set up everything that the targets of the Makefile need: Python's own parts and system packages (Debian, Ubuntu), the
+# virtual environment from the lock file, and the package itself in editable mode. Safe to run again; does nothing when
+# all is there. Whatever can make it fail is looked at before anything is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# --- system packages: Qt's xcb platform, OpenGL, and a virtual screen ---------------------------------------------
-packages=(libgl1 libegl1 libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon0
+oldest=11 # of Python 3, as in pyproject.toml
+newest=13
+
+# --- who may install system packages -------------------------------------------------------------------------------
+as_root=()
+may_install=no
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
+    if [ "$(id -u)" = 0 ]; then
+        may_install=yes
+    elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+        may_install=yes
+        as_root=(sudo)
+    fi
+fi
+
+updated=no
+update_lists() {
+    if [ "$updated" = no ]; then
+        "${as_root[@]}" apt-get update -qq
+        updated=yes
+    fi
+}
+
+# --- Python ----------------------------------------------------------------------------------------------------------
+find_python() {
+    for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+        if command -v "$candidate" >/dev/null &&
+            "$candidate" -c "import sys; sys.exit(not (3, $oldest) <= sys.version_info[:2] <= (3, $newest))" 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+}
+
+packages=()
+python=""
+if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+    python=$(find_python)
+    if [ -z "$python" ]; then
+        wanted="Python 3.$oldest to 3.$newest is needed and was not found (set PYTHON=/path/to/python3.12)"
+        minor=""
+        if [ "$may_install" = yes ]; then
+            update_lists
+            minor=$(apt-cache show --no-all-versions python3 2>/dev/null | sed -nE 's/^Version: 3\.([0-9]+).*/\1/p')
+        fi
+        if [ -z "$minor" ]; then
+            echo "$wanted. Nothing was installed." >&2
+            exit 1
+        elif [ "$minor" -lt "$oldest" ] || [ "$minor" -gt "$newest" ]; then
+            echo "$wanted, and this distribution offers 3.$minor. Nothing was installed." >&2
+            exit 1
+        fi
+        echo "No Python found; installing this distribution's Python 3.$minor"
+        packages+=(python3 python3-venv)
+    elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        packages+=("python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv")
+    fi
+fi
+
+# --- system packages: Qt's xcb platform, OpenGL, and a virtual screen ------------------------------------------------
+packages+=(libgl1 libegl1 libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon0
     xvfb xauth libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0
     libxcb-shape0 libxcb-sync1 libxcb-xfixes0 libxcb-xkb1 libxkbcommon-x11-0 libx11-xcb1)
 # Oracles of the tests: graph-tool (communities) and Chromium (the report); tests skip with a reason where they are absent.
@@ -13,7 +73,7 @@ if [ "${1:-}" = "test" ]; then
     packages+=(python3-graph-tool chromium)
 fi
 
-installed() { # Ubuntu 24.04 renamed some libraries with the suffix t64
+installed() { # Ubuntu 24.04 and Debian 13 renamed some libraries with the suffix t64
     dpkg-query -W -f='${Status}\n' "$1" 2>/dev/null | grep -q 'ok installed' ||
         dpkg-query -W -f='${Status}\n' "$1t64" 2>/dev/null | grep -q 'ok installed'
 }
@@ -24,20 +84,14 @@ if command -v dpkg-query >/dev/null; then
         installed "$package" || missing+=("$package")
     done
     if [ "${#missing[@]}" -gt 0 ]; then
-        if [ "$(id -u)" = 0 ]; then
-            as_root=()
-        elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-            as_root=(sudo)
-        elif command -v sudo >/dev/null && [ -t 0 ]; then
-            as_root=(sudo)
-        else
+        if [ "$may_install" = no ]; then
             echo "Some system packages are missing, and this is neither root nor sudo. Please run:" >&2
             echo "    apt-get update && apt-get install -y --no-install-recommends ${missing[*]}" >&2
             echo "and then the same make command again." >&2
             exit 1
         fi
         echo "Installing system packages: ${missing[*]}"
-        "${as_root[@]}" apt-get update -qq
+        update_lists
         needed=() # what this distribution offers
         for package in "${missing[@]}"; do
             if apt-cache show "$package" >/dev/null 2>&1 || apt-cache show "${package}t64" >/dev/null 2>&1; then
@@ -50,38 +104,17 @@ if command -v dpkg-query >/dev/null; then
     fi
 fi
 
-# --- Python -------------------------------------------------------------------------------------------------------
-find_python() {
-    for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
-        if command -v "$candidate" >/dev/null &&
-            "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
-            echo "$candidate"
-            return
-        fi
-    done
-}
-
+# --- the virtual environment -----------------------------------------------------------------------------------------
 stamp=.venv/.lock-sum
 sum=$(cat requirements.lock pyproject.toml | sha256sum | cut -d' ' -f1)
 if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$sum" ]; then
     exit 0
 fi
 if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
-    python=$(find_python)
-    if [ -z "$python" ]; then
-        echo "Python 3.11, 3.12 or 3.13 is needed and was not found (set PYTHON=/path/to/python3.12)." >&2
-        exit 1
-    fi
+    [ -n "$python" ] || python=$(find_python)
     if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-        version=$("$python" -c 'import sys; print(f"{sys.version_info[0]}.{sys.version_info[1]}")')
-        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-            apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "python$version-venv" >/dev/null
-        elif command -v sudo >/dev/null && command -v apt-get >/dev/null; then
-            sudo apt-get update -qq && sudo apt-get install -y -qq "python$version-venv" >/dev/null
-        else
-            echo "The module venv is missing. Please run: apt-get install -y python$version-venv" >&2
-            exit 1
-        fi
+        echo "The module venv of $python is missing and could not be installed (Debian: python3-venv)." >&2
+        exit 1
     fi
     echo "Creating .venv with $("$python" --version)"
     "$python" -m venv --clear .venv

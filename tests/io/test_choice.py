@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import sys
 from pathlib import Path
 
 import dask.array as da
@@ -19,6 +20,9 @@ from napari_dynamic_connectome.io.layer_data import read_layers
 from napari_dynamic_connectome.io.registry import open_labels, open_volume
 from napari_dynamic_connectome.model.errors import InputError
 
+sys.path.insert(0, str(Path(__file__).parent))
+from ngff import write_multiscale
+
 SHAPE = (4, 3, 16, 20)
 
 
@@ -30,12 +34,10 @@ def voxels() -> np.ndarray:
 def write_image(group: zarr.Group, data: np.ndarray, *, unit: str = "micrometer", clock: str = "second") -> None:
     """Write one image of NGFF 0.4 with the ome-zarr library."""
     from ome_zarr.format import FormatV04
-    from ome_zarr.writer import write_multiscale
 
     axes = [{"name": "t", "type": "time", "unit": clock}]
     axes += [{"name": a, "type": "space", "unit": unit} for a in "zyx"]
-    scale = [[{"type": "scale", "scale": [0.5, 2.0, 0.25, 0.25]}]]
-    write_multiscale([data], group, fmt=FormatV04(), axes=axes, coordinate_transformations=scale)
+    write_multiscale([data], group, fmt=FormatV04(), axes=axes, scales=[[0.5, 2.0, 0.25, 0.25]])
 
 
 def write_plate(path: Path, voxels: np.ndarray) -> None:

@@ -49,7 +49,7 @@ class FormatError(InputError):
 
 
 class MissingExtraError(DynamicConnectomeError, ImportError):
-    """An optional dependency is not installed.
+    """An optional dependency is not installed, or the installed one is too old.
 
     Parameters
     ----------
@@ -59,16 +59,24 @@ class MissingExtraError(DynamicConnectomeError, ImportError):
         The extra of this distribution that installs it.
     purpose : str
         What it is needed for ("reading NWB files").
+    found, needed : str
+        The version that is installed and the oldest that serves, where a package is there but too old.
     """
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
-        self.package, self.extra, self.purpose = package, extra, purpose
+    def __init__(self, package: str, extra: str, purpose: str, found: str = "", needed: str = "") -> None:
+        self.package, self.extra, self.purpose, self.found, self.needed = package, extra, purpose, found, needed
+        if found:
+            super().__init__(
+                f"{purpose} needs the package {package} {needed} or newer; {found} is installed. Update it with: "
+                f"pip install --upgrade '{package}>={needed}'"
+            )
+            return
         super().__init__(
             f"{purpose} needs the package {package}. Install it with: pip install 'napari-dynamic-connectome[{extra}]'"
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (MissingExtraError, (self.package, self.extra, self.purpose))
+        return (MissingExtraError, (self.package, self.extra, self.purpose, self.found, self.needed))
 
 
 class Cancelled(DynamicConnectomeError):

@@ -111,6 +111,23 @@ def test_connectome_package_absent(monkeypatch) -> None:
         connectome.read_cect("White_whole")
 
 
+def test_connectome_package_too_old_says_which_release_is_needed(tmp_path, monkeypatch) -> None:
+    import pickle
+    import sys
+
+    (tmp_path / "cect").mkdir()
+    (tmp_path / "cect" / "__init__.py").touch()  # as in 0.2.5: no folder of readers
+    (tmp_path / "cect-0.2.5.dist-info").mkdir()
+    (tmp_path / "cect-0.2.5.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: cect\nVersion: 0.2.5\n")
+    for name in [n for n in sys.modules if n == "cect" or n.startswith("cect.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingExtraError, match=r"0\.3\.1 or newer; 0\.2\.5 is installed.*'cect>=0\.3\.1'") as caught:
+        connectome.cect_datasets()
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    monkeypatch.delitem(sys.modules, "cect")
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["white_1986_whole", "witvliet_2020_8", "cook_2019_hermaphrodite"])
 def test_real_connectomes(shared_data, name) -> None:

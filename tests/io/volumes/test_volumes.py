@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 from pathlib import Path
 
 import dask.array as da
@@ -25,6 +26,9 @@ from napari_dynamic_connectome.io.volumes import omezarr_write
 from napari_dynamic_connectome.io.volumes.volume import as_dask
 from napari_dynamic_connectome.model.errors import InputError
 
+sys.path.insert(0, str(Path(__file__).parent))
+from ngff import write_multiscale
+
 SHAPE = (4, 3, 16, 20)
 
 
@@ -36,7 +40,6 @@ def voxels() -> np.ndarray:
 def ome_writer(path: Path, data: np.ndarray, axes: str, version: str, levels: int = 2, units: bool = True) -> None:
     """Write with the ome-zarr library."""
     from ome_zarr.format import FormatV04, FormatV05
-    from ome_zarr.writer import write_multiscale
 
     form = FormatV04() if version == "0.4" else FormatV05()
     kinds = {
@@ -51,13 +54,13 @@ def ome_writer(path: Path, data: np.ndarray, axes: str, version: str, levels: in
         kind, unit = kinds[axis]
         described.append({"name": axis, "type": kind} | ({"unit": unit} if unit and units else {}))
     size = {"t": 0.25, "c": 1.0, "z": 2.0, "y": 0.5, "x": 0.5}
-    pyramid, transforms = [data], [[{"type": "scale", "scale": [size[a] for a in axes]}]]
+    pyramid, scales = [data], [[size[a] for a in axes]]
     for level in range(1, levels):
         step = 2**level
         pyramid.append(data[..., ::step, ::step])
-        transforms.append([{"type": "scale", "scale": [size[a] * (step if a in "yx" else 1) for a in axes]}])
+        scales.append([size[a] * (step if a in "yx" else 1) for a in axes])
     group = zarr.open_group(str(path), mode="w", zarr_format=2 if version == "0.4" else 3)
-    write_multiscale(pyramid, group, fmt=form, axes=described, coordinate_transformations=transforms)
+    write_multiscale(pyramid, group, fmt=form, axes=described, scales=scales)
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])

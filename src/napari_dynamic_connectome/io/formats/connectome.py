@@ -178,7 +178,12 @@ def _cect() -> Any:
     try:
         import cect.readers as readers
     except ImportError as error:
-        raise MissingExtraError("cect", "connectome", "Reading published connectomes") from error
+        from importlib import metadata, util
+
+        # releases before 0.3.1 keep their readers elsewhere
+        without = error.name == "cect.readers" and util.find_spec("cect") is not None
+        too_old = metadata.version("cect") if without else ""
+        raise MissingExtraError("cect", "connectome", "Reading published connectomes", too_old, "0.3.1") from error
     return readers
 
 
