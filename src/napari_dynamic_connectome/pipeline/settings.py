@@ -14,6 +14,7 @@ from ..factorization.settings import FactorizationSettings
 from ..model.cohort import CohortSettings
 from ..model.results import Kind
 from ..model.settings import StepSettings, setting
+from .robustness_settings import RobustnessSettings
 from .toml import merge, read_toml
 
 
@@ -95,6 +96,9 @@ class PipelineSettings(StepSettings):
         default_factory=FactorizationSettings, description="The tensor's factors."
     )
     communities: CommunitySettings = Field(default_factory=CommunitySettings, description="The block model.")
+    robustness: RobustnessSettings = Field(
+        default_factory=RobustnessSettings, description="What `dynamic-connectome robustness` does again."
+    )
 
     @classmethod
     def from_file(cls, path: str | Path, overrides: dict[str, Any] | None = None) -> Self:

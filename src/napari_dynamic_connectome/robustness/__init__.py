@@ -1,0 +1,1 @@
+"""Do components come back: other worms, worms left out, other seeds, other settings."""
