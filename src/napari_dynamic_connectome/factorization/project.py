@@ -241,7 +241,7 @@ def _common_course(affinity: Any, components: Components, worm: str, observed: A
         raise InputError(
             "it is not on the clock of the components", where=worm, fix="Make the affinities of all worms together."
         )
-    return np.nan_to_num(components.time.values.T[:, observed])
+    return np.asarray(np.nan_to_num(components.time.values.T[:, observed]))
 
 
 def _halves(pairs: Array, splits: int, seed: int) -> list[tuple[Array, Array]]:
@@ -253,7 +253,7 @@ def _halves(pairs: Array, splits: int, seed: int) -> list[tuple[Array, Array]]:
     found = []
     for _ in range(splits):
         first = np.isin(pairs, rng.permutation(neurons)[: len(neurons) // 2])
-        found.append((first.all(axis=1), (~first).all(axis=1)))
+        found.append((np.asarray(first.all(axis=1)), np.asarray((~first).all(axis=1))))
     return found
 
 
