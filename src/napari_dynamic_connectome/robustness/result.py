@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ..io.files import atomic_file, output_folder
-from ..io.tables import write_csv
+from ..io.formats.text_tables import write_csv
 from ..pipeline.robustness_settings import RobustnessSettings
 
 
