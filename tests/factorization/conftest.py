@@ -46,13 +46,15 @@ def brute_force_error(affinity, components):
         for layer, sign in enumerate(affinity.signs):
             keys = [(names[a], names[b], sign) for a, b in affinity.pairs[np.asarray(block.rows)]]
             a = pair.values[[index[k] for k in keys]]
-            if components.model == "aligned":
-                course = components.time.values * components.worm.sel(worm=block.worm).values
-            else:
+            if components.model == "unaligned":
                 course = components.time.values[components.time["worm"].values == block.worm]
-            course = course * components.weight.values
-            if components.model == "aligned":
+            else:
+                course = components.time.values * components.worm.sel(worm=block.worm).values
+                if components.model == "mixed":
+                    own = components.own_time
+                    course[:, own["component"].values - 1] = own.sel(worm=block.worm).values
                 course = course[np.asarray(block.observed)]
+            course = course * components.weight.values
             data = np.asarray(block.tile(0, len(block.rows), 0, len(block.observed), layer), float)[
                 :, np.asarray(block.observed)
             ]

@@ -34,7 +34,7 @@ def behaviour_correlations(
     Parameters
     ----------
     components : Components
-        Unaligned: every worm has its own time course. Aligned: the common one is compared with each worm's behaviour,
+        Where every worm has its own time course, that is compared; a common course is compared with each worm's behaviour,
         brought to the common clock.
     cohort : Cohort
         The cohort that the components were made from.
@@ -100,10 +100,12 @@ def _courses(components: Components, cohort: Cohort) -> dict[str, tuple[Array, A
             result[worm] = (time, time, np.stack([line.values for line in lines], axis=1))
         return result
     clock = np.asarray(components.time["time"].values, float)
-    common = np.stack([components.time_course(c).values for c in columns], axis=1)
+    common = {c: components.time_course(c).values for c in columns if components.clock(c) == "common"}
+    known = {str(w) for w in components.worm["worm"].values}
     for worm, source in _source_times(components, cohort).items():
-        if len(source) == len(clock):
-            result[worm] = (clock, source, common)
+        if len(source) == len(clock) and worm in known:
+            mixed = [common[c] if c in common else components.time_course(c, worm).values for c in columns]
+            result[worm] = (clock, source, np.stack(mixed, axis=1))
     return result
 
 

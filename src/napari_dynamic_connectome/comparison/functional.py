@@ -48,8 +48,11 @@ def time_average(components: Components) -> xr.DataArray:
     """Time-averaged affinity of the model: all components, each with its mean over time and worms."""
     total = None
     for component in range(1, components.rank + 1):
-        scale = float(components.time.sel(component=component).mean())
-        if components.model == "aligned":
+        if components.own_time is not None and components.clock(component) == "own":
+            scale = float(components.own_time.sel(component=component).mean())
+        else:
+            scale = float(components.time.sel(component=component).mean())
+        if components.clock(component) == "common":
             scale *= float(components.worm.sel(component=component).mean())
         matrix = components.matrix(component) * scale
         total = matrix if total is None else total + matrix

@@ -200,8 +200,8 @@ def two_groups(
 def component_levels(components: Components) -> pd.DataFrame:
     """How strongly every worm shows every component, weight included; index worm, columns component numbers.
 
-    Unaligned: root mean square of the worm's course, so that long recordings do not count for more. Aligned: the worm's loading; where
-    windows around events take the worms' place, the root mean square over a recording's events.
+    Where every worm has its own course: its root mean square, so that long recordings do not count for more. With a common course: the
+    worm's loading; where windows around events take the worms' place, the root mean square over a recording's events.
     """
     numbers = components.weight["component"].values
     loading = components.worm.values * components.weight.values
@@ -210,6 +210,10 @@ def component_levels(components: Components) -> pd.DataFrame:
         owner = np.asarray(components.time["worm"].values, dtype=object)
         samples = np.array([(owner == w).sum() for w in names])
         return pd.DataFrame(loading / np.sqrt(np.maximum(samples, 1))[:, None], index=names, columns=numbers)
+    if components.own_time is not None:
+        own = np.array([clock == "own" for clock in components.clocks])
+        samples = np.isfinite(components.own_time.values[:, :, 0]).sum(axis=1)
+        loading[:, own] /= np.sqrt(np.maximum(samples, 1))[:, None]
     table = pd.DataFrame(loading, index=names, columns=numbers)
     if components.worm_time is not None:
         source = [str(s) for s in components.worm_time["source"].values]

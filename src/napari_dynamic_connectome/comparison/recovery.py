@@ -69,8 +69,8 @@ def recovery_scores(
         * `ami`: adjusted mutual information of the component's communities with the planted groups (members of one sign
           are a group; all other neurons, and in the same way the background -1 of the communities, are one group);
         * `jaccard`: overlap of the best community with the planted group that it fits best;
-        * `time_auroc`: chance that the time course is higher inside the planted windows than outside. On a clock aligned by
-          stimuli it exists for stimulus-locked motifs only;
+        * `time_auroc`: chance that the time course is higher inside the planted windows than outside. With a common clock
+          aligned by stimuli it exists for stimulus-locked motifs only;
         * `worm_auroc`: chance that worms that have the motif load higher than worms that lack it.
     """
     mode = _sign_mode(components, sign)
@@ -170,11 +170,11 @@ def _partition_scores(partition: Communities, members: pd.DataFrame) -> tuple[fl
 
 def _time_score(components: Components, truth: Truth, motif: int, stimulus: str, component: int) -> float:
     windows = truth.windows[truth.windows["motif"] == motif]
-    if components.model == "unaligned":
+    if components.clock(component) == "own":
         inside, course = [], []
-        for worm in dict.fromkeys(str(w) for w in components.time["worm"].values):
+        for worm in (str(w) for w in components.worm["worm"].values):
             mine = windows[windows["worm"] == worm]
-            line = components.time_course(component, worm)
+            line = components.recording_course(component, worm)
             inside.append(_inside(line["time"].values, mine[["onset", "offset"]].to_numpy(float)))
             course.append(line.values)
         return auroc(np.concatenate(inside), np.concatenate(course))

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..model.results import Components
+from ..model.results import Components, Model
+from .clocks import worm_courses
 from .parallel import Workers
 from .prepare import Prepared
 from .problem import Problem
@@ -40,17 +41,16 @@ def build_components(
     problem = prepared.problem
     best = fits.factors.take([fits.best])
     worm_error, error = exact_errors(prepared, best, pool)
-    time, worm, pair = best.time[0], best.worm[0], best.pair[0]
-    weight, time, worm, pair = _unit(problem.model, time, worm, pair)
-    if problem.model == "unaligned":
-        worm = np.stack([np.linalg.norm(time[:, w.times], axis=1) for w in problem.worms], axis=1)
+    time, worm, pair, own = best.time[0], best.worm[0], best.pair[0], best.own[0]
+    weight, time, worm, pair = _unit(time, worm, pair, own if problem.model != "aligned" else np.zeros_like(own))
+    for w, item in enumerate(problem.worms if problem.model != "aligned" else ()):
+        mine = item.own if problem.model == "mixed" else item.times
+        worm[own, w] = np.linalg.norm(time[own][:, mine], axis=1)
     dropped = explained_shares(prepared, best, pool)
     order = np.argsort(-weight, kind="stable") if sort else np.arange(len(weight))
-    weight, time, worm, pair = weight[order], time[order], worm[order], pair[order]
+    weight, time, worm, pair, own = weight[order], time[order], worm[order], pair[order], own[order]
     dropped = dropped[order]
     pair = np.asarray(np.where(problem.seen_slots[None, :], pair, np.nan))
-    if problem.model == "aligned":
-        time = np.asarray(np.where(problem.seen_times[None, :], time, np.nan))
     similarity = fits.similarity(prepared)
     others = np.delete(similarity, fits.best)
     diagnostics: dict[str, Any] = {
@@ -68,19 +68,20 @@ def build_components(
         "compressed_size": prepared.size,
         "storage": prepared.exact.storage,
         "notes": list(problem.notes),
+        **({"predicted": [float(p) for p in fits.predicted[fits.best][order]]} if problem.model == "mixed" else {}),
         **(extra or {}),
     }
-    return _label(prepared, weight, time, worm, pair, float(error), diagnostics, provenance)
+    return _label(prepared, weight, time, worm, pair, own, float(error), diagnostics, provenance)
 
 
-def _unit(model: str, time: Array, worm: Array, pair: Array) -> tuple[Array, Array, Array, Array]:
+def _unit(time: Array, worm: Array, pair: Array, own: Array) -> tuple[Array, Array, Array, Array]:
+    """Weights and unit factors; the worm factor of components with their own clock is left as it is."""
     weight = np.ones(len(pair))
     scaled = []
     for name, factor in (("time", time), ("worm", worm), ("pair", pair)):
-        if name == "worm" and model == "unaligned":
-            scaled.append(factor)
-            continue
         norm = np.linalg.norm(factor, axis=1)
+        if name == "worm":
+            norm[own] = 1.0
         weight = weight * norm
         scaled.append(factor / np.where(norm > 0, norm, 1.0)[:, None])
     return weight, scaled[0], scaled[1], scaled[2]
@@ -93,7 +94,7 @@ def exact_errors(prepared: Prepared, factors: Factors, pool: Workers) -> tuple[l
     def one(w: int) -> float:
         item = problem.worms[w]
         rows = factors.pair[0][:, item.slots].astype(np.float32)
-        time = (factors.time[0][:, item.times] * factors.worm[0][:, w : w + 1]).astype(np.float32)
+        time = worm_courses(problem, factors, w)[0].astype(np.float32)
         return exact.residual(w, rows, time)
 
     rests = pool.map(one, range(len(problem.worms)))
@@ -124,6 +125,7 @@ def _label(
     time: Array,
     worm: Array,
     pair: Array,
+    own: Array,
     error: float,
     diagnostics: dict[str, Any],
     provenance: Mapping[str, Any],
@@ -139,21 +141,12 @@ def _label(
         "neuron_b": ("pair", np.tile(names[pairs[:, 1]], count)),
         "sign": ("pair", np.repeat(np.asarray(affinity.signs, dtype=object), len(pairs))),
     }
-    dims: tuple[str, str]
-    coords: dict[str, Any]
-    if problem.model == "aligned":
-        dims, coords = ("time", "component"), {"time": problem.sample_time_s}
-        stimuli = getattr(affinity, "stimuli", None)
-    else:
-        dims = ("sample", "component")
-        coords = {"worm": ("sample", problem.sample_worm), "time": ("sample", problem.sample_time_s)}
-        stimuli = None
-    time_array = xr.DataArray(time.T, dims=dims, coords={**coords, "component": component}, name="time factor")
-    time_array["time"].attrs["units"] = "s"
     worm_names = np.asarray([w.name for w in problem.worms], dtype=object)
+    stimuli = getattr(affinity, "stimuli", None) if problem.model != "unaligned" else None
+    courses, own_time = _courses(problem, time, own, component)
     return Components(
-        model="aligned" if problem.model == "aligned" else "unaligned",
-        time=time_array,
+        model=_model(problem, own),
+        time=courses,
         worm=xr.DataArray(
             worm.T, dims=("worm", "component"), coords={"worm": worm_names, "component": component}, name="worm factor"
         ),
@@ -169,8 +162,41 @@ def _label(
         diagnostics=diagnostics,
         stimuli=stimuli if isinstance(stimuli, pd.DataFrame) else pd.DataFrame(columns=["name", "onset", "offset"]),
         provenance=dict(provenance),
-        worm_time=_worm_time(problem) if problem.model == "aligned" else None,
+        worm_time=_worm_time(problem) if problem.model != "unaligned" else None,
+        own_time=own_time,
     )
+
+
+def _model(problem: Problem, own: Array) -> Model:
+    """What came out: a `mixed` fit in which every clock is common is an `aligned` one."""
+    if problem.model == "unaligned":
+        return "unaligned"
+    return "mixed" if problem.model == "mixed" and own.any() else "aligned"
+
+
+def _courses(problem: Problem, time: Array, own: Array, component: Array) -> tuple[xr.DataArray, xr.DataArray | None]:
+    """Time factor on the common clock (or worm after worm), and the worms' own courses on that clock (`mixed`)."""
+    if problem.model == "unaligned":
+        along = {"worm": ("sample", problem.sample_worm), "time": ("sample", problem.sample_time_s)}
+        found = xr.DataArray(time.T, dims=("sample", "component"), coords={**along, "component": component})
+    else:
+        length = problem.n_common
+        seen = problem.seen_times[:length]
+        common = np.where(seen[:, None], time[:, :length].T, np.nan)
+        if problem.model == "mixed":
+            common[:, own] = np.nan
+        clock = {"time": problem.sample_time_s[:length]}
+        found = xr.DataArray(common, dims=("time", "component"), coords={**clock, "component": component})
+    found.name = "time factor"
+    found["time"].attrs["units"] = "s"
+    if problem.model != "mixed" or not own.any():
+        return found, None
+    each = np.full((len(problem.worms), length, int(own.sum())), np.nan)
+    for w, item in enumerate(problem.worms):
+        each[w, item.times] = time[own][:, item.own].T
+    names = np.asarray([w.name for w in problem.worms], dtype=object)
+    coords = {"worm": names, "time": found["time"], "component": component[own]}
+    return found, xr.DataArray(each, dims=("worm", "time", "component"), coords=coords, name="own time factor")
 
 
 def _worm_time(problem: Problem) -> xr.DataArray | None:
@@ -185,7 +211,7 @@ def _worm_time(problem: Problem) -> xr.DataArray | None:
         coords={
             "worm": np.asarray([w.name for w in problem.worms], dtype=object),
             "source": ("worm", np.asarray([b.source for b in chosen], dtype=object)),
-            "time": problem.sample_time_s,
+            "time": problem.sample_time_s[: problem.n_common],
         },
         name="time in the recording",
         attrs={"units": "s"},

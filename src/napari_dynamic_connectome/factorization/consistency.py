@@ -21,7 +21,7 @@ def core_consistency(prepared: Prepared, components: Components, pool: Workers) 
     Returns
     -------
     float
-        At most 100; NaN for the `unaligned` model (which has no third mode) and for a single worm.
+        At most 100; NaN where a component has its own clock in every worm (and so no third mode), and for a single worm.
 
     Notes
     -----
@@ -29,7 +29,7 @@ def core_consistency(prepared: Prepared, components: Components, pool: Workers) 
     the data are enough. With missing entries this is the core of the model-filled tensor, the usual choice.
     """
     problem = prepared.problem
-    if problem.model != "aligned" or len(problem.worms) < 2:
+    if components.model != "aligned" or len(problem.worms) < 2:
         return float("nan")
     weight = components.weight.values
     if not (weight > 0).all():

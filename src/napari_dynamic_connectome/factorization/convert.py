@@ -26,12 +26,22 @@ def to_cp_tensor(components: Components) -> Any:
     Raises
     ------
     InputError
-        The components are `unaligned`: their worms have time axes of their own, which a CP tensor cannot hold.
+        A component has a clock of its own in every worm (`unaligned`, `mixed`), which a CP tensor cannot hold.
     """
     from tensorly.cp_tensor import CPTensor
 
     if components.model != "aligned":
-        raise InputError("components of the unaligned model are no CP tensor", fix="Fit with model='aligned'.")
+        own = [c for c, clock in enumerate(components.clocks, start=1) if clock == "own"]
+        which = (
+            f"component{'s' if len(own) > 1 else ''} {', '.join(map(str, own))}"
+            if components.model == "mixed"
+            else "all"
+        )
+        raise InputError(
+            f"components of the {components.model} model are no CP tensor: every worm has its own time course ({which})",
+            where="components",
+            fix="Fit with model='aligned'." if components.has_common_clock else "Align the cohort, then fit again.",
+        )
     factors = [components.worm.values, np.nan_to_num(components.time.values), np.nan_to_num(components.pair.values)]
     return CPTensor((components.weight.values.copy(), [f.copy() for f in factors]))
 

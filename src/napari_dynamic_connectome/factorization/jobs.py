@@ -140,10 +140,11 @@ class KeptJobs:
         """Return the result of a job, or None if it has to be run."""
         try:
             with np.load(io.BytesIO(self._path(job).read_bytes()), allow_pickle=False) as data:
-                factors = Factors(data["time"], data["worm"], data["pair"])
+                factors = Factors(data["time"], data["worm"], data["pair"], data["own"])
                 ends = np.cumsum(data["lengths"])[:-1]
                 histories = [h.tolist() for h in np.split(data["histories"], ends)]
-                fits = Starts(factors, data["errors"], histories, data["sweeps"].tolist(), data["converged"].tolist())
+                ends_of = (data["sweeps"].tolist(), data["converged"].tolist())
+                fits = Starts(factors, data["errors"], histories, *ends_of, data["predicted"])
                 if factors.shape != (len(job.starts), job.rank) or len(fits.errors) != len(job.starts):
                     return None
                 return JobResult(fits, float(data["held_out"]))
@@ -158,6 +159,8 @@ class KeptJobs:
             time=fits.factors.time,
             worm=fits.factors.worm,
             pair=fits.factors.pair,
+            own=fits.factors.own,
+            predicted=fits.predicted,
             errors=fits.errors,
             histories=np.concatenate([np.asarray(h, float) for h in fits.histories]),
             lengths=[len(h) for h in fits.histories],

@@ -135,11 +135,25 @@ def _common_pairs(a: Components, b: Components) -> tuple[Array, Array] | None:
 
 
 def _common_times(a: Components, b: Components) -> tuple[Array, Array] | None:
-    if a.model != b.model or a.time.shape[0] != b.time.shape[0]:
+    if a.has_common_clock != b.has_common_clock or a.time.shape[0] != b.time.shape[0]:
         return None
     if not np.allclose(a.time["time"].values, b.time["time"].values):
         return None
     if a.model == "unaligned" and list(a.time["worm"].values) != list(b.time["worm"].values):
         return None
-    seen = np.isfinite(a.time.values).all(axis=1) & np.isfinite(b.time.values).all(axis=1)
-    return a.time.values[seen].T, b.time.values[seen].T
+    first, second = a.time.values, b.time.values
+    if "mixed" in (a.model, b.model):
+        # worm by worm, so that a common course can be compared with the worms' own
+        both = [str(w) for w in a.worm["worm"].values if w in set(b.worm["worm"].values)]
+        if not both:
+            return None
+        first, second = (_worm_by_worm(c, both) for c in (a, b))
+    seen = np.isfinite(first).all(axis=1) & np.isfinite(second).all(axis=1)
+    return first[seen].T, second[seen].T
+
+
+def _worm_by_worm(components: Components, worms: list[str]) -> Array:
+    """Courses in some worms, one worm after the other: (worm x time, component)."""
+    numbers = [int(c) for c in components.weight["component"].values]
+    courses = [np.concatenate([components.time_course(c, w).values for w in worms]) for c in numbers]
+    return np.stack(courses, axis=1)

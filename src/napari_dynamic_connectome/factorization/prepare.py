@@ -182,7 +182,8 @@ def _worth_compressing(problem: Problem, settings: FactorizationSettings, size: 
 def _check_rank(problem: Problem, rank: int) -> None:
     if rank < 1:
         raise InputError(f"rank {rank} is not a positive number", where="rank")
-    most = int(min(problem.seen_slots.sum(), problem.seen_times.sum()))
+    seen = problem.seen_times
+    most = int(min(problem.seen_slots.sum(), seen[: problem.n_common or len(seen)].sum()))
     if problem.model == "unaligned":
         most = min(most, max(min(w.n_rows, w.n_times) for w in problem.worms))
     if rank > most:

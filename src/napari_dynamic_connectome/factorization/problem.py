@@ -1,13 +1,14 @@
 """The least-squares problem: which (pair, worm) rows exist, where their samples lie on the time axis, what they weigh.
 
 In: an affinity (or plain arrays of the same form). Out: a `Problem`, in which signed layers are stacked along the pairs and
-`aligned` and `unaligned` differ only in which columns of the time factor a worm owns.
+`aligned`, `unaligned` and `mixed` differ only in which columns of the time factor a worm uses: those of the common clock, its
+own, or both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -141,6 +142,8 @@ class Worm:
         Where they lie on the problem's time axis.
     weight : float
         Weight of the worm's squared errors.
+    own : int array (t,)
+        `mixed`: columns of the time factor that belong to this worm alone, behind those of the common clock; else empty.
     """
 
     name: str
@@ -150,6 +153,7 @@ class Worm:
     samples: Array
     times: Array
     weight: float
+    own: Array = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def fills(self) -> bool:
@@ -173,16 +177,16 @@ class Problem:
 
     Parameters
     ----------
-    model : {"aligned", "unaligned"}
+    model : {"aligned", "unaligned", "mixed"}
     worms : tuple of Worm
     n_slots : int
         Rows of the stacked pair factor (number of pairs x number of sign layers).
     n_times : int
-        Length of the time axis: the common clock, or all worms one after the other.
+        Length of the time axis: the common clock, or all worms one after the other; `mixed`: both, in this order.
     sees : bool array (n_slots, worm)
         Which worm observes which pair.
     groups : tuple of (int array, int array)
-        Time indices that are seen by the same worms, and those worms.
+        Time indices that are seen by the same worms, and those worms; `mixed`: of the common clock.
     linked : bool array (n_times,)
         Whether a sample follows its predecessor on the time axis without a gap (used by the smoothness penalty).
     notes : tuple of str
@@ -212,7 +216,16 @@ class Problem:
         seen = np.zeros(self.n_times, bool)
         for times, _ in self.groups:
             seen[times] = True
+        for worm in self.worms:
+            seen[worm.own] = True
         return seen
+
+    @property
+    def n_common(self) -> int:
+        """Columns of the time factor that belong to the common clock; the worms' own follow."""
+        if self.model == "unaligned":
+            return 0
+        return self.n_times - sum(len(w.own) for w in self.worms)
 
     @property
     def n_entries(self) -> int:
@@ -284,13 +297,15 @@ def build_problem(
             )
         rows = np.asarray(block.rows, np.int64)[kept]
         slots = np.concatenate([rows + s * n_pairs for s in range(n_signs)])
-        times = samples if model == "aligned" else offset + np.arange(len(samples))
+        times = offset + np.arange(len(samples)) if model == "unaligned" else samples
         offset += len(samples)
         built.append(Worm(block.worm, block, kept, slots, samples, times, weights[block.worm]))
     if not built:
         raise InputError("no worm has an observed pair", where="affinity", fix="; ".join(notes))
+    model, why = _settle_model(model, settings, affinity, built, n_pairs * n_signs)
+    notes += [why] if why else []
     problem = _finish(affinity, model, built, offset, n_pairs * n_signs, notes)
-    if model == "unaligned":
+    if model != "aligned":
         _check_linked(problem)
     if problem.seen_times.sum() < 2:
         raise InputError("the affinity has one time point", where="affinity", fix="A time course needs two or more.")
@@ -298,24 +313,9 @@ def build_problem(
 
 
 def _finish(affinity: Any, model: str, worms: list[Worm], total: int, n_slots: int, notes: list[str]) -> Problem:
-    n_times = len(affinity.time_s) if model == "aligned" else total
-    sees = np.zeros((n_slots, len(worms)), bool)
-    seen_at = np.zeros((n_times, len(worms)), bool)
-    for index, worm in enumerate(worms):
-        sees[worm.slots, index] = True
-        seen_at[worm.times, index] = True
-    if model == "aligned":
-        patterns, which = np.unique(seen_at, axis=0, return_inverse=True)
-        which = which.ravel()
-        groups = tuple((np.flatnonzero(which == g), np.flatnonzero(p)) for g, p in enumerate(patterns) if p.any())
-        linked = np.ones(n_times, bool)
-        linked[0] = False
-        after_seam = np.searchsorted(np.asarray(affinity.time_s, float), list(getattr(affinity, "seams_s", ())))
-        linked[after_seam[after_seam < n_times]] = False
-        sample_worm = np.full(n_times, "", dtype=object)
-        sample_time = np.asarray(affinity.time_s, float)
-    else:
-        groups = tuple((w.times, np.array([i])) for i, w in enumerate(worms))
+    sees = _seen_slots(worms, n_slots)
+    if model == "unaligned":
+        n_times, groups = total, tuple((w.times, np.array([i])) for i, w in enumerate(worms))
         linked = np.ones(n_times, bool)
         sample_worm = np.empty(n_times, dtype=object)
         sample_time = np.empty(n_times)
@@ -326,9 +326,38 @@ def _finish(affinity: Any, model: str, worms: list[Worm], total: int, n_slots: i
             linked[worm.times[0]] = False
             sample_worm[worm.times] = worm.name
             sample_time[worm.times] = seconds
+    else:
+        n_times = len(affinity.time_s)
+        seen_at = np.zeros((n_times, len(worms)), bool)
+        for index, worm in enumerate(worms):
+            seen_at[worm.times, index] = True
+        patterns, which = np.unique(seen_at, axis=0, return_inverse=True)
+        which = which.ravel()
+        groups = tuple((np.flatnonzero(which == g), np.flatnonzero(p)) for g, p in enumerate(patterns) if p.any())
+        linked = np.ones(n_times, bool)
+        linked[0] = False
+        after_seam = np.searchsorted(np.asarray(affinity.time_s, float), list(getattr(affinity, "seams_s", ())))
+        linked[after_seam[after_seam < n_times]] = False
+        sample_worm = np.full(n_times, "", dtype=object)
+        sample_time = np.asarray(affinity.time_s, float)
+    if model == "mixed":
+        starts = n_times + np.cumsum([0, *(w.n_times for w in worms)])
+        worms = [replace(w, own=np.arange(a, a + w.n_times)) for w, a in zip(worms, starts[:-1], strict=True)]
+        begins = [linked[w.times] & np.r_[False, np.diff(w.times) == 1] for w in worms]
+        linked = np.concatenate([linked, *begins])
+        sample_worm = np.concatenate([sample_worm, *(np.full(w.n_times, w.name, dtype=object) for w in worms)])
+        sample_time = np.concatenate([sample_time, *(sample_time[w.times] for w in worms)])
+        n_times = int(starts[-1])
     return Problem(
         model, affinity, tuple(worms), n_slots, n_times, sees, groups, linked, sample_worm, sample_time, tuple(notes)
     )
+
+
+def _seen_slots(worms: Sequence[Worm], n_slots: int) -> Array:
+    sees = np.zeros((n_slots, len(worms)), bool)
+    for index, worm in enumerate(worms):
+        sees[worm.slots, index] = True
+    return sees
 
 
 def _check_names(affinity: Any) -> None:
@@ -345,8 +374,9 @@ def _check_names(affinity: Any) -> None:
 
 
 def _choose_model(affinity: Any, settings: FactorizationSettings) -> str:
+    """Whether the worms have a common clock (`aligned`, `mixed`) or not; `auto` is settled when the worms are known."""
     model = str(affinity.model) if settings.model == "auto" else settings.model
-    if model == "aligned":
+    if model != "unaligned":
         if affinity.time_s is None:
             raise InputError(
                 "the worms share no clock, so one time course for all has no meaning",
@@ -359,6 +389,24 @@ def _choose_model(affinity: Any, settings: FactorizationSettings) -> str:
                 "the worms' time axes are not the common clock", where="affinity", fix="Align the cohort first."
             )
     return model
+
+
+def _settle_model(
+    model: str, settings: FactorizationSettings, affinity: Any, worms: Sequence[Worm], n_slots: int
+) -> tuple[str, str]:
+    """The model that is fitted, and a note where it is not the one that `auto` or `mixed` would try.
+
+    A clock of one's own can only be told from a common one with two worms or more, tied together by shared pairs. Windows around
+    events are cut to see what they have in common, so `auto` leaves their clock common.
+    """
+    if settings.model == "mixed" and len(worms) == 1:
+        return "aligned", "one worm: its own clock and the common one are the same"
+    about = getattr(affinity, "provenance", None) or {}
+    if settings.model != "auto" or model != "aligned" or len(worms) == 1 or about.get("alignment") == "events":
+        return model, ""
+    if len(_linked_groups(_seen_slots(worms, n_slots))) > 1:
+        return "aligned", "some worms share no pair of neurons, so no component can have a clock of its own"
+    return "aligned", ""  # AUTO
 
 
 def _weights(blocks: Sequence[Any], given: Mapping[str, float] | None) -> dict[str, float]:
@@ -377,27 +425,33 @@ def _weights(blocks: Sequence[Any], given: Mapping[str, float] | None) -> dict[s
     return {name: float(given.get(name, 1.0)) for name in names}
 
 
+def _linked_groups(sees: Array) -> list[Array]:
+    """Groups of worms (their indices) that are tied together by shared pairs."""
+    from scipy.sparse.csgraph import connected_components
+
+    seen = sees.astype(np.float32)
+    count, group = connected_components((seen.T @ seen) > 0, directed=False)
+    return [np.flatnonzero(group == g) for g in range(count)]
+
+
 def _check_linked(problem: Problem) -> None:
     """Every worm must be tied to the others by shared pairs; otherwise its components could be numbered in any order."""
     names = [w.name for w in problem.worms]
     if len(names) == 1:
         return
-    from scipy.sparse.csgraph import connected_components
-
-    seen = problem.sees.astype(np.float32)
-    count, group = connected_components((seen.T @ seen) > 0, directed=False)
-    if count == 1:
+    found = _linked_groups(problem.sees)
+    if len(found) == 1:
         return
-    alone = [names[int(np.flatnonzero(group == g)[0])] for g in range(count) if (group == g).sum() == 1]
+    alone = [names[int(g[0])] for g in found if len(g) == 1]
     if alone:
         raise InputError(
             f"{alone[0]} shares no pair of neurons with any other worm, so its components cannot be compared",
             where="affinity",
             fix="Leave it out with worms=[...], fit it alone, or name more of its neurons.",
         )
-    groups = "; ".join(", ".join(names[i] for i in np.flatnonzero(group == g)) for g in range(count))
+    groups = "; ".join(", ".join(names[i] for i in g) for g in found)
     raise InputError(
-        f"the worms fall into {count} groups that share no pair of neurons: {groups}",
+        f"the worms fall into {len(found)} groups that share no pair of neurons: {groups}",
         where="affinity",
         fix="Fit each group alone with worms=[...], or name more neurons.",
     )

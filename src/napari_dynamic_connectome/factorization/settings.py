@@ -10,9 +10,10 @@ from ..model.settings import StepSettings, setting
 class FactorizationSettings(StepSettings):
     """How affinities are factorized into non-negative components."""
 
-    model: Literal["auto", "aligned", "unaligned"] = setting(
+    model: Literal["auto", "mixed", "aligned", "unaligned"] = setting(
         "auto",
-        "aligned: all worms share one time course; unaligned: each worm has its own; auto: as the affinity says.",
+        "aligned: every component has one time course for all worms; unaligned: each worm has its own; mixed: chosen for each "
+        "component by what predicts worms that are left out; auto: mixed where the worms share a clock, else unaligned.",
     )
     max_sweeps: int = setting(300, "At most this many passes over all factors.", ge=1, le=100_000)
     tolerance: float = setting(

@@ -3,15 +3,19 @@
 Minimises sum over observed entries of weight_w (X_w(p, t) - sum_r pair_r(p) worm_r(w) time_r(t))^2 with factors >= 0. Since a
 worm observes a pair at all of its samples or not at all, the normal equations are exact without a mask array: those of the time
 and worm factors are sums of one Gram matrix a worm, those of a pair depend only on which worms observe it.
+
+In the `mixed` model some components have a course of their own in every worm instead, worm_r(w) time_r(t) -> time_r^w(t): behind
+the columns of the common clock the time factor has those of each worm, and a component is zero in the ones that are not its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from .clocks import worm_courses
 from .kernels import (
     extrapolate,
     gather,
@@ -43,13 +47,20 @@ class Factors:
     time : array (start, component, n_times)
         Carries the scale between sweeps; the two others have unit norm.
     worm : array (start, component, worm)
-        All ones where the model is `unaligned`.
+        All ones where the model is `unaligned`, and for components with clocks of their own.
     pair : array (start, component, n_slots)
+    own : bool array (start, component)
+        Components with a clock of their own in every worm (`mixed`).
     """
 
     time: Array
     worm: Array
     pair: Array
+    own: Array = field(default_factory=lambda: np.empty(0, bool))
+
+    def __post_init__(self) -> None:
+        if not self.own.size:
+            self.own = np.zeros(self.pair.shape[:2], bool)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -59,11 +70,12 @@ class Factors:
     def take(self, starts: Sequence[int] | Array) -> Factors:
         """Copy of some starts."""
         chosen = np.asarray(starts, int)
-        return Factors(self.time[chosen], self.worm[chosen], self.pair[chosen])
+        return Factors(self.time[chosen], self.worm[chosen], self.pair[chosen], self.own[chosen])
 
     def put(self, starts: Array, other: Factors) -> None:
         """Write some starts back."""
         self.time[starts], self.worm[starts], self.pair[starts] = other.time, other.worm, other.pair
+        self.own[starts] = other.own
 
 
 @dataclass
@@ -145,7 +157,9 @@ class Solver:
         self.counts = np.zeros((problem.n_slots, len(problem.worms) + (settings.ridge > 0)))
         for index, worm in enumerate(problem.worms):
             self.counts[worm.slots[self.keep[index]], index] = self.weights[index]
-        self.l1 = settings.sparsity * float(np.sqrt(self.norm2 / problem.seen_times.sum()))
+        seen, common = problem.seen_times, problem.n_common or problem.n_times
+        self.l1 = settings.sparsity * float(np.sqrt(self.norm2 / seen[:common].sum()))
+        self.l1_own = settings.sparsity * float(np.sqrt(self.norm2 / max(seen[common:].sum(), 1)))
         if settings.ridge > 0:
             # the ridge enters as one more worm, whose Gram matrix is the diagonal of the mean of the others'
             own = self.counts[:, :-1] > 0
@@ -155,7 +169,7 @@ class Solver:
         for index, worm in enumerate(problem.worms):
             inverse = np.full(problem.n_times, -1)
             inverse[worm.times] = np.arange(worm.n_times)
-            self._where[index] = inverse if problem.model == "aligned" else None
+            self._where[index] = inverse if problem.model != "unaligned" else None
 
     def run(
         self, factors: Factors, *, max_sweeps: int, tolerance: float, rescale: bool, on_sweep: OnSweep | None = None
@@ -225,7 +239,9 @@ class Solver:
             grams = [p[1] for p in products]
             if rescale:
                 self._rescale(factors, moments, grams)
-            if "time" not in self.fixed:
+            if problem.model == "mixed":
+                self._update_clocks(factors, moments, grams)
+            elif "time" not in self.fixed:
                 self._update_time(factors, moments, grams)
             if problem.model == "aligned" and "worm" not in self.fixed:
                 self._update_worm(factors, moments, grams)
@@ -240,6 +256,8 @@ class Solver:
                 continue
             factor = getattr(factors, name)
             norm = np.linalg.norm(factor, axis=2, keepdims=True)
+            if name == "worm" and self.problem.model == "mixed":
+                norm[factors.own] = 1.0
             safe = np.where(norm > 0, norm, 1.0)
             factor /= safe
             factors.time *= safe
@@ -278,7 +296,11 @@ class Solver:
     def _rescale(self, factors: Factors, moments: list[Array], grams: list[Array]) -> None:
         cross = np.zeros(factors.shape[0])
         square = np.zeros(factors.shape[0])
-        for group in self.problem.groups:
+        for w in range(len(self.problem.worms)) if self.problem.model == "mixed" else ():
+            time = self._worm_time(w, factors)
+            cross += self.weights[w] * np.einsum("krt,krt->k", moments[w], time)
+            square += self.weights[w] * np.einsum("krt,krt->k", grams[w] @ time, time)
+        for group in self.problem.groups if self.problem.model != "mixed" else ():
             numerator, gram = self._group_sums(group, factors, moments, grams)
             time = factors.time[:, :, group[0]]
             cross += np.einsum("krt,krt->k", numerator, time)
@@ -310,9 +332,45 @@ class Solver:
             update_shared(loading, numerator, gram, self.settings.inner, 0.0)
             factors.worm[:, :, w : w + 1] = loading
 
+    def _update_clocks(self, factors: Factors, moments: list[Array], grams: list[Array]) -> None:
+        """Time and worm factors of the `mixed` model: common components on what the others leave, then the other way round."""
+        own, worms = factors.own, self.problem.worms
+        loading = np.where(own[:, :, None], 0.0, factors.worm)
+        if not own.all():
+            rest = moments
+            if own.any():
+                pieces = zip(moments, grams, worms, strict=True)
+                rest = [m - g @ factors.time[:, :, item.own] for m, g, item in pieces]
+            if "time" not in self.fixed:
+                self._update_time(Factors(factors.time, loading, factors.pair, own), rest, grams)
+            if "worm" not in self.fixed:
+                self._update_worm(factors, rest, grams)
+                loading = np.where(own[:, :, None], 0.0, factors.worm)
+        if own.any() and "time" not in self.fixed:
+            self._update_own(factors, loading, moments, grams)
+
+    def _update_own(self, factors: Factors, loading: Array, moments: list[Array], grams: list[Array]) -> None:
+        settings, own = self.settings, factors.own
+        both = own[:, :, None] & own[:, None, :]
+
+        def one(w: int) -> None:
+            item, weight = self.problem.worms[w], self.weights[w]
+            common = factors.time[:, :, item.times] * loading[:, :, w : w + 1]
+            # components with a common clock have no numerator and no Gram matrix here, so that they stay zero
+            numerator = weight * np.where(own[:, :, None], moments[w] - grams[w] @ common, 0.0)
+            gram = weight * np.where(both, grams[w], 0.0)
+            part = np.ascontiguousarray(factors.time[:, :, item.own])
+            if settings.smoothness > 0:
+                linked = self.problem.linked[item.own]
+                update_smooth(part, numerator, gram, settings.inner, self.l1_own, settings.smoothness, linked)
+            else:
+                update_shared(part, numerator, gram, settings.inner, self.l1_own)
+            factors.time[:, :, item.own] = part
+
+        self.pool.map(one, range(len(self.problem.worms)))
+
     def _worm_time(self, worm: int, factors: Factors) -> Array:
-        item = self.problem.worms[worm]
-        return np.asarray(factors.time[:, :, item.times] * factors.worm[:, :, worm : worm + 1])
+        return worm_courses(self.problem, factors, worm)
 
     def _right(self, worm: int, factors: Factors) -> tuple[Array, Array]:
         """X_w T_w (row, start * component) and T_w^T T_w."""
@@ -426,7 +484,10 @@ def worm_weights(problem: Problem, settings: FactorizationSettings, norms: Array
 
 
 def random_factors(problem: Problem, rank: int, starts: Sequence[int], seed: int) -> Factors:
-    """Draw starts uniformly; start k depends on the seed and k alone, not on how many starts there are."""
+    """Draw starts uniformly; start k depends on the seed and k alone, not on how many starts there are.
+
+    In the `mixed` model every component begins with courses of its own.
+    """
     seen = problem.seen_slots
     parts = []
     for start in starts:
@@ -439,5 +500,9 @@ def random_factors(problem: Problem, rank: int, starts: Sequence[int], seed: int
         )
         time = rng.random((rank, problem.n_times))
         time[:, ~problem.seen_times] = 0.0
+        if problem.model == "mixed":
+            time[:, : problem.n_common] = 0.0
         parts.append((time, worm, pair))
-    return Factors(*(np.stack([p[i] for p in parts]) for i in range(3)))
+    own = np.full((len(parts), rank), problem.model != "aligned")
+    time, worm, pair = (np.stack([p[i] for p in parts]) for i in range(3))
+    return Factors(time, worm, pair, own)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..model.progress import ProgressCallback, report
+from .clocks import choose_clocks, pair_energy, worm_courses
 from .match import factor_match
 from .parallel import Workers
 from .prepare import Prepared
@@ -15,6 +16,8 @@ from .solver import Factors, Solver, random_factors
 from .sources import Source
 
 Array = np.ndarray
+CHOICE_TOLERANCE = 1e-5
+"""Clocks are chosen when the error falls by less than this per sweep: the worms' courses hardly change any more."""
 
 
 @dataclass
@@ -30,6 +33,8 @@ class Starts:
         What was minimised, after every sweep: with weights and penalties, relative to the norm of the data.
     sweeps : list of int
     converged : list of bool
+    predicted : float array (start, component)
+        `mixed`: how well the course of a left-out worm was predicted by the others when the clocks were chosen; else NaN.
     """
 
     factors: Factors
@@ -37,17 +42,35 @@ class Starts:
     histories: list[list[float]]
     sweeps: list[int]
     converged: list[bool]
+    predicted: Array = field(default_factory=lambda: np.empty(0))
+
+    def __post_init__(self) -> None:
+        if not self.predicted.size:
+            self.predicted = np.full(self.factors.shape, np.nan)
 
     @property
     def best(self) -> int:
-        """Start with the lowest error; the first of equals."""
-        return int(np.argmin(self.errors))
+        """Start with the lowest error; the first of equals.
+
+        Clocks of one's own always lower the error, so only starts count that have as many of them as most starts have (the
+        smaller number where two are as frequent).
+        """
+        numbers = self.factors.own.sum(axis=1)
+        usual = int(np.argmax(np.bincount(numbers)))
+        return int(np.argmin(np.where(numbers == usual, self.errors, np.inf)))
 
     def similarity(self, prepared: Prepared) -> Array:
         """Factor match score (start,) of every start with the best one."""
+        others = range(len(self.errors))
+        if prepared.problem.model == "mixed":
+            # courses worm by worm, so that two starts can agree on a component without agreeing on its clock
+            worms = range(len(prepared.problem.worms))
+            courses = np.concatenate([worm_courses(prepared.problem, self.factors, w) for w in worms], axis=2)
+            pairs = self.factors.pair
+            best = [courses[self.best], pairs[self.best]]
+            return np.array([factor_match(best, [courses[k], pairs[k]])[0] for k in others])
         modes = ("time", "pair") if prepared.problem.model == "unaligned" else ("time", "worm", "pair")
         best = [getattr(self.factors, m)[self.best] for m in modes]
-        others = range(len(self.errors))
         return np.array([factor_match(best, [getattr(self.factors, m)[k] for m in modes])[0] for k in others])
 
 
@@ -97,13 +120,14 @@ def join_starts(parts: Sequence[Starts]) -> Starts:
     """Put batches of starts of the same rank together."""
     if len(parts) == 1:
         return parts[0]
-    joined = Factors(*(np.concatenate([getattr(p.factors, m) for p in parts]) for m in ("time", "worm", "pair")))
+    joined = Factors(*(np.concatenate([getattr(p.factors, m) for p in parts]) for m in ("time", "worm", "pair", "own")))
     return Starts(
         joined,
         np.concatenate([p.errors for p in parts]),
         [h for p in parts for h in p.histories],
         [s for p in parts for s in p.sweeps],
         [c for p in parts for c in p.converged],
+        np.concatenate([p.predicted for p in parts]),
     )
 
 
@@ -135,6 +159,14 @@ def _fit_batch(
     stages: list[tuple[Source, int]] = [(prepared.exact, settings.max_sweeps)]
     if prepared.compressed is not None:
         stages = [(prepared.compressed, settings.max_sweeps), (prepared.exact, settings.exact_sweeps)]
+    predicted = np.full(factors.shape, np.nan)
+    if prepared.problem.model == "mixed" and not {"time", "worm"} & set(fixed):
+        drawn = np.arange(int(given), starts)
+        chosen, predicted[drawn], sweeps[int(given) :] = _choose(
+            prepared, factors.take(drawn), pool, keep, fixed, rescale
+        )
+        factors.put(drawn, chosen)
+        rescale = False
     for number, (source, most) in enumerate(stages):
         solver = Solver(prepared.problem, source, settings, pool, keep=keep, fixed=fixed)
         fit = solver.run(
@@ -151,4 +183,23 @@ def _fit_batch(
             sweeps[k] += fit.sweeps[k]
     report(progress, begin + share, f"{starts} starts done")
     errors = solver.error_on(factors, solver.keep) if solver.is_weighted else fit.final
-    return Starts(factors, errors, histories, sweeps, converged)
+    return Starts(factors, errors, histories, sweeps, converged, predicted)
+
+
+def _choose(
+    prepared: Prepared,
+    factors: Factors,
+    pool: Workers,
+    keep: list[Array] | None,
+    fixed: Sequence[str],
+    rescale: bool,
+) -> tuple[Factors, Array, list[int]]:
+    """Fit with courses of their own for all components, then choose the clocks; what was predicted, and the sweeps it took."""
+    if not factors.shape[0]:
+        return factors, np.empty(factors.shape), []
+    settings, source = prepared.settings, prepared.compressed or prepared.exact
+    solver = Solver(prepared.problem, source, settings, pool, keep=keep, fixed=fixed)
+    tolerance = max(settings.tolerance, CHOICE_TOLERANCE)
+    fit = solver.run(factors, max_sweeps=settings.max_sweeps, tolerance=tolerance, rescale=rescale)
+    energy = pair_energy(prepared.problem, factors, solver.keep, solver.weights)
+    return factors, choose_clocks(prepared.problem, factors, energy), fit.sweeps

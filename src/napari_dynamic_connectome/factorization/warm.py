@@ -51,21 +51,50 @@ def initial_factors(problem: Problem, components: Components, seed: int) -> Fact
             row = index.get(_key(names[int(a)], names[int(b)], str(sign)))
             if row is not None and problem.sees[base + p].any():
                 pair[:, base + p] = known[row]
-    if problem.model == "aligned":
+    if problem.model == "mixed":
+        start.own[0] = [clock == "own" for clock in components.clocks]
+        _fill_mixed(problem, components, start)
+    elif problem.model == "aligned":
         _fill_aligned(problem, components, time, worm, weight)
     else:
         _fill_unaligned(problem, components, time, weight)
     return start
 
 
+def _fill_mixed(problem: Problem, components: Components, start: Factors) -> None:
+    """Clocks as they were; courses where times and worms are the same, else random."""
+    length, own, weight = problem.n_common, start.own[0], components.weight.values
+    rng = np.random.default_rng(0)
+    time, worm = start.time[0], start.worm[0]
+    time[~own] = 0.0
+    time[~own, :length] = rng.random((int((~own).sum()), length)) * problem.seen_times[:length]
+    worm[~own] = rng.random((int((~own).sum()), len(problem.worms)))
+    common = Factors(time[None, :, :length], worm[None], start.pair)
+    _fill_aligned(problem, components, common.time[0], common.worm[0], weight)
+    time[own, :length] = 0.0
+    worm[own] = 1.0
+    time[:, length:] *= weight[:, None] / np.sqrt(problem.n_times)
+    names = [str(w) for w in components.worm["worm"].values]
+    for r in np.flatnonzero(own):
+        for item in problem.worms:
+            if item.name in names:
+                course = components.time_course(int(r) + 1, item.name)
+                known = np.isfinite(course.values)
+                seconds = problem.sample_time_s[item.own]
+                if known.sum() == len(seconds) and np.allclose(course["time"].values[known], seconds):
+                    time[r, item.own] = course.values[known]
+
+
 def _fill_aligned(problem: Problem, components: Components, time: Array, worm: Array, weight: Array) -> None:
     old = list(components.worm["worm"].values)
     for w, item in enumerate(problem.worms):
-        if components.model == "aligned" and item.name in old:
+        if components.has_common_clock and item.name in old:
             worm[:, w] = components.worm.values[old.index(item.name)]
-    same = components.model == "aligned" and components.time.shape[0] == problem.n_times
-    if same and np.allclose(components.time["time"].values, problem.sample_time_s):
-        time[:] = np.nan_to_num(components.time.values.T) * weight[:, None]
+    same = components.has_common_clock and components.time.shape[0] == problem.n_common
+    if same and np.allclose(components.time["time"].values, problem.sample_time_s[: problem.n_common]):
+        known = np.array([clock == "common" for clock in components.clocks])
+        time[known] = np.nan_to_num(components.time.values.T)[known] * weight[known, None]
+        time[~known] *= weight[~known, None] / np.sqrt(problem.n_times)
     else:
         time *= weight[:, None] / np.sqrt(problem.n_times)
 

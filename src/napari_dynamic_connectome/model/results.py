@@ -16,7 +16,8 @@ import xarray as xr
 
 from .errors import InputError
 
-Model = Literal["aligned", "unaligned"]
+Model = Literal["aligned", "unaligned", "mixed"]
+Clock = Literal["common", "own"]
 Kind = Literal["modules", "core"]
 
 
@@ -28,14 +29,15 @@ class Components:
 
     Parameters
     ----------
-    model : {"aligned", "unaligned"}
+    model : {"aligned", "unaligned", "mixed"}
         `aligned`: X[w](t, p) = sum_r weight_r worm_r(w) time_r(t) pair_r(p), one clock for all worms.
         `unaligned`: X[w](t, p) = sum_r weight_r time_r(w, t) pair_r(p), each worm its own time course.
+        `mixed`: some components as in `aligned`, some as in `unaligned` (see `clock`), all on the common clock's time axis.
     time : xarray.DataArray
-        aligned: (time, component), `time` in seconds of the common clock.
+        aligned, mixed: (time, component), `time` in seconds of the common clock; NaN for components with their own clock.
         unaligned: (sample, component), the worms one after the other, with coordinates `worm` and `time` along `sample`.
     worm : xarray.DataArray
-        (worm, component); unaligned: the norm of each worm's part of the time factor.
+        (worm, component); for components with their own clock the norm of each worm's part of the time factor.
     pair : xarray.DataArray
         (pair, component), with coordinates `neuron_a`, `neuron_b` and `sign` ("any", or "same" and "opposite" for signed
         affinities, whose pairs are stacked) along `pair`.
@@ -53,9 +55,12 @@ class Components:
         Stimuli on the clock of `time` (aligned); empty otherwise.
     provenance : dict
     worm_time : xarray.DataArray, optional
-        (worm, time), aligned only: the time in seconds in each worm's own recording that stands at each time of the common
+        (worm, time), aligned and mixed: the time in seconds in each worm's own recording that stands at each time of the common
         clock, NaN where there is none; coordinate `source` along `worm` names the recording (it differs from `worm` for windows
         around events). None where it is not known; the clocks then count as one.
+    own_time : xarray.DataArray, optional
+        (worm, time, component), mixed only: courses of the components with their own clock (only these), on the time axis of
+        `time`, NaN where the worm was not observed; every component has unit norm over worms and times.
     """
 
     model: Model
@@ -70,11 +75,35 @@ class Components:
     stimuli: pd.DataFrame = field(default_factory=pd.DataFrame)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     worm_time: xr.DataArray | None = None
+    own_time: xr.DataArray | None = None
+
+    def __post_init__(self) -> None:
+        if (self.model == "mixed") != (self.own_time is not None):
+            raise InputError("courses of the worms' own belong to the mixed model, and to no other", where="components")
 
     @property
     def rank(self) -> int:
         """Number of components."""
         return int(self.weight.sizes["component"])
+
+    @cached_property
+    def clocks(self) -> tuple[Clock, ...]:
+        """Clock of every component, in order: "common" (one course for all worms) or "own" (each worm has its own)."""
+        own = set(self.own_time["component"].values.tolist()) if self.own_time is not None else set()
+        if self.model == "unaligned":
+            own = set(self.weight["component"].values.tolist())
+        return tuple("own" if c in own else "common" for c in self.weight["component"].values.tolist())
+
+    def clock(self, component: int) -> Clock:
+        """Clock of one component: "common" or "own"."""
+        self._check(component)
+        numbers: list[int] = self.weight["component"].values.tolist()
+        return self.clocks[numbers.index(component)]
+
+    @property
+    def has_common_clock(self) -> bool:
+        """Whether all time courses lie on one time axis that the worms share (aligned, mixed)."""
+        return self.model != "unaligned"
 
     @cached_property
     def signs(self) -> tuple[str, ...]:
@@ -139,17 +168,29 @@ class Components:
         ----------
         component : int
         worm : str, optional
-            Needed for `unaligned`; for `aligned`, the common course scaled by this worm's loading.
+            Needed where the component's clock is "own"; with a common clock, the common course scaled by this worm's loading.
+
+        Returns
+        -------
+        xarray.DataArray
+            Aligned and mixed: on the whole common clock, NaN where it was not observed (in this worm, with its own clock).
+            Unaligned: on the worm's observed samples.
         """
         self._check(component)
         weight = float(self.weight.sel(component=component))
         if worm is not None and worm not in self.worm["worm"].values:
             raise InputError(f"there is no worm '{worm}'", where="components")
-        if self.model == "aligned":
+        if self.clock(component) == "common":
             scale = 1.0 if worm is None else float(self.worm.sel(component=component, worm=worm))
             return self.time.sel(component=component) * (weight * scale)
         if worm is None:
-            raise InputError("every worm has its own time course here", where="components", fix="Say which worm.")
+            raise InputError(
+                f"every worm has its own time course of component {component}",
+                where="components",
+                fix="Say which worm.",
+            )
+        if self.own_time is not None:
+            return self.own_time.sel(component=component, worm=worm, drop=True) * weight
         column = self.time.sel(component=component)
         mine = column.isel(sample=np.flatnonzero(column["worm"].values == worm))
         return xr.DataArray(mine.values * weight, dims=("time",), coords={"time": mine["time"].values})
@@ -165,8 +206,8 @@ class Components:
     def recording_course(self, component: int, recording: str) -> xr.DataArray:
         """Time course of one component in one recording, on the recording's own clock, weight and loading included.
 
-        Aligned components have one course on the common clock; here each of its samples stands at the time at which it was
-        measured in this recording, in order. Times that take no part in the alignment are absent.
+        Courses on a common clock (aligned, mixed) are put back: each sample stands at the time at which it was measured in this
+        recording, in order. Times that take no part in the alignment are absent.
 
         Parameters
         ----------
@@ -230,7 +271,7 @@ class RankSweep:
     table : pandas.DataFrame
         One row a rank: rank; error (median over starts) and error_min (relative, observed entries); held_out and held_out_se
         (relative error on fibres that were not fitted, mean over folds and its standard error); similarity (median factor
-        match score of the restarts with the best start); core_consistency (percent; `aligned` only, else NaN).
+        match score of the restarts with the best start); core_consistency (percent; only where all clocks are common, else NaN).
     suggested : int
     reason : str
         Why this rank, in words.

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..io.files import output_folder
 from ..io.formats.text_tables import write_csv
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from ..model.results import Components
 from ..session.session import Session
 
 
@@ -31,7 +33,11 @@ def neuron_table(session: Session) -> pd.DataFrame:
 
 
 def component_tables(session: Session) -> dict[str, pd.DataFrame]:
-    """Time courses, worm loadings and pair factors of the components, weights included."""
+    """What each component is, time courses, worm loadings and pair factors, weights included.
+
+    Courses of components with a clock of their own are in `components_own_time`, one row a worm and time, where other components
+    have common courses (the `mixed` model).
+    """
     components = session.components
     if components is None:
         return {}
@@ -42,6 +48,11 @@ def component_tables(session: Session) -> dict[str, pd.DataFrame]:
     time.insert(0, "time_s", components.time["time"].values)
     if components.model == "unaligned":
         time.insert(0, "worm", components.time["worm"].values)
+    tables = {"components": _component_table(components)}
+    if components.own_time is not None:
+        common = [c for c, clock in zip(columns, components.clocks, strict=True) if clock == "common"]
+        time = time[["time_s", *common]]
+        tables["components_own_time"] = _own_courses(components)
     worm = pd.DataFrame(components.worm.values, columns=columns)
     worm.insert(0, "worm", [str(w) for w in components.worm["worm"].values])
     pair = pd.DataFrame(components.pair.values * weight, columns=columns)
@@ -49,7 +60,35 @@ def component_tables(session: Session) -> dict[str, pd.DataFrame]:
     pair.insert(0, "sign", components.pair["sign"].values)
     pair.insert(0, "neuron_b", components.pair["neuron_b"].values)
     pair.insert(0, "neuron_a", components.pair["neuron_a"].values)
-    return {"components_time": time, "components_worms": worm, "components_pairs": pair}
+    return tables | {"components_time": time, "components_worms": worm, "components_pairs": pair}
+
+
+def _component_table(components: Components) -> pd.DataFrame:
+    """One row a component: clock, weight, explained share, and how well left-out worms' courses were predicted (if it was asked)."""
+    table = pd.DataFrame(
+        {
+            "component": components.weight["component"].values,
+            "clock": list(components.clocks),
+            "weight": components.weight.values,
+        }
+    )
+    for name in ("explained", "predicted"):
+        values = components.diagnostics.get(name)
+        if values is not None and len(values) == len(table):
+            table[name] = values
+    return table
+
+
+def _own_courses(components: Components) -> pd.DataFrame:
+    """Courses of the components with their own clock: worm, time_s, one column a component."""
+    own = components.own_time
+    assert own is not None
+    numbers = own["component"].values
+    values = own.values * components.weight.sel(component=numbers).values
+    table = pd.DataFrame(values.reshape(-1, len(numbers)), columns=[f"component_{c}" for c in numbers])
+    table.insert(0, "time_s", np.tile(own["time"].values, own.sizes["worm"]))
+    table.insert(0, "worm", np.repeat([str(w) for w in own["worm"].values], own.sizes["time"]))
+    return table.dropna(ignore_index=True)
 
 
 def community_table(session: Session) -> pd.DataFrame:

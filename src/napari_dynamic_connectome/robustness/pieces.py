@@ -355,9 +355,10 @@ def _taken(values: Array, partner: Array) -> Array:
 def _course_r(reference: Components, worm: str, projected: Any, partner: Array) -> Array:
     """Pearson correlation of a left-out worm's projected courses with those of the fit that knew the worm."""
     found = np.full(reference.rank, np.nan)
-    if reference.model == "aligned" or worm not in reference.worm["worm"].values:
+    if worm not in reference.worm["worm"].values:
         return found
-    for r in np.flatnonzero(partner >= 0):
+    own = np.array([clock == "own" for clock in reference.clocks])
+    for r in np.flatnonzero((partner >= 0) & own):
         ours = reference.time_course(int(r) + 1, worm)
         theirs = projected.courses.isel(component=int(partner[r]))
         _, a, b = np.intersect1d(
