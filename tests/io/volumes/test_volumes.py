@@ -26,7 +26,7 @@ from napari_dynamic_connectome.io.volumes import omezarr_write
 from napari_dynamic_connectome.io.volumes.volume import as_dask
 from napari_dynamic_connectome.model.errors import InputError
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from ngff import write_multiscale
 
 SHAPE = (4, 3, 16, 20)
