@@ -15,10 +15,14 @@ import pandas as pd
 import xarray as xr
 
 from .errors import InputError
+from .evidence import Chance
 
 Model = Literal["aligned", "unaligned", "mixed"]
 Clock = Literal["common", "own"]
 Kind = Literal["modules", "core"]
+State = Literal["member", "overlapping", "unsure", "background", "not observed"]
+CLAIMS = ("q_value", "inside", "outside", "ratio", "ratio_low", "ratio_high")
+"""Columns of `Communities.table` that come from `Communities.claims`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +65,13 @@ class Components:
     own_time : xarray.DataArray, optional
         (worm, time, component), mixed only: courses of the components with their own clock (only these), on the time axis of
         `time`, NaN where the worm was not observed; every component has unit norm over worms and times.
+    support : pandas.DataFrame, optional
+        What speaks for every component, one row each (index: its number), columns `model.evidence.SUPPORT`: background (takes in
+        nearly everyone evenly), p_value (that chance gives a group as strong in any component of a cohort), q_value (false
+        discovery rate over the components), statistic, spread (coefficient of variation of the neurons' strengths), worms (that
+        take part) of worms_in_all with the share's 95 % interval (worms_low, worms_high), largest_worm_share (of the component's
+        power), shares of bootstraps and of left-out worms in which it comes back, warning (words; empty if there is none).
+        None: not compared with chance.
     """
 
     model: Model
@@ -76,6 +87,7 @@ class Components:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     worm_time: xr.DataArray | None = None
     own_time: xr.DataArray | None = None
+    support: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         if (self.model == "mixed") != (self.own_time is not None):
@@ -261,6 +273,32 @@ class Components:
         mean = np.where(seen > 0, np.nansum(values, axis=1) / np.maximum(seen, 1), np.nan)
         return xr.DataArray(mean, dims=("neuron",), coords={"neuron": np.asarray(self.neurons, dtype=object)})
 
+    def leading(self, component: int) -> pd.DataFrame:
+        """Neurons of one component, the leading ones first, with how well each is known.
+
+        A neuron that one worm shows may be strong by accident of that worm. Its strength is drawn towards the mean of all neurons
+        by as much as two more worms, in which its strength is the mean, would draw it (our definition).
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index neuron; strength (see `strength`), shrunk (what they are sorted by), worms (that show the neuron), pairs (observed).
+            Neurons without an observed pair are left out.
+        """
+        strength = self.strength(component).values
+        worms, pairs = np.zeros(len(self.neurons), int), np.zeros(len(self.neurons), int)
+        count = np.asarray(self.pair_worms.values, int)
+        for places in self._places:
+            np.maximum.at(worms, places, count)
+            np.add.at(pairs, places, (count > 0).astype(int))
+        table = pd.DataFrame(
+            {"strength": strength, "shrunk": strength, "worms": worms, "pairs": pairs // len(self.signs)},
+            index=pd.Index(self.neurons, name="neuron"),
+        )
+        table = table[np.isfinite(table["strength"])].copy()
+        table["shrunk"] = (table["worms"] * table["strength"] + 2 * table["strength"].mean()) / (table["worms"] + 2)
+        return table.sort_values("shrunk", ascending=False, kind="stable")
+
 
 @dataclass(frozen=True, eq=False)
 class RankSweep:
@@ -273,6 +311,7 @@ class RankSweep:
         (relative error on fibres that were not fitted, mean over folds and its standard error); similarity (median factor
         match score of the restarts with the best start); core_consistency (percent; only where all clocks are common, else NaN).
     suggested : int
+        0: no structure beyond chance.
     reason : str
         Why this rank, in words.
     components : dict of int to Components
@@ -282,6 +321,11 @@ class RankSweep:
     notes : tuple of str
         What was done differently from the rule, and why.
     provenance : dict
+    chance : Chance, optional
+        The same for surrogate cohorts; None where they were not asked for.
+    choices : pandas.DataFrame
+        Which rank is suggested for one random start alone or without one worm: columns varied ("start", "worm left out"),
+        which, rank.
     """
 
     table: pd.DataFrame
@@ -291,6 +335,13 @@ class RankSweep:
     held_out: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    chance: Chance | None = None
+    choices: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is no structure beyond chance."""
+        return self.suggested == 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -323,6 +374,19 @@ class Communities:
     rule : str
         How `chosen_level` was chosen, in words.
     diagnostics, provenance : dict
+    state : xarray.DataArray of str, optional
+        (level, neuron): "member", "overlapping" (also in the community that `overlaps` names), "unsure" (independent runs
+        disagree, or membership is improbable), "background" (in no community beyond chance), "not observed". None: not tested.
+    claims : pandas.DataFrame, optional
+        One row a community of the chosen level (index `community`): p_value (that chance gives a group as strong anywhere in the
+        cohort), q_value (corrected over all components, kinds and communities), statistic, inside and outside (mean weight of
+        pairs in the community, and of pairs of its members with others), ratio with ratio_low and ratio_high (95 % interval over
+        its members).
+    overlaps : pandas.DataFrame, optional
+        Columns neuron, community (its own), other (where it belongs, too), ratio (mean weight towards the other's members over
+        that of the other's outside).
+    answer : str
+        What was found, in one sentence.
     """
 
     labels: xr.DataArray
@@ -338,6 +402,10 @@ class Communities:
     rule: str = ""
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    state: xr.DataArray | None = None
+    claims: pd.DataFrame | None = None
+    overlaps: pd.DataFrame | None = None
+    answer: str = ""
 
     @property
     def n_levels(self) -> int:
@@ -355,6 +423,13 @@ class Communities:
         ids, counts = np.unique(row[row >= 0], return_counts=True)
         return pd.Series(counts, index=pd.Index(ids, name="community"), name="size")
 
+    def states(self, level: int | None = None) -> pd.Series:
+        """State of every neuron at a level (the chosen one by default); see `state`."""
+        level = self.chosen_level if level is None else level
+        row = self.labels.values[level]
+        values = np.where(row >= 0, "member", "background") if self.state is None else self.state.values[level]
+        return pd.Series([str(v) for v in values], index=pd.Index(self.neurons, name="neuron"), name="state")
+
     def members(self, community: int, level: int | None = None) -> list[str]:
         """Names of the members, the surest first."""
         level = self.chosen_level if level is None else level
@@ -363,7 +438,11 @@ class Communities:
         return [self.neurons[i] for i in inside[np.argsort(-sure, kind="stable")]]
 
     def table(self, level: int | None = None) -> pd.DataFrame:
-        """One row a community: community, size, members, probability (mean), p_value (NaN where not tested)."""
+        """One row a community: community, size, members, probability (mean), p_value (NaN where not tested).
+
+        Where communities were compared with chance, also q_value, inside, outside, ratio, ratio_low, ratio_high (see `claims`)
+        and how many members are `unsure` and `overlapping`. The background is in no row.
+        """
         level = self.chosen_level if level is None else level
         rows = []
         for community, size in self.sizes(level).items():
@@ -371,16 +450,23 @@ class Communities:
             p_value = float("nan")
             if self.significance is not None and level == self.chosen_level and community in self.significance.index:
                 p_value = float(self.significance.loc[community, "p_value"])
-            rows.append(
-                {
-                    "community": int(community),
-                    "size": int(size),
-                    "members": " ".join(self.members(int(community), level)),
-                    "probability": float(np.mean(self.probability.values[level, inside])),
-                    "p_value": p_value,
-                }
-            )
-        return pd.DataFrame(rows, columns=["community", "size", "members", "probability", "p_value"])
+            row = {
+                "community": int(community),
+                "size": int(size),
+                "members": " ".join(self.members(int(community), level)),
+                "probability": float(np.mean(self.probability.values[level, inside])),
+                "p_value": p_value,
+            }
+            if self.claims is not None:
+                known = level == self.chosen_level and community in self.claims.index
+                row |= {c: float(self.claims.loc[community, c]) if known else float("nan") for c in CLAIMS}
+            if self.state is not None:
+                row |= {s: int((self.state.values[level, inside] == s).sum()) for s in ("unsure", "overlapping")}
+            rows.append(row)
+        columns = ["community", "size", "members", "probability", "p_value"]
+        columns += [] if self.claims is None else list(CLAIMS)
+        columns += [] if self.state is None else ["unsure", "overlapping"]
+        return pd.DataFrame(rows, columns=columns)
 
     def parents(self, level: int) -> dict[int, int]:
         """Community at `level` -> the community at `level + 1` that holds it."""

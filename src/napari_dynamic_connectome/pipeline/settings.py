@@ -14,6 +14,7 @@ from ..factorization.settings import FactorizationSettings
 from ..model.cohort import CohortSettings
 from ..model.results import Kind
 from ..model.settings import StepSettings, setting
+from .chance_settings import ChanceSettings
 from .robustness_settings import RobustnessSettings
 from .toml import merge, read_toml
 
@@ -60,7 +61,7 @@ class RankSettings(StepSettings):
     """Number of components."""
 
     rank: int | None = setting(None, "Number of components; suggested by a sweep if not set.", ge=1, le=200)
-    smallest: int = setting(2, "First rank of the sweep.", ge=1, le=200)
+    smallest: int = setting(1, "First rank of the sweep.", ge=1, le=200)
     largest: int = setting(8, "Last rank of the sweep.", ge=1, le=200)
     starts: int = setting(6, "Random starts a rank.", ge=1, le=1000)
     folds: int = setting(3, "Folds of (pair, worm) fibres held out.", ge=0, le=20)
@@ -94,6 +95,9 @@ class PipelineSettings(StepSettings):
     rank: RankSettings = Field(default_factory=RankSettings, description="Number of components.")
     factorization: FactorizationSettings = Field(
         default_factory=FactorizationSettings, description="The tensor's factors."
+    )
+    chance: ChanceSettings = Field(
+        default_factory=ChanceSettings, description="Surrogate cohorts, with which everything is compared."
     )
     communities: CommunitySettings = Field(default_factory=CommunitySettings, description="The block model.")
     robustness: RobustnessSettings = Field(

@@ -1,0 +1,115 @@
+"""Affinities of a cohort in which every neuron was shifted in time by its own amount: who moves with whom is chance, all else stays.
+
+The slopes are shifted, not the traces, so that a shift makes no step where a block's end meets its beginning. Near the ends of a
+recording, seams and gaps, slopes are less certain and larger for all neurons at once; there nothing is shifted, so that this
+stays the same in surrogates and data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..model.cohort import Cohort
+from ..model.errors import InputError
+from ..model.recording import Recording
+from .compute import compute_affinity
+from .features import ProductFeatures, RunFeatures
+from .spec import AffinitySpec, WormBlock
+from .surrogates import Method, surrogate_cohort
+
+Array = np.ndarray
+EDGE = 2.0
+"""Slopes stay in place within this many smoothing widths of an end."""
+ENOUGH = 0.5
+"""Share of the time that must lie in blocks of twice the least shift."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shifter:
+    """Makes surrogates of one affinity.
+
+    Parameters
+    ----------
+    affinity : AffinitySpec
+    cohort : Cohort
+        That it was made from.
+    method : {"circular shift", "phase randomisation"}
+    min_shift_s : float
+        Least shift in either direction.
+    """
+
+    affinity: AffinitySpec
+    cohort: Cohort
+    method: Method = "circular shift"
+    min_shift_s: float = 5.0
+
+    def why_not(self) -> str:
+        """Why no surrogate can be made, in words; empty if they can."""
+        if self.method != "circular shift":
+            return ""
+        enough = total = 0.0
+        recordings = {r.name: r for r in self.cohort.recordings}
+        for block in self.affinity.blocks:
+            ids = self._blocks(block, recordings)
+            sizes = np.unique(ids[ids >= 0], return_counts=True)[1] / self.affinity.rate_hz
+            total += float(block.observed.sum()) / self.affinity.rate_hz
+            enough += float(sizes[sizes >= 2 * self.min_shift_s].sum())
+        if enough >= ENOUGH * total:
+            return ""
+        return (
+            f"only {enough:.0f} of {total:.0f} s lie in blocks of {2 * self.min_shift_s:g} s or more between stimuli, seams and "
+            "gaps, so neurons cannot be shifted against each other and nothing can be tested against chance"
+        )
+
+    def make(self, seed: int) -> AffinitySpec:
+        """Return the affinities of one surrogate cohort; same seed, same surrogate."""
+        affinity = self.affinity
+        simple = all(isinstance(b.features, RunFeatures | ProductFeatures) for b in affinity.blocks)
+        if self.method != "circular shift" or not simple or affinity.settings.missing != "leave out":
+            other = surrogate_cohort(self.cohort, self.method, seed=seed, min_shift_s=self.min_shift_s)
+            return compute_affinity(other, affinity.settings)
+        recordings = {r.name: r for r in self.cohort.recordings}
+        streams = np.random.default_rng(seed).spawn(len(affinity.blocks))
+        made = [
+            replace(block, features=self._shifted(block, recordings, rng))
+            for block, rng in zip(affinity.blocks, streams, strict=True)
+        ]
+        return replace(affinity, blocks=tuple(made))
+
+    def _blocks(self, block: WormBlock, recordings: Mapping[str, Recording]) -> Array:
+        """Number of the block that each column lies in, -1 where it stays in place."""
+        recording = recordings[block.source]
+        time = recording.time_s
+        cuts = np.sort(np.concatenate([np.asarray(recording.seams, float), recording.stimuli["onset"].to_numpy(float)]))
+        steps = np.diff(time)
+        gaps = np.flatnonzero(steps > max(self.affinity.settings.gap_s, 2.5 * float(np.median(steps))) * (1 + 1e-9))
+        ends = np.concatenate([time[[0, -1]], np.asarray(recording.seams, float), time[gaps], time[gaps + 1]])
+        known = np.isfinite(block.source_time_s) & block.observed
+        at = np.where(known, block.source_time_s, time[0])
+        ids = np.searchsorted(np.sort(np.concatenate([cuts, time[gaps + 1]])), at + 1e-9, side="right")
+        near = np.abs(at[:, None] - ends[None, :]).min(axis=1) <= EDGE * self.affinity.settings.sigma_s
+        return np.where(known & ~near, ids, -1)
+
+    def _shifted(
+        self, block: WormBlock, recordings: Mapping[str, Recording], rng: np.random.Generator
+    ) -> RunFeatures | ProductFeatures:
+        ids = self._blocks(block, recordings)
+        index = np.tile(np.arange(block.n_times), (len(block.neurons), 1))
+        for one in np.unique(ids[ids >= 0]):
+            columns = np.flatnonzero(ids == one)
+            count = len(columns)
+            if count < 2:
+                continue
+            least = min(max(1, round(self.min_shift_s * self.affinity.rate_hz)), count // 4)
+            shift = rng.integers(least, count - least + 1, size=len(block.neurons))
+            index[:, columns] = columns[(np.arange(count)[None, :] - shift[:, None]) % count]
+        features = block.features
+        if isinstance(features, RunFeatures):
+            size, code = (np.take_along_axis(f, index, axis=1) for f in (features.size, features.code))
+            return RunFeatures(size, code, features.min_run)
+        if isinstance(features, ProductFeatures):
+            return ProductFeatures(np.take_along_axis(features.value, index, axis=1))
+        raise InputError(f"features of type {type(features).__name__} cannot be shifted", where="surrogates")

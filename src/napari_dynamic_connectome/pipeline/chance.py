@@ -1,0 +1,301 @@
+"""A rank sweep beside chance: the same for surrogate cohorts, the suggestion that follows, and what speaks for each component."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from ..affinity.shift import Shifter
+from ..communities.scan import scan_groups, standardise
+from ..communities.tail import tail_p_value
+from ..model.cohort import Cohort
+from ..model.errors import DynamicConnectomeError
+from ..model.evidence import Chance
+from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
+from ..model.results import Components, RankSweep
+from .evidence import believable, choose_rank, component_groups, component_support, reason_for, spreads
+from .surrogate_fits import RankFit, SurrogateFits, fit_ranks, fit_surrogates
+
+if TYPE_CHECKING:
+    from ..affinity.spec import AffinitySpec
+    from .settings import PipelineSettings
+
+HIGH = 0.95
+
+
+def judge_components(
+    affinity: AffinitySpec,
+    cohort: Cohort,
+    components: Components,
+    settings: PipelineSettings,
+    *,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+) -> tuple[Chance, Components]:
+    """Compare components of a rank that the user chose with surrogate cohorts of the same rank.
+
+    Returns
+    -------
+    chance : Chance
+        `note` says why if nothing could be tested.
+    components : Components
+        With `support`.
+    """
+    shifter, note = _shifter(affinity, cohort, settings)
+    own = settings.chance
+    if note:
+        return Chance(own.method, note=note), replace(components, support=component_support(components, ()))
+    ranks = [r for r in (components.rank - 1, components.rank) if r > 0]
+    fits = fit_surrogates(
+        shifter,
+        ranks,
+        range(own.surrogates),
+        settings.factorization,
+        seed=settings.seed,
+        progress=part(progress, 0, 0.95),
+        cancel=cancel,
+    )
+    data = _data_fits(affinity, ranks, settings, held_out=False)
+    chance = _chance(fits, data, {}, settings)
+    tops = chance.top[components.rank].to_numpy(float)
+    return chance, replace(components, support=component_support(components, tops))
+
+
+def judge_sweep(
+    affinity: AffinitySpec,
+    cohort: Cohort,
+    sweep: RankSweep,
+    settings: PipelineSettings,
+    *,
+    starts: Mapping[int, Sequence[tuple[Sequence[tuple[float, frozenset[int]]], np.ndarray]]] | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+) -> RankSweep:
+    """Suggest a rank by what exceeds surrogate cohorts, and say what speaks for the components of every rank.
+
+    Parameters
+    ----------
+    affinity : AffinitySpec
+    cohort : Cohort
+        That it was made from.
+    sweep : RankSweep
+    settings : PipelineSettings
+    starts : mapping, optional
+        For every rank and random start the strongest groups and the spreads of its components, to see how often each rank is
+        suggested.
+    progress, cancel : callable, optional
+
+    Returns
+    -------
+    RankSweep
+        With `chance`, `choices`, the new suggestion (0: no structure beyond chance) and components that have `support`. Where no
+        surrogate can be made, the suggestion stays and the reason says so.
+    """
+    own = settings.chance
+    shifter, note = _shifter(affinity, cohort, settings)
+    if note:
+        found = {r: replace(c, support=component_support(c, ())) for r, c in sweep.components.items()}
+        reason = f"{sweep.reason} Not compared with chance: {note}."
+        return replace(sweep, components=found, chance=Chance(own.method, note=note), reason=reason)
+    ranks = sorted({1, *sweep.components})
+    report(progress, 0.0, "the cohort as its surrogates are fitted")
+    data = _data_fits(affinity, ranks, settings, held_out=own.held_out_surrogates > 0)
+    few = min(own.sweep_surrogates, own.surrogates)
+    how: dict[str, Any] = {"seed": settings.seed, "cancel": cancel}
+    fits = fit_surrogates(
+        shifter,
+        ranks,
+        range(few),
+        settings.factorization,
+        held_out=own.held_out_surrogates,
+        progress=part(progress, 0.05, 0.7),
+        **how,
+    )
+    check_cancel(cancel)
+    groups = {r: (component_groups(c), spreads(c)) for r, c in sweep.components.items()}
+    rank, counts, any_p = _suggest(fits, data, groups, own.alpha)
+    if rank and own.surrogates > few:
+        more = [r for r in (rank - 1, rank) if r > 0]
+        fits = fits.joined(
+            fit_surrogates(
+                shifter,
+                more,
+                range(few, own.surrogates),
+                settings.factorization,
+                progress=part(progress, 0.7, 1),
+                **how,
+            )
+        )
+        now = {r: v for r, v in groups.items() if r == rank}
+        again = _suggest(fits, data, now, own.alpha, least=counts[rank])
+        if again[0] == 0 or again[1].get(rank, 0) == 0 < counts[rank]:
+            rank = 0
+        counts[rank] = again[1].get(rank, 0) if rank else 0
+        any_p = again[2]
+    chance = _chance(fits, data, counts, settings)
+    found = {
+        r: replace(c, support=component_support(c, chance.top[r].dropna().to_numpy(float)))
+        for r, c in sweep.components.items()
+    }
+    reason = reason_for(rank, counts.get(rank, 0), chance.table, few if rank == 0 else own.surrogates, any_p)
+    chosen = _choices(fits, data, starts or {}, own.alpha)
+    return replace(sweep, components=found, suggested=rank, reason=reason, chance=chance, choices=chosen)
+
+
+def _shifter(affinity: AffinitySpec, cohort: Cohort, settings: PipelineSettings) -> tuple[Shifter, str]:
+    """Maker of surrogates, and why it can make none (empty if it can)."""
+    own = settings.chance
+    if own.method == "none":
+        return Shifter(affinity, cohort), "it was not asked for"
+    shifter = Shifter(affinity, cohort, own.method, own.min_shift_s)
+    return shifter, shifter.why_not()
+
+
+def _data_fits(
+    affinity: AffinitySpec, ranks: Sequence[int], settings: PipelineSettings, *, held_out: bool
+) -> dict[int, RankFit]:
+    """The cohort itself, fitted exactly as its surrogates are."""
+    seed = settings.seed
+    return fit_ranks(
+        affinity, ranks, settings.factorization, seed=seed, stop=Event(), held_out=held_out, statistics=False
+    )
+
+
+def gains(explained: Mapping[int, Any]) -> dict[int, Any]:
+    """What each rank explains beyond the rank before (0 for rank 0); ranks without a predecessor are left out."""
+    return {r: explained[r] - (explained[r - 1] if r > 1 else 0.0) for r in explained if r == 1 or r - 1 in explained}
+
+
+def _gain_p(fits: SurrogateFits, data: Mapping[int, RankFit], rank: int) -> float:
+    """P value of what a rank explains beyond the rank before."""
+    own = gains({r: f.explained for r, f in data.items()})
+    nulls = gains({r: fits.explained[r] for r in fits.explained})
+    if rank not in own or rank not in nulls:
+        return float("nan")
+    return tail_p_value(own[rank], nulls[rank].dropna().to_numpy(float))
+
+
+def _suggest(
+    fits: SurrogateFits,
+    data: Mapping[int, RankFit],
+    groups: Mapping[int, tuple[Sequence[tuple[float, frozenset[int]]], np.ndarray]],
+    alpha: float,
+    least: int = 0,
+) -> tuple[int, dict[int, int], float]:
+    """Rank, believable components of every rank, and p of 'the first ranks explain more than chance'."""
+    counts = {}
+    for rank, (found, spread) in groups.items():
+        tops = fits.top[rank].dropna().to_numpy(float) if rank in fits.top else np.empty(0)
+        counts[rank] = believable(found, spread, tops, alpha) if len(tops) else 0
+    first = [_gain_p(fits, data, r) for r in (1, 2)]
+    known = [p for p in first if np.isfinite(p)]
+    any_p = min(1.0, len(known) * min(known)) if known else (0.0 if least else 1.0)
+    return choose_rank(counts, any_p, len(known) * first[0] if np.isfinite(first[0]) else 1.0, alpha), counts, any_p
+
+
+def _choices(
+    fits: SurrogateFits,
+    data: Mapping[int, RankFit],
+    starts: Mapping[int, Sequence[tuple[Sequence[tuple[float, frozenset[int]]], np.ndarray]]],
+    alpha: float,
+) -> pd.DataFrame:
+    """Rank that each random start alone would suggest."""
+    count = min((len(s) for s in starts.values()), default=0)
+    rows = []
+    for k in range(count):
+        rank, _, _ = _suggest(fits, data, {r: s[k] for r, s in starts.items()}, alpha)
+        rows.append({"varied": "start", "which": str(k + 1), "rank": rank})
+    return pd.DataFrame(rows, columns=["varied", "which", "rank"])
+
+
+def start_groups(components: Sequence[np.ndarray]) -> tuple[list[tuple[float, frozenset[int]]], np.ndarray]:
+    """Strongest group and spread of components given as matrices (N, N), NaN where not observed."""
+    found, spread = [], []
+    for weights in components:
+        groups = scan_groups(standardise(weights))
+        found.append((groups[0].statistic, frozenset(groups[0].members)) if groups else (0.0, frozenset[int]()))
+        seen = weights.copy()
+        np.fill_diagonal(seen, np.nan)
+        count = np.isfinite(seen).sum(axis=1)
+        strength = np.nansum(seen, axis=1)[count > 0] / count[count > 0]
+        spread.append(float(strength.std() / strength.mean()) if len(strength) and strength.mean() > 0 else 0.0)
+    return found, np.array(spread)
+
+
+def _chance(
+    fits: SurrogateFits, data: Mapping[int, RankFit], counts: Mapping[int, int], settings: PipelineSettings
+) -> Chance:
+    own = settings.chance
+    gain = pd.DataFrame(gains({r: fits.explained[r] for r in fits.explained}))
+    gain.columns.name = "rank"
+    mine = gains({r: f.explained for r, f in data.items()})
+    rows = []
+    for rank in fits.explained:
+        nulls = gain[rank].dropna() if rank in gain else pd.Series(dtype=float)
+        held = fits.held_out[rank].dropna()
+        rows.append(
+            {
+                "rank": int(rank),
+                "gain": mine.get(rank, float("nan")),
+                "chance_gain": float(nulls.mean()),
+                "chance_gain_high": float(nulls.quantile(HIGH)) if len(nulls) else float("nan"),
+                "p_gain": _gain_p(fits, data, rank),
+                "held_out": data[rank].held_out if rank in data else float("nan"),
+                "chance_held_out": float(held.mean()),
+                "chance_held_out_low": float(held.min()),
+                "chance_held_out_high": float(held.max()),
+                "believable": counts.get(rank, 0),
+            }
+        )
+    return Chance(
+        own.method,
+        gain,
+        fits.held_out,
+        fits.top,
+        fits.top_modules,
+        pd.DataFrame(rows),
+        settings={**own.model_dump(), "seed": settings.seed},
+    )
+
+
+def try_without(
+    affinity: AffinitySpec,
+    sweep: RankSweep,
+    settings: PipelineSettings,
+    *,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+) -> RankSweep:
+    """Add to `choices` the rank that is suggested without each worm; the surrogates of the whole cohort serve for all.
+
+    The cohort without a worm is fitted as surrogates are. Cohorts of two worms or fewer are left as they are.
+    """
+    chance = sweep.chance
+    blocks = affinity.blocks
+    if chance is None or not chance.tested or len(blocks) < 3:
+        return sweep
+    ranks = [int(r) for r in chance.table["rank"]]
+    rows = []
+    for number, block in enumerate(blocks):
+        check_cancel(cancel)
+        report(progress, number / len(blocks), f"without {block.worm}")
+        rest = replace(affinity, blocks=tuple(b for b in blocks if b is not block))
+        try:
+            fits = fit_ranks(rest, ranks, settings.factorization, seed=settings.seed, stop=Event(), statistics=False)
+        except DynamicConnectomeError:
+            continue  # the rest cannot be fitted without this worm: it has no say in the rank
+        counts = {}
+        for rank, fit in fits.items():
+            tops = chance.top[rank].dropna().to_numpy(float)
+            counts[rank] = believable(
+                component_groups(fit.components), spreads(fit.components), tops, settings.chance.alpha
+            )
+        most = max(counts.values(), default=0)
+        rank = min((r for r, c in counts.items() if c == most), default=0) if most else 0
+        rows.append({"varied": "worm left out", "which": str(block.worm), "rank": rank})
+    return replace(sweep, choices=pd.concat([sweep.choices, pd.DataFrame(rows)], ignore_index=True))

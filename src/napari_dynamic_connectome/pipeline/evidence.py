@@ -1,0 +1,157 @@
+"""Which components are beyond chance, which one is the background, and how many there are.
+
+A component is beyond chance if it holds a group of neurons that is linked more strongly than the strongest group of any
+component of most surrogate cohorts. The background takes in nearly everyone, evenly. The rank that is suggested is the smallest
+one that shows all components which are beyond chance and not the same as another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..communities.scan import LEAST, scan_groups, standardise
+from ..communities.tail import false_discovery, share_interval, tail_p_value
+from ..model.evidence import NOTHING, SUPPORT
+from ..model.results import Components
+
+EVENLY = 1 / 3
+"""Coefficient of variation of the neurons' strengths up to which a component takes in nearly everyone (nine in ten, effectively:
+1 / (1 + variation squared))."""
+TAKES_PART = 0.5
+"""A worm takes part in a component if its loading is at least this share of the root mean square of the worms' loadings."""
+CARRIED = 0.6
+"""Share of a component's power in one worm from which on a warning is given."""
+ALIKE = 0.5
+"""Components whose strongest groups share at least this much of the neurons of either are the same."""
+
+
+def component_groups(components: Components) -> list[tuple[float, frozenset[int]]]:
+    """Statistic and members of the strongest group of every component; (0, nobody) where there is none."""
+    found = []
+    for number in range(1, components.rank + 1):
+        groups = scan_groups(standardise(components.matrix(number).values))
+        found.append((groups[0].statistic, frozenset(groups[0].members)) if groups else (0.0, frozenset[int]()))
+    return found
+
+
+def spreads(components: Components) -> np.ndarray:
+    """Coefficient of variation of the neurons' strengths, one a component."""
+    found = []
+    for number in range(1, components.rank + 1):
+        strength = components.strength(number).values
+        mean = float(np.nanmean(strength))
+        found.append(float(np.nanstd(strength)) / mean if mean > 0 else 0.0)
+    return np.array(found)
+
+
+def worm_power(components: Components) -> np.ndarray:
+    """Share of every component's power in each worm, (worm, component)."""
+    power = np.asarray(components.worm.values, float) ** 2
+    total = power.sum(axis=0, keepdims=True)
+    return np.asarray(power / np.where(total > 0, total, 1.0))
+
+
+def component_support(components: Components, tops: Sequence[float] | np.ndarray) -> pd.DataFrame:
+    """What speaks for each component, columns `model.evidence.SUPPORT`, index component.
+
+    Parameters
+    ----------
+    components : Components
+    tops : sequence of float
+        Largest statistic of each surrogate cohort at this rank; empty: not tested (p values are NaN).
+    """
+    spread, power = spreads(components), worm_power(components)
+    groups = component_groups(components)
+    n_worms = len(power)
+    loading = np.sqrt(power)
+    usual = np.sqrt((loading**2).mean(axis=0, keepdims=True))
+    part = (loading >= TAKES_PART * usual) & (loading > 0)
+    table = pd.DataFrame(
+        index=pd.RangeIndex(1, components.rank + 1, name="component"), columns=list(SUPPORT), dtype=float
+    )
+    table["background"] = spread <= EVENLY
+    table["spread"] = spread
+    table["statistic"] = [s for s, _ in groups]
+    p_values = np.array([tail_p_value(s, tops) for s, _ in groups])
+    table["p_value"] = np.where(table["background"], np.nan, p_values)
+    table["q_value"] = false_discovery(table["p_value"].to_numpy(float))
+    table["worms"] = part.sum(axis=0)
+    table["worms_in_all"] = n_worms
+    intervals = [share_interval(int(k), n_worms) for k in part.sum(axis=0)]
+    table["worms_low"], table["worms_high"] = (np.array([i[side] for i in intervals]) for side in (0, 1))
+    table["largest_worm_share"] = power.max(axis=0)
+    table["warning"] = [_warning(components, number, power[:, number - 1]) for number in table.index]
+    return table[list(SUPPORT)]
+
+
+def _warning(components: Components, component: int, power: np.ndarray) -> str:
+    """What a reader should know before trusting a component."""
+    said = []
+    if len(power) > 1 and power.max() >= CARRIED:
+        worm = str(components.worm["worm"].values[int(power.argmax())])
+        said.append(f"{power.max():.0%} of its power is in one worm ({worm})")
+    leading = components.leading(component).head(5)
+    few = [str(n) for n, seen in leading["worms"].items() if seen == 1]
+    if len(power) > 2 and len(few) >= 3:
+        said.append(f"{len(few)} of its 5 leading neurons were seen in one worm ({', '.join(few)})")
+    return "; ".join(said)
+
+
+def believable(
+    groups: Sequence[tuple[float, frozenset[int]]], spread: np.ndarray, tops: Sequence[float] | np.ndarray, alpha: float
+) -> int:
+    """Number of components beyond chance that are no background and not the same as a stronger one."""
+    kept: list[frozenset[int]] = []
+    for k in sorted(range(len(groups)), key=lambda k: -groups[k][0]):
+        statistic, members = groups[k]
+        if spread[k] <= EVENLY or len(members) < LEAST or tail_p_value(statistic, tops) > alpha:
+            continue
+        if all(len(members & other) < ALIKE * len(members | other) for other in kept):
+            kept.append(members)
+    return len(kept)
+
+
+def choose_rank(counts: Mapping[int, int], any_p: float, first_p: float, alpha: float) -> int:
+    """Rank to suggest: the smallest one with the largest number of believable components, 0 for nothing.
+
+    Parameters
+    ----------
+    counts : mapping
+        Rank -> believable components.
+    any_p : float
+        P value of 'the first ranks explain more than chance'.
+    first_p : float
+        The same of rank 1 alone: where nothing else stands out, everybody moving together is one component.
+    alpha : float
+    """
+    most = max(counts.values(), default=0)
+    if not any_p <= alpha:
+        return 0
+    if most == 0:
+        return 1 if first_p <= alpha else 0
+    return min(rank for rank, count in counts.items() if count == most)
+
+
+def reason_for(rank: int, count: int, table: pd.DataFrame, surrogates: int, any_p: float) -> str:
+    """Why a rank is suggested, in words."""
+    if rank == 0:
+        return (
+            f"{NOTHING}: the cohort is explained no better than {surrogates} cohorts whose neurons were shifted in time "
+            f"(p = {any_p:.2g})" + ("." if any_p > 0.05 else ", or no component stands out of theirs.")
+        )
+    row: Any = table.set_index("rank").loc[rank]
+    if count == 0:
+        return (
+            f"1: all neurons together explain {row['gain']:.1%} of the affinities, time-shifted cohorts {row['chance_gain']:.1%} "
+            f"(p = {row['p_gain']:.2g}); no group stands out."
+        )
+    which = "1 component" if count == 1 else f"{count} different components"
+    return (
+        f"{rank} is the smallest rank with {which} beyond chance (the background not counted); more ranks show no further one. "
+        f"Its last component explains {row['gain']:.2%} of the affinities, time-shifted cohorts {row['chance_gain']:.2%} "
+        f"(p = {row['p_gain']:.2g})."
+    )
