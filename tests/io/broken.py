@@ -861,7 +861,7 @@ def negative_time(folder: Path) -> Any:
 @odd("npz", "names in any script")
 def unicode(folder: Path) -> Any:
     call = npz(folder, names=np.array(["Ω神经", "AVA?", "é", "🪱"]))
-    return lambda: call().named == ["Ω神经", "AVA?", "é", "🪱"]
+    return lambda: call().named == ["Ω神经", "é", "🪱"]
 
 
 @odd("npz", "a single time point of a single neuron")

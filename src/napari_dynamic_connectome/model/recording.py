@@ -403,7 +403,8 @@ def with_names_read(recording: Recording, *, as_written: bool = False) -> Record
     Parameters
     ----------
     recording : Recording
-        Its names as the file writes them.
+        Its names as the file writes them. Files of our own hold names that a person has decided on; their readers say so by
+        `provenance["names_decided"]`, and these names are kept.
     as_written : bool
         Treat what is no name of a neuron ("1", "n12", "AVAL?") as a name all the same.
 
@@ -413,6 +414,9 @@ def with_names_read(recording: Recording, *, as_written: bool = False) -> Record
         Neurons whose text names no neuron are unnamed, keep that text as their note and, where the numbers allow it, that
         number as their label; `provenance["names"]` is the line.
     """
+    if recording.provenance.get("names_decided"):
+        kept = {k: v for k, v in recording.provenance.items() if k != "names_decided"}
+        return recording.replace(provenance=kept)
     table = recording.neurons
     written = [note_text(n) or name for n, name in zip(table["note"], table["name"], strict=True)]
     if as_written:

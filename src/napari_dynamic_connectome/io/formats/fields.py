@@ -215,6 +215,8 @@ def recording_from_fields(
         notes = "; ".join(n for n in (notes, f"fields that are not read: {left}") if n)
     if notes:
         provenance["reading"] = notes
+    if "format_version" in fields:
+        provenance["names_decided"] = True
     recording = Recording.from_arrays(
         traces,
         name=name or (title[0] if title and title[0] else ""),

@@ -118,6 +118,8 @@ def read_recordings(path: str | Path, *, name: str = "", signal: str | None = No
         } | _our_provenance(file)
         if notes:
             provenance["reading"] = "; ".join(notes)
+        if _our_provenance(file):
+            provenance["names_decided"] = True
         return [
             recording.replace(
                 stimuli=_stimuli(file, where),

@@ -16,7 +16,7 @@ import xarray as xr
 
 from ...model.errors import InputError
 from ...model.neurons import read_name
-from ...model.recording import Recording
+from ...model.recording import NEURON_COLUMNS, Recording
 from .. import limits
 from ..choice import ChoiceNeeded
 from .fields import BEHAVIOUR_PREFIX
@@ -95,7 +95,7 @@ def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.n
     raise ChoiceNeeded(
         f"there is no time column (the first columns are {columns})",
         where=where,
-        fix="Call it time_s (or time_ms, time_min), or give rate_hz.",
+        fix="Call it time_s (or time_ms, time_min), or pass rate_hz=.",
         option="rate_hz",
     )
 
@@ -321,7 +321,8 @@ def with_sidecar(
                 table[column] = [plain_cell(v) for v in rows[column]]
         if "rejected" in rows:
             table["rejected"] = rows["rejected"].str.strip().str.lower().isin(("true", "1", "yes")).tolist()
-        recording = recording.replace(neurons=table)
+        decided = {"names_decided": True} if set(NEURON_COLUMNS) <= set(rows) else {}
+        recording = recording.replace(neurons=table, provenance={**recording.provenance, **decided})
     if stimuli is not None:
         recording = recording.replace(stimuli=stimuli)
     if behaviour is not None:
