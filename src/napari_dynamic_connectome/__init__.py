@@ -41,6 +41,15 @@ _API = {
     "read_centres": "io.formats.centres",
     "read_connectome": "io.formats.connectome",
     "connectome_matrix": "io.formats.connectome",
+    "read_cect": "io.formats.cect",
+    "read_propagation": "io.formats.propagation",
+    "networks_of": "io.wiring",
+    "Network": "model.network",
+    "compare_structure": "comparison.structure",
+    "functional_matrices": "comparison.functional",
+    "mantel_test": "comparison.permutation",
+    "matrix_regression": "comparison.regression",
+    "compare_labels": "comparison.segmentation",
     "read_neuron_list": "io.formats.side_tables",
     "write_report": "report.html",
     "write_tables": "report.tables",
@@ -57,19 +66,27 @@ __all__ = sorted([*_API, "__version__"])
 if TYPE_CHECKING:
     from .affinity.compute import compute_affinity as compute_affinity
     from .communities.find import find_communities as find_communities
+    from .comparison.functional import functional_matrices as functional_matrices
+    from .comparison.permutation import mantel_test as mantel_test
+    from .comparison.regression import matrix_regression as matrix_regression
+    from .comparison.segmentation import compare_labels as compare_labels
+    from .comparison.structure import compare_structure as compare_structure
     from .extraction.extract import extract_traces as extract_traces
     from .factorization.factorize import factorize as factorize
     from .factorization.sweep import sweep_ranks as sweep_ranks
     from .io.choice import ChoiceNeeded as ChoiceNeeded
+    from .io.formats.cect import read_cect as read_cect
     from .io.formats.centres import read_centres as read_centres
     from .io.formats.connectome import connectome_matrix as connectome_matrix
     from .io.formats.connectome import read_connectome as read_connectome
+    from .io.formats.propagation import read_propagation as read_propagation
     from .io.formats.side_tables import read_neuron_list as read_neuron_list
     from .io.registry import open_labels as open_labels
     from .io.registry import open_volume as open_volume
     from .io.registry import read_recording as read_recording
     from .io.registry import read_recordings as read_recordings
     from .io.registry import write_recording as write_recording
+    from .io.wiring import networks_of as networks_of
     from .model.cohort import Cohort as Cohort
     from .model.errors import Cancelled as Cancelled
     from .model.errors import DynamicConnectomeError as DynamicConnectomeError
@@ -77,6 +94,7 @@ if TYPE_CHECKING:
     from .model.errors import InputError as InputError
     from .model.errors import MissingExtraError as MissingExtraError
     from .model.errors import SettingsError as SettingsError
+    from .model.network import Network as Network
     from .model.recording import Recording as Recording
     from .model.results import Communities as Communities
     from .model.results import Components as Components

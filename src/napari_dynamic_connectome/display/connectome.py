@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..io.wiring import SYNAPSES, weight_column
 from ..model.neurons import CANONICAL, is_canonical
 from ..model.recording import Recording
 
@@ -24,7 +25,7 @@ def connectome_layers(edges: pd.DataFrame, name: str, recording: Recording | Non
     Parameters
     ----------
     edges : pandas.DataFrame
-        pre, post, type, synapses; see `io.connectome.read_connectome`. Cells that are no neurons (muscles) are left out.
+        pre, post, type, and synapses or weight; see `io.formats.connectome.read_connectome`. Cells that are no neurons (muscles) are left out.
     name : str
         Of the layers.
     recording : Recording, optional
@@ -34,19 +35,23 @@ def connectome_layers(edges: pd.DataFrame, name: str, recording: Recording | Non
     Returns
     -------
     list of (data, dict, str)
-        "vectors" with the features pre, post, type and synapses, and "points" with name.
+        "vectors" with the features pre, post, type and synapses (or weight), and "points" with name.
     """
     places = _places(edges, recording)
     kept = edges[edges["pre"].isin(places) & edges["post"].isin(places) & (edges["pre"] != edges["post"])]
     start = np.array([places[n] for n in kept["pre"]]).reshape(-1, 3)
     stop = np.array([places[n] for n in kept["post"]]).reshape(-1, 3)
-    synapses = kept["synapses"].to_numpy(float)
-    width = 0.1 + 0.5 * np.sqrt(synapses / max(float(synapses.max(initial=0.0)), 1.0))
+    column = weight_column(edges)
+    weight = np.abs(kept[column].to_numpy(float))
+    largest = float(weight.max(initial=0.0))
+    # numbers of synapses below one have no thicker lines than one synapse; other quantities have a scale of their own
+    top = max(largest, 1.0) if column == SYNAPSES else (largest or 1.0)
+    width = 0.1 + 0.5 * np.sqrt(weight / top)
     names = sorted(set(kept["pre"]) | set(kept["post"]))
     common: dict[str, Any] = {"units": ("um", "um", "um"), "metadata": {"dynamic_connectome": {"connectome": edges}}}
     lines = {
         "name": f"{name} connections",
-        "features": kept[["pre", "post", "type", "synapses"]].reset_index(drop=True),
+        "features": kept[["pre", "post", "type", column]].reset_index(drop=True),
         "edge_color": [COLOURS.get(t, OTHER) for t in kept["type"]] or "white",
         "edge_width": float(np.median(width)) if len(width) else 0.3,
         "vector_style": "line",

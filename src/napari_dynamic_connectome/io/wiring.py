@@ -145,3 +145,40 @@ def networks_of(edges: pd.DataFrame, name: str, *, kinds: Sequence[str] | None =
             notes=(*notes, *more),
         )
     return found
+
+
+def connectome_matrix(
+    edges: pd.DataFrame, neurons: list[str] | tuple[str, ...], *, kind: str | None = None
+) -> np.ndarray:
+    """Return weights (pre, post) between these neurons; edges to others are left out.
+
+    Parameters
+    ----------
+    edges : pandas.DataFrame
+        From `read_connectome`.
+    neurons : sequence of str
+    kind : str, optional
+        Such as "chemical" or "electrical"; the sum of all types by default, if their weights are the same quantity.
+
+    Returns
+    -------
+    array (neuron, neuron)
+        Row: pre, column: post. Gap junctions and contacts, which have no direction, stand at both places of a pair, whether the
+        table lists them once or twice.
+
+    Raises
+    ------
+    InputError
+        All types are asked for, but their weights are different quantities.
+    """
+    kinds = list(dict.fromkeys(str(t) for t in edges["type"])) if kind is None else [kind]
+    if kind is None and "quantity" in edges.columns and edges["quantity"].nunique() > 1:
+        raise InputError(
+            f"the weights are {quantity_of(edges)}, which do not add up",
+            where="table of connections",
+            fix=f"Say kind=: {', '.join(kinds)}.",
+        )
+    matrix = np.zeros((len(neurons), len(neurons)))
+    for one in kinds:
+        matrix += fold(edges, neurons, one)[0]
+    return matrix

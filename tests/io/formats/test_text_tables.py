@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_dynamic_connectome.io.formats import connectome, side_tables, text_tables
+from napari_dynamic_connectome.io.formats import cect, connectome, side_tables, text_tables
 from napari_dynamic_connectome.model.errors import InputError, MissingExtraError
 
 
@@ -83,8 +83,11 @@ def test_graphml_of_networkx(tmp_path) -> None:
         {"pre": "AVAR", "post": "AVBL", "type": "electrical", "synapses": 2.0},
     ]
     matrix = connectome.connectome_matrix(edges, ["AVAL", "AVAR", "AVBL"])
-    np.testing.assert_array_equal(matrix, nx.to_numpy_array(graph(), weight="synapses"))
-    assert connectome.connectome_matrix(edges, ["AVAR", "AVBL"], kind="electrical").tolist() == [[0, 2], [0, 0]]
+    # the gap junction is listed once, and has no direction
+    np.testing.assert_array_equal(
+        matrix, nx.to_numpy_array(graph(), weight="synapses") + [[0, 0, 0], [0, 0, 0], [0, 2, 0]]
+    )
+    assert connectome.connectome_matrix(edges, ["AVAR", "AVBL"], kind="electrical").tolist() == [[0, 2], [2, 0]]
 
 
 def test_connectome_csv_of_pandas(tmp_path) -> None:
@@ -95,11 +98,11 @@ def test_connectome_csv_of_pandas(tmp_path) -> None:
 
 def test_connectome_package() -> None:
     pytest.importorskip("cect")
-    edges = connectome.read_cect("White_whole")
+    edges = cect.read_cect("White_whole")
     assert len(edges) > 2000
     assert set(edges["type"]) >= {"chemical", "electrical"}
     with pytest.raises(InputError, match="White_whole"):
-        connectome.read_cect("Nobody")
+        cect.read_cect("Nobody")
 
 
 def test_connectome_package_absent(monkeypatch) -> None:
@@ -108,7 +111,7 @@ def test_connectome_package_absent(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "cect.readers", None)
     monkeypatch.setitem(sys.modules, "cect", None)
     with pytest.raises(MissingExtraError, match=r"napari-dynamic-connectome\[connectome\]"):
-        connectome.read_cect("White_whole")
+        cect.read_cect("White_whole")
 
 
 def test_connectome_package_too_old_says_which_release_is_needed(tmp_path, monkeypatch) -> None:
@@ -123,7 +126,7 @@ def test_connectome_package_too_old_says_which_release_is_needed(tmp_path, monke
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(MissingExtraError, match=r"0\.3\.1 or newer; 0\.2\.5 is installed.*'cect>=0\.3\.1'") as caught:
-        connectome.cect_datasets()
+        cect.cect_datasets()
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
     monkeypatch.delitem(sys.modules, "cect")
 

@@ -209,3 +209,32 @@ def read_neuron_list(path: str | Path) -> list[str]:
     if twice is not None:
         raise InputError(f"'{twice}' is there twice", where=str(path), fix="Name every neuron once.")
     return names
+
+
+def read_positions(path: str | Path) -> pd.DataFrame:
+    """Read the places of cell bodies.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV with name and x_um, y_um, z_um.
+
+    Returns
+    -------
+    pandas.DataFrame
+        name (canonical where it is one), x_um, y_um, z_um.
+    """
+    table, where = _load(path)
+    name = find_column(table, "name", "neuron", "neuron_name")
+    axes = {axis: find_column(table, axis) for axis in ("x_um", "y_um", "z_um")}
+    absent = [a for a, c in axes.items() if c is None]
+    if name is None or absent:
+        raise InputError(
+            f"the columns are {', '.join(map(str, table.columns))[:100]}",
+            where=where,
+            fix="Needed: name, x_um, y_um, z_um (micrometres).",
+        )
+    found = pd.DataFrame({"name": [normalize(n.strip()) or n.strip() for n in table[name]]})
+    for axis, column in axes.items():
+        found[axis] = to_numbers(table[str(column)].tolist(), str(column), where)
+    return found

@@ -1,0 +1,213 @@
+"""What a table of connections says: weights by any name, quantities, GraphML in all its forms, published data sets."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_dynamic_connectome.io.choice import ChoiceNeeded
+from napari_dynamic_connectome.io.formats import cect
+from napari_dynamic_connectome.io.formats.connectome import read_connectome
+from napari_dynamic_connectome.io.formats.propagation import KIND, RESPONDS, read_propagation
+from napari_dynamic_connectome.io.formats.side_tables import read_positions
+from napari_dynamic_connectome.io.wiring import connectome_matrix, networks_of
+from napari_dynamic_connectome.model.errors import FormatError, InputError
+
+HEAD = '<?xml version="1.0"?><graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
+NODES = '<node id="AVAL"/><node id="AVAR"/><node id="RIML"/>'
+
+
+def written(folder: Path, text: str, name: str = "a.csv") -> Path:
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    "column", ["synapses", "number_of_synapses", "Number of synapses", "weight", "Nbr", "sections", "n"]
+)
+def test_numbers_of_synapses_are_found_under_their_many_names(tmp_path: Path, column: str) -> None:
+    edges = read_connectome(written(tmp_path, f"pre,post,type,{column}\nAVAL,AVAR,chemical,12\nAVAL,RIML,chemical,3\n"))
+    assert edges["synapses"].tolist() == [12, 3]
+
+
+@pytest.mark.parametrize(
+    ("header", "kind", "quantity"),
+    [
+        ("contact_area", "chemical", "contact area"),
+        ("weight", "contact", "contact area"),
+        ("peptide_count", "neuropeptide", "ligand-receptor pairs"),
+        ("weight", "extrasynaptic", "ligand-receptor pairs"),
+        ("weight", "spatial", "weight"),
+    ],
+)
+def test_what_is_no_number_of_synapses_is_not_called_synapses(
+    tmp_path: Path, header: str, kind: str, quantity: str
+) -> None:
+    edges = read_connectome(written(tmp_path, f"pre,post,type,{header}\nAVAL,AVAR,{kind},2.5\n"))
+    assert "synapses" not in edges and edges["weight"].tolist() == [2.5] and edges["quantity"].tolist() == [quantity]
+
+
+def test_rows_without_weights_are_counted_and_said_to_be(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="napari_dynamic_connectome"):
+        edges = read_connectome(written(tmp_path, "pre,post\nAVAL,AVAR\nAVAL,AVAR\nAVAR,RIML\n"))
+    assert edges["quantity"].unique().tolist() == ["rows listed"] and "synapses" not in edges
+    assert connectome_matrix(edges, ["AVAL", "AVAR", "RIML"]).tolist() == [[0, 2, 0], [0, 0, 1], [0, 0, 0]]
+    assert "each of the 3 rows counts once" in caplog.text
+
+
+def test_numbers_under_an_unknown_name_are_asked_for_not_replaced_by_one(tmp_path: Path) -> None:
+    path = written(tmp_path, "pre,post,strength_au,note\nAVAL,AVAR,12,x\nAVAL,RIML,3,y\n")
+    with pytest.raises(ChoiceNeeded, match="strength_au") as caught:
+        read_connectome(path)
+    assert (caught.value.option, caught.value.choices) == ("weight", ("strength_au",))
+    assert read_connectome(path, weight="strength_au")["synapses"].tolist() == [12, 3]
+    with pytest.raises(InputError, match="no column 'other'"):
+        read_connectome(path, weight="other")
+
+
+def test_mixed_quantities_do_not_add_up(tmp_path: Path) -> None:
+    edges = read_connectome(written(tmp_path, "pre,post,type,weight\nAVAL,AVAR,chemical,2\nAVAL,AVAR,contact,300\n"))
+    with pytest.raises(InputError, match="do not add up"):
+        connectome_matrix(edges, ["AVAL", "AVAR"])
+    assert connectome_matrix(edges, ["AVAL", "AVAR"], kind="contact").tolist() == [[0, 300], [300, 0]]
+    assert networks_of(edges, "m")["chemical"].quantity == "synapses"
+
+
+def test_synapses_that_are_listed_from_both_sides_count_once(tmp_path: Path) -> None:
+    rows = "Neuron 1,Neuron 2,Type,Nbr\nAVAL,AVAR,S,4\nAVAR,AVAL,R,4\nAVAL,RIML,EJ,2\nRIML,AVAL,EJ,2\n"
+    edges = read_connectome(written(tmp_path, rows))
+    assert connectome_matrix(edges, ["AVAL", "AVAR", "RIML"]).tolist() == [[0, 4, 2], [0, 0, 0], [2, 0, 0]]
+    only = read_connectome(written(tmp_path, "Neuron 1,Neuron 2,Type,Nbr\nAVAR,AVAL,R,4\n"))
+    assert only[["pre", "post", "type", "synapses"]].values.tolist() == [["AVAL", "AVAR", "chemical", 4]]
+
+
+def test_graphml_defaults_are_the_weights_of_edges_that_say_none(tmp_path: Path) -> None:
+    key = '<key id="w" for="edge" attr.name="weight" attr.type="double"><default>7</default></key>'
+    edges = '<edge source="AVAL" target="AVAR"/><edge source="AVAL" target="RIML"><data key="w">2</data></edge>'
+    text = HEAD + key + f'<graph edgedefault="directed">{NODES}{edges}</graph></graphml>'
+    assert read_connectome(written(tmp_path, text, "a.graphml"))["synapses"].tolist() == [7, 2]
+    with pytest.raises(InputError, match="AVAL -> AVAR has no weight"):
+        read_connectome(written(tmp_path, text.replace("<default>7</default>", ""), "b.graphml"))
+
+
+def test_graphml_edges_without_direction_go_both_ways(tmp_path: Path) -> None:
+    edge = '<edge source="AVAL" target="AVAR"/><edge directed="true" source="AVAL" target="RIML"/>'
+    text = HEAD + f'<graph edgedefault="undirected">{NODES}{edge}</graph></graphml>'
+    edges = read_connectome(written(tmp_path, text, "a.graphml"))
+    assert connectome_matrix(edges, ["AVAL", "AVAR", "RIML"]).tolist() == [[0, 1, 1], [1, 0, 0], [0, 0, 0]]
+    graph = nx.Graph()
+    graph.add_edge("AVAL", "AVAR", weight=3.0)
+    nx.write_graphml(graph, tmp_path / "b.graphml")
+    assert connectome_matrix(read_connectome(tmp_path / "b.graphml"), ["AVAL", "AVAR"]).tolist() == [[0, 3], [3, 0]]
+
+
+@pytest.mark.parametrize("attribute", ["name", "cell_name", "who"])
+def test_graphml_names_may_stand_in_an_attribute(tmp_path: Path, attribute: str) -> None:
+    key = f'<key id="v" for="node" attr.name="{attribute}" attr.type="string"/>'
+    nodes = '<node id="n0"><data key="v">AVAL</data></node><node id="n1"><data key="v">avar</data></node>'
+    text = HEAD + key + f'<graph edgedefault="directed">{nodes}<edge source="n0" target="n1"/></graph></graphml>'
+    assert read_connectome(written(tmp_path, text, "a.graphml"))[["pre", "post"]].values.tolist() == [["AVAL", "AVAR"]]
+
+
+def test_graphml_inside_graphml_is_read_and_hyperedges_are_refused(tmp_path: Path) -> None:
+    inner = '<graph edgedefault="undirected"><node id="RIMR"/><edge source="RIMR" target="RIML"/></graph>'
+    text = (
+        HEAD
+        + f'<graph edgedefault="directed">{NODES}<node id="box">{inner}</node><edge source="AVAL" target="AVAR"/></graph></graphml>'
+    )
+    edges = read_connectome(written(tmp_path, text, "a.graphml"))
+    assert sorted(map(tuple, edges[["pre", "post"]].values)) == [("AVAL", "AVAR"), ("RIML", "RIMR"), ("RIMR", "RIML")]
+    with pytest.raises(FormatError, match="more than two nodes"):
+        read_connectome(
+            written(tmp_path, text.replace('<edge source="AVAL" target="AVAR"/>', "<hyperedge/>"), "b.graphml")
+        )
+
+
+def test_propagation_goes_from_the_stimulated_to_the_responding_neuron(tmp_path: Path) -> None:
+    names = np.array(["AVAL", "RIML", "RIS"])
+    response = np.full((3, 3), np.nan)
+    response[1, 0] = 0.8  # RIML responds when AVAL is stimulated
+    response[0, 1] = -0.2
+    q = np.where(np.isfinite(response), 0.5, np.nan)
+    q[1, 0] = 0.01
+    np.savez(tmp_path / "atlas.npz", neuron_ids=names, wt_dFF=response, wt_q=q)
+    rows = "stimulated,responder,response,q\nAVAL,RIML,0.8,0.01\nRIML,AVAL,-0.2,0.5\nRIS,RIS,1,0.5\n"
+    for path in (tmp_path / "atlas.npz", written(tmp_path, rows)):
+        found = read_propagation(path)
+        weight, responds = found[KIND].weight, found[RESPONDS].weight
+        assert float(weight.sel(source="AVAL", target="RIML")) == pytest.approx(0.8)
+        assert float(weight.sel(source="RIML", target="AVAL")) == pytest.approx(-0.2)
+        assert np.isnan(float(weight.sel(source="AVAL", target="RIS"))), "not measured"
+        assert (
+            float(responds.sel(source="AVAL", target="RIML")) == 1
+            and float(responds.sel(source="RIML", target="AVAL")) == 0
+        )
+        assert found[KIND].quantity == "dF/F of the responder" and found[KIND].directed
+    # the same table read as a connectome keeps direction, sign and quantity
+    edges = read_connectome(tmp_path / "a.csv", weight="response")
+    assert (
+        edges.loc[0, ["pre", "post", "type"]].tolist() == ["AVAL", "RIML", "signal propagation"]
+        and edges["weight"].min() == -0.2
+    )
+    with pytest.raises(InputError, match="no unc31_dFF"):
+        read_propagation(tmp_path / "atlas.npz", strain="unc31")
+    with pytest.raises(InputError, match="twice"):
+        read_propagation(written(tmp_path, rows + "AVAL,RIML,0.9,0.01\n"))
+    with pytest.raises(InputError, match="Needed: stimulated"):
+        read_propagation(written(tmp_path, "a,b\n1,2\n"))
+
+
+def test_positions_need_micrometres_in_their_names(tmp_path: Path) -> None:
+    assert read_positions(written(tmp_path, "name,x_um,y_um,z_um\navaL,1,2,3\n")).values.tolist() == [["AVAL", 1, 2, 3]]
+    with pytest.raises(InputError, match="x_um"):
+        read_positions(written(tmp_path, "name,x,y,z\nAVAL,1,2,3\n"))
+
+
+def test_an_unknown_data_set_is_answered_with_the_nearest_names() -> None:
+    pytest.importorskip("cect.readers")
+    with pytest.raises(InputError) as caught:
+        cect.read_cect("Cook2019")
+    assert "Cook2019HermReader" in str(caught.value) and "Bentley" not in str(caught.value)
+    with pytest.raises(InputError, match="WitvlietDataReader8"):
+        cect.read_cect("witvliet 8")
+    with pytest.raises(InputError, match="White_whole"):
+        cect.read_cect("White1986whole")
+    assert "Cook2019DataReader" not in cect.cect_datasets(), "a base class that reads nothing"
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("file", "dataset"), [("white_1986_whole", "White_whole"), ("witvliet_2020_8", "WitvlietDataReader8")]
+)
+def test_one_connectome_from_two_sources_has_one_matrix_of_gap_junctions(
+    shared_data: Path, file: str, dataset: str
+) -> None:
+    pytest.importorskip("cect.readers")
+    once = networks_of(read_connectome(shared_data / "connectome" / f"{file}.csv"), "once")["electrical"]
+    twice = networks_of(cect.read_cect(dataset), "twice")["electrical"]
+    shared = [n for n in once.neurons if n in set(twice.neurons)]
+    assert len(shared) >= 175
+    np.testing.assert_array_equal(once.between(shared).weight.values, twice.between(shared).weight.values)
+
+
+@pytest.mark.data
+def test_the_real_atlas_points_the_way_that_the_package_points(shared_data: Path) -> None:
+    found = read_propagation(shared_data / "connectome" / "randi2023_signal_propagation.npz")
+    assert len(found[KIND].neurons) == 300
+    measured = np.isfinite(found[KIND].weight.values)
+    assert 0.2 < measured.mean() < 0.3
+    with np.load(shared_data / "connectome" / "randi2023_signal_propagation.npz") as file:
+        ids, response = file["neuron_ids"].astype(str).tolist(), file["wt_dFF"]
+    i, j = ids.index("AVJR"), ids.index("ADAL")
+    here = found[KIND].weight.sel(source="ADAL", target="AVJR")
+    np.testing.assert_allclose(float(here), response[i, j])
+
+
+def test_tables_are_what_pandas_wrote(tmp_path: Path) -> None:
+    pd.DataFrame({"source": ["AVAL"], "target": ["AVAR"], "weight": [2.0]}).to_csv(tmp_path / "a.csv", index=False)
+    assert read_connectome(tmp_path / "a.csv").values.tolist() == [["AVAL", "AVAR", "chemical", 2.0]]
