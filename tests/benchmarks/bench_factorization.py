@@ -114,10 +114,10 @@ def peak_mb():
 
 def run_ours(size, compression, starts=10):
     """Fit with held-out fibres; one row of the table."""
-    from napari_dynamic_connectome.factorization.parallel import workers
     from napari_dynamic_connectome.factorization.prepare import prepare
     from napari_dynamic_connectome.factorization.settings import FactorizationSettings
     from napari_dynamic_connectome.factorization.starts import fit_starts
+    from napari_dynamic_connectome.model.execution import workers
 
     settings = FactorizationSettings(compression=compression)
     for warm_up, affinity in ((True, make_affinity(*SIZES["S"])), (False, make_affinity(*SIZES[size]))):
@@ -313,10 +313,10 @@ def memory_case(size, rank, starts):
 
 def cost_case(size, starts):
     """CPU milliseconds of one sweep and start in a batch, over the data and over the compressed copy, as JSON."""
-    from napari_dynamic_connectome.factorization.parallel import workers
     from napari_dynamic_connectome.factorization.prepare import prepare
     from napari_dynamic_connectome.factorization.settings import FactorizationSettings
     from napari_dynamic_connectome.factorization.solver import Solver, random_factors
+    from napari_dynamic_connectome.model.execution import workers
 
     affinity = make_affinity(*SIZES[size])
     settings = FactorizationSettings(compression="on")

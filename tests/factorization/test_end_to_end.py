@@ -11,10 +11,10 @@ from napari_dynamic_connectome import Cohort, Recording, compute_affinity, find_
 from napari_dynamic_connectome.factorization.consistency import core_consistency
 from napari_dynamic_connectome.factorization.factorize import factorize
 from napari_dynamic_connectome.factorization.match import match_components
-from napari_dynamic_connectome.factorization.parallel import workers
 from napari_dynamic_connectome.factorization.prepare import prepare
 from napari_dynamic_connectome.factorization.settings import FactorizationSettings
 from napari_dynamic_connectome.model.errors import InputError
+from napari_dynamic_connectome.model.execution import workers
 
 
 @pytest.fixture(scope="module")

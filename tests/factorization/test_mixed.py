@@ -12,13 +12,13 @@ from napari_dynamic_connectome.factorization.clocks import common_course, predic
 from napari_dynamic_connectome.factorization.convert import to_cp_tensor
 from napari_dynamic_connectome.factorization.factorize import factorize, project_worms
 from napari_dynamic_connectome.factorization.match import cosines, match_components
-from napari_dynamic_connectome.factorization.parallel import workers
 from napari_dynamic_connectome.factorization.prepare import prepare
 from napari_dynamic_connectome.factorization.problem import ArrayAffinity
 from napari_dynamic_connectome.factorization.settings import FactorizationSettings
 from napari_dynamic_connectome.factorization.solver import Factors, Solver, random_factors
 from napari_dynamic_connectome.factorization.sweep import sweep_ranks
 from napari_dynamic_connectome.model.errors import Cancelled, InputError
+from napari_dynamic_connectome.model.execution import workers
 
 
 def bursts(rng, times):

@@ -8,11 +8,11 @@ import pytest
 from napari_dynamic_connectome.factorization.factorize import factorize
 from napari_dynamic_connectome.factorization.kernels import update_grouped, update_own, update_shared
 from napari_dynamic_connectome.factorization.match import factor_match
-from napari_dynamic_connectome.factorization.parallel import workers
 from napari_dynamic_connectome.factorization.prepare import prepare
 from napari_dynamic_connectome.factorization.problem import build_problem
 from napari_dynamic_connectome.factorization.settings import FactorizationSettings
 from napari_dynamic_connectome.factorization.solver import Factors, Solver, random_factors
+from napari_dynamic_connectome.model.execution import workers
 
 
 def test_best_start_is_at_most_tensorly_hals(planted):

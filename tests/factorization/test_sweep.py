@@ -13,11 +13,11 @@ import pytest
 from napari_dynamic_connectome.factorization import jobs
 from napari_dynamic_connectome.factorization.folds import draw_folds
 from napari_dynamic_connectome.factorization.jobs import Job, run_job
-from napari_dynamic_connectome.factorization.parallel import workers
 from napari_dynamic_connectome.factorization.prepare import prepare
 from napari_dynamic_connectome.factorization.problem import build_problem
 from napari_dynamic_connectome.factorization.settings import FactorizationSettings
 from napari_dynamic_connectome.factorization.sweep import COLUMNS, suggest_rank, sweep_ranks
+from napari_dynamic_connectome.model.execution import workers
 
 
 @pytest.mark.parametrize("model", ["aligned", "unaligned"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ import xarray as xr
 
 from ..io.checkpoint import Kept
 from ..model.errors import InputError
+from ..model.execution import thread_count
 from ..model.memory import budget_mb, check_fits, check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.recording import Recording, VolumeReference, empty_stimuli, neuron_ids
@@ -121,7 +121,7 @@ def extract_traces(
         time_s = source.time_s
     times = frame_times(source.shape[0], time_s, frame_rate_hz, source.about, where=source.name)
     beside = [s for s in (None if static else label_source, reference_source) if s is not None]
-    threads = parsed.threads or _cores()
+    threads = thread_count(parsed.threads)
     job = Job(
         volume=source,
         labels=None if static else label_source,
@@ -337,10 +337,6 @@ def _block_bytes(job: Job, block: Block) -> float:
     # with labels of every frame, whole frames are put together from the boxes
     largest = sum(sizes) if job.whole_frames and job.labels is not None else max(sizes)
     return 2.0 * float(voxel) * largest * (block.stop - block.start)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _plan(

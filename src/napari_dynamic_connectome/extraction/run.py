@@ -6,16 +6,15 @@ import io
 import json
 import logging
 import os
-import threading
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..model.errors import InputError, MissingExtraError
+from ..model.execution import workers
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from .blocks import Block
 from .job import Job, Partial
@@ -76,28 +75,9 @@ def run_blocks(
 def _on_threads(
     job: Job, blocks: Sequence[Block], threads: int, cancel: CancelCallback | None
 ) -> Iterator[tuple[Block, Partial]]:
-    stop = threading.Event()
-    waiting = iter(blocks)
-    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="extract")
-    running: dict[Future, Block] = {}
-    try:
-        while True:
-            # few blocks in flight: memory does not grow with the length of the series
-            while len(running) < threads + 1:
-                block = next(waiting, None)
-                if block is None:
-                    break
-                running[pool.submit(run_block, job, block, stop.is_set)] = block
-            if not running:
-                return
-            check_cancel(cancel)
-            finished, _ = wait(running, timeout=POLL_S, return_when=FIRST_COMPLETED)
-            for future in sorted(finished, key=lambda f: running[f].number):
-                yield running.pop(future), future.result()
-    finally:
-        # not waiting for a read that is under way is what makes cancel quick; its result is thrown away
-        stop.set()
-        pool.shutdown(wait=False, cancel_futures=True)
+    # not waiting for a read that is under way is what makes cancel quick; its result is thrown away
+    with workers(threads, cancel, patient=False) as pool:
+        yield from pool.stream(lambda block: run_block(job, block, pool.stop.is_set), blocks, ordered=False)
 
 
 def _on_cluster(

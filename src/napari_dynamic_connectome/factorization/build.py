@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..model.execution import Workers
 from ..model.results import Components, Model
 from .clocks import worm_courses
-from .parallel import Workers
 from .prepare import Prepared
 from .problem import Problem
 from .solver import Factors, Solver

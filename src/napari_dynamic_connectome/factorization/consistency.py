@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..model.execution import Workers
 from ..model.results import Components
-from .parallel import Workers
 from .prepare import Prepared
 
 

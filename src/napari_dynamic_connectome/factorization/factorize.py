@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..model.errors import InputError
+from ..model.execution import workers
 from ..model.progress import CancelCallback, ProgressCallback, part, report
 from ..model.results import Components
 from ..model.settings import StepSettings
 from .build import build_components
 from .jobs import Job, KeptJobs, run_jobs
-from .parallel import workers
 from .prepare import prepare
 from .settings import FactorizationSettings
 from .starts import fit_starts, join_starts

@@ -7,7 +7,7 @@ from threading import Event
 from typing import Any, TypeVar
 
 from ..model.errors import Cancelled
-from .parallel import Workers
+from ..model.execution import Workers
 
 T = TypeVar("T")
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from ..io.atomic import writing
 from ..model.errors import Cancelled, DynamicConnectomeError, InputError, MissingExtraError
+from ..model.execution import Workers, workers
 from ..model.progress import CancelCallback, ProgressCallback, part, report
-from .parallel import Workers, workers
 from .prepare import Prepared
 from .solver import Factors, Solver
 from .starts import Starts, fit_starts

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..model.errors import InputError
+from ..model.execution import Workers
 from ..model.memory import budget_mb, check_room
 from ..model.progress import ProgressCallback, report
-from .parallel import Workers
 from .problem import Problem, build_problem
 from .settings import FactorizationSettings
 from .solver import ROUND

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..model.execution import Workers
 from .clocks import worm_courses
 from .kernels import (
     extrapolate,
@@ -26,7 +27,6 @@ from .kernels import (
     update_shared,
     update_smooth,
 )
-from .parallel import Workers
 from .problem import Problem
 from .settings import FactorizationSettings
 from .sources import Source

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..model.execution import Workers
 from ..model.progress import ProgressCallback, report
 from .clocks import choose_clocks, pair_energy, worm_courses
 from .match import factor_match
-from .parallel import Workers
 from .prepare import Prepared
 from .solver import Factors, Solver, random_factors
 from .sources import Source

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..model.errors import InputError
+from ..model.execution import workers
 from ..model.progress import CancelCallback, ProgressCallback, part
 from ..model.results import RankSweep
 from .build import build_components
@@ -18,7 +19,6 @@ from .consistency import core_consistency
 from .factorize import provenance
 from .folds import draw_folds, split_one_worm
 from .jobs import Job, KeptJobs, run_jobs
-from .parallel import workers
 from .prepare import Prepared, prepare, prepare_problem
 from .settings import FactorizationSettings
 from .starts import join_starts

@@ -20,10 +20,10 @@ from ..factorization.build import build_components
 from ..factorization.folds import draw_folds
 from ..factorization.inline import InlineWorkers
 from ..factorization.jobs import Job, run_job
-from ..factorization.parallel import workers
 from ..factorization.prepare import prepare
 from ..factorization.settings import FactorizationSettings
 from ..factorization.starts import fit_starts
+from ..model.execution import workers
 from ..model.progress import CancelCallback, ProgressCallback, report
 from ..model.results import Components
 

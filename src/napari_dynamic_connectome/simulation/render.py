@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..model.errors import Cancelled, InputError
+from ..model import execution
+from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.recording import Recording, VolumeReference
 from .layout import LABELS_NAME, image_attributes, label_attributes, write_tables
@@ -345,20 +344,6 @@ def _run(
     frame: Any, n_times: int, workers: int | None, progress: ProgressCallback | None, cancel: CancelCallback | None
 ) -> None:
     """Draw all frames with a few threads; never more than two frames a thread are in memory."""
-    n_threads = workers or min(os.cpu_count() or 1, 8)
-    waiting: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(n_threads, thread_name_prefix="render") as pool:
-        try:
-            for t in range(n_times):
-                check_cancel(cancel)
-                waiting.append(pool.submit(frame, t))
-                if len(waiting) >= 2 * n_threads:
-                    waiting.popleft().result()
-                    report(progress, (t + 1 - len(waiting)) / n_times, f"frame {t + 1 - len(waiting)} of {n_times}")
-            while waiting:
-                check_cancel(cancel)
-                waiting.popleft().result()
-        except (Cancelled, Exception):
-            for future in waiting:
-                future.cancel()
-            raise
+    with execution.workers(workers or min(execution.thread_count(), 8), cancel) as pool:
+        for done, _ in enumerate(pool.stream(frame, range(n_times)), start=1):
+            report(progress, done / n_times, f"frame {done} of {n_times}")

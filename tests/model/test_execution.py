@@ -1,0 +1,116 @@
+"""Threads: order, equal results, cancel, errors, no pools within pools, BLAS threads given back."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from napari_dynamic_connectome.model import execution
+from napari_dynamic_connectome.model.errors import Cancelled, SettingsError
+
+
+def blas_threads() -> list[int]:
+    from threadpoolctl import threadpool_info
+
+    return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_results_come_in_the_order_of_the_items_whoever_is_first(threads):
+    def slow_at_first(k: int) -> int:
+        time.sleep(0.02 if k % 4 == 0 else 0.0)
+        return k * k
+
+    expected = [k * k for k in range(20)]
+    with execution.workers(threads) as pool:
+        assert pool.map(slow_at_first, range(20)) == expected
+    assert [value for _, value in execution.stream(slow_at_first, range(20), threads=threads)] == expected
+
+
+def test_without_order_who_is_first_comes_first():
+    gate = threading.Event()
+    with execution.workers(2) as pool:
+        results = pool.stream(lambda k: gate.wait(10) if k == 0 else k, range(4), ordered=False)
+        assert next(results)[0] == 1
+        gate.set()
+        assert sorted(item for item, _ in results) == [0, 2, 3]
+
+
+def test_items_are_taken_as_they_are_needed():
+    taken = []
+
+    def items():
+        for k in range(100):
+            taken.append(k)
+            yield k
+
+    results = execution.stream(lambda k: k, items(), threads=2)
+    next(results)
+    assert len(taken) <= 6
+    results.close()
+
+
+@pytest.mark.parametrize("way", ["map", "stream"])
+def test_cancel_ends_it_within_a_second_and_nothing_new_begins(way):
+    begun, asked = [], threading.Event()
+
+    def piece(k: int) -> None:
+        begun.append(k)
+        asked.set()
+        pool.stop.wait(20)
+
+    with pytest.raises(Cancelled), execution.workers(2, asked.is_set) as pool:
+        start = time.monotonic()
+        list(pool.map(piece, range(50)) if way == "map" else pool.stream(piece, range(50)))
+    assert pool.stop.is_set() and len(begun) <= 3
+    assert time.monotonic() - start < 10  # the pieces alone would take minutes
+
+
+@pytest.mark.parametrize("way", ["map", "stream"])
+def test_the_error_of_a_piece_is_raised(way):
+    def piece(k: int) -> int:
+        if k == 3:
+            raise ZeroDivisionError(k)
+        return k
+
+    with pytest.raises(ZeroDivisionError), execution.workers(2) as pool:
+        list(pool.map(piece, range(9)) if way == "map" else pool.stream(piece, range(9)))
+
+
+def test_a_piece_that_asks_for_threads_gets_one():
+    with execution.workers(3) as pool:
+        inner = pool.map(lambda _: execution.Workers(8).threads, range(3))
+    assert inner == [1, 1, 1]
+
+
+def test_one_setting_says_how_many_threads(monkeypatch):
+    monkeypatch.delenv(execution.VARIABLE, raising=False)
+    assert execution.thread_count() == execution.cores()
+    monkeypatch.setenv(execution.VARIABLE, "3")
+    assert execution.thread_count() == 3
+    with execution.limited_threads(2):
+        assert execution.thread_count() == 2
+        with execution.limited_threads(0):
+            assert execution.thread_count() == 2
+        assert execution.thread_count(5) == 5
+    assert execution.thread_count() == 3
+    monkeypatch.setenv(execution.VARIABLE, "many")
+    with pytest.raises(SettingsError, match="many"):
+        execution.thread_count()
+
+
+def test_blas_has_one_thread_inside_and_its_own_number_after_the_last_has_left():
+    np.ones((4, 4)) @ np.ones((4, 4))
+    before = blas_threads()
+    with execution.workers(2):
+        assert set(blas_threads()) <= {1}
+        first, second = execution.one_blas_thread(), execution.one_blas_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert set(blas_threads()) <= {1}
+        second.__exit__(None, None, None)
+    assert blas_threads() == before
