@@ -9,15 +9,36 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numba import njit
 
+from napari_dynamic_connectome.communities import shift
 from napari_dynamic_connectome.communities.description_length import description_length
-from napari_dynamic_connectome.communities.kernels import free_slot, merge_groups, move_node, total_cost
+from napari_dynamic_connectome.communities.kernels import total_cost
 from napari_dynamic_connectome.communities.moves import improve
 from napari_dynamic_connectome.communities.state import build_problem, build_state, read_levels
 
 spec = importlib.util.spec_from_file_location("community_graphs", Path(__file__).parent / "graphs.py")
 graphs = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(graphs)
+
+
+# kernels that only kernels call have no way in from Python
+@njit
+def move_node(p, state, level, u, s, parent, apply):
+    return shift.move_node(p, state, level, u, s, parent, apply)
+
+
+@njit
+def merge_groups(p, state, level, r, s, apply):
+    if apply:
+        return shift.merge_groups(p, state, level, r, s)
+    return shift.merge_into(p, state, level, r, s, shift.start_merging(p, state, level, r))
+
+
+@njit
+def free_slot(state, level):
+    return shift.free_slot(state, level)
+
 
 MODELS = [
     (True, False, "exponential"),

@@ -8,10 +8,10 @@ import math
 import numpy as np
 from numba import njit
 
-from .kernels import KEEP, choose, uniform
+from .kernels import INNER, KEEP, ZERO, choose, uniform
 
 
-@njit(**KEEP)
+@njit(**INNER)
 def evidence(table, prior, links, weight):
     """Ln of the weights' probability, up to a constant, when they share one rate (integrated over its prior)."""
     return table[links] - (prior[2] * links + prior[0]) * math.log(max(weight, 0.0) + prior[1])
@@ -43,7 +43,7 @@ def anneal(pointer, neighbour, weight, complete, slots, table, prior, betas, out
     """
     n = len(pointer) - 1
     empty = prior[3]
-    zero = evidence(table, prior, 0, 0.0)
+    zero = evidence(table, prior, ZERO, 0.0)
     label = np.empty(n, dtype=np.int64)
     size = np.zeros(slots, dtype=np.int64)
     for i in range(n):

@@ -11,19 +11,32 @@ import math
 import numpy as np
 from numba import njit
 
-from .kernels import KEEP, choose, free_slot, gather, merge_groups, move_node, shift, uniform
+from .kernels import APPLY, ASK, INNER, KEEP, NONE, ONE, THREE, WEIGHT, ZERO, choose, uniform
+from .shift import (
+    free_slot,
+    gather,
+    leave,
+    merge_groups,
+    merge_into,
+    move_node,
+    node_degree,
+    shift,
+    start_merging,
+)
 
 MANY = 24
+STAY = np.bool_(False)
+SETTLE, BETWEEN = np.int64(20), np.int64(12)
 TRIED = 10
 
 
-@njit(**KEEP)
+@njit(**INNER)
 def node_limit(st, level):
     """Number of node slots of a level."""
     return st.nodes[0] if level == 0 else st.top[level - 1]
 
 
-@njit(**KEEP)
+@njit(**INNER)
 def group_list(st, level):
     """Slots of a level that hold nodes."""
     found = np.empty(st.groups[level], dtype=np.int64)
@@ -35,7 +48,7 @@ def group_list(st, level):
     return found
 
 
-@njit(**KEEP)
+@njit(**INNER)
 def shuffled_nodes(st, level):
     """Nodes of a level in random order."""
     limit = node_limit(st, level)
@@ -52,7 +65,7 @@ def shuffled_nodes(st, level):
     return order
 
 
-@njit(**KEEP)
+@njit(**INNER)
 def place_node(p, st, level, u, beta, allow_new, targets, parents, costs):
     """Move one node to the group that a heat bath at `beta` (inf: the best) picks; returns the change.
 
@@ -67,10 +80,9 @@ def place_node(p, st, level, u, beta, allow_new, targets, parents, costs):
             return 0.0
         if has_parent and st.size[level + 1, st.label[level + 1, r]] == 1:
             return 0.0
-    own0, own1, own2 = gather(p, st, level, u)
-    own = (own0, own1, own2, 0.0, 0.0)
-    ends = p.degree[u] if level == 0 else 0
-    kind = p.degree_class[u] if level == 0 and p.options[1] == 1 else 0
+    own = gather(p, st, level, u)
+    leave(p, st, level, r, ONE)
+    ends, degree_class = node_degree(p, level, u)
     n = 1
     targets[0] = r
     parents[0] = 0
@@ -102,7 +114,7 @@ def place_node(p, st, level, u, beta, allow_new, targets, parents, costs):
                     n += 1
     best = 0
     for k in range(1, n):
-        costs[k] = shift(p, st, level, r, targets[k], 1, own, ends, kind, parents[k], False)
+        costs[k] = shift(p, st, level, r, targets[k], ONE, own, ends, degree_class, parents[k], ASK)
         if costs[k] < costs[best]:
             best = k
     if beta == math.inf:
@@ -122,12 +134,12 @@ def place_node(p, st, level, u, beta, allow_new, targets, parents, costs):
                 break
     if best == 0:
         return 0.0
-    change = shift(p, st, level, r, targets[best], 1, own, ends, kind, parents[best], True)
+    change = shift(p, st, level, r, targets[best], ONE, own, ends, degree_class, parents[best], APPLY)
     st.label[level, u] = targets[best]
     return change
 
 
-@njit(**KEEP)
+@njit(**INNER)
 def sweep(p, st, level, beta, allow_new):
     """Visit every node of a level once, in random order; returns the change."""
     slots = st.size.shape[1]
@@ -148,7 +160,7 @@ def settle(p, st, level, most):
     """Greedy sweeps until nothing changes, at most `most`."""
     change = 0.0
     for _ in range(most):
-        step = sweep(p, st, level, math.inf, False)
+        step = sweep(p, st, level, math.inf, STAY)
         change += step
         if step > -1e-9:
             break
@@ -177,10 +189,11 @@ def merge_costs(p, st):
     """For every slot of level 0: the least change of description length if its group joined another one."""
     cost = np.full(st.top[0], np.inf)
     alive = group_list(st, 0)
-    for a in range(len(alive)):
-        for b in range(len(alive)):
-            if a != b:
-                cost[alive[a]] = min(cost[alive[a]], merge_groups(p, st, 0, alive[a], alive[b], False))
+    for r in alive:
+        own = start_merging(p, st, ZERO, r)
+        for s in alive:
+            if s != r:
+                cost[r] = min(cost[r], merge_into(p, st, ZERO, r, s, own))
     return cost
 
 
@@ -196,6 +209,7 @@ def merge_down(p, st, level, target):
         best_to = np.zeros(n, dtype=np.int64)
         for a in range(n):
             r = alive[a]
+            own = start_merging(p, st, level, r)
             for k in range(tries):
                 if n <= 2 * MANY:
                     b = k if k < a else k + 1
@@ -206,7 +220,7 @@ def merge_down(p, st, level, target):
                     if b == a:
                         continue
                 s = alive[b]
-                cost = merge_groups(p, st, level, r, s, False)
+                cost = merge_into(p, st, level, r, s, own)
                 if cost < best_cost[a]:
                     best_cost[a] = cost
                     best_to[a] = s
@@ -221,35 +235,37 @@ def merge_down(p, st, level, target):
                 continue
             used[r] = True
             used[s] = True
-            change += merge_groups(p, st, level, r, s, True)
+            change += merge_groups(p, st, level, r, s)
             done += 1
         if done == 0:
             break
     return change
 
 
-@njit(**KEEP)
+@njit(**INNER)
 def merge_better(p, st, level):
     """Merge the best pair of groups as long as that lowers the description length."""
     change = 0.0
     while st.groups[level] > 1:
         alive = group_list(st, level)
-        best, best_r, best_s = -1e-9, -1, -1
+        best, best_r, best_s = -1e-9, NONE, NONE
         siblings = level + 1 < st.size.shape[0] and len(alive) > MANY
-        for a in range(len(alive)):
-            for b in range(a + 1, len(alive)):
-                if siblings and st.label[level + 1, alive[a]] != st.label[level + 1, alive[b]]:
+        for a in range(len(alive) - 1):
+            r = alive[a]
+            own = start_merging(p, st, level, r)
+            for s in alive[a + 1 :]:
+                if siblings and st.label[level + 1, r] != st.label[level + 1, s]:
                     continue
-                cost = merge_groups(p, st, level, alive[a], alive[b], False)
+                cost = merge_into(p, st, level, r, s, own)
                 if cost < best:
-                    best, best_r, best_s = cost, alive[a], alive[b]
+                    best, best_r, best_s = cost, r, s
         if best_r < 0:
             break
-        change += merge_groups(p, st, level, best_r, best_s, True)
+        change += merge_groups(p, st, level, best_r, best_s)
     return change
 
 
-@njit(**KEEP)
+@njit(**INNER)
 def between(p, st, level, members, r, s, most):
     """Greedy sweeps of `members` between two groups only."""
     change = 0.0
@@ -260,13 +276,12 @@ def between(p, st, level, members, r, s, most):
             there = s if here == r else r
             if st.size[level, here] == 1:
                 continue
-            own0, own1, own2 = gather(p, st, level, u)
-            own = (own0, own1, own2, 0.0, 0.0)
-            ends = p.degree[u] if level == 0 else 0
-            kind = p.degree_class[u] if level == 0 and p.options[1] == 1 else 0
-            step = shift(p, st, level, here, there, 1, own, ends, kind, 0, False)
+            own = gather(p, st, level, u)
+            leave(p, st, level, here, ONE)
+            ends, degree_class = node_degree(p, level, u)
+            step = shift(p, st, level, here, there, ONE, own, ends, degree_class, ZERO, ASK)
             if step < -1e-9:
-                shift(p, st, level, here, there, 1, own, ends, kind, 0, True)
+                shift(p, st, level, here, there, ONE, own, ends, degree_class, ZERO, APPLY)
                 st.label[level, u] = there
                 change += step
                 moved = True
@@ -275,13 +290,13 @@ def between(p, st, level, members, r, s, most):
     return change
 
 
-@njit(**KEEP)
+@njit(**INNER)
 def mean_link(p, st, level, u):
     """Total weight of a node (level 0) or its links (above), to split by strength."""
     if level > 0:
         out = 0.0
         for v in range(st.top[level - 1]):
-            out += st.total[level - 1, u, v]
+            out += st.pair[level - 1, u, v, WEIGHT]
         return out
     out = 0.0
     for e in range(p.pointer[u], p.pointer[u + 1]):
@@ -289,7 +304,7 @@ def mean_link(p, st, level, u):
     return out
 
 
-@njit(**KEEP)
+@njit(**INNER)
 def split_group(p, st, level, r, style):
     """Divide group r in two and keep it if that lowers the description length; returns the change (0 if undone).
 
@@ -330,17 +345,17 @@ def split_group(p, st, level, r, style):
     order = np.argsort(score)
     change = 0.0
     for k in order[:take]:
-        change += move_node(p, st, level, members[k], slot, parent, True)
-    change += between(p, st, level, members, r, slot, 12)
+        change += move_node(p, st, level, members[k], slot, parent, APPLY)
+    change += between(p, st, level, members, r, slot, BETWEEN)
     if change < -1e-9:
         return change
     for u in members:
         if st.label[level, u] == slot:
-            move_node(p, st, level, u, r, 0, True)
+            move_node(p, st, level, u, r, ZERO, APPLY)
     return 0.0
 
 
-@njit(**KEEP)
+@njit(**INNER)
 def remerge(p, st, level, r, s, style):
     """Merge s into r and divide the result anew; keep it if that lowers the description length."""
     limit = node_limit(st, level)
@@ -348,7 +363,7 @@ def remerge(p, st, level, r, s, style):
     parent = st.label[level + 1, s] if level + 1 < st.size.shape[0] else 0
     if level + 1 < st.size.shape[0] and st.size[level + 1, parent] == 1 and st.label[level + 1, r] != parent:
         return 0.0
-    change = merge_groups(p, st, level, s, r, True)
+    change = merge_groups(p, st, level, s, r)
     if change < -1e-9:
         return change
     change += split_group(p, st, level, r, style)
@@ -365,22 +380,22 @@ def remerge(p, st, level, r, s, style):
     for u in range(limit):
         there = level == 0 or st.size[level - 1, u] > 0
         if there and before[u] in (r, s) and st.label[level, u] != r:
-            move_node(p, st, level, u, r, 0, True)
+            move_node(p, st, level, u, r, ZERO, APPLY)
     for u in range(limit):
         if before[u] == s and (level == 0 or st.size[level - 1, u] > 0):
-            move_node(p, st, level, u, s, parent, True)
+            move_node(p, st, level, u, s, parent, APPLY)
     return 0.0
 
 
 @njit(**KEEP)
 def improve(p, st, level, tries):
     """One round of greedy moves at a level: sweeps, merges, splits, merge-and-splits; returns the change."""
-    change = settle(p, st, level, 20)
+    change = settle(p, st, level, SETTLE)
     change += merge_better(p, st, level)
     for _ in range(tries):
         for r in group_list(st, level):
             if st.size[level, r] > 1:
-                change += split_group(p, st, level, r, choose(st.random, 3))
+                change += split_group(p, st, level, r, choose(st.random, THREE))
     for _ in range(tries * min(st.groups[level], 2 * MANY)):
         alive = group_list(st, level)
         if len(alive) < 2:
@@ -389,5 +404,5 @@ def improve(p, st, level, tries):
         b = choose(st.random, len(alive) - 1)
         if b >= a:
             b += 1
-        change += remerge(p, st, level, alive[a], alive[b], choose(st.random, 3))
-    return change + settle(p, st, level, 20)
+        change += remerge(p, st, level, alive[a], alive[b], choose(st.random, THREE))
+    return change + settle(p, st, level, SETTLE)

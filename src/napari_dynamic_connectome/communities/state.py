@@ -47,9 +47,9 @@ class State(NamedTuple):
 
     label: (L, N) int64, label[l, u] = group of node u of level l (nodes of level l > 0 are the groups of l - 1). size: (L, K)
     nodes of the level in each group. top: (L,) slots in use; groups: (L,) non-empty ones; nodes: (L,) nodes of each level.
-    count, total, number: (L, K, K) links, weight sums and numbers of weighted items between groups. square: sums of squared
-    weights, hidden: unobserved pairs (both only where needed). ends: (K,) e_r. classes: (K, D) nodes of each degree. term:
-    (L, K, K) cached cost of each pair of groups. base, buffer: scratch. random: state of the random generator.
+    pair: (L, K, K, 6) what two groups have in common: links, their weight, weighted items, squared weights, unobserved pairs
+    (the last two at level 0 only), and the cost of all that. ends: (K,) e_r. classes: (K, D) nodes of each degree. flow (3, 6,
+    K), rows (3, 2, K): scratch of a move. random: state of the random generator.
     """
 
     label: Array
@@ -57,16 +57,11 @@ class State(NamedTuple):
     top: Array
     groups: Array
     nodes: Array
-    count: Array  # type: ignore[assignment]
-    total: Array
-    number: Array
-    square: Array
-    hidden: Array
+    pair: Array
     ends: Array
     classes: Array
-    term: Array
-    base: Array
-    buffer: Array
+    flow: Array
+    rows: Array
     random: Array
 
 
@@ -136,8 +131,7 @@ def build_problem(
 
 def empty_state(problem: Problem, n: int, slots: int, depth: int, seed: int) -> State:
     """State with room for `slots` groups and `depth` levels; `fill_state` makes it valid."""
-    _, corrected, model, has_hidden = (int(v) for v in problem.options)
-    square, hidden = (slots if model == 2 else 0), (slots if has_hidden else 0)
+    corrected = int(problem.options[1])
     classes = int(problem.degree_class.max()) + 1 if corrected and n else 0
     width = max(slots, n)
     return State(
@@ -146,16 +140,11 @@ def empty_state(problem: Problem, n: int, slots: int, depth: int, seed: int) -> 
         top=np.zeros(depth, dtype=np.int64),
         groups=np.zeros(depth, dtype=np.int64),
         nodes=np.zeros(depth, dtype=np.int64),
-        count=np.zeros((depth, slots, slots), dtype=np.int64),
-        total=np.zeros((depth, slots, slots)),
-        number=np.zeros((depth, slots, slots), dtype=np.int64),
-        square=np.zeros((square, square)),
-        hidden=np.zeros((hidden, hidden), dtype=np.int64),
+        pair=np.zeros((depth, slots, slots, 6)),
         ends=np.zeros(slots, dtype=np.int64),
         classes=np.zeros((slots if corrected else 0, classes), dtype=np.int64),
-        term=np.zeros((depth, slots, slots)),
-        base=np.zeros((5, slots)),
-        buffer=np.zeros((2, 6, slots)),
+        flow=np.zeros((3, 6, slots)),
+        rows=np.zeros((3, 2, slots)),
         random=np.array([np.random.default_rng(seed).integers(1, 2**63)], dtype=np.uint64),
     )
 
