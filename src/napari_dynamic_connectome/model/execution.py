@@ -172,6 +172,33 @@ class Workers:
         self._pool.shutdown(wait=patient, cancel_futures=True)
 
 
+class InlineWorkers(Workers):
+    """Runs pieces one after the other in the thread that asks: for fits of which many run side by side.
+
+    Parameters
+    ----------
+    stop : threading.Event
+        Set by whoever started this thread; looked at before every piece.
+    """
+
+    def __init__(self, stop: Event) -> None:
+        self.threads = 1
+        self.cancel = None
+        self.stop = stop
+
+    def map(self, function: Callable[[Any], T], items: Iterable[Any]) -> list[T]:
+        """Results in the order of the items."""
+        results = []
+        for item in items:
+            if self.stop.is_set():
+                raise Cancelled
+            results.append(function(item))
+        return results
+
+    def close(self, *, patient: bool = True) -> None:
+        """Nothing to stop."""
+
+
 @contextmanager
 def workers(threads: int = 0, cancel: CancelCallback | None = None, *, patient: bool = True) -> Iterator[Workers]:
     """Threads with one BLAS thread each, so that the result does not depend on how many there are.

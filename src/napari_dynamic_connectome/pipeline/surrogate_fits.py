@@ -18,12 +18,11 @@ from ..affinity.shift import Shifter
 from ..communities.scan import largest_statistic, standardise, strength_residuals
 from ..factorization.build import build_components
 from ..factorization.folds import draw_folds
-from ..factorization.inline import InlineWorkers
 from ..factorization.jobs import Job, run_job
 from ..factorization.prepare import prepare
 from ..factorization.settings import FactorizationSettings
 from ..factorization.starts import fit_starts
-from ..model.execution import workers
+from ..model.execution import InlineWorkers, workers
 from ..model.progress import CancelCallback, ProgressCallback, report
 from ..model.results import Components
 
