@@ -105,8 +105,8 @@ def test_regression_under_every_order_is_that_of_least_squares(missing: bool) ->
 
     response, own, other = (standard(off(m)) for m in (y, x, z))
     design = np.column_stack([np.ones(10), other])
-    rest = np.full(10, np.nan)
-    rest[known] = own[known] - design[known] @ np.linalg.lstsq(design[known], own[known], rcond=None)[0]
+    # fitted where all is known, and taken off wherever the predictors are
+    rest = own - design @ np.linalg.lstsq(design[known], own[known], rcond=None)[0]
     square = np.full((5, 5), np.nan)
     square[np.triu_indices(5, 1)] = rest
     square.T[np.triu_indices(5, 1)] = rest

@@ -119,10 +119,11 @@ def matrix_regression(
 def _own_part(
     predictor: Array, others: list[Array], response: Array, rows: Array, columns: Array, name: str
 ) -> tuple[Array, float, float]:
-    """What the other predictors leave of one (a matrix, NaN outside the pairs), its coefficient and its t."""
+    """What the other predictors leave of one (a matrix, NaN where predictors are not known), its coefficient and its t."""
     design = np.column_stack([np.ones(len(rows)), *(m[rows, columns] for m in others)])
     own, y = predictor[rows, columns], response[rows, columns]
-    rest = own - design @ np.linalg.lstsq(design, own, rcond=None)[0]
+    fit = np.linalg.lstsq(design, own, rcond=None)[0]
+    rest = own - design @ fit
     size = float(rest @ rest)
     if size <= 1e-9 * float(own @ own):
         raise InputError(
@@ -134,8 +135,8 @@ def _own_part(
     coefficient = float(rest @ left / size)
     error = float(((left - coefficient * rest) ** 2).sum())
     free = len(rows) - design.shape[1] - 1
-    matrix = np.full(predictor.shape, np.nan)
-    matrix[rows, columns] = rest
+    # also where only the response is not known: a permutation can bring such pairs to where it is
+    matrix = predictor - fit[0] - sum(f * m for f, m in zip(fit[1:], others, strict=True))
     return matrix, coefficient, coefficient / math.sqrt(max(error, 1e-300) / free / size)
 
 

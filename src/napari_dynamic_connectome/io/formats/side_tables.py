@@ -238,3 +238,58 @@ def read_positions(path: str | Path) -> pd.DataFrame:
     for axis, column in axes.items():
         found[axis] = to_numbers(table[str(column)].tolist(), str(column), where)
     return found
+
+
+ACCESS_WORDS = {
+    "yes": 1.0,
+    "true": 1.0,
+    "specific": 1.0,
+    "no": 0.0,
+    "false": 0.0,
+    "none": 0.0,
+    "partial": 0.5,
+    "broad": 0.5,
+}
+
+
+def read_access(path: str | Path) -> pd.DataFrame:
+    """Read which neurons an experiment can reach, such as by published driver lines.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV with neuron, access (0 to 1, or yes, partial, no) and, where wanted, how (a line, a promoter, a reference).
+
+    Returns
+    -------
+    pandas.DataFrame
+        neuron (canonical where it is one), access, how; the best row of a neuron that is there several times.
+    """
+    table, where = _load(path)
+    name = find_column(table, "neuron", "name", "cell")
+    level = find_column(table, "access", "accessible", "accessibility")
+    how = find_column(table, "how", "line", "driver", "promoter", "source", "note")
+    if name is None or level is None:
+        raise InputError(
+            f"the columns are {', '.join(map(str, table.columns))[:100]}",
+            where=where,
+            fix="Needed: neuron, access (0 to 1, or yes, partial, no) and, where wanted, how.",
+        )
+    texts = [str(v).strip().lower() for v in table[level]]
+    values = to_numbers([str(ACCESS_WORDS.get(t, t)) for t in texts], level, where)
+    wrong = np.flatnonzero(np.isfinite(values) & ((values < 0) | (values > 1)))
+    if len(wrong):
+        raise InputError(
+            f"access {values[wrong[0]]:g} of {table[name].iloc[int(wrong[0])]} is not between 0 and 1",
+            where=where,
+            fix="Give 0 (cannot be reached) to 1 (a specific line).",
+        )
+    found = pd.DataFrame(
+        {
+            "neuron": [normalize(str(n).strip()) or str(n).strip() for n in table[name]],
+            "access": values,
+            "how": [plain_cell(str(h).strip()) for h in table[how]] if how else "",
+        }
+    )
+    best = found.sort_values("access", ascending=False, kind="stable", na_position="last")
+    return best.drop_duplicates("neuron").sort_index().reset_index(drop=True)
