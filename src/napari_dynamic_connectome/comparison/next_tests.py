@@ -211,7 +211,8 @@ class _Case:
         place = {n: i for i, n in enumerate(partition.neurons)}
         labels = np.array([int(level.values[place[n]]) if n in place else -1 for n in names])
         index = np.asarray(names, dtype=object)
-        wired, responds = {}, None
+        wired: dict[str, Array] = {}
+        responds: Array | None = None
         for network in networks:
             weight = network.weight.reindex(source=index, target=index).values
             if network.kind.startswith(SIGNAL):

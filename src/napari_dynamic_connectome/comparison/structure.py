@@ -65,7 +65,7 @@ class StructureComparison:
     enrichment : pandas.DataFrame
         See `enrichment.enrichment`, with q_value.
     regression : pandas.DataFrame
-        All networks that were given side by side in one regression, one block of rows a functional matrix; see
+        The first network of each kind, signal propagation apart, side by side in one regression, one block of rows a functional matrix; see
         `regression.matrix_regression`.
     ceiling : pandas.DataFrame
         See `ceiling.agreement_of_networks`.
@@ -385,10 +385,12 @@ def _regression(
     seed: int,
     cancel: CancelCallback | None,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """All kinds side by side: the first network of each kind that leaves enough pairs."""
+    """All kinds of connections side by side, the first network of each kind."""
+    # what is only measured for a quarter of the pairs would leave few of them for all
     first: dict[str, Network] = {}
     for network in networks:
-        first.setdefault(network.kind, network)
+        if not network.kind.startswith(SIGNAL):
+            first.setdefault(network.kind, network)
     if len(first) < 2:
         return pd.DataFrame(), []
     tables, notes = [], []
