@@ -23,6 +23,10 @@ _API = {
     "factorize": "factorization.factorize",
     "sweep_ranks": "factorization.sweep",
     "find_communities": "communities.find",
+    "fit_states": "states.fit",
+    "compare_held_out": "states.held_out",
+    "state_agreement": "states.agreement",
+    "StatesResult": "states.result",
     "simulate_recording": "simulation.simulate",
     "simulate_cohort": "simulation.simulate",
     "render_recording": "simulation.render",
@@ -112,6 +116,10 @@ if TYPE_CHECKING:
     from .simulation.render import render_recording as render_recording
     from .simulation.simulate import simulate_cohort as simulate_cohort
     from .simulation.simulate import simulate_recording as simulate_recording
+    from .states.agreement import state_agreement as state_agreement
+    from .states.fit import fit_states as fit_states
+    from .states.held_out import compare_held_out as compare_held_out
+    from .states.result import StatesResult as StatesResult
 
 
 def __getattr__(name: str) -> Any:
