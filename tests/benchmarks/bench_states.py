@@ -70,7 +70,15 @@ def run_case(size, seed, prior):
     fit_states(make_worms(8, 60, 2, 0)[0], starts=1, iterations=2, prior=prior)  # compile
     before = time.process_time()
     found = fit_states(
-        cohort, states=STATES, starts=10, prior=prior, weight_sd=0.1, state_sd=0.05, level_sd=1.0, dwell_weight=100.0, threads=1
+        cohort,
+        states=STATES,
+        starts=10,
+        prior=prior,
+        weight_sd=0.1,
+        state_sd=0.05,
+        level_sd=1.0,
+        dwell_weight=100.0,
+        threads=1,
     )
     return {
         "size": size,
