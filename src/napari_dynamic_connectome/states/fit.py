@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..factorization.parallel import Workers, workers
 from ..model.cohort import Cohort
+from ..model.execution import Workers, workers
 from ..model.memory import check_fits, check_room
 from ..model.progress import CancelCallback, ProgressCallback, report
 from .data import StateData, read_frames
@@ -132,16 +132,15 @@ def fit_starts(
         return [one], one
     count = settings.starts if starts is None else starts
     rough = settings.model_copy(update={"tolerance": min(settings.tolerance * ROUGH, 0.5)})
-    done: list[int] = []
 
     def start(number: int) -> Fit:
         rng = np.random.default_rng([seed, number])
-        found = run(data, k, rough, structure, rng, one, number=number, stopped=pool.stop.is_set)
-        done.append(number)
-        report(progress, 0.05 + 0.75 * len(done) / count, f"start {len(done)} of {count}")
-        return found
+        return run(data, k, rough, structure, rng, one, number=number, stopped=pool.stop.is_set)
 
-    fits = pool.map(start, range(count))
+    fits = []
+    for number, found in pool.stream(start, range(count)):
+        fits.append(found)
+        report(progress, 0.05 + 0.75 * (number + 1) / count, f"start {number + 1} of {count}")
     order = sorted(range(count), key=lambda n: (-fits[n].history[-1], n))
 
     def finish(number: int) -> Fit:

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from ..affinity.surrogates import surrogate_cohort
-from ..factorization.parallel import Workers, workers
 from ..model.cohort import Cohort
 from ..model.errors import InputError
+from ..model.execution import Workers, workers
 from ..model.progress import CancelCallback, ProgressCallback, part, report
 from .data import StateData, WormFrames, read_frames
 from .fit import fit_starts
