@@ -34,13 +34,13 @@ def crash(work) -> None:
     """End a window without any of the goodbyes."""
     from napari_dynamic_connectome.session import lock
 
-    journal = work.keeper.journal
+    journal = work.recovery.journal
     journal._file.close()
     lock._held.discard(journal.lock.token)
     journal.lock.held = False
     work.session.journal = None
-    work.keeper.journal = None
-    work.keeper._closed = True
+    work.recovery.journal = None
+    work.recovery._closed = True
 
 
 def edits_on_disk(folder) -> list[str]:
@@ -65,7 +65,7 @@ def opened(work, path, qtbot):
 def test_every_edit_is_on_disk_before_it_shows(work) -> None:
     seen = []
     work.session.add(recording())
-    folder = work.keeper.journal.folder
+    folder = work.recovery.journal.folder
     work.session.neurons_changed.connect(lambda name: seen.append(edits_on_disk(folder)[-1]))
     work.session.name_neuron(14, "RID")
     work.session.edit("worm A", {2: {"rejected": True}})
@@ -82,7 +82,7 @@ def test_work_that_was_never_saved_is_offered_and_comes_back(work, second, qtbot
     work.session.name_neuron(14, "RID")
     work.session.leave_out("worm A")
     crash(work)
-    dialog = second.keeper.look_for_lost_work()
+    dialog = second.recovery.look_for_lost_work()
     assert [(f.edits, f.recordings, f.session) for f in dialog.list.rows_model.rows] == [(2, ("worm A",), "")]
     dialog.open_button.click()
     qtbot.wait(20)
@@ -90,11 +90,11 @@ def test_work_that_was_never_saved_is_offered_and_comes_back(work, second, qtbot
     assert second.session.left_out == {"worm A"}
     second.session.undo(), second.session.undo()  # the undo history survived
     assert "RID" not in second.session.recordings["worm A"].named and not second.session.left_out
-    assert second.keeper.look_for_lost_work() is None  # it is open here now
+    assert second.recovery.look_for_lost_work() is None  # it is open here now
     # a second crash, after the first recovery, loses nothing either
     second.session.name_neuron(15, "ALA")
     texts = [e.text for e in second.session.trail]
-    folder = second.keeper.journal.folder
+    folder = second.recovery.journal.folder
     crash(second)
     assert edits_on_disk(folder) == texts
 
@@ -112,7 +112,7 @@ def test_edits_that_were_not_saved_are_offered_when_the_session_is_opened(work, 
     assert [p.edit.text for p in dialog.list.rows_model.rows] == ["name neuron 13 RID"]
     dialog.back.click()
     assert "RID" in second.session.recordings["worm A"].named
-    assert second.keeper.journal.pending == []
+    assert second.recovery.journal.pending == []
 
 
 def test_a_second_window_is_read_only_says_so_and_cannot_save_over_the_first(
@@ -154,7 +154,7 @@ def test_opening_another_session_gives_the_lock_back(work, second, tmp_path, qtb
     opened(work, path, qtbot)
     opened(work, saved(tmp_path / "other"), qtbot)
     opened(second, path, qtbot)
-    assert not second.keeper.journal.read_only
+    assert not second.recovery.journal.read_only
     work.close(), second.close()
     assert not list(tmp_path.glob("**/*.journal"))  # nothing stays where nothing was edited
 
@@ -163,7 +163,7 @@ def test_an_unwritable_journal_is_told_and_does_not_stop_the_work(work, tmp_path
     (tmp_path / "file").write_text("a file where the folder should be")
     monkeypatch.setenv("DYNAMIC_CONNECTOME_CACHE", str(tmp_path / "file"))
     work.session.add(recording())
-    assert "not kept on disk" in work.keeper.banner
+    assert "not kept on disk" in work.recovery.banner
     work.session.name_neuron(14, "RID")
     assert "RID" in work.session.recording.named
 
@@ -218,15 +218,15 @@ def test_moved_images_are_noticed_and_found_again(work, tmp_path, qtbot) -> None
     path = saved(tmp_path, image_session(tmp_path))
     (tmp_path / "images").rename(tmp_path / "elsewhere")
     opened(work, path, qtbot)
-    qtbot.waitUntil(lambda: len(work.keeper.problems) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(work.recovery.problems) == 2, timeout=20_000)
     last = notification_manager.records[-1]
     assert "is not there" in str(last.message) and last.actions[0][0] == "Find images…"
     assert work.scene.images.get("imaged", []) == []
-    dialog = work.keeper.find_images()
+    dialog = work.recovery.find_images()
     assert [p.which for p in dialog.list.rows_model.rows] == ["volume", "labels"]
     job = dialog.look(tmp_path)
     qtbot.waitUntil(lambda: not job.running, timeout=20_000)
-    assert work.keeper.problems == [] and "All images" in dialog.text.text()
+    assert work.recovery.problems == [] and "All images" in dialog.text.text()
     assert len(work.scene.images["imaged"]) == 1
     save_session(work.session, path)
     assert str(tmp_path / "elsewhere") in load_session(path).recordings["imaged"].volume.path
@@ -239,13 +239,13 @@ def test_another_image_under_the_same_name_is_not_taken_by_mistake(work, tmp_pat
     other = tmp_path / "images" / "worm.ome.zarr"
     write_image(other, np.ones((4, 6, 24, 24), np.uint16), np.ones((6, 24, 24), np.uint16))
     opened(work, path, qtbot)
-    qtbot.waitUntil(lambda: len(work.keeper.problems) == 2, timeout=20_000)
-    dialog = work.keeper.find_images()
+    qtbot.waitUntil(lambda: len(work.recovery.problems) == 2, timeout=20_000)
+    dialog = work.recovery.find_images()
     assert {p.problem for p in dialog.list.rows_model.rows} == {"changed"}
     assert not dialog.take(other)
     assert dialog.accept_button.isEnabled()
     dialog.accept_button.click()
-    assert len(work.keeper.problems) == 1
+    assert len(work.recovery.problems) == 1
     dialog.close()
 
 
@@ -296,7 +296,7 @@ def test_a_dialog_that_went_with_its_window_does_not_keep_the_viewer_from_closin
 
     window = QMainWindow()
     dialog = ProblemDialog(viewer, "")
-    dialog.keeper = work.keeper
+    dialog.recovery = work.recovery
     show(dialog).setParent(window)
     window.deleteLater()
     qtbot.waitUntil(lambda: dialog not in open_dialogs)

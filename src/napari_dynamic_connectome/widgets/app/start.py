@@ -53,7 +53,7 @@ def open_viewer(
     if size is not None:
         viewer.window.resize(*size)
     work = workspace_of(viewer)
-    work.keeper.enabled = journal
+    work.recovery.enabled = journal
     if loaded is not None:
         adopt(work, loaded)
     bind(viewer)

@@ -97,7 +97,7 @@ class Dock(QWidget):
             (session.history_changed, "history"),
             (self.work.view.changed, "view"),
             (self.work.jobs.changed, "jobs"),
-            (self.work.keeper.changed, "jobs"),
+            (self.work.recovery.changed, "jobs"),
         ):
             self._listen(signal, topic)
         self._listen_selection()
@@ -179,8 +179,8 @@ class Dock(QWidget):
             self.colours = colours_of(self.viewer)
             self.setStyleSheet(style_sheet(self.colours))
         if self.edits:
-            self.banner.setText(self.work.keeper.banner)
-            self.banner.setVisible(bool(self.work.keeper.banner))
+            self.banner.setText(self.work.recovery.banner)
+            self.banner.setVisible(bool(self.work.recovery.banner))
         self.work.scene.catch_up()
         self.refresh(topics)
 

@@ -119,7 +119,7 @@ class ExportDock(Dock):
         layout.addWidget(self.reproduce_head)
         layout.addWidget(self.reproduce)
         self.images_button = button(
-            "Find images…", lambda: self.work.keeper.find_images(), "Say where images are that were moved or renamed."
+            "Find images…", lambda: self.work.recovery.find_images(), "Say where images are that were moved or renamed."
         )
         self.problem_button = button(
             "Report a problem…",

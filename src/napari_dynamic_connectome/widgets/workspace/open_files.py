@@ -228,11 +228,11 @@ def adopt(work: Workspace, loaded: Any, folder: Path | None = None) -> None:
 
     `folder` is the journal of a crashed program whose edits belong on top.
     """
-    work.keeper.opening()
+    work.recovery.opening()
     try:
         _replace(work, loaded)
     finally:
-        work.keeper.opened(folder)  # whatever happened: edits go to a journal again
+        work.recovery.opened(folder)  # whatever happened: edits go to a journal again
     show_images(work)
     restore(work, work.session.view)
     work.session.select(time_s=loaded.selection.time_s)  # images bring a slider that begins elsewhere

@@ -1,6 +1,6 @@
-"""Nothing that was done is lost: the journal of a viewer's session, what a crash left behind, images that moved.
+"""Recovery of work that was not saved: the journal of a viewer's session, what a crash left behind, images that moved.
 
-Every viewer has one `Keeper`. It attaches a journal as soon as there is something to lose, offers the edits of a crashed
+Every viewer has one `Recovery`. It attaches a journal as soon as there is something to lose, offers the edits of a crashed
 program back, says when another window has the session, and looks whether the images are where they were.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("napari_dynamic_connectome")
 
 
-class Keeper:
+class Recovery:
     """Keeps the session of one viewer safe.
 
     Signals
@@ -110,7 +110,7 @@ class Keeper:
     def close(self) -> None:
         """The viewer closes."""
         self._closed = True
-        for dialog in [d for d in open_dialogs if getattr(d, "keeper", None) is self]:
+        for dialog in [d for d in open_dialogs if getattr(d, "recovery", None) is self]:
             dialog.close()
         self.detach()
 
@@ -192,9 +192,9 @@ class Keeper:
         me = weakref.ref(self)
 
         def look() -> None:
-            keeper = me()
-            if keeper is not None:
-                keeper.look_for_lost_work()
+            recovery = me()
+            if recovery is not None:
+                recovery.look_for_lost_work()
 
         QTimer.singleShot(0, look)
 

@@ -1,4 +1,4 @@
-"""Dialogs about what must not get lost: edits after a crash, work that was never saved, images that moved."""
+"""Dialogs of the recovery: edits after a crash, work that was never saved, images that moved."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..qt.table_view import Column
 
 if TYPE_CHECKING:
     from ...session.journal import Recoverable
-    from .recovery import Keeper
+    from .recovery import Recovery
 
 
 def _when(text: str) -> str:
@@ -25,15 +25,15 @@ def _when(text: str) -> str:
 class PendingDialog(TableDialog):
     """Edits that were made and put on disk, but never saved in the session."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        pending = keeper.journal.pending if keeper.journal is not None else []
+    def __init__(self, recovery: Recovery) -> None:
+        pending = recovery.journal.pending if recovery.journal is not None else []
         count = "1 edit" if len(pending) == 1 else f"{len(pending)} edits"
         super().__init__(
-            keeper.viewer,
+            recovery.viewer,
             "Bring edits back",
             f"napari ended before {count} of this session could be saved. Bring back?",
         )
-        self.keeper = keeper
+        self.recovery = recovery
         self.list = self.table(
             Column("when (UTC)", lambda p: _when(p.edit.when), 120),
             Column("who", lambda p: p.edit.who, 90, muted=True),
@@ -48,22 +48,24 @@ class PendingDialog(TableDialog):
         self.fill(self.list)
 
     def _back(self) -> None:
-        self.keeper.bring_back()
+        self.recovery.bring_back()
         self.close()
 
     def _out(self) -> None:
-        self.keeper.leave_out()
+        self.recovery.leave_out()
         self.close()
 
 
 class LostWorkDialog(TableDialog):
     """Work of programs that ended before anything was saved."""
 
-    def __init__(self, keeper: Keeper, found: list[Recoverable]) -> None:
+    def __init__(self, recovery: Recovery, found: list[Recoverable]) -> None:
         super().__init__(
-            keeper.viewer, "Earlier work", "Edits of earlier windows that were never saved were found on this computer."
+            recovery.viewer,
+            "Earlier work",
+            "Edits of earlier windows that were never saved were found on this computer.",
         )
-        self.keeper, self.found = keeper, list(found)
+        self.recovery, self.found = recovery, list(found)
         self.list = self.table(
             Column("last edit (UTC)", lambda f: _when(f.when), 130),
             Column("edits", lambda f: str(f.edits), 50, right=True),
@@ -81,7 +83,7 @@ class LostWorkDialog(TableDialog):
     def _open(self) -> None:
         chosen = self.list.chosen()
         if chosen:
-            self.keeper.reopen(chosen[0])
+            self.recovery.reopen(chosen[0])
             self.close()
 
     def _away(self) -> None:
@@ -91,7 +93,7 @@ class LostWorkDialog(TableDialog):
             try:
                 throw_away(one)
             except OSError as error:
-                show_failure(self.keeper.viewer, "Throw away", error)
+                show_failure(self.recovery.viewer, "Throw away", error)
                 return
             self.found.remove(one)
         self.list.rows_model.set_rows(self.found)
@@ -102,9 +104,9 @@ class LostWorkDialog(TableDialog):
 class ImagesDialog(TableDialog):
     """Images that are not where they were, or not as they were."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        super().__init__(keeper.viewer, "Find images", "")
-        self.keeper = keeper
+    def __init__(self, recovery: Recovery) -> None:
+        super().__init__(recovery.viewer, "Find images", "")
+        self.recovery = recovery
         self.list = self.table(
             Column("worm", lambda p: p.recording, 110),
             Column("image", lambda p: p.which, 60),
@@ -131,7 +133,7 @@ class ImagesDialog(TableDialog):
 
     def refill(self) -> None:
         """Show what is still to be found."""
-        problems = self.keeper.problems
+        problems = self.recovery.problems
         self.text.setText(
             "These images are not where they were when the session was saved, or have changed. Names, traces and results are "
             "not affected."
@@ -145,7 +147,7 @@ class ImagesDialog(TableDialog):
 
     def _enable(self) -> None:
         chosen = self.list.chosen()
-        self.search.setEnabled(any(p.problem == "missing" for p in self.keeper.problems))
+        self.search.setEnabled(any(p.problem == "missing" for p in self.recovery.problems))
         for one in (self.choose, self.choose_file):
             one.setEnabled(bool(chosen))
         self.accept_button.setEnabled(bool(chosen) and chosen[0].problem == "changed")
@@ -155,10 +157,10 @@ class ImagesDialog(TableDialog):
         folder = folder or QFileDialog.getExistingDirectory(self, "Look for the images in")
         if not folder:
             return None
-        keeper = self.keeper
-        work = keeper._work()
-        missing = [p for p in keeper.problems if p.problem == "missing"]
-        state = keeper.session.snapshot()
+        recovery = self.recovery
+        work = recovery._work()
+        missing = [p for p in recovery.problems if p.problem == "missing"]
+        state = recovery.session.snapshot()
         me = weakref.ref(self)
 
         def run(progress: Any, cancel: Any) -> list[tuple[Any, Path]]:
@@ -175,9 +177,9 @@ class ImagesDialog(TableDialog):
 
         def done(found: list[tuple[Any, Path]]) -> None:
             for problem, place in found:
-                self_relink(keeper, problem, place)
+                relink_image(recovery, problem, place)
             show_info(f"{len(found)} of {len(missing)} images found.")
-            keeper.relinked()
+            recovery.relinked()
             dialog = me()
             if dialog is not None and dialog in open_dialogs:
                 dialog.refill()
@@ -189,8 +191,8 @@ class ImagesDialog(TableDialog):
         chosen = self.list.chosen()
         if not chosen or not path:
             return False
-        ok = self_relink(self.keeper, chosen[0], path, accept_changed=accept_changed)
-        self.keeper.relinked()
+        ok = relink_image(self.recovery, chosen[0], path, accept_changed=accept_changed)
+        self.recovery.relinked()
         self.refill()
         return ok
 
@@ -206,14 +208,14 @@ class ImagesDialog(TableDialog):
             self.take(chosen[0].path, accept_changed=True)
 
 
-def self_relink(keeper: Keeper, problem: Any, path: str | Path, *, accept_changed: bool = False) -> bool:
+def relink_image(recovery: Recovery, problem: Any, path: str | Path, *, accept_changed: bool = False) -> bool:
     """Put a new place into the session; False, and a message, if it does not fit."""
     from ...session.relink import relink
 
     try:
-        relink(keeper.session, problem.recording, problem.which, path, accept_changed=accept_changed)
+        relink(recovery.session, problem.recording, problem.which, path, accept_changed=accept_changed)
     except (DynamicConnectomeError, OSError) as error:
-        show_failure(keeper.viewer, "Find images", error)
+        show_failure(recovery.viewer, "Find images", error)
         return False
-    keeper.problems = [p for p in keeper.problems if p != problem]
+    recovery.problems = [p for p in recovery.problems if p != problem]
     return True

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..qt.jobs import Jobs
     from ..qt.scheduler import Turns
     from ..viewer.scene_view import SceneView
-    from .recovery import Keeper
+    from .recovery import Recovery
 
 
 IMPORT_MS = 1500
@@ -64,7 +64,7 @@ class Workspace:
         from ..viewer.scene_view import SceneView
         from . import precompile
         from .preferences import load
-        from .recovery import Keeper
+        from .recovery import Recovery
 
         precompile.start()
         self._viewer = weakref.ref(viewer)
@@ -81,8 +81,8 @@ class Workspace:
         self.turns: Turns = Turns(_canvas_of(self._viewer))
         self.jobs: Jobs = Jobs(self)
         self.scene: SceneView = SceneView(self)
-        self.keeper: Keeper = Keeper(self)
-        self.keeper.look_soon()
+        self.recovery: Recovery = Recovery(self)
+        self.recovery.look_soon()
         self._soon = QTimer()
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(_import_modules)
@@ -106,7 +106,7 @@ class Workspace:
         garbage.take_back(self)
         self.jobs.stop()
         try:
-            self.keeper.close()
+            self.recovery.close()
         finally:
             self.scene.close()
             self.turns.close()
