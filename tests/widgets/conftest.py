@@ -29,7 +29,7 @@ def qtbot(qtbot, monkeypatch):
     def wait(milliseconds: int) -> None:
         plain(milliseconds)
         end = time.monotonic() + 20
-        while any(work.turns.busy for work in list(_workspaces.values())) and time.monotonic() < end:
+        while any(work.scheduler.busy for work in list(_workspaces.values())) and time.monotonic() < end:
             plain(5)
 
     monkeypatch.setattr(qtbot, "wait", wait)

@@ -126,7 +126,7 @@ class Tour:
         """Let the event loop run for a time, and until nothing waits to be drawn."""
         self.watch.wait(seconds)
         end = time.monotonic() + 20
-        while self.work.turns.busy and time.monotonic() < end:
+        while self.work.scheduler.busy and time.monotonic() < end:
             self.watch.wait(0.01)
 
     def until(self, what: Any, seconds: float = 240.0) -> None:

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QWidget
 from tests.widgets.helpers import NAMES, recording
 
 from napari_dynamic_connectome.widgets.qt import garbage
-from napari_dynamic_connectome.widgets.qt.scheduler import Turns
+from napari_dynamic_connectome.widgets.qt.scheduler import Scheduler
 from napari_dynamic_connectome.widgets.viewer import grey_levels
 from napari_dynamic_connectome.widgets.workspace import precompile
 
@@ -27,8 +27,8 @@ def test_steps_take_turns_with_other_work(qtbot) -> None:
             seen.append("other")
 
     seen, ended = [], []
-    owner, turns = Owner(), Turns()
-    other = turns.turn(owner, "work")
+    owner, scheduler = Owner(), Scheduler()
+    other = scheduler.later(owner, "work")
 
     def steps():
         seen.append(1)
@@ -38,8 +38,8 @@ def test_steps_take_turns_with_other_work(qtbot) -> None:
         yield
         seen.append(3)
 
-    turns.take(steps(), ended.append)
-    assert turns.busy and not seen
+    scheduler.run_steps(steps(), ended.append)
+    assert scheduler.busy and not seen
     qtbot.waitUntil(lambda: bool(ended))
     assert seen == [1, "other", 2, 3] and ended == [None]
 
@@ -50,10 +50,10 @@ def test_an_error_in_a_step_is_told_and_ends_the_others(qtbot) -> None:
         raise ValueError("no")
 
     ended = []
-    turns = Turns()
-    turns.take(steps(), ended.append)
+    scheduler = Scheduler()
+    scheduler.run_steps(steps(), ended.append)
     qtbot.waitUntil(lambda: bool(ended))
-    assert isinstance(ended[0], ValueError) and not turns.busy
+    assert isinstance(ended[0], ValueError) and not scheduler.busy
 
 
 def test_a_job_runs_until_all_its_steps_are_done(work, wait_for, qtbot) -> None:
@@ -118,9 +118,9 @@ def test_the_canvas_is_drawn_when_nothing_waits_or_after_a_while(qtbot, monkeypa
             yield
 
     monkeypatch.setattr(module, "HELD_S", 60.0)
-    turns = Turns(lambda: canvas)
+    scheduler = Scheduler(lambda: canvas)
     drawn.clear()
-    turns.take(steps(6), ended.append)
+    scheduler.run_steps(steps(6), ended.append)
     qtbot.waitUntil(lambda: bool(ended))
     qtbot.waitUntil(lambda: bool(drawn) and drawn[-1] == 5)
     assert set(drawn) <= {0, 5}  # at the end, and at most once before it began to wait
@@ -130,14 +130,14 @@ def test_the_canvas_is_drawn_when_nothing_waits_or_after_a_while(qtbot, monkeypa
     taken.clear()
     drawn.clear()
     ended.clear()
-    turns.take(steps(12), ended.append)
+    scheduler.run_steps(steps(12), ended.append)
     qtbot.waitUntil(lambda: bool(ended))
     assert 2 <= len([one for one in drawn if one < 11]) < 11  # now and then in between
     time.sleep(module.FREE_S)
-    turns.take(steps(3))
-    turns._next()
+    scheduler.run_steps(steps(3))
+    scheduler._next()
     assert not canvas.updatesEnabled()
-    turns.close()
+    scheduler.close()
     assert canvas.updatesEnabled()
 
 
@@ -220,8 +220,8 @@ def test_the_canvas_is_drawn_also_while_a_step_asks_something(qtbot, monkeypatch
         seen.append(canvas.updatesEnabled())
         yield
 
-    turns = Turns(lambda: canvas)
-    turns.take(steps(), ended.append)
+    scheduler = Scheduler(lambda: canvas)
+    scheduler.run_steps(steps(), ended.append)
     qtbot.waitUntil(lambda: bool(ended))
     assert seen == [False, True]
 
@@ -238,21 +238,21 @@ def test_no_turn_is_taken_while_the_window_may_close_or_after_it_did(qtbot) -> N
         finally:
             seen.append("forgotten")
 
-    turns = Turns()
-    turns.take(steps())
+    scheduler = Scheduler()
+    scheduler.run_steps(steps())
     qtbot.waitUntil(lambda: bool(seen))
-    turns.paused = True
+    scheduler.paused = True
     qtbot.wait(60)
     count = len(seen)
     qtbot.wait(100)
     assert len(seen) == count
-    turns.go_on()
+    scheduler.resume()
     qtbot.waitUntil(lambda: len(seen) > count)
-    turns.close()
+    scheduler.close()
     assert seen[-1] == "forgotten"
-    turns.take(steps())
+    scheduler.run_steps(steps())
     qtbot.wait(60)
-    assert seen[-1] == "forgotten" and not turns.busy
+    assert seen[-1] == "forgotten" and not scheduler.busy
 
 
 def test_docks_open_once_however_often_they_are_asked_for(viewer, work, qtbot) -> None:
@@ -260,8 +260,8 @@ def test_docks_open_once_however_often_they_are_asked_for(viewer, work, qtbot) -
 
     arrange_in_steps(viewer)
     arrange_in_steps(viewer)
-    assert len(work.turns._waiting) == 1
-    work.turns._next()  # the first dock is made and not yet in the window
+    assert len(work.scheduler._waiting) == 1
+    work.scheduler._next()  # the first dock is made and not yet in the window
     assert not viewer.window.dock_widgets
     found = open_docks(viewer)  # what a key does that needs one of them
     qtbot.waitUntil(lambda: not work.arranging, timeout=20000)

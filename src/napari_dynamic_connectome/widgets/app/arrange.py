@@ -83,7 +83,7 @@ def arrange_in_steps(viewer: Any) -> None:
         if error is not None:  # a dock or the window was closed in the middle of it
             log.info("the windows were not arranged: %s", error)
 
-    work.turns.take(_arranging(viewer, {}), ended)
+    work.scheduler.run_steps(_arranging(viewer, {}), ended)
 
 
 def _arranging(viewer: Any, docks: dict[str, Any]) -> Iterator[None]:

@@ -23,7 +23,7 @@ def settle(viewer: Any, rounds: int = 6) -> None:
     for _ in range(rounds):
         begin = time.monotonic()
         # Docks wait for each other: however slow the machine draws, none is pictured half-way.
-        while time.monotonic() < begin + 0.12 or (work.turns.busy and time.monotonic() < begin + 30):
+        while time.monotonic() < begin + 0.12 or (work.scheduler.busy and time.monotonic() < begin + 30):
             QApplication.processEvents()
         work.scene.flush()
 

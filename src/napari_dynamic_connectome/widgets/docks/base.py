@@ -80,7 +80,7 @@ class Dock(QWidget):
             outer.addWidget(area)
         else:
             outer.addWidget(page)
-        self._turn = self.work.turns.turn(self, "flush")
+        self._flush_call = self.work.scheduler.later(self, "flush")
         self.build(layout)
         if self.scrolls:
             guard_wheel(page)
@@ -113,7 +113,7 @@ class Dock(QWidget):
                 viewer.events.theme.disconnect(theme_callback)
 
         self.destroyed.connect(gone)
-        self._turn.start()
+        self._flush_call.start()
 
     # --- for subclasses ---------------------------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class Dock(QWidget):
         """Refresh soon."""
         self._dirty.add(topic)
         if isalive(self):  # a job may end after its dock was closed
-            self._turn.start()
+            self._flush_call.start()
 
     def flush(self) -> None:
         """Refresh now what is out of date, if the dock can be seen."""
@@ -187,7 +187,7 @@ class Dock(QWidget):
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
         self._watch_window()
-        self._turn.start()
+        self._flush_call.start()
 
     def _watch_window(self) -> None:
         window = self.window()
@@ -199,7 +199,7 @@ class Dock(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Close and self._filtered is not None and watched is self._filtered():
             # Threads must not outlive the viewer, and what they found must not reach a window that is going.
-            self.work.jobs.closing = self.work.turns.paused = True
+            self.work.jobs.closing = self.work.scheduler.paused = True
             QTimer.singleShot(0, _closer(self.work, watched))
         return False
 
@@ -213,7 +213,7 @@ def _closer(work: Any, window: QObject) -> Callable[[], None]:
         if found is None or not isalive(found) or not found.isVisible():
             work.close()
         else:
-            work.turns.go_on()
+            work.scheduler.resume()
 
     return close
 

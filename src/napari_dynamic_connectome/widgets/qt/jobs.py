@@ -132,7 +132,7 @@ class Job(QObject):
                 self.error, self.details = error, traceback.format_exc()
             else:
                 if isinstance(steps, Iterator):
-                    jobs.take(steps, self._taken)
+                    jobs.run_steps(steps, self._taken)
                     return
         self._end()
 
@@ -179,11 +179,11 @@ class Jobs:
         work = self._work()
         return None if work is None else work.viewer
 
-    def take(self, steps: Iterator[Any], ended: Callable[[BaseException | None], None]) -> None:
-        """Take steps in turns of the event loop."""
+    def run_steps(self, steps: Iterator[Any], ended: Callable[[BaseException | None], None]) -> None:
+        """Run steps in turns of the event loop."""
         work = self._work()
         if work is not None:
-            work.turns.take(steps, ended)
+            work.scheduler.run_steps(steps, ended)
 
     def start(
         self,

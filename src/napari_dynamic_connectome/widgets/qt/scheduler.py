@@ -1,4 +1,4 @@
-"""One thing after another: what has to be drawn anew is spread over turns of the event loop, so that no turn is long."""
+"""Scheduler of what has to be drawn: calls are spread over turns of the event loop, so that no turn is long."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FREE_S = 0.05
 """Time in which it can be drawn then."""
 
 
-class Turns:
+class Scheduler:
     """A queue of waiting methods; each turn of the event loop calls as many as its budget allows, one at least.
 
     Parameters
@@ -35,7 +35,7 @@ class Turns:
         self._closed = False
         self.paused = False
         """No turns are taken: the window was asked to close, and has not said yet whether it does."""
-        self._waiting: list[Turn | Steps] = []
+        self._waiting: list[ScheduledCall | ScheduledSteps] = []
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
@@ -45,12 +45,12 @@ class Turns:
         self._release_timer.setSingleShot(True)
         self._release_timer.timeout.connect(_weakly(me, "release"))
 
-    def turn(self, owner: Any, method: str) -> Turn:
-        """Return a turn that calls a method of its owner, which it doesn't keep alive."""
-        return Turn(self, owner, method)
+    def later(self, owner: Any, method: str) -> ScheduledCall:
+        """Return a call of a method of its owner, which it doesn't keep alive."""
+        return ScheduledCall(self, owner, method)
 
-    def take(self, steps: Iterator[Any], ended: Callable[[BaseException | None], None] | None = None) -> None:
-        """Take the steps of a generator one after the other, each when its turn comes.
+    def run_steps(self, steps: Iterator[Any], ended: Callable[[BaseException | None], None] | None = None) -> None:
+        """Run the steps of a generator one after the other, each when its turn comes.
 
         Parameters
         ----------
@@ -59,7 +59,7 @@ class Turns:
         ended : callable, optional
             Called after the last step, with the error that ended it, if one did.
         """
-        Steps(self, steps, ended).start()
+        ScheduledSteps(self, steps, ended).start()
 
     @property
     def busy(self) -> bool:
@@ -71,18 +71,18 @@ class Turns:
         self._closed = True
         waiting, self._waiting = self._waiting, []
         for one in waiting:
-            if isinstance(one, Steps):
+            if isinstance(one, ScheduledSteps):
                 one.forget()
         self._timer.stop()
         self.release()
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Take turns again after a pause."""
         self.paused = False
         if self._waiting:
             self._wake()
 
-    def _wait_for(self, one: Turn | Steps) -> None:
+    def _wait_for(self, one: ScheduledCall | ScheduledSteps) -> None:
         if self._closed:
             return
         if one not in self._waiting:
@@ -97,10 +97,10 @@ class Turns:
         start = time.perf_counter()
         try:
             while self._waiting and not self.paused:
-                turn = self._waiting.pop(0)
+                call = self._waiting.pop(0)
                 if self._waiting:
                     self._timer.start()  # first: whatever the method raises, the others come
-                turn.call()
+                call.call()
                 if time.perf_counter() - start > BUDGET_S:
                     return
         finally:
@@ -137,20 +137,20 @@ def _weakly(reference: weakref.ref[Any], method: str) -> Callable[[], None]:
     return call
 
 
-class Steps:
+class ScheduledSteps:
     """The steps of a generator, which wait in the queue one at a time."""
 
     def __init__(
-        self, turns: Turns, steps: Iterator[Any], ended: Callable[[BaseException | None], None] | None = None
+        self, scheduler: Scheduler, steps: Iterator[Any], ended: Callable[[BaseException | None], None] | None = None
     ) -> None:
-        self._turns = weakref.ref(turns)
+        self._scheduler = weakref.ref(scheduler)
         self._steps, self._ended = steps, ended
 
     def start(self) -> None:
         """Wait for the next step."""
-        turns = self._turns()
-        if turns is not None:
-            turns._wait_for(self)
+        scheduler = self._scheduler()
+        if scheduler is not None:
+            scheduler._wait_for(self)
 
     def forget(self) -> None:
         """End the generator where it is."""
@@ -176,26 +176,26 @@ class Steps:
             raise error
 
 
-class Turn:
+class ScheduledCall:
     """Used like a single-shot timer without a time."""
 
-    def __init__(self, turns: Turns, owner: Any, method: str) -> None:
-        self._turns = turns
+    def __init__(self, scheduler: Scheduler, owner: Any, method: str) -> None:
+        self._scheduler = scheduler
         self._owner = weakref.ref(owner)
         self._method = method
 
     def start(self) -> None:
-        """Wait for a turn; a turn that waits already keeps its place."""
-        self._turns._wait_for(self)
+        """Wait for its turn; a call that waits already keeps its place."""
+        self._scheduler._wait_for(self)
 
     def stop(self) -> None:
         """Wait no longer."""
-        if self in self._turns._waiting:
-            self._turns._waiting.remove(self)
+        if self in self._scheduler._waiting:
+            self._scheduler._waiting.remove(self)
 
     def isActive(self) -> bool:  # as QTimer has it
         """Whether it waits."""
-        return self in self._turns._waiting
+        return self in self._scheduler._waiting
 
     def call(self) -> None:
         """Do it, if the owner is still there."""

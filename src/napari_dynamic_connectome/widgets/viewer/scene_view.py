@@ -30,7 +30,7 @@ from .name_layer import Leaders, NameLayer, named
 from .time_axis import ensure_time_axis, move_slider, name_axes, slider_time
 
 if TYPE_CHECKING:
-    from ..qt.scheduler import Turn
+    from ..qt.scheduler import ScheduledCall
     from ..workspace.workspace import Workspace
 
 REST_MS = 250
@@ -66,18 +66,18 @@ class SceneView:
         self._legend = Legend()
         self._text = CanvasText()
         self._names = NameLayer(self.stack)
-        self._refresh_turn = work.turns.turn(self, "refresh")
-        self._labels_turn = work.turns.turn(self, "recolour_labels")
-        self._names_turn = work.turns.turn(self, "place_names")
-        self._rest_timer = _timer(self._labels_turn, REST_MS)
-        self._names_timer = _timer(self._names_turn, NAMES_MS)
+        self._refresh_call = work.scheduler.later(self, "refresh")
+        self._labels_call = work.scheduler.later(self, "recolour_labels")
+        self._names_call = work.scheduler.later(self, "place_names")
+        self._rest_timer = _timer(self._labels_call, REST_MS)
+        self._names_timer = _timer(self._names_call, NAMES_MS)
         self._forget_timer = QTimer()
         self._forget_timer.setSingleShot(True)
         self._forget_timer.setInterval(FORGET_MS)
         self._forget_timer.timeout.connect(garbage.renew)
-        self._stage_turn = work.turns.turn(self, "next_stage")
+        self._stage_call = work.scheduler.later(self, "next_stage")
         self._stages: list[Any] = []
-        self._leaders_turn = work.turns.turn(self, "place_leaders")
+        self._leaders_call = work.scheduler.later(self, "place_leaders")
         self._leaders: tuple[Leaders, float] | None = None
         self._covered = False
         self._added = False
@@ -113,7 +113,7 @@ class SceneView:
 
     def _changed(self, *_: Any) -> None:
         if not self.closed:
-            self._refresh_turn.start()
+            self._refresh_call.start()
 
     def _labels_shown(self, *_: Any) -> None:
         if not self.closed:
@@ -128,8 +128,8 @@ class SceneView:
         self.closed = True
         for timer in (self._rest_timer, self._names_timer, self._forget_timer):
             timer.stop()
-        for turn in (self._refresh_turn, self._labels_turn, self._names_turn, self._stage_turn, self._leaders_turn):
-            turn.stop()
+        for call in (self._refresh_call, self._labels_call, self._names_call, self._stage_call, self._leaders_call):
+            call.stop()
         self._follower.close()
         self._moving = None
         self.layers.clear()
@@ -149,24 +149,24 @@ class SceneView:
         """Draw now what is out of date."""
         if self.closed:
             return
-        self._refresh_turn.stop()
+        self._refresh_call.stop()
         self.refresh()
-        self._stage_turn.stop()
+        self._stage_call.stop()
         while self._stages:
             self.next_stage()
-        self._stage_turn.stop()
+        self._stage_call.stop()
         self._names_timer.stop()
-        self._names_turn.stop()
+        self._names_call.stop()
         self.place_names()
         self.place_leaders()
         self._rest_timer.stop()
-        self._labels_turn.stop()
+        self._labels_call.stop()
         self.recolour_labels()
 
     def catch_up(self) -> None:
         """Resolve what is drawn if it is out of date: docks show the same."""
-        if self._refresh_turn.isActive() and not self.closed:
-            self._refresh_turn.stop()
+        if self._refresh_call.isActive() and not self.closed:
+            self._refresh_call.stop()
             self.refresh()
 
     def show_again(self) -> None:
@@ -210,7 +210,7 @@ class SceneView:
             self._draw_legend,
             *(partial(self._prepare, name) for name in LOOKS),
         ]
-        self._stage_turn.start()
+        self._stage_call.start()
         self._names_timer.start()
         self._rest_timer.start()
 
@@ -228,7 +228,7 @@ class SceneView:
             finally:
                 self._busy = False
         if self._stages:
-            self._stage_turn.start()
+            self._stage_call.start()
 
     def _draw_neurons(self) -> None:
         drawn, work = self.drawn, self.work
@@ -393,14 +393,14 @@ class SceneView:
         else:
             self.stack.hide(NAMES)
         self._leaders = (lines, float(work.viewer.scene.camera.zoom))
-        self._leaders_turn.start()
+        self._leaders_call.start()
 
     def place_leaders(self) -> None:
         """Draw the lines from names to neurons."""
         if self.work is None or self.work.viewer is None or self._leaders is None or self.closed:
             return
         (lines, zoom), self._leaders = self._leaders, None
-        self._leaders_turn.stop()
+        self._leaders_call.stop()
         self._names.draw_leaders(lines, zoom, self.colours.text, self.colours.canvas)
 
     # --- layers -----------------------------------------------------------------------------------------------------
@@ -626,10 +626,10 @@ def _held_bytes(layer: Any) -> int:
     return sum(one.nbytes for one in levels if isinstance(one, np.ndarray))
 
 
-def _timer(turn: Turn, milliseconds: int) -> QTimer:
-    """Single-shot timer after which a turn is waited for."""
+def _timer(call: ScheduledCall, milliseconds: int) -> QTimer:
+    """Single-shot timer after which a call waits for its turn."""
     timer = QTimer()
     timer.setSingleShot(True)
     timer.setInterval(milliseconds)
-    timer.timeout.connect(turn.start)
+    timer.timeout.connect(call.start)
     return timer

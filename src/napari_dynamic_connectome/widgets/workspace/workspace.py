@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari import Viewer
 
     from ..qt.jobs import Jobs
-    from ..qt.scheduler import Turns
+    from ..qt.scheduler import Scheduler
     from ..viewer.scene_view import SceneView
     from .recovery import Recovery
 
@@ -60,7 +60,7 @@ class Workspace:
         from ...model.log import start_log
         from ..qt.jobs import Jobs
         from ..qt.notify import describe_with
-        from ..qt.scheduler import Turns
+        from ..qt.scheduler import Scheduler
         from ..viewer.scene_view import SceneView
         from . import precompile
         from .preferences import load
@@ -78,7 +78,7 @@ class Workspace:
         session, remembered = self.session, self.remembered
         start_log(self.remembered)
         describe_with(viewer, lambda: {"session": session.settings, "docks": remembered})
-        self.turns: Turns = Turns(_canvas_of(self._viewer))
+        self.scheduler: Scheduler = Scheduler(_canvas_of(self._viewer))
         self.jobs: Jobs = Jobs(self)
         self.scene: SceneView = SceneView(self)
         self.recovery: Recovery = Recovery(self)
@@ -109,7 +109,7 @@ class Workspace:
             self.recovery.close()
         finally:
             self.scene.close()
-            self.turns.close()
+            self.scheduler.close()
             viewer = self.viewer
             if viewer is not None:
                 _workspaces.pop(viewer, None)
