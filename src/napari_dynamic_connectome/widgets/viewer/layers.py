@@ -62,7 +62,7 @@ class Lines(_Nowhere, Surface):
         return "surface"
 
 
-class Stack:
+class OverlayLayers:
     """The layers by name.
 
     Parameters
@@ -90,7 +90,7 @@ class Stack:
         return layer if layer is not None and viewer is not None and layer in viewer.layers else None
 
     def add(self, name: str, layer: Any) -> None:
-        """Add a layer where it belongs in the stack: every move costs napari a new order of everything."""
+        """Add a layer where it belongs among the others: every move costs napari a new order of everything."""
         self.layers[name] = layer
         self.insert(self._place(name), layer)
 

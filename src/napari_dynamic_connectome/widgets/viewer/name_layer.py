@@ -13,7 +13,7 @@ from ...display.scene import Drawn
 from ...display.tubes import tubes
 from ...session.session import Session
 from .camera import screen_axes
-from .layers import LEADERS, NAMES, Stack, show
+from .layers import LEADERS, NAMES, OverlayLayers, show
 
 MOST_NAMES = 24
 NEAREST = 16
@@ -52,8 +52,8 @@ def named(session: Session, drawn: Drawn, *, naming: bool) -> list[int]:
 class NameLayer:
     """The layer of names."""
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
+    def __init__(self, overlay: OverlayLayers) -> None:
+        self._overlay = overlay
         self._styled: tuple[weakref.ref[Any], str] | None = None
         """The layer that has the texts' look, and their colour."""
 
@@ -103,7 +103,7 @@ class NameLayer:
             "anchor": "center",
             "blending": "translucent_no_depth",
         }
-        layer = self._stack.prepared(NAMES, data[0])
+        layer = self._overlay.prepared(NAMES, data[0])
         if layer is None:
             return
         show(layer)  # first: a hidden layer is not sliced anew, and its texts would not fit its points
@@ -121,8 +121,8 @@ class NameLayer:
     def draw_leaders(self, lines: Leaders, zoom: float, text: str, canvas: str) -> None:
         """Draw the lines from names to neurons, in a colour between those of text and canvas."""
         if not lines:
-            self._stack.hide(LEADERS)
+            self._overlay.hide(LEADERS)
             return
         vertices, faces, line = tubes(np.array([a for a, _ in lines]), np.array([b for _, b in lines]), 0.55 / zoom)
         colour = np.append(mix(rgb(text), rgb(canvas), 0.35), 1.0)
-        self._stack.surface(LEADERS, vertices, faces, np.tile(colour, (len(line), 1)).astype(np.float32))
+        self._overlay.surface(LEADERS, vertices, faces, np.tile(colour, (len(line), 1)).astype(np.float32))

@@ -24,7 +24,7 @@ from ..qt.theme import colours_of
 from . import camera
 from .canvas_text import CanvasText
 from .follow import Follower, frame_of
-from .layers import CURRENT, EDGES, LOOKS, NAMES, NEURONS, OURS, Stack, move_points, show
+from .layers import CURRENT, EDGES, LOOKS, NAMES, NEURONS, OURS, OverlayLayers, move_points, show
 from .legend import Legend
 from .name_layer import Leaders, NameLayer, named
 from .time_axis import ensure_time_axis, move_slider, name_axes, slider_time
@@ -51,7 +51,7 @@ class SceneView:
     def __init__(self, work: Workspace) -> None:
         reference = self._work = weakref.ref(work)
         self.drawn: resolve.Drawn | None = None
-        self.stack = Stack(lambda: found.viewer if (found := reference()) is not None else None)
+        self.overlay = OverlayLayers(lambda: found.viewer if (found := reference()) is not None else None)
         self.images: dict[str, list[Any]] = {}
         """Image layers by recording; only those of the current one are visible."""
         self.labels: dict[str, Any] = {}
@@ -65,7 +65,7 @@ class SceneView:
         self._follower = Follower(self._arrived)
         self._legend = Legend()
         self._text = CanvasText()
-        self._names = NameLayer(self.stack)
+        self._names = NameLayer(self.overlay)
         self._refresh_call = work.scheduler.later(self, "refresh")
         self._labels_call = work.scheduler.later(self, "recolour_labels")
         self._names_call = work.scheduler.later(self, "place_names")
@@ -109,7 +109,7 @@ class SceneView:
     @property
     def layers(self) -> dict[str, Any]:
         """Our layers by name."""
-        return self.stack.layers
+        return self.overlay.layers
 
     def _changed(self, *_: Any) -> None:
         if not self.closed:
@@ -171,7 +171,7 @@ class SceneView:
 
     def show_again(self) -> None:
         """Bring back layers that were removed."""
-        self.stack.dismissed.clear()
+        self.overlay.dismissed.clear()
         self.flush()
 
     # --- drawing ----------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class SceneView:
             self.drawn = resolve.resolve(work.session, color_by=work.view.color_by, dark=self.colours.dark)
             if self.drawn is None:
                 for name in OURS:
-                    self.stack.remove(name)
+                    self.overlay.remove(name)
                 self._text.title(viewer, "", self.colours.text)
                 self._legend.show(viewer, [], self.colours.secondary, most=100)
                 return
@@ -233,19 +233,19 @@ class SceneView:
     def _draw_neurons(self) -> None:
         drawn, work = self.drawn, self.work
         if not drawn.shown.any():  # no neuron has a place: neither measured, nor known from a name
-            self.stack.remove(NEURONS)
+            self.overlay.remove(NEURONS)
             return
         colours = resolve.colors_at(drawn, work.session.selection.time_s)[drawn.shown]
         data = drawn.positions[drawn.shown]
         size = drawn.size[drawn.shown] * self._magnified()
-        layer = self.stack.shown(NEURONS)
+        layer = self.overlay.shown(NEURONS)
         if layer is None:
-            if NEURONS in self.stack.dismissed:
+            if NEURONS in self.overlay.dismissed:
                 return
             layer = Points(
                 data,
                 name=NEURONS,
-                units=self.stack.units(),
+                units=self.overlay.units(),
                 face_color=colours,
                 size=size,
                 border_width=0,
@@ -254,7 +254,7 @@ class SceneView:
                 canvas_size_limits=(3, 10000),
                 projection_mode="all",
             )
-            self.stack.add(NEURONS, layer)
+            self.overlay.add(NEURONS, layer)
             self._added = True
         if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
             move_points(layer, data)
@@ -267,7 +267,7 @@ class SceneView:
 
     def _activate(self) -> None:
         """Make new neurons the active layer, as napari does with every new layer."""
-        layer, added, self._added = self.stack.shown(NEURONS), self._added, False
+        layer, added, self._added = self.overlay.shown(NEURONS), self._added, False
         if added and layer is not None:
             self.work.viewer.layers.selection.active = layer
 
@@ -339,7 +339,7 @@ class SceneView:
         wanted = work.view.edges and work.view.color_by != "naming" and work.session.selection.community is not None
         edges = resolve.strongest_edges(work.session, drawn, work.view.edge_count) if wanted else []
         if not edges:
-            self.stack.hide(EDGES)
+            self.overlay.hide(EDGES)
             return
         starts = drawn.positions[[e[0] for e in edges]]
         ends = drawn.positions[[e[1] for e in edges]]
@@ -352,22 +352,22 @@ class SceneView:
         colour = rgb(style.color) if style else rgb(self.colours.text)
         shade = mix(rgb(self.colours.canvas), colour, 0.45 + 0.5 * strength)
         vertex_colors = np.concatenate([shade[line], np.ones((len(line), 1))], axis=1).astype(np.float32)
-        self.stack.surface(EDGES, vertices, faces, vertex_colors)
+        self.overlay.surface(EDGES, vertices, faces, vertex_colors)
 
     def _prepare(self, name: str) -> None:
         """Make a layer before it is needed."""
         if self.drawn.shown.any():
-            self.stack.prepared(name, self.drawn.positions[self.drawn.shown].mean(axis=0))
+            self.overlay.prepared(name, self.drawn.positions[self.drawn.shown].mean(axis=0))
 
     def _draw_current(self) -> None:
         drawn, work = self.drawn, self.work
         chosen = [i for i, n in enumerate(drawn.ids) if n in set(work.session.selection.neurons) and drawn.shown[i]]
         if not chosen:
-            self.stack.hide(CURRENT)
+            self.overlay.hide(CURRENT)
             return
         data = drawn.positions[chosen]
         accent = np.append(rgb(self.colours.accent), 1.0)
-        layer = self.stack.prepared(CURRENT, data[0])
+        layer = self.overlay.prepared(CURRENT, data[0])
         if layer is None:
             return
         if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
@@ -391,7 +391,7 @@ class SceneView:
         if chosen:
             lines = self._names.draw(work.viewer, drawn, chosen, self.colours.text)
         else:
-            self.stack.hide(NAMES)
+            self.overlay.hide(NAMES)
         self._leaders = (lines, float(work.viewer.scene.camera.zoom))
         self._leaders_call.start()
 
@@ -415,7 +415,7 @@ class SceneView:
         """Bring our layers above the user's; only after a layer was added, the order is the user's otherwise."""
         covered, self._covered = self._covered, False
         if covered:
-            self.stack.to_the_top()
+            self.overlay.to_the_top()
 
     def _layer_removed(self, event: Any) -> None:
         layer = event.value
@@ -427,7 +427,7 @@ class SceneView:
             if ours is layer:
                 del self.layers[name]
                 if not self._busy:
-                    self.stack.dismissed.add(name)
+                    self.overlay.dismissed.add(name)
         for recording, images in list(self.images.items()):
             self.images[recording] = [i for i in images if i is not layer]
         for recording, labels in list(self.labels.items()):
@@ -538,7 +538,7 @@ class SceneView:
     def _ensure_time_axis(self) -> None:
         recording = self.work.session.recording
         if recording is not None:  # it may be closed since; what is drawn follows
-            ensure_time_axis(self.work.viewer, self.stack, recording, self.drawn)
+            ensure_time_axis(self.work.viewer, self.overlay, recording, self.drawn)
             self._move_slider(self.work.session.selection.time_s)  # a slider of other layers may have ended earlier
 
     def _step_changed(self, *_: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...display import scene as resolve
-from .layers import TIME, Stack
+from .layers import TIME, OverlayLayers
 
 TIME_KEY = "dynamic_connectome_time"
 
@@ -34,17 +34,17 @@ def time_layer(
     return data, options, "points"
 
 
-def ensure_time_axis(viewer: Any, stack: Stack, recording: Any, drawn: resolve.Drawn) -> None:
+def ensure_time_axis(viewer: Any, overlay: OverlayLayers, recording: Any, drawn: resolve.Drawn) -> None:
     """Give the viewer a time slider where no image brings one: two points far too small to be seen."""
-    others = any(layer.ndim >= 4 and layer.visible for layer in viewer.layers if layer is not stack.layers.get(TIME))
+    others = any(layer.ndim >= 4 and layer.visible for layer in viewer.layers if layer is not overlay.layers.get(TIME))
     if others or recording.n_times < 2:
-        stack.remove(TIME)
+        overlay.remove(TIME)
         return
     places = drawn.positions[drawn.shown] if drawn.shown.any() else np.zeros((1, 3))
-    data, options, _ = time_layer(recording, places, stack.units())
-    layer = stack.layers.get(TIME) or next((x for x in viewer.layers if x.metadata.get(TIME_KEY)), None)
+    data, options, _ = time_layer(recording, places, overlay.units())
+    layer = overlay.layers.get(TIME) or next((x for x in viewer.layers if x.metadata.get(TIME_KEY)), None)
     if layer is not None and layer in viewer.layers:
-        stack.layers[TIME] = layer
+        overlay.layers[TIME] = layer
         if not np.array_equal(layer.data, data) or tuple(layer.scale) != options["scale"]:
             layer.data, layer.scale = data, options["scale"]
             layer.translate = options["translate"]
@@ -53,8 +53,8 @@ def ensure_time_axis(viewer: Any, stack: Stack, recording: Any, drawn: resolve.D
         return
     from napari.layers import Points
 
-    stack.layers[TIME] = Points(data, **options)
-    stack.insert(0, stack.layers[TIME])
+    overlay.layers[TIME] = Points(data, **options)
+    overlay.insert(0, overlay.layers[TIME])
 
 
 def name_axes(viewer: Any) -> None:
