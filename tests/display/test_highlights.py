@@ -54,10 +54,10 @@ def test_worms_that_lack_most_members_do_not_take_part() -> None:
     session.set_components(components(worms))
     session.set_communities({(1, "modules"): communities(worms), (1, "core"): communities(worms)})
     session.select(community=0)
-    marks = {m.worm: m for m in selected_worms(session)}
-    assert marks["worm A"].present == 4 and marks["worm A"].takes_part
-    assert marks["worm B"].present == 1 and not marks["worm B"].takes_part
-    assert max(m.loading for m in marks.values()) == 1.0
+    highlights = {m.worm: m for m in selected_worms(session)}
+    assert highlights["worm A"].present == 4 and highlights["worm A"].takes_part
+    assert highlights["worm B"].present == 1 and not highlights["worm B"].takes_part
+    assert max(m.loading for m in highlights.values()) == 1.0
 
 
 def test_windows_are_on_the_worms_own_clock() -> None:

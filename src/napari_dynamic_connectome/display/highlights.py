@@ -1,4 +1,4 @@
-"""What is marked when a community is selected: the times at which its component is active, and the worms that show it.
+"""Highlights of the selected community: the times at which its component is active, and the worms that show it.
 
 Goes in: a session. Comes out: windows in seconds on the current worm's clock, and for each worm what it has of the community.
 """
@@ -18,7 +18,7 @@ ACTIVE_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class WormMark:
+class WormHighlight:
     """What one worm has of the selected community.
 
     Parameters
@@ -83,7 +83,7 @@ def component_windows(session: Session, component: int) -> list[tuple[float, flo
     return active_windows(np.asarray(course["time"].values, float), np.asarray(course.values, float))
 
 
-def selected_worms(session: Session) -> list[WormMark]:
+def selected_worms(session: Session) -> list[WormHighlight]:
     """What every worm of the cohort has of the selected community; empty if none is selected."""
     communities, components, cohort = session.shown_communities, session.components, session.cohort
     chosen = session.selection.community
@@ -100,7 +100,7 @@ def selected_worms(session: Session) -> list[WormMark]:
     loading = dict(zip((str(w) for w in components.worm["worm"].values), column.values.tolist(), strict=True))
     top = max((v for v in loading.values() if np.isfinite(v)), default=0.0) or 1.0
     return [
-        WormMark(
+        WormHighlight(
             worm=str(worm),
             present=int(count),
             members=len(members),

@@ -153,23 +153,25 @@ class CohortDock(Dock):
 
     def _mark_worms(self) -> None:
         """Put the colour of the chosen community before the worms that have half of its members, and the count behind all."""
-        marks = {mark.worm: mark for mark in selected_worms(self.session)}
+        highlights = {h.worm: h for h in selected_worms(self.session)}
         chosen = self.session.selection.community
         style = None if chosen is None else shown_styles(self.session, self.colours.dark).get(chosen)
         self.list.blockSignals(True)
         for place in range(self.list.count()):
             item = self.list.item(place)
             text, tip = item.data(PLAIN)
-            mark = marks.get(item.data(Qt.ItemDataRole.UserRole))
+            highlight = highlights.get(item.data(Qt.ItemDataRole.UserRole))
             item.setIcon(
-                swatch(style.color, self.colours.dark) if mark is not None and mark.takes_part and style else QIcon()
+                swatch(style.color, self.colours.dark)
+                if highlight is not None and highlight.takes_part and style
+                else QIcon()
             )
-            if mark is not None:
-                rest = text[len(mark.worm) :].lstrip()
-                text = f"{mark.worm}   {mark.present} of {mark.members} members  ·  {rest}"
+            if highlight is not None:
+                rest = text[len(highlight.worm) :].lstrip()
+                text = f"{highlight.worm}   {highlight.present} of {highlight.members} members  ·  {rest}"
                 tip += (
-                    f"\nChosen community: {mark.present} of {mark.members} members are named in this worm; the component is "
-                    f"{mark.loading:.0%} as strong as in the strongest worm."
+                    f"\nChosen community: {highlight.present} of {highlight.members} members are named in this worm; the component is "
+                    f"{highlight.loading:.0%} as strong as in the strongest worm."
                 )
             item.setText(text)
             item.setToolTip(tip)

@@ -295,10 +295,10 @@ class CommunitiesDock(Dock):
 
     def _worms_with(self) -> str:
         """How many worms have at least half of the members; their names are in the tooltip."""
-        marks = selected_worms(self.session)
-        part = [m for m in marks if m.takes_part]
-        self.facts.setToolTip("\n".join(f"{m.worm}: {m.present} of {m.members} neurons" for m in marks))
-        return f"{len(part)} of {len(marks)}" if marks else "–"
+        highlights = selected_worms(self.session)
+        part = [m for m in highlights if m.takes_part]
+        self.facts.setToolTip("\n".join(f"{m.worm}: {m.present} of {m.members} neurons" for m in highlights))
+        return f"{len(part)} of {len(highlights)}" if highlights else "–"
 
     def _active(self, components: Components, number: int) -> str:
         """Time window in which the component is above half of its peak."""

@@ -131,8 +131,12 @@ class ComponentsDock(Dock):
     def _mark_cards(self, components: Components) -> None:
         selected = self.session.selection
         worms = [str(w) for w in components.worm["worm"].values]
-        marks = selected_worms(self.session)
-        part = frozenset(worms.index(m.worm) for m in marks if m.takes_part and m.worm in worms) if marks else None
+        highlights = selected_worms(self.session)
+        part = (
+            frozenset(worms.index(m.worm) for m in highlights if m.takes_part and m.worm in worms)
+            if highlights
+            else None
+        )
         current = self.session.current
         moment = float("nan") if current is None else components.clock_time(current, selected.time_s)
         for card in self.cards:

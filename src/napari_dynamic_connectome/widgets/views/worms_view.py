@@ -152,7 +152,7 @@ class WormsView(QWidget):
         session = self.work.session
         column = components.worm.sel(component=self.component)
         top = float(np.nanmax(column.values)) or 1.0
-        marks = {m.worm: f"{m.present} of {m.members}" for m in selected_worms(session)}
+        highlights = {m.worm: f"{m.present} of {m.members}" for m in selected_worms(session)}
         self.table.set_colours(self.colours)
         self.table.rows_model.set_rows(
             [
@@ -160,13 +160,13 @@ class WormsView(QWidget):
                     "worm": str(worm),
                     "loading": float(value),
                     "relative": float(value) / top,
-                    "members": marks.get(str(worm), ""),
+                    "members": highlights.get(str(worm), ""),
                     "current": str(worm) == session.current,
                 }
                 for worm, value in zip(components.worm["worm"].values, column.values, strict=True)
             ]
         )
-        self.table.setColumnHidden(2, not marks)
+        self.table.setColumnHidden(2, not highlights)
         self.table.setFixedHeight(min(column.size, 8) * 20 + 28)
 
     def show_time(self) -> None:
