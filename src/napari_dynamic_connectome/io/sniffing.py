@@ -1,4 +1,4 @@
-"""What a table is about: traces, centres, stimuli, behaviour, names, a list of neurons or a connectome; told by its columns.
+"""Sniffing of tables by their columns: traces, centres, stimuli, behaviour, names, a list of neurons or a connectome.
 
 In: a CSV, Parquet or GraphML file. Out: one word. Only the header is read.
 """
