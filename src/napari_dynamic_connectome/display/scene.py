@@ -175,7 +175,7 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
     canvas = np.zeros(3) if dark else np.ones(3)
     dim = mix(grey, canvas, 0.72)
     alpha = np.ones(n)
-    look: dict[int, Style] = {}
+    styles: dict[int, Style] = {}
     weight: np.ndarray | None = None
     time_s = recording.time_s
     if communities is None and color_by not in ("naming", "activity"):
@@ -184,8 +184,8 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
         base = naming_colors(recording, dark)
         lit = ~rejected
     else:
-        look = shown_styles(session, dark)
-        base = np.array([rgb(look[c].color) if c in look else grey for c in community.tolist()]).reshape(n, 3)
+        styles = shown_styles(session, dark)
+        base = np.array([rgb(styles[c].color) if c in styles else grey for c in community.tolist()]).reshape(n, 3)
         lit = (community == selection.community) if selection.community is not None else community >= 0
         if color_by == "activity":
             weight = activity_weight(recording)
@@ -210,7 +210,7 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
         schematic=schematic,
         shown=np.isfinite(places).all(axis=1),
         community=community,
-        styles=look,
+        styles=styles,
         base=base,
         alpha=alpha,
         size=size.astype(float),

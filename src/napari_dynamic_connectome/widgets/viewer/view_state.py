@@ -1,4 +1,4 @@
-"""How a session looked: camera, sliders, colours and image layers, so that opening it again gives the same picture."""
+"""State of the view, kept with a session: camera, sliders, colours and image layers, so that opening it again gives the same picture."""
 
 from __future__ import annotations
 

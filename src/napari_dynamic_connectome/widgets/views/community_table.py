@@ -57,7 +57,7 @@ class CommunityTable(Table):
 
 
 def community_rows(
-    communities: Communities, level: int, look: Mapping[int, Style], chosen: int | None, dark: bool
+    communities: Communities, level: int, styles: Mapping[int, Style], chosen: int | None, dark: bool
 ) -> list[dict[str, Any]]:
     """Return the rows of the table: the communities of a level, and what belongs to none."""
     rows: list[dict[str, Any]] = []
@@ -67,8 +67,8 @@ def community_rows(
         rows.append(
             {
                 "community": number,
-                "label": look[number].label,
-                "icon": swatch(look[number].color, dark),
+                "label": styles[number].label,
+                "icon": swatch(styles[number].color, dark),
                 "members": _classes(members),
                 "all": " ".join(members),
                 "size": line["size"],

@@ -84,7 +84,7 @@ class MatrixView(QWidget):
         number: int,
         communities: Communities,
         level: int,
-        look: Mapping[int, Style],
+        styles: Mapping[int, Style],
         chosen: int | None,
         colours: Any,
     ) -> None:
@@ -97,15 +97,15 @@ class MatrixView(QWidget):
         edges = np.flatnonzero(np.diff(np.concatenate(([-9], groups, [-9]))))
         self.bounds = [(int(a), int(b), int(groups[a])) for a, b in itertools.pairwise(edges)]
         for start, stop, group in self.bounds:
-            if group in look and chosen in (None, group):
+            if group in styles and chosen in (None, group):
                 block = slice(start, stop)
-                image[block, block] = colours.ramp(look[group].color)[index[block, block]]
+                image[block, block] = colours.ramp(styles[group].color)[index[block, block]]
         image[~np.isfinite(values)] = [*(rgb(colours.background) * 255).astype(int), 255]
         n = len(values)
         self.image.setImage(image, autoLevels=False)
         self.image.setRect(QRectF(0, 0, n, n))
         grey = rgb(UNASSIGNED[colours.dark])
-        bar = np.array([rgb(look[g].color) if g in look else grey for g in groups.tolist()]).reshape(-1, 3) * 255
+        bar = np.array([rgb(styles[g].color) if g in styles else grey for g in groups.tolist()]).reshape(-1, 3) * 255
         width = max(n * BAR, 1)
         self.top_bar.setImage(bar.astype(np.uint8)[None], levels=(0, 255))
         self.top_bar.setRect(QRectF(0, -1.4 * width, n, width))
