@@ -228,11 +228,11 @@ def adopt(work: Workspace, loaded: Any, folder: Path | None = None) -> None:
 
     `folder` is the journal of a crashed program whose edits belong on top.
     """
-    work.recovery.opening()
+    work.recovery.before_open()
     try:
         _replace(work, loaded)
     finally:
-        work.recovery.opened(folder)  # whatever happened: edits go to a journal again
+        work.recovery.after_open(folder)  # whatever happened: edits go to a journal again
     show_images(work)
     restore(work, work.session.view)
     work.session.select(time_s=loaded.selection.time_s)  # images bring a slider that begins elsewhere

@@ -114,12 +114,12 @@ class Recovery:
             dialog.close()
         self.detach()
 
-    def opening(self) -> None:
+    def before_open(self) -> None:
         """Another session is about to be opened in this viewer."""
         self.detach()
         self._opening = True
 
-    def opened(self, folder: Path | None = None) -> None:
+    def after_open(self, folder: Path | None = None) -> None:
         """Another session was opened: lock it, offer edits that it does not hold, look for its images.
 
         Parameters
