@@ -7,11 +7,11 @@ import itertools
 import pytest
 
 from napari_dynamic_connectome.model.neurons import CANONICAL
-from napari_dynamic_connectome.naming.name_completion import goes_on, offers
+from napari_dynamic_connectome.naming.name_completion import completions, goes_on
 
 
 def names(typed: str, holders: dict[str, int] | None = None, probability: dict[str, float] | None = None) -> list[str]:
-    return [o.name for o in offers(typed, holders or {}, 1, probability)]
+    return [o.name for o in completions(typed, holders or {}, 1, probability)]
 
 
 def keystrokes(name: str) -> int:
@@ -41,10 +41,10 @@ def test_a_class_offers_both_sides(typed: str) -> None:
 
 def test_what_is_typed_in_full_comes_first_even_if_taken() -> None:
     assert names("ava l", {"AVAL": 7})[0] == "AVAL"
-    assert offers("AVAL", {"AVAL": 7}, 1)[0].why == "already neuron 7"
+    assert completions("AVAL", {"AVAL": 7}, 1)[0].why == "already neuron 7"
     assert names("ava", {"AVAL": 7})[:2] == ["AVAR", "AVAL"]
-    assert offers("ava", {"AVAL": 7}, 1)[0].why == "mirror of AVAL"
-    assert offers("ava", {"AVAL": 1}, 1)[0].taken_by is None  # its own name
+    assert completions("ava", {"AVAL": 7}, 1)[0].why == "mirror of AVAL"
+    assert completions("ava", {"AVAL": 1}, 1)[0].taken_by is None  # its own name
 
 
 def test_letters_in_order_are_enough() -> None:

@@ -1,4 +1,4 @@
-"""Which names are offered while one is typed, in what order, and what a digit means: text, or "take this one"."""
+"""Completion of names while one is typed: which fit, in what order, and what a digit means: text, or "take this one"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST = 8
 
 
 @dataclass(frozen=True)
-class Offer:
+class Completion:
     """A name that fits.
 
     Parameters
@@ -64,14 +64,14 @@ def matches(typed: str) -> tuple[tuple[str, ...], ...]:
     return tuple(begins), tuple(contains), tuple(scattered)
 
 
-def offers(
+def completions(
     typed: str,
     holders: Mapping[str, int],
     label: int,
     probability: Mapping[str, float] | None = None,
     *,
     most: int = MOST,
-) -> list[Offer]:
+) -> list[Completion]:
     """Names for what was typed; with nothing typed, those that an atlas suggests.
 
     A name that no other neuron has comes before one that is taken, and a probable one before others; what was typed in full
@@ -98,7 +98,7 @@ def offers(
             found += sorted(group, key=lambda n: (_taken(n, holders, label) is not None, -probability.get(n, 0.0)))
         if exact is not None:
             found = [exact, *(n for n in found if n != exact)]
-    return [_offer(n, holders, label, probability) for n in found[:most]]
+    return [_completion(n, holders, label, probability) for n in found[:most]]
 
 
 def _taken(name: str, holders: Mapping[str, int], label: int) -> int | None:
@@ -106,7 +106,7 @@ def _taken(name: str, holders: Mapping[str, int], label: int) -> int | None:
     return None if holder is None or holder == label else holder
 
 
-def _offer(name: str, holders: Mapping[str, int], label: int, probability: Mapping[str, float]) -> Offer:
+def _completion(name: str, holders: Mapping[str, int], label: int, probability: Mapping[str, float]) -> Completion:
     other, partner, entry = _taken(name, holders, label), mirror(name), info(name)
     if other is not None:
         why = f"already neuron {other}"
@@ -114,12 +114,12 @@ def _offer(name: str, holders: Mapping[str, int], label: int, probability: Mappi
         why = f"mirror of {partner}"
     else:
         why = f"{entry.ganglion} ganglion" if entry is not None else ""
-    return Offer(name, why, other, probability.get(name, float("nan")))
+    return Completion(name, why, other, probability.get(name, float("nan")))
 
 
 @lru_cache(maxsize=512)
 def goes_on(typed: str, digit: str) -> bool:
-    """Whether a digit typed after this text is a part of a name; otherwise it takes the offer with that number.
+    """Whether a digit typed after this text is a part of a name; otherwise it takes the name with that number.
 
     Examples
     --------

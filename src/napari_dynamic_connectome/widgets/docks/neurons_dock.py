@@ -19,12 +19,12 @@ from ...model.errors import InputError
 from ...model.neurons import info, mirror, normalize
 from ...model.recording import Recording
 from ...naming.confidence import doubtful, scale_of
-from ...naming.name_completion import offers
+from ...naming.name_completion import completions
 from ..qt.controls import Fold, button, label, row
 from ..qt.notify import show_failure, show_info
 from ..views.history import TrailList
 from ..views.map_plot import MapPlot
-from ..views.name_completion_list import OfferList
+from ..views.name_completion_list import CompletionList
 from ..views.neuron_table import SHOWN, Namers, NeuronTable, neuron_rows, swatches
 from .atlas_names import AtlasNames
 from .base import Dock
@@ -72,7 +72,7 @@ class NeuronsDock(Dock):
         self.edit.textEdited.connect(lambda *_: self._suggest())
         self.edit.installEventFilter(self)
         box.addWidget(self.edit)
-        self.options = OfferList(self.assign)
+        self.options = CompletionList(self.assign)
         box.addWidget(self.options)
         self.refusal = label("", "warning", wrap=True)
         self.jump = button("Go there", self._jump, "Show the neuron that has this name.")
@@ -295,8 +295,8 @@ class NeuronsDock(Dock):
         holders = {n: int(i) for n, i in zip(names, labels, strict=True) if n}
         typed = self.edit.text().strip() if self.edit.isModified() else ""
         probability = {s.name: s.probability for s in self.atlas.names.get(current[0], [])}
-        found = offers(typed, holders, int(current[1]["label"]), probability)
-        self.options.show_offers(found, typed, highlight=bool(typed))
+        found = completions(typed, holders, int(current[1]["label"]), probability)
+        self.options.show_completions(found, typed, highlight=bool(typed))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.KeyPress:
