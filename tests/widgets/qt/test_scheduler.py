@@ -277,7 +277,7 @@ def test_docks_open_once_however_often_they_are_asked_for(viewer, work, qtbot) -
 def test_modules_are_imported_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     called = []
     assert precompile.import_modules(lambda: called.append(1)) is None  # the tests turn it off
-    monkeypatch.setenv("DYNAMIC_CONNECTOME_WARM", "imports")
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_PRECOMPILE", "imports")
     monkeypatch.setattr(precompile, "_process", None)
     assert precompile.start() is None
     for name in precompile.MODULES:

@@ -10,7 +10,7 @@ from napari_dynamic_connectome.widgets.workspace import precompile
 def test_it_starts_once_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precompile, "_process", None)
     assert precompile.start() is None  # the tests turn it off
-    monkeypatch.setenv("DYNAMIC_CONNECTOME_WARM", "1")
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_PRECOMPILE", "1")
     monkeypatch.setattr(precompile, "CODE", "import time; time.sleep(60)")
     process = precompile.start()
     assert process is not None and process.poll() is None
@@ -21,6 +21,6 @@ def test_it_starts_once_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_it_runs_ends_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precompile, "_process", None)
-    monkeypatch.setenv("DYNAMIC_CONNECTOME_WARM", "1")
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_PRECOMPILE", "1")
     process = precompile.start()
     assert process is not None and process.wait(timeout=300) == 0

@@ -1,7 +1,7 @@
-"""Make ready what is needed later: kernels are compiled, and modules imported that the first steps will ask for.
+"""Preparation in the background: kernels are compiled, and modules imported, that the first steps will ask for.
 
 The kernels are compiled in a process of their own and go to the disk cache of numba, where this process finds them; the
-modules are imported in a thread. Nothing runs on the GUI thread. DYNAMIC_CONNECTOME_WARM=0 turns both off, "imports" leaves the
+modules are imported in a thread. Nothing runs on the GUI thread. DYNAMIC_CONNECTOME_PRECOMPILE=0 turns both off, "imports" leaves the
 compiling out.
 """
 
@@ -38,7 +38,7 @@ _process: subprocess.Popen[bytes] | None = None
 
 
 def _wanted() -> str:
-    return os.environ.get("DYNAMIC_CONNECTOME_WARM", "1")
+    return os.environ.get("DYNAMIC_CONNECTOME_PRECOMPILE", "1")
 
 
 def import_modules(then: Callable[[], None]) -> threading.Thread | None:
