@@ -200,7 +200,7 @@ def same_session(a: Session, b: Session) -> None:
         "selection",
         "left_out",
     )
-    for part in (*parts, "raw", "view", "trail", "done", "undone", "uid", "revisions", "references", "provenance"):
+    for part in (*parts, "raw", "view", "history", "done", "undone", "uid", "revisions", "references", "provenance"):
         same(getattr(a, part), getattr(b, part), part)
     assert (a.cohort is None) == (b.cohort is None)
     if a.cohort is not None and b.cohort is not None:

@@ -53,7 +53,7 @@ def test_edits_of_a_crashed_window_come_back_with_their_undo_history(path: Path)
     assert len(journal.pending) == 4 and journal.left_out == 0
     assert again.recordings["worm 1"].neurons["name"].tolist().count("ASEL") == 0  # offered, not applied
     assert journal.recover() == []
-    for part in ("recordings", "done", "undone", "trail"):
+    for part in ("recordings", "done", "undone", "history"):
         same(getattr(again, part), getattr(session, part), part)
     assert again.redo() is None and again.undo() is not None
     journal.close()
@@ -75,7 +75,7 @@ def test_a_crash_during_recovery_loses_nothing(path: Path) -> None:
     journal = Journal.attach(third)
     assert kept[0].exists() and journal.recover() == []
     assert third.recordings["worm 1"].neurons["note"].tolist()[:4] == [f"note {i}" for i in (1, 2, 3, 4)]
-    assert len(third.trail) == len(session.trail)
+    assert len(third.history) == len(session.history)
     journal.close()
 
 
@@ -148,7 +148,7 @@ def test_the_second_window_is_read_only_and_cannot_save_over_the_first(path: Pat
     before = two.recordings["worm 1"]
     with pytest.raises(InputError, match="another window"):
         two.name_neuron(8, "ASER", recording="worm 1")
-    assert two.recordings["worm 1"] is before and two.trail == load_session(path).trail
+    assert two.recordings["worm 1"] is before and two.history == load_session(path).history
     with pytest.raises(InputError, match="open in another window"):
         save_session(two, path)
     save_session(two, path.with_name("mine.zarr"))  # a copy of its own can be edited
@@ -200,7 +200,7 @@ def test_corrections_and_worms_left_out_come_back_and_can_be_undone(path: Path) 
     assert journal.recover() == []
     same(again.recordings, session.recordings)
     same(again.raw, session.raw)
-    assert again.left_out == session.left_out and [e.text for e in again.trail] == [e.text for e in session.trail]
+    assert again.left_out == session.left_out and [e.text for e in again.history] == [e.text for e in session.history]
     for _ in range(2):
         again.undo()
     assert again.left_out == load_session(path).left_out

@@ -64,7 +64,7 @@ def test_any_zarr_library_reads_the_arrays_and_json_the_rest(tmp_path: Path) -> 
     assert values.dtype == traces.dtype and np.array_equal(values, traces.values, equal_nan=True)
     names = body["recordings"][0]["neurons"]["table"]["columns"][1]
     assert names[0] == "name" and names[1]["values"][0] == "AVAL"
-    assert body["trail"][0]["text"] == "name neuron 5 RMDVL"
+    assert body["history"][0]["text"] == "name neuron 5 RMDVL"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert len(list(root["arrays"].arrays())) == len(list((path / "arrays").iterdir())) - 1
@@ -148,7 +148,7 @@ def test_edits_made_while_a_session_is_saved_stay_in_the_journal(tmp_path: Path,
         assert [p.edit.action for p in recovered.pending] == ["edit", "replace", "edit"]
         assert recovered.recover() == []
         same(again.recordings, session.recordings)
-        same([e.text for e in again.trail], [e.text for e in session.trail])
+        same([e.text for e in again.history], [e.text for e in session.history])
         recovered.close()
         shutil.rmtree(f"{path}.journal", ignore_errors=True)
 
@@ -252,8 +252,8 @@ def test_sessions_of_every_released_schema_open(name: str) -> None:
     expected = json.loads((FIXTURES / "session-expected.json").read_text(encoding="utf-8"))
     session = load_session(FIXTURES / name)
     assert {n: r.named for n, r in session.recordings.items()} == expected["named"]
-    assert [e.text for e in session.trail] == expected["trail"]
-    assert [e.action for e in session.trail] == expected["actions"]
+    assert [e.text for e in session.history] == expected["trail"]
+    assert [e.action for e in session.history] == expected["actions"]
     assert session.components is not None and session.components.rank == expected["rank"]
     assert float(session.recordings["worm 1"].traces.values[0, 0]) == expected["first"]
     version = int(name.removeprefix("session-v").removesuffix(".zip"))

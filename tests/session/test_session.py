@@ -31,7 +31,7 @@ def test_naming_normalises_and_follows_the_selection() -> None:
     assert session.recording is not None
     assert session.recording.neurons.loc["AVAR", "label"] == 2
     assert session.selection.neurons == ("AVAR",)
-    assert session.trail[-1].text == "name neuron 2 AVAR" and session.trail[-1].who
+    assert session.history[-1].text == "name neuron 2 AVAR" and session.history[-1].who
 
 
 def test_duplicates_and_nonsense_are_refused_and_change_nothing() -> None:
@@ -58,7 +58,7 @@ def test_what_no_file_could_hold_is_refused_with_a_reason(cells: dict[str, str],
     before = session.recordings["w"]
     with pytest.raises(InputError, match=words):
         session.edit("w", {2: cells})
-    assert session.recordings["w"] is before and session.trail == []
+    assert session.recordings["w"] is before and session.history == []
 
 
 def test_swap_is_one_edit() -> None:

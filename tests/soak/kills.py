@@ -66,7 +66,7 @@ def kill_while_editing(folder: Path, rounds: int, seed: int = 0, *, longest_s: f
             traceback.print_exc()
             counts["unreadable"] += 1
             break
-        notes = {e.text for e in session.trail}
+        notes = {e.text for e in session.history}
         counts["edits lost"] += len([e for e in expected if e not in notes]) + len(refused)
         if rng.random() < 0.5:
             save_session(session, path)
@@ -156,7 +156,7 @@ def full_disk(folder: Path) -> Counter[str] | str:
         done = _edit_until_refused(session, path, 400)
         notes = session.recordings["worm 1"].neurons["note"].tolist()
         (disk / "ballast").unlink()
-        counts = _reopened(path, [e.text for e in session.trail], done)
+        counts = _reopened(path, [e.text for e in session.history], done)
         counts["shown but not kept"] = int(not notes[0].startswith(f"{done - 1} "))
         return counts
     finally:
@@ -235,7 +235,7 @@ def folder_renamed(folder: Path) -> Counter[str]:
 def out_of_memory(folder: Path) -> Counter[str]:
     """Save and load with less and less address space (RLIMIT_AS): refused, or right, never half."""
     path = save_session(make_session(0), folder / "m.zarr")
-    texts = [e.text for e in load_session(path).trail]
+    texts = [e.text for e in load_session(path).history]
     total: Counter[str] = Counter()
     with Path("/proc/self/statm").open() as stream:
         base = int(stream.read().split()[0]) * resource.getpagesize()
@@ -311,7 +311,7 @@ def _reopened(path: Path, texts: list[str], acknowledged: int) -> Counter[str]:
         journal = Journal.attach(session)
         for lost, why in journal.recover():
             print(f"refused: {lost.edit.text[:40]}: {why[:200]}")
-        found = {e.text for e in session.trail}
+        found = {e.text for e in session.history}
         lost_texts = [t for t in texts if t not in found]
         counts["edits lost"] += len(lost_texts)
         journal.close()

@@ -38,7 +38,7 @@ class Lost:
     ----------
     edit : Edit
     position : int
-        Where in the trail it was.
+        Where in the history it was.
     base : str
         File with the recording as it was before; "" if the saved session has it.
     """
@@ -169,7 +169,7 @@ class Journal:
             raise InputError("another window took the session over", fix="Save it here under another name.")
         known = self._covered.get(edit.recording) if recording is None else None
         recording = self.session.recordings[edit.recording] if recording is None else recording
-        record: dict[str, Any] = {"n": len(self.session.trail), "edit": Encoder(ArrayPool()).record(edit)}
+        record: dict[str, Any] = {"n": len(self.session.history), "edit": Encoder(ArrayPool()).record(edit)}
         if known is not recording:
             record["base"] = self._keep_base(recording)
         self._file.append(record)
@@ -196,7 +196,7 @@ class Journal:
         `save_session` calls this, with the session's lock held.
         """
         folder = journal_folder(path)
-        newer = self._records_from(len(state.trail))
+        newer = self._records_from(len(state.history))
         if self.read_only or folder != self.folder:
             moved = Journal(self.session, folder)
             try:
@@ -230,7 +230,7 @@ class Journal:
         }
 
     def _records_from(self, position: int) -> list[dict[str, Any]]:
-        """Records of this run's log from a place in the trail on."""
+        """Records of this run's log from a place in the history on."""
         if self._file is None or not self._file.path.exists():
             return []
         records, _ = read_records(self._file.path)
@@ -402,10 +402,10 @@ def _read_logs(logs: list[Path], session: Session) -> tuple[list[Lost], int]:
 
 def _in_trail(session: Session, lost: Lost) -> bool:
     """Whether the session holds this edit already (it was saved, or done again after an earlier crash)."""
-    if not 0 <= lost.position < len(session.trail):
+    if not 0 <= lost.position < len(session.history):
         return False
     encode: Callable[[Any], Any] = Encoder(ArrayPool()).record
-    return bool(encode(session.trail[lost.position]) == encode(lost.edit))
+    return bool(encode(session.history[lost.position]) == encode(lost.edit))
 
 
 class _NoFiles:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..model.errors import FormatError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -60,5 +60,10 @@ def _from_2(body: dict[str, Any]) -> dict[str, Any]:
     return {"surrogates": []} | body
 
 
-MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1, 2: _from_2}
+def _from_3(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 3: the edits were called a trail."""
+    return {"history": body.get("trail", [])} | {k: v for k, v in body.items() if k != "trail"}
+
+
+MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1, 2: _from_2, 3: _from_3}
 """Schema version -> what turns its JSON into that of the next version."""

@@ -252,7 +252,7 @@ def encode_session(session: Session, pool: ArrayPool, base: Path) -> dict[str, A
         "settings": code.value(session.settings),
         "provenance": code.value(session.provenance),
         "truth": None if session.truth is None else code.record(session.truth),
-        "trail": [code.record(e) for e in session.trail],
+        "history": [code.record(e) for e in session.history],
         "done": [code.record(e) for e in session.done],
         "undone": [code.record(e) for e in session.undone],
     }
@@ -330,7 +330,7 @@ def decode_session(body: Mapping[str, Any], source: Source, base: Path) -> Sessi
     session.provenance = _mapping(code.value(body["provenance"]))
     if body["truth"] is not None:
         session.truth = code.record(Truth, body["truth"])
-    for kind in ("trail", "done", "undone"):
+    for kind in ("history", "done", "undone"):
         setattr(session, kind, [_decode_edit(code, e) for e in body[kind]])
     return session
 

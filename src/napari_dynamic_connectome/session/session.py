@@ -42,7 +42,7 @@ CONTENT = (
     "provenance",
     "truth",
     "selection",
-    "trail",
+    "history",
     "undone",
     "done",
     "path",
@@ -156,7 +156,7 @@ class Session:
         self.provenance: dict[str, Any] = {}
         self.truth: Truth | None = None
         self.selection = Selection()
-        self.trail: list[Edit] = []
+        self.history: list[Edit] = []
         self.undone: list[Edit] = []
         self.done: list[Edit] = []
         self.path: str | None = None
@@ -193,7 +193,7 @@ class Session:
             It may take the place of one of the same name; refused otherwise.
         make_current : bool
         made : str
-            How it was made ("extract traces"): it then goes to the journal and into the trail, as an edit does. Empty for
+            How it was made ("extract traces"): it then goes to the journal and into the history, as an edit does. Empty for
             recordings that are in a file anyway.
         raw : xarray.DataArray, optional
             Its traces before correction.
@@ -217,7 +217,7 @@ class Session:
                     if kept is not None:
                         self.raw[recording.name] = kept
                     raise
-                self.trail.append(edit)
+                self.history.append(edit)
             self.recordings[recording.name] = recording
             if old is not None and not old.neurons[["label", *EDITABLE]].reset_index(drop=True).equals(
                 recording.neurons[["label", *EDITABLE]].reset_index(drop=True)
@@ -242,7 +242,7 @@ class Session:
             edit = Edit(recording.name, (), user(), now(), made, "replace")
             if self.journal is not None:
                 self.journal(edit, recording)
-            self.trail.append(edit)
+            self.history.append(edit)
             self.recordings[recording.name] = recording
         self.neurons_changed.emit(recording.name)
 
@@ -415,7 +415,7 @@ class Session:
             self.journal(edit)
         self.recordings[edit.recording] = new_recording
         self.left_out = left_out
-        self.trail.append(edit)
+        self.history.append(edit)
         renamed = dict(zip(recording.neurons.index, ids, strict=True))
         self._renamed = {old: new for old, new in renamed.items() if old != new}
 

@@ -185,11 +185,11 @@ def test_the_history_says_who_and_when_and_leads_back(dock, qtbot) -> None:
     dock.flush()
     from napari_dynamic_connectome.session.session import user
 
-    assert "undo" in dock.trail.item(0).text() and user() in dock.trail.item(1).text()
-    assert "RIS" in dock.trail.item(1).toolTip()
-    dock.trail.itemActivated.emit(dock.trail.item(1))
+    assert "undo" in dock.history.item(0).text() and user() in dock.history.item(1).text()
+    assert "RIS" in dock.history.item(1).toolTip()
+    dock.history.itemActivated.emit(dock.history.item(1))
     assert dock.session.selection.neurons == (f"#{len(NAMES) + 1}",)
-    assert "2 changes" in dock.trail_fold.summary.text()
+    assert "2 changes" in dock.history_fold.summary.text()
 
 
 def test_an_atlas_suggests_and_follows_the_names(dock, qtbot, wait_for, tmp_path) -> None:

@@ -93,7 +93,7 @@ def test_work_that_was_never_saved_is_offered_and_comes_back(work, second, qtbot
     assert second.recovery.look_for_lost_work() is None  # it is open here now
     # a second crash, after the first recovery, loses nothing either
     second.session.name_neuron(15, "ALA")
-    texts = [e.text for e in second.session.trail]
+    texts = [e.text for e in second.session.history]
     folder = second.recovery.journal.folder
     crash(second)
     assert edits_on_disk(folder) == texts

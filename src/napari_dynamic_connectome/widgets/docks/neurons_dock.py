@@ -22,7 +22,7 @@ from ...naming.confidence import doubtful, scale_of
 from ...naming.name_completion import completions
 from ..qt.controls import Fold, button, label, row
 from ..qt.notify import show_failure, show_info
-from ..views.history import TrailList
+from ..views.history import HistoryList
 from ..views.map_plot import MapPlot
 from ..views.name_completion_list import CompletionList
 from ..views.neuron_table import SHOWN, Namers, NeuronTable, neuron_rows, swatches
@@ -164,9 +164,9 @@ class NeuronsDock(Dock):
         self.missing.linkActivated.connect(self._missing_chosen)
         self.find_fold = Fold("Still to find", self.missing, is_open=True)
         inner.addWidget(self.find_fold)
-        self.trail = TrailList(self._go_to_label)
-        self.trail_fold = Fold("History", self.trail)
-        inner.addWidget(self.trail_fold)
+        self.history = HistoryList(self._go_to_label)
+        self.history_fold = Fold("History", self.history)
+        inner.addWidget(self.history_fold)
         self._mode = SHOWN[0]
         self._conflict: str | None = None
         self._rows: list[dict[str, Any]] = []
@@ -193,7 +193,7 @@ class NeuronsDock(Dock):
             drawn = self.work.scene.drawn
             fills = drawn.base if drawn is not None and len(drawn.ids) == recording.n_neurons else None
             self.map.show_recording(recording, set(self.session.selection.neurons), fills, self.colours)
-        self.trail_fold.summary.setText(self.trail.show_trail(self.session))
+        self.history_fold.summary.setText(self.history.show_history(self.session))
         for one, edits, key, word in (
             (self.undo_button, self.session.done, "Ctrl+Z", "Take back"),
             (self.redo_button, self.session.undone, "Ctrl+Shift+Z", "Do again"),
@@ -216,7 +216,7 @@ class NeuronsDock(Dock):
             shown=self._mode,
             text=self.search.text(),
             chosen=set(self.session.selection.neurons),
-            named_by=self._who.of(self.session.trail),
+            named_by=self._who.of(self.session.history),
             icons=swatches(recording, self.work.scene.drawn, self.colours.dark),
         )
         self.table.set_colours(self.colours)

@@ -1,4 +1,4 @@
-"""Who changed what, and when: the edits of the open worm, the last one first."""
+"""History of the open worm: who changed what, and when, the last edit first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def local(when: str) -> str:
         return when[:16]
 
 
-class TrailList(QListWidget):
+class HistoryList(QListWidget):
     """Edits as lines; Enter or a double click goes to the neuron."""
 
     def __init__(self, go: Callable[[int], Any]) -> None:
@@ -34,10 +34,10 @@ class TrailList(QListWidget):
         self.itemActivated.connect(lambda item: go(item.data(Qt.ItemDataRole.UserRole)))
         self._shown: Any = None
 
-    def show_trail(self, session: Any) -> str:
+    def show_history(self, session: Any) -> str:
         """Show the edits of the current recording; returns a summary."""
-        key = (session.current, len(session.trail))
-        edits = [e for e in session.trail if e.recording == session.current and e.changes]
+        key = (session.current, len(session.history))
+        edits = [e for e in session.history if e.recording == session.current and e.changes]
         if key != self._shown:
             self._shown = key
             self.clear()

@@ -67,7 +67,11 @@ class CompletionList(QListWidget):
 
 
 def _percent(completion: Completion) -> str:
-    return f"; probability by position {completion.probability:.2f}" if completion.probability == completion.probability else ""
+    return (
+        f"; probability by position {completion.probability:.2f}"
+        if completion.probability == completion.probability
+        else ""
+    )
 
 
 class _Painter(QStyledItemDelegate):
@@ -123,7 +127,9 @@ class _Painter(QStyledItemDelegate):
             small.setPointSizeF(9)
             painter.setFont(small)
             painter.setPen(QColor(c.text))
-            painter.drawText(QRectF(x + bar + 7, area.top(), 34, area.height()), middle, f"{completion.probability:.2f}")
+            painter.drawText(
+                QRectF(x + bar + 7, area.top(), 34, area.height()), middle, f"{completion.probability:.2f}"
+            )
             x += bar + 42
         small.setPointSizeF(8)
         painter.setFont(small)

@@ -261,7 +261,7 @@ def _replace(work: Workspace, loaded: Any) -> None:
     session.left_out, session.view = loaded.left_out, dict(loaded.view)
     session.raw.clear()
     session.raw.update(loaded.raw)
-    session.trail = list(loaded.trail)
+    session.history = list(loaded.history)
     session.done, session.undone = list(loaded.done), list(loaded.undone)
     session.history_changed.emit()
     if loaded.current in session.recordings:
