@@ -16,7 +16,7 @@ import pytest
 import zarr
 
 from napari_dynamic_connectome.extraction.extract import extract_traces
-from napari_dynamic_connectome.io.checkpoint import Kept
+from napari_dynamic_connectome.io.checkpoint import CheckpointFolder
 from napari_dynamic_connectome.io.registry import read_recording
 from napari_dynamic_connectome.model.errors import Cancelled, InputError
 
@@ -214,10 +214,10 @@ def test_a_damaged_checkpoint_file_is_computed_again(tmp_path):
 
 def test_where_nothing_can_be_kept_the_extraction_runs_all_the_same(tmp_path):
     (tmp_path / "file").write_text("")
-    kept = Kept(tmp_path / "file" / "cache", "extract", {})
+    kept = CheckpointFolder(tmp_path / "file" / "cache", "extract", {})
     found = extract_traces(volume(), labels(), checkpoint=kept, **UNITS)
     np.testing.assert_array_equal(found.values, extract_traces(volume(), labels(), **UNITS).values)
-    kept = Kept(tmp_path / "cache", "extract", {})
+    kept = CheckpointFolder(tmp_path / "cache", "extract", {})
     extract_traces(volume(), labels(), checkpoint=kept, **UNITS)
     assert (kept.path / "plan.json").exists()
     kept.remove()

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..io.checkpoint import Kept
+from ..io.checkpoint import CheckpointFolder
 from ..model.errors import InputError
 from ..model.execution import thread_count
 from ..model.memory import budget_mb, check_fits, check_room
@@ -43,7 +43,7 @@ def extract_traces(
     reference: Any = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
-    checkpoint: str | Path | Kept | None = None,
+    checkpoint: str | Path | CheckpointFolder | None = None,
     client: Any = None,
     **options: Any,
 ) -> xr.DataArray:
@@ -69,7 +69,7 @@ def extract_traces(
         Second channel of the same shape as the volume, which does not respond to calcium.
     progress, cancel : callable, optional
         Cancelling raises `Cancelled` within a second.
-    checkpoint : path or Kept, optional
+    checkpoint : path or CheckpointFolder, optional
         Folder in which finished blocks are kept: after a crash, the same call goes on from there.
     client : distributed.Client or str, optional
         Run on this dask cluster (or the scheduler at this address) instead of on threads.
@@ -145,7 +145,7 @@ def extract_traces(
     kept = None
     if checkpoint is not None:
         plan = _plan(parsed, [source, *beside], sets, job, len(blocks))
-        place = checkpoint.folder(plan) if isinstance(checkpoint, Kept) else checkpoint
+        place = checkpoint.folder(plan) if isinstance(checkpoint, CheckpointFolder) else checkpoint
         kept = None if place is None else Checkpoint(place, plan)
     assembly = Assembly(job, blocks)
     largest = max(_block_bytes(job, block) for block in blocks)

@@ -1,4 +1,4 @@
-"""What a long step has finished so far, kept in the cache folder, so that the next try goes on where this one was stopped.
+"""Checkpoints of long steps in the cache folder, from which the next try goes on where this one was stopped.
 
 A folder's name is the hash of all that the result depends on: what was kept for other files, settings or versions is not found.
 """
@@ -21,7 +21,7 @@ MOST = 10
 OLD_S = 30 * 86400.0
 
 
-class Kept:
+class CheckpointFolder:
     """A place for what one step has finished.
 
     Parameters

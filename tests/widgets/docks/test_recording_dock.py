@@ -286,7 +286,7 @@ def test_what_was_kept_is_found_by_the_very_same_voxels_and_settings_only(tmp_pa
 
     from napari_dynamic_connectome.io.layer_data import read_layers
     from napari_dynamic_connectome.io.volumes.omezarr_write import create_labels, create_volume
-    from napari_dynamic_connectome.widgets.workspace.checkpoints import extraction_inputs, kept_extraction
+    from napari_dynamic_connectome.widgets.workspace.checkpoints import extraction_checkpoint, extraction_inputs
 
     path = tmp_path / "worm.ome.zarr"
     stored = create_volume(path, (9, *SHAPE[1:]), voxel_size_um=SIZE, frame_rate_hz=2, chunks=(1, *SHAPE[1:]))
@@ -298,7 +298,7 @@ def test_what_was_kept_is_found_by_the_very_same_voxels_and_settings_only(tmp_pa
         return Image(image, metadata=about["metadata"]), Labels(labels, metadata=more["metadata"])
 
     def place(**plan):
-        return kept_extraction(extraction_inputs(*load(), None), lambda: False).folder(plan)
+        return extraction_checkpoint(extraction_inputs(*load(), None), lambda: False).folder(plan)
 
     first = place(statistic="mean")
     assert first == place(statistic="mean") and first.parent.name == "checkpoints"

@@ -25,7 +25,7 @@ from ..qt.controls import Fold, JobBar, button, label, row, run_key
 from ..qt.forms import SettingsForm
 from ..qt.notify import show_failure, show_info
 from ..qt.theme import swatch
-from ..workspace.checkpoints import kept_analysis
+from ..workspace.checkpoints import analysis_checkpoint
 from .base import Dock
 
 FORMS: tuple[tuple[str, str, type[Any]], ...] = (
@@ -396,13 +396,13 @@ class CohortDock(Dock):
             show_failure(self.viewer, "Analyze", error)
             return None
 
-        kept: list[Any] = []
+        checkpoints: list[Any] = []
 
         def run(progress: Any, cancel: Any) -> Any:
             from ...pipeline.run import analyze
 
-            kept.append(kept_analysis(cohort, settings.model_dump(mode="json")))
-            return analyze(cohort, settings, progress=progress, cancel=cancel, checkpoint=kept[0].folder())
+            checkpoints.append(analysis_checkpoint(cohort, settings.model_dump(mode="json")))
+            return analyze(cohort, settings, progress=progress, cancel=cancel, checkpoint=checkpoints[0].folder())
 
         def done(result: Any) -> None:
             session = self.session
@@ -412,7 +412,7 @@ class CohortDock(Dock):
             result.put_into(session, cohort)
             self.work.by_rank.clear()
             self.work.by_rank[result.components.rank] = dict(result.communities)
-            for one in kept:
+            for one in checkpoints:
                 Thread(target=one.remove).start()
             show_info(f"{result.components.rank} components of {len(cohort.worms)} worms.")
 

@@ -12,7 +12,7 @@ import numpy as np
 from ...extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
 from ...model.progress import CancelCallback, ProgressCallback
 from ...model.recording import Recording, VolumeReference
-from ..workspace.checkpoints import extraction_inputs, kept_extraction
+from ..workspace.checkpoints import extraction_checkpoint, extraction_inputs
 from ..workspace.open_files import layer_voxels
 
 EXTRACTED, COLOURED = 0.95, 0.97
@@ -48,8 +48,8 @@ class Extraction:
 
         options = dict(self.options)
         if self.inputs is not None:
-            self._kept.append(kept_extraction(self.inputs, cancel))
-            options["checkpoint"] = self._kept[0]
+            self._checkpoints.append(extraction_checkpoint(self.inputs, cancel))
+            options["checkpoint"] = self._checkpoints[0]
         step = part(progress, 0, EXTRACTED)
         recording = extract_recording(self.volume, self.labels, progress=step, cancel=cancel, **options)
         check_cancel(cancel)
@@ -71,7 +71,7 @@ class Extraction:
 
     def forget_blocks(self) -> None:
         """Remove the finished blocks that were kept, in the background."""
-        for one in self._kept:
+        for one in self._checkpoints:
             Thread(target=one.remove).start()
 
 

@@ -1,10 +1,10 @@
-"""Where docks keep what a cancelled or crashed step had finished, and what it is recognised by."""
+"""Checkpoints of the steps that docks run, and what they are recognised by."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ...io.checkpoint import Kept
+from ...io.checkpoint import CheckpointFolder
 from ...model.cohort import Cohort
 from ...model.places import cache_folder
 from ...model.progress import CancelCallback
@@ -33,19 +33,19 @@ def extraction_inputs(image: Any, labels: Any, reference: Any) -> list[dict[str,
     return None if None in found else [one for one in found if one is not None]
 
 
-def kept_extraction(inputs: list[dict[str, Any]], cancel: CancelCallback) -> Kept:
+def extraction_checkpoint(inputs: list[dict[str, Any]], cancel: CancelCallback) -> CheckpointFolder:
     """Place for the blocks of an extraction; any change of a file makes it another one. Not on the GUI thread."""
     from ...io.fingerprint import state_of
     from ...pipeline.provenance import versions
 
     files = [one | {"state": state_of(one["path"], cancel=cancel)} for one in inputs]
-    return Kept(cache_folder() / FOLDER, "extract", {"files": files, "versions": versions()})
+    return CheckpointFolder(cache_folder() / FOLDER, "extract", {"files": files, "versions": versions()})
 
 
-def kept_analysis(cohort: Cohort, settings: dict[str, Any]) -> Kept:
+def analysis_checkpoint(cohort: Cohort, settings: dict[str, Any]) -> CheckpointFolder:
     """Place for the fits of an analysis. Not on the GUI thread."""
     from ...pipeline.provenance import versions
     from ...session.save_load import cohort_hash
 
     about = {"cohort": cohort_hash(cohort), "settings": {k: settings[k] for k in STEPS}, "versions": versions()}
-    return Kept(cache_folder() / FOLDER, "analyze", about)
+    return CheckpointFolder(cache_folder() / FOLDER, "analyze", about)
