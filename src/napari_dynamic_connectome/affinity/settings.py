@@ -9,14 +9,14 @@ from pydantic import model_validator
 from ..model.cohort import Alignment
 from ..model.settings import StepSettings, setting
 
-Kind = Literal["differential", "edge time series", "sliding correlation"]
+AffinityKind = Literal["differential", "edge time series", "sliding correlation"]
 SignMode = Literal["same", "absolute", "opposite", "signed"]
 
 
 class AffinitySettings(StepSettings):
     """How the time-varying affinity of two neurons is measured, and on which clock the worms are compared."""
 
-    kind: Kind = setting(
+    kind: AffinityKind = setting(
         "differential",
         "Measure: common rises and falls (differential), product of z-scored derivatives (edge time series), or "
         "correlation in a sliding window.",

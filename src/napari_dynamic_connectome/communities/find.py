@@ -11,7 +11,7 @@ import xarray as xr
 
 from ..model.errors import InputError, SettingsError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
-from ..model.results import Communities, Kind
+from ..model.results import Communities, CommunityKind
 from .consensus import KEPT, Consensus, find_consensus, posterior_of
 from .graph import WeightedGraph, apply_threshold, normalize_strength, read_graph
 from .levels import expand, number_levels
@@ -34,7 +34,7 @@ def find_communities(
     settings: CommunitySettings | dict[str, Any] | None = None,
     *,
     component: int | None = None,
-    kind: Kind = "modules",
+    kind: CommunityKind = "modules",
     method: Method = "sbm",
     names: Sequence[str] | None = None,
     seed: int = 0,
@@ -155,7 +155,7 @@ def _by_consensus(
     inner: WeightedGraph,
     model: BlockModel,
     settings: CommunitySettings,
-    kind: Kind,
+    kind: CommunityKind,
     seed: int,
     null_graphs: Iterable[Any] | None,
     progress: ProgressCallback | None,
@@ -192,7 +192,7 @@ def _best_weights(
     inner: WeightedGraph,
     model: BlockModel,
     settings: CommunitySettings,
-    kind: Kind,
+    kind: CommunityKind,
     seed: int,
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
@@ -217,7 +217,9 @@ def _best_weights(
     return fits, variant, one, own
 
 
-def _prepared(weights: Any, settings: CommunitySettings, kind: Kind, used: Array) -> Callable[[], WeightedGraph]:
+def _prepared(
+    weights: Any, settings: CommunitySettings, kind: CommunityKind, used: Array
+) -> Callable[[], WeightedGraph]:
     """Read and prepare a graph that the caller brings as a null."""
 
     def make() -> WeightedGraph:
@@ -230,7 +232,13 @@ def _prepared(weights: Any, settings: CommunitySettings, kind: Kind, used: Array
 
 
 def _assemble(
-    names: tuple[str, ...], labels: Array, kind: Kind, method: str, *, probability: Array | None = None, **more: Any
+    names: tuple[str, ...],
+    labels: Array,
+    kind: CommunityKind,
+    method: str,
+    *,
+    probability: Array | None = None,
+    **more: Any,
 ) -> Communities:
     """Communities from labels (level, neuron), numbered so that children are beside their parent."""
     coords = {"level": np.arange(len(labels)), "neuron": np.asarray(names, dtype=object)}
@@ -247,7 +255,12 @@ def _assemble(
 
 
 def _other_method(
-    graph: WeightedGraph, settings: CommunitySettings, kind: Kind, method: str, seed: int, provenance: dict[str, Any]
+    graph: WeightedGraph,
+    settings: CommunitySettings,
+    kind: CommunityKind,
+    method: str,
+    seed: int,
+    provenance: dict[str, Any],
 ) -> Communities:
     """One level of labels by Louvain, Leiden or spectral clustering."""
     linked = np.bincount(graph.edges.ravel(), minlength=graph.n) > 0
@@ -272,7 +285,7 @@ def _result(
     posterior: Posterior | None,
     null: NullResult | None,
     settings: CommunitySettings,
-    kind: Kind,
+    kind: CommunityKind,
     provenance: dict[str, Any],
     inner: Array | None = None,
     found: Consensus | None = None,

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..model.errors import SettingsError
 from ..model.progress import CancelCallback, ProgressCallback, part
-from ..model.results import Kind
+from ..model.results import CommunityKind
 from .graph import WeightedGraph, fill_zeros, normalize_strength
 from .search import SINGLETON_LIMIT, Fit, build_hierarchy, one_group, search, state_cost
 from .settings import CommunitySettings
@@ -55,7 +55,7 @@ class BlockModel:
         return ", ".join(parts)
 
 
-def prepare(graph: WeightedGraph, settings: CommunitySettings, kind: Kind) -> tuple[WeightedGraph, BlockModel]:
+def prepare(graph: WeightedGraph, settings: CommunitySettings, kind: CommunityKind) -> tuple[WeightedGraph, BlockModel]:
     """Resolve the settings for a graph; returns the graph with transformed weights and the model."""
     likelihood = settings.likelihood
     if likelihood == "auto":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..model.results import Components, Kind
+from ..model.results import CommunityKind, Components
 from ..session.session import Session
 from .scene import cohort_names
 
@@ -111,7 +111,7 @@ def selected_worms(session: Session) -> list[WormHighlight]:
     ]
 
 
-def telling(session: Session) -> tuple[int, Kind, int] | None:
+def telling(session: Session) -> tuple[int, CommunityKind, int] | None:
     """Component, kind and community to show first: the one whose neurons work together most, beside all others.
 
     The mean weight of its pairs over that of all pairs of the component, times the root of its size. Communities of which the
@@ -122,7 +122,7 @@ def telling(session: Session) -> tuple[int, Kind, int] | None:
     if components is None:
         return None
     shown = set(components.neurons if recording is None else cohort_names(recording, set(components.neurons)))
-    best: tuple[tuple[bool, float], int, Kind, int] | None = None
+    best: tuple[tuple[bool, float], int, CommunityKind, int] | None = None
     for (component, kind), found in session.communities.items():
         sizes = found.sizes(found.chosen_level)
         matrix = components.matrix(component)

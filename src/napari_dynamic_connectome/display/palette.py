@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..communities.levels import shared_numbers
-from ..model.results import Communities, Kind
+from ..model.results import Communities, CommunityKind
 
 DARK: tuple[str, ...] = tuple(
     f"#{c}"
@@ -204,7 +204,7 @@ def near_colours() -> frozenset[tuple[int, int]]:
 
 
 def hue_numbers(
-    every: Mapping[tuple[int, Kind], Communities], communities: Communities | None
+    every: Mapping[tuple[int, CommunityKind], Communities], communities: Communities | None
 ) -> dict[int, int] | None:
     """Return the numbers (from 0) of the communities of the hue level, the same in every component for the same neurons.
 
@@ -216,7 +216,7 @@ def hue_numbers(
 
 @lru_cache(maxsize=2)
 def _numbered(
-    every: tuple[tuple[tuple[int, Kind], Communities], ...],
+    every: tuple[tuple[tuple[int, CommunityKind], Communities], ...],
 ) -> list[tuple[Communities, dict[int, int]]]:
     result: list[tuple[Communities, dict[int, int]]] = []
     for kind in dict.fromkeys(kind for (_, kind), _ in every):

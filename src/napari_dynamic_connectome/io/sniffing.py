@@ -18,10 +18,10 @@ from .formats.fields import BEHAVIOUR_PREFIX
 from .formats.text_tables import find_column, find_time, plain_cell
 from .formats.trace_tables import is_long
 
-Kind = Literal["traces", "centres", "stimuli", "behaviour", "names", "neurons", "connectome"]
+TableKind = Literal["traces", "centres", "stimuli", "behaviour", "names", "neurons", "connectome"]
 
 
-def table_kind(path: str | Path) -> Kind:
+def table_kind(path: str | Path) -> TableKind:
     """Return what a table is about; "traces" where nothing else fits.
 
     Parameters

@@ -19,7 +19,7 @@ from .evidence import Chance
 
 Model = Literal["aligned", "unaligned", "mixed"]
 Clock = Literal["common", "own"]
-Kind = Literal["modules", "core"]
+CommunityKind = Literal["modules", "core"]
 State = Literal["member", "overlapping", "unsure", "background", "not observed"]
 CLAIMS = ("q_value", "inside", "outside", "ratio", "ratio_low", "ratio_high")
 """Columns of `Communities.table` that come from `Communities.claims`."""
@@ -392,7 +392,7 @@ class Communities:
     labels: xr.DataArray
     chosen_level: int
     probability: xr.DataArray
-    kind: Kind = "modules"
+    kind: CommunityKind = "modules"
     method: str = "nested sbm"
     description_length: float = float("nan")
     membership: xr.DataArray | None = None

@@ -27,7 +27,7 @@ from ..model.errors import DynamicConnectomeError, InputError
 from ..model.memory import check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.recording import Recording
-from ..model.results import Communities, Components, Kind
+from ..model.results import Communities, CommunityKind, Components
 from ..model.truth import Truth
 from ..session.session import Session
 from .images import extract_files
@@ -51,7 +51,7 @@ class AnalysisResult:
     affinity: AffinitySpec
     sweep: Any
     components: Components
-    communities: dict[tuple[int, Kind], Communities]
+    communities: dict[tuple[int, CommunityKind], Communities]
 
     def put_into(self, session: Session, cohort: Cohort) -> None:
         """Make this what a session shows: `cohort`, of which it is, and all results."""
@@ -250,10 +250,10 @@ def partition(
     *,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
-    known: Mapping[tuple[int, Kind], Communities] | None = None,
-    keep: Callable[[dict[tuple[int, Kind], Communities]], None] | None = None,
+    known: Mapping[tuple[int, CommunityKind], Communities] | None = None,
+    keep: Callable[[dict[tuple[int, CommunityKind], Communities]], None] | None = None,
     cohort: Cohort | None = None,
-) -> dict[tuple[int, Kind], Communities]:
+) -> dict[tuple[int, CommunityKind], Communities]:
     """Communities of every component and kind; those in `known` are taken, `keep` is told after each new one.
 
     `cohort` is needed where chance means surrogate cohorts (`settings.communities.null`).
@@ -267,7 +267,7 @@ def partition(
         progress = part(progress, 0.5, 1)
 
     jobs = [(component, kind) for component in range(1, components.rank + 1) for kind in settings.kinds]
-    found: dict[tuple[int, Kind], Communities] = {}
+    found: dict[tuple[int, CommunityKind], Communities] = {}
     for done, (component, kind) in enumerate(jobs):
         check_cancel(cancel)
         if known is not None and (component, kind) in known:
@@ -377,7 +377,7 @@ def run_pipeline(
         begun = stages.get("some communities") == hashes["communities"]
         last = time.monotonic()
 
-        def keep(some: dict[tuple[int, Kind], Communities]) -> None:
+        def keep(some: dict[tuple[int, CommunityKind], Communities]) -> None:
             nonlocal last
             if time.monotonic() - last > SAVE_EVERY_S:
                 session.communities = dict(some)

@@ -12,7 +12,7 @@ from ..communities.settings import CommunitySettings
 from ..extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
 from ..factorization.settings import FactorizationSettings
 from ..model.cohort import CohortSettings
-from ..model.results import Kind
+from ..model.results import CommunityKind
 from ..model.settings import StepSettings, setting
 from .chance_settings import ChanceSettings
 from .robustness_settings import RobustnessSettings
@@ -81,7 +81,7 @@ class PipelineSettings(StepSettings):
     correct: Literal["extracted", "all", "none"] = setting(
         "extracted", "Which traces are corrected: those extracted from images, all, or none."
     )
-    kinds: tuple[Kind, ...] = setting(
+    kinds: tuple[CommunityKind, ...] = setting(
         ("core", "modules"), "Communities to find: core (who takes part), modules (structure beyond strength), or both."
     )
     input: InputSettings = Field(default_factory=InputSettings, description="What is analyzed.")

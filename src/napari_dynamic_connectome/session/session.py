@@ -22,7 +22,7 @@ from ..model.cohort import Cohort
 from ..model.errors import InputError
 from ..model.neurons import normalize
 from ..model.recording import MAX_NAME_LENGTH, Recording, neuron_ids
-from ..model.results import Communities, Components, Kind
+from ..model.results import Communities, CommunityKind, Components
 from ..model.truth import Truth
 
 Action = Literal["edit", "undo", "redo", "replace"]
@@ -95,7 +95,7 @@ class Selection:
     neurons: tuple[str, ...] = ()
     community: int | None = None
     component: int = 1
-    kind: Kind = "core"
+    kind: CommunityKind = "core"
     level: int = 0
     time_s: float = 0.0
 
@@ -143,7 +143,7 @@ class Session:
         self.cohort: Cohort | None = None
         self.sweep: Any = None
         self.components: Components | None = None
-        self.communities: dict[tuple[int, Kind], Communities] = {}
+        self.communities: dict[tuple[int, CommunityKind], Communities] = {}
         self.surrogates: dict[int, tuple[Components, ...]] = {}
         """Components of surrogate cohorts, by rank: what components of this cohort are like by chance."""
         self.left_out: frozenset[str] = frozenset()
@@ -491,7 +491,7 @@ class Session:
         self.surrogates = self.surrogates | {components.rank: tuple(found)}
         self.surrogates_changed.emit()
 
-    def set_communities(self, communities: Mapping[tuple[int, Kind], Communities]) -> None:
+    def set_communities(self, communities: Mapping[tuple[int, CommunityKind], Communities]) -> None:
         """Add or replace communities, by (component, kind)."""
         self.communities = self.communities | dict(communities)
         self.communities_changed.emit()
