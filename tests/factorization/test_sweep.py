@@ -12,7 +12,7 @@ import pytest
 
 from napari_dynamic_connectome.factorization import jobs
 from napari_dynamic_connectome.factorization.folds import draw_folds
-from napari_dynamic_connectome.factorization.jobs import Job, run_job
+from napari_dynamic_connectome.factorization.jobs import FitJob, run_job
 from napari_dynamic_connectome.factorization.prepare import prepare
 from napari_dynamic_connectome.factorization.problem import build_problem
 from napari_dynamic_connectome.factorization.settings import FactorizationSettings
@@ -44,7 +44,7 @@ def test_held_out_error_is_that_of_a_dense_computation(planted):
     with workers(1) as pool:
         prepared = prepare(affinity, 2, settings, pool, starts=1, seed=0)
         keep = draw_folds(prepared.problem, 3, 0.1, 0)[0]
-        result = run_job(prepared, Job(2, (0, 1), 0, 0, tuple(keep)), pool)
+        result = run_job(prepared, FitJob(2, (0, 1), 0, 0, tuple(keep)), pool)
     best = result.fits.best
     time, pair = result.fits.factors.time[best], result.fits.factors.pair[best]
     rest = total = 0.0
@@ -109,7 +109,7 @@ def test_jobs_run_one_by_one_so_that_results_need_not_be_kept(monkeypatch):
     run = []
     monkeypatch.setattr(jobs, "run_job", lambda prepared, job, pool, progress: run.append(job) or job.rank)
     prepared = SimpleNamespace()
-    results = jobs.run_jobs(prepared, [Job(r, (0,), 0) for r in (2, 3, 4)], pool=SimpleNamespace())
+    results = jobs.run_jobs(prepared, [FitJob(r, (0,), 0) for r in (2, 3, 4)], pool=SimpleNamespace())
     assert not run
     assert next(results) == 2
     assert [job.rank for job in run] == [2]

@@ -15,7 +15,7 @@ import xarray as xr
 
 from ..model.errors import InputError
 from .blocks import Block
-from .job import Job, Partial, add_partials
+from .job import ExtractionJob, Partial, add_partials
 from .regions import VoxelSets
 
 Columns = dict[str, np.ndarray]
@@ -26,11 +26,11 @@ class Assembly:
 
     Parameters
     ----------
-    job : Job
+    job : ExtractionJob
     blocks : sequence of Block
     """
 
-    def __init__(self, job: Job, blocks: Sequence[Block]) -> None:
+    def __init__(self, job: ExtractionJob, blocks: Sequence[Block]) -> None:
         self.job = job
         self.n_frames = job.volume.shape[0]
         self._expected = Counter(block.slab for block in blocks)
@@ -97,7 +97,7 @@ class Assembly:
         )
 
 
-def columns_of(total: Partial, job: Job) -> Columns:
+def columns_of(total: Partial, job: ExtractionJob) -> Columns:
     """Turn the sums of a slab into traces and what belongs to them, arrays (t, neuron)."""
     sums = total.sums
     shape = (total.stop - total.start, len(total.ids))

@@ -25,7 +25,7 @@ from ..model.progress import CancelCallback, ProgressCallback, check_cancel, par
 from ..model.recording import Recording, VolumeReference, empty_stimuli, neuron_ids
 from .assemble import Assembly
 from .blocks import Block, plan_blocks
-from .job import Job, too_many
+from .job import ExtractionJob, too_many
 from .regions import VoxelSets, box_key, find_annuli, labelled_voxels
 from .run import Checkpoint, run_blocks
 from .settings import ExtractionSettings
@@ -122,7 +122,7 @@ def extract_traces(
     times = frame_times(source.shape[0], time_s, frame_rate_hz, source.about, where=source.name)
     beside = [s for s in (None if static else label_source, reference_source) if s is not None]
     threads = thread_count(parsed.threads)
-    job = Job(
+    job = ExtractionJob(
         volume=source,
         labels=None if static else label_source,
         reference=reference_source,
@@ -302,7 +302,7 @@ def _read_static(source: Source, settings: ExtractionSettings) -> tuple[np.ndarr
     return labels, ids, VoxelSets(labels.shape, voxels[order], region[order], len(ids))
 
 
-def _with_static_regions(job: Job, labels: np.ndarray, ids: np.ndarray, sets: VoxelSets, blocks: list[Block]) -> Job:
+def _with_static_regions(job: ExtractionJob, labels: np.ndarray, ids: np.ndarray, sets: VoxelSets, blocks: list[Block]) -> ExtractionJob:
     boxes = list({box_key(box): box for block in blocks for box in block.boxes}.values())
     annuli = None
     if job.settings.background == "annulus":
@@ -329,7 +329,7 @@ def _saturation(settings: ExtractionSettings, source: Source) -> float:
     return float(np.iinfo(source.dtype).max) if source.dtype.kind in "ui" else float("nan")
 
 
-def _block_bytes(job: Job, block: Block) -> float:
+def _block_bytes(job: ExtractionJob, block: Block) -> float:
     """Memory that one block in work needs: all sources, twice (compressed and not)."""
     sources = [s for s in (job.volume, job.labels, job.reference) if s is not None]
     voxel = sum(s.dtype.itemsize for s in sources)
@@ -340,7 +340,7 @@ def _block_bytes(job: Job, block: Block) -> float:
 
 
 def _plan(
-    settings: ExtractionSettings, sources: list[Source], sets: VoxelSets | None, job: Job, n_blocks: int
+    settings: ExtractionSettings, sources: list[Source], sets: VoxelSets | None, job: ExtractionJob, n_blocks: int
 ) -> dict[str, Any]:
     """Describe an extraction so that a checkpoint of another one is not mistaken for it."""
     plan: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """Statistics that need all voxels of a frame at once: medians, trimmed means, annuli and frame percentiles.
 
-In: a `Job` and a `Block` that holds all boxes of its frames. Out: a `Partial` with final values. Boxes are still read one
+In: a `ExtractionJob` and a `Block` that holds all boxes of its frames. Out: a `Partial` with final values. Boxes are still read one
 after the other, each once; of static labels only the voxels that are needed are kept.
 """
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..model.errors import Cancelled, InputError
 from .blocks import Block
-from .job import Job, Partial, too_many
+from .job import ExtractionJob, Partial, too_many
 from .regions import Regions, box_key, find_annuli, labelled_voxels
 from .sources import Source
 
@@ -20,7 +20,7 @@ KINDS = {"mean": 0, "median": 1, "trimmed mean": 2, "sum": 3}
 Stop = Callable[[], bool] | None
 
 
-def gather_static(job: Job, block: Block, stop: Stop) -> Partial:
+def gather_static(job: ExtractionJob, block: Block, stop: Stop) -> Partial:
     """Reduce a block of whole frames with labels that hold for all frames."""
     assert job.ids is not None and job.neurons is not None
     partial = Partial(block.start, block.stop, job.ids)
@@ -53,7 +53,7 @@ def gather_static(job: Job, block: Block, stop: Stop) -> Partial:
     return partial
 
 
-def gather_moving(job: Job, block: Block, stop: Stop) -> Partial:
+def gather_moving(job: ExtractionJob, block: Block, stop: Stop) -> Partial:
     """Reduce a block of whole frames with labels of every frame."""
     assert job.labels is not None
     shape = job.volume.shape[1:]
@@ -101,7 +101,9 @@ def gather_moving(job: Job, block: Block, stop: Stop) -> Partial:
     return partial
 
 
-def _moving_annuli(job: Job, labels: np.ndarray, ids: np.ndarray, stop: Stop) -> tuple[np.ndarray, np.ndarray]:
+def _moving_annuli(
+    job: ExtractionJob, labels: np.ndarray, ids: np.ndarray, stop: Stop
+) -> tuple[np.ndarray, np.ndarray]:
     voxels, sizes = [], []
     for t, frame in enumerate(labels):
         _ask(stop)
@@ -111,7 +113,7 @@ def _moving_annuli(job: Job, labels: np.ndarray, ids: np.ndarray, stop: Stop) ->
     return np.concatenate(voxels), np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
 
 
-def _channels(job: Job) -> Iterator[tuple[str, Source, float]]:
+def _channels(job: ExtractionJob) -> Iterator[tuple[str, Source, float]]:
     yield "", job.volume, job.saturation
     if job.reference is not None:
         yield "reference_", job.reference, float("nan")
@@ -160,7 +162,7 @@ class _Buffer:
 def _reduce(
     partial: Partial,
     prefix: str,
-    job: Job,
+    job: ExtractionJob,
     values: np.ndarray,
     offsets: np.ndarray,
     saturation: float,
@@ -178,7 +180,7 @@ def _reduce(
 
 
 def _reduce_around(
-    partial: Partial, prefix: str, job: Job, values: np.ndarray, offsets: np.ndarray, shape: tuple[int, int]
+    partial: Partial, prefix: str, job: ExtractionJob, values: np.ndarray, offsets: np.ndarray, shape: tuple[int, int]
 ) -> None:
     from .kernels import reduce_regions
 
@@ -190,7 +192,7 @@ def _reduce_around(
 class _Percentile:
     """A percentile of all voxels of each frame; by histogram for integers of up to 16 bits, exact in both cases."""
 
-    def __init__(self, job: Job, source: Source, n_t: int) -> None:
+    def __init__(self, job: ExtractionJob, source: Source, n_t: int) -> None:
         self.q = job.settings.background_percentile
         self.missing = job.missing
         dtype = _kept_type(source)

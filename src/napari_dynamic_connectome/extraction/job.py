@@ -1,4 +1,4 @@
-"""What has to be done, and what comes back: the `Job`, the `Partial` result of a block, and how partial results add up."""
+"""What has to be done, and what comes back: the `ExtractionJob`, the `Partial` result of a block, and how partial results add up."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Partial:
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class ExtractionJob:
     """Everything that a worker needs to reduce any block.
 
     Parameters
@@ -77,7 +77,7 @@ class Job:
         value = self.settings.missing_value
         return float("nan") if value is None else float(value)
 
-    def for_block(self, block: Block) -> tuple[Job, Block]:
+    def for_block(self, block: Block) -> tuple[ExtractionJob, Block]:
         """Job and block to send to another process, with only the voxels of this block where they are in memory."""
         sources = (self.volume, self.labels, self.reference)
         if not any(s is not None and s.in_memory for s in sources):

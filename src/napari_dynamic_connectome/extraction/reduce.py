@@ -8,7 +8,7 @@ import numpy as np
 
 from ..model.errors import Cancelled, InputError
 from .blocks import Block
-from .job import Job, Partial, add_partials, too_many
+from .job import ExtractionJob, Partial, add_partials, too_many
 from .regions import as_words, box_key
 
 LARGEST_TABLE = 1 << 17
@@ -18,7 +18,7 @@ LARGEST_TABLE = 1 << 17
 Stop = Callable[[], bool] | None
 
 
-def run_block(job: Job, block: Block, stop: Stop = None) -> Partial:
+def run_block(job: ExtractionJob, block: Block, stop: Stop = None) -> Partial:
     """Read and reduce one block; `stop` is asked between reads.
 
     Raises
@@ -35,7 +35,7 @@ def run_block(job: Job, block: Block, stop: Stop = None) -> Partial:
     return _static(job, block, stop) if job.labels is None else _moving(job, block, stop)
 
 
-def _static(job: Job, block: Block, stop: Stop) -> Partial:
+def _static(job: ExtractionJob, block: Block, stop: Stop) -> Partial:
     assert job.ids is not None and job.neurons is not None
     partial = Partial(block.start, block.stop, job.ids)
     for box in block.boxes:
@@ -60,7 +60,7 @@ def _static(job: Job, block: Block, stop: Stop) -> Partial:
     return partial
 
 
-def _moving(job: Job, block: Block, stop: Stop) -> Partial:
+def _moving(job: ExtractionJob, block: Block, stop: Stop) -> Partial:
     from .kernels import any_label
 
     assert job.labels is not None
@@ -119,7 +119,7 @@ def _sum_moving(
     labels: np.ndarray,
     box: tuple[slice, ...],
     block: Block,
-    job: Job,
+    job: ExtractionJob,
     prefix: str,
     saturation: float,
 ) -> Partial:

@@ -17,7 +17,7 @@ from ..model.errors import InputError, MissingExtraError
 from ..model.execution import workers
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from .blocks import Block
-from .job import Job, Partial
+from .job import ExtractionJob, Partial
 from .reduce import run_block
 
 POLL_S = 0.2
@@ -26,7 +26,7 @@ CONNECT_S = 10
 
 
 def run_blocks(
-    job: Job,
+    job: ExtractionJob,
     blocks: Sequence[Block],
     take: Callable[[Block, Partial], None],
     *,
@@ -40,7 +40,7 @@ def run_blocks(
 
     Parameters
     ----------
-    job : Job
+    job : ExtractionJob
     blocks : sequence of Block
     take : callable
         Called in this thread with (block, partial).
@@ -73,7 +73,7 @@ def run_blocks(
 
 
 def _on_threads(
-    job: Job, blocks: Sequence[Block], threads: int, cancel: CancelCallback | None
+    job: ExtractionJob, blocks: Sequence[Block], threads: int, cancel: CancelCallback | None
 ) -> Iterator[tuple[Block, Partial]]:
     # not waiting for a read that is under way is what makes cancel quick; its result is thrown away
     with workers(threads, cancel, patient=False) as pool:
@@ -81,7 +81,7 @@ def _on_threads(
 
 
 def _on_cluster(
-    job: Job, blocks: Sequence[Block], client: Any, cancel: CancelCallback | None
+    job: ExtractionJob, blocks: Sequence[Block], client: Any, cancel: CancelCallback | None
 ) -> Iterator[tuple[Block, Partial]]:
     try:
         import distributed
@@ -106,7 +106,7 @@ def _on_cluster(
 
 
 def _submit(
-    job: Job, blocks: Sequence[Block], client: Any, cancel: CancelCallback | None, distributed: Any
+    job: ExtractionJob, blocks: Sequence[Block], client: Any, cancel: CancelCallback | None, distributed: Any
 ) -> Iterator[tuple[Block, Partial]]:
     # the job is the result of a task and not scattered data: if the worker that holds it dies, it is made again
     shared = client.submit(_keep, job, pure=False)
@@ -135,11 +135,11 @@ def _submit(
         client.cancel([shared, *running])
 
 
-def _keep(job: Job) -> Job:
+def _keep(job: ExtractionJob) -> ExtractionJob:
     return job
 
 
-def _run(job: Job, block: Block) -> Partial:
+def _run(job: ExtractionJob, block: Block) -> Partial:
     return run_block(job, block)
 
 

@@ -14,7 +14,7 @@ from ..model.progress import CancelCallback, ProgressCallback, part, report
 from ..model.results import Components
 from ..model.settings import StepSettings
 from .build import build_components
-from .jobs import Job, KeptJobs, run_jobs
+from .jobs import FitJob, KeptJobs, run_jobs
 from .prepare import prepare
 from .settings import FactorizationSettings
 from .starts import fit_starts, join_starts
@@ -129,7 +129,7 @@ def factorize(
                     r.fits
                     for r in run_jobs(
                         prepared,
-                        [Job(rank=rank, starts=group, seed=seed) for group in groups],
+                        [FitJob(rank=rank, starts=group, seed=seed) for group in groups],
                         client,
                         pool=pool,
                         cancel=cancel,
@@ -150,7 +150,7 @@ def factorize(
                 progress=part(progress, 0.3, 0.95),
             )
         else:
-            job = Job(rank=rank, starts=tuple(range(starts)), seed=seed)
+            job = FitJob(rank=rank, starts=tuple(range(starts)), seed=seed)
             (result,) = run_jobs(prepared, [job], client, cancel=cancel, progress=part(progress, 0.3, 0.95))
             fits = result.fits
         components = build_components(

@@ -31,7 +31,7 @@ FOLD_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class FitJob:
     """One piece of work.
 
     Parameters
@@ -61,7 +61,7 @@ class JobResult:
     held_out: float
 
 
-def run_job(prepared: Prepared, job: Job, pool: Workers, progress: ProgressCallback | None = None) -> JobResult:
+def run_job(prepared: Prepared, job: FitJob, pool: Workers, progress: ProgressCallback | None = None) -> JobResult:
     """Run one job in this process."""
     if job.keep is None:
         return JobResult(fit_starts(prepared, job.rank, job.starts, job.seed, pool, progress=progress), float("nan"))
@@ -79,7 +79,7 @@ def run_job(prepared: Prepared, job: Job, pool: Workers, progress: ProgressCallb
 
 def run_jobs(
     prepared: Prepared,
-    jobs: Sequence[Job],
+    jobs: Sequence[FitJob],
     client: Any = None,
     *,
     pool: Workers | None = None,
@@ -130,13 +130,13 @@ class KeptJobs:
         """The same folder for jobs of another kind."""
         return KeptJobs(self.folder, tag)
 
-    def _path(self, job: Job) -> Path:
+    def _path(self, job: FitJob) -> Path:
         digest = hashlib.sha256(repr((self.tag, job.rank, job.starts, job.seed, job.fold)).encode())
         for rows in job.keep or ():
             digest.update(np.packbits(rows).tobytes())
         return self.folder / f"rank{job.rank}-{digest.hexdigest()[:20]}.npz"
 
-    def load(self, job: Job) -> JobResult | None:
+    def load(self, job: FitJob) -> JobResult | None:
         """Return the result of a job, or None if it has to be run."""
         try:
             with np.load(io.BytesIO(self._path(job).read_bytes()), allow_pickle=False) as data:
@@ -151,7 +151,7 @@ class KeptJobs:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None  # absent or damaged: running it again is safe
 
-    def save(self, job: Job, result: JobResult) -> None:
+    def save(self, job: FitJob, result: JobResult) -> None:
         """Write the result of a job; it appears in one piece or not at all."""
         fits, buffer = result.fits, io.BytesIO()
         np.savez(
@@ -177,7 +177,7 @@ class KeptJobs:
 
 def _on_cluster(
     prepared: Prepared,
-    jobs: Sequence[Job],
+    jobs: Sequence[FitJob],
     client: Any,
     cancel: CancelCallback | None,
     progress: ProgressCallback | None,
@@ -212,6 +212,6 @@ def _identity(prepared: Prepared) -> Prepared:
     return prepared
 
 
-def _remote(prepared: Prepared, job: Job) -> JobResult:
+def _remote(prepared: Prepared, job: FitJob) -> JobResult:
     with workers(prepared.settings.threads or 1) as pool:
         return run_job(prepared, job, pool)

@@ -18,7 +18,7 @@ from .build import build_components
 from .consistency import core_consistency
 from .factorize import provenance
 from .folds import draw_folds, split_one_worm
-from .jobs import Job, KeptJobs, run_jobs
+from .jobs import FitJob, KeptJobs, run_jobs
 from .prepare import Prepared, prepare, prepare_problem
 from .settings import FactorizationSettings
 from .starts import join_starts
@@ -96,9 +96,9 @@ def sweep_ranks(
         )
         judged, masks, notes = _held_out_problem(prepared, pool, max(wanted), folds, fold_starts, held_out_share, seed)
         how = {"pool": pool, "client": client, "cancel": cancel}
-        full = [Job(r, group, seed) for r in wanted for group in _groups(starts, prepared.batch)]
+        full = [FitJob(r, group, seed) for r in wanted for group in _groups(starts, prepared.batch)]
         tests = [
-            Job(r, tuple(range(fold_starts)), seed + 1, fold, tuple(mask))
+            FitJob(r, tuple(range(fold_starts)), seed + 1, fold, tuple(mask))
             for r in wanted
             for fold, mask in enumerate(masks)
         ]

@@ -377,10 +377,11 @@ def test_what_is_selected_stays_selected_when_our_layers_come(viewer, work) -> N
 
 
 def test_a_worker_collects_what_it_left_behind_but_not_after_a_moment(work, wait_for, monkeypatch) -> None:
-    from napari_dynamic_connectome.widgets.qt import jobs
+
+    from napari_dynamic_connectome.widgets.qt import background
 
     collected = []
-    monkeypatch.setattr(jobs.gc, "collect", lambda *generation: collected.append(1))
+    monkeypatch.setattr(background.gc, "collect", lambda *generation: collected.append(1))
     wait_for(work.jobs.start("a preview", lambda progress, cancel: 1, quiet=True))
     assert not collected
     wait_for(work.jobs.start("a long step", lambda progress, cancel: 1))

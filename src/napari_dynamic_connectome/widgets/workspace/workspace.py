@@ -16,7 +16,7 @@ from ..qt.dialogs import real_viewer
 if TYPE_CHECKING:
     from napari import Viewer
 
-    from ..qt.jobs import Jobs
+    from ..qt.background import BackgroundJobs
     from ..qt.scheduler import Scheduler
     from ..viewer.scene_view import SceneView
     from .recovery import Recovery
@@ -58,7 +58,7 @@ class Workspace:
 
     def __init__(self, viewer: Viewer) -> None:
         from ...model.log import start_log
-        from ..qt.jobs import Jobs
+        from ..qt.background import BackgroundJobs
         from ..qt.notify import describe_with
         from ..qt.scheduler import Scheduler
         from ..viewer.scene_view import SceneView
@@ -79,7 +79,7 @@ class Workspace:
         start_log(self.remembered)
         describe_with(viewer, lambda: {"session": session.settings, "docks": remembered})
         self.scheduler: Scheduler = Scheduler(_canvas_of(self._viewer))
-        self.jobs: Jobs = Jobs(self)
+        self.jobs: BackgroundJobs = BackgroundJobs(self)
         self.scene: SceneView = SceneView(self)
         self.recovery: Recovery = Recovery(self)
         self.recovery.look_soon()

@@ -1,4 +1,4 @@
-"""Long steps in a worker thread, with napari's progress bar and cancel; they end when the viewer closes or a layer goes."""
+"""Background jobs: long steps in a worker thread, with napari's progress bar and cancel; they end with the viewer or their layer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ log = logging.getLogger("napari_dynamic_connectome")
 class _Thread(QThread):
     """Runs one function and keeps what it returned or raised."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: BackgroundJob) -> None:
         super().__init__()
         self.job = job
 
@@ -44,7 +44,7 @@ class _Thread(QThread):
             gc.collect()  # what the step left behind: here, not in the middle of a turn of the GUI thread
 
 
-class Job(QObject):
+class BackgroundJob(QObject):
     """One running step.
 
     Signals
@@ -57,7 +57,7 @@ class Job(QObject):
 
     def __init__(
         self,
-        jobs: Jobs,
+        jobs: BackgroundJobs,
         title: str,
         function: Callable[..., Any],
         done: Callable[[Any], Any] | None,
@@ -163,14 +163,14 @@ def _nothing(**_: Any) -> None:
     return None
 
 
-class Jobs:
+class BackgroundJobs:
     """All running jobs of one viewer."""
 
     changed = Signal()
 
     def __init__(self, work: Workspace) -> None:
         self._work = weakref.ref(work)
-        self.running: set[Job] = set()
+        self.running: set[BackgroundJob] = set()
         self.closed = False
         self.closing = False
         """The window was asked to close, and has not said yet whether it does."""
@@ -193,7 +193,7 @@ class Jobs:
         *,
         layers: Iterable[Any] = (),
         quiet: bool = False,
-    ) -> Job:
+    ) -> BackgroundJob:
         """Run `function(progress=, cancel=)` in a thread; `done(result)` is called on the GUI thread.
 
         If `done` is a generator function, each of its steps is a turn of the event loop.
@@ -207,7 +207,7 @@ class Jobs:
         quiet : bool
             Without a progress bar: for what takes a fraction of a second.
         """
-        job = Job(self, title, function, done, layers, quiet)
+        job = BackgroundJob(self, title, function, done, layers, quiet)
         self.running.add(job)
         self.changed.emit()
         return job
