@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .sources import Box, Source
+from .sources import Box, VoxelSource
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,14 @@ class Block:
         return (slice(self.start, self.stop), *box)
 
 
-def plan_blocks(sources: Sequence[Source], *, block_bytes: float, whole_frames: bool, max_bytes: float) -> list[Block]:
+def plan_blocks(
+    sources: Sequence[VoxelSource], *, block_bytes: float, whole_frames: bool, max_bytes: float
+) -> list[Block]:
     """Cut a series into blocks along borders that all sources share.
 
     Parameters
     ----------
-    sources : sequence of Source
+    sources : sequence of VoxelSource
         The volume first, then whatever is read beside it (labels of every frame, a reference channel).
     block_bytes : float
         Neighbouring cells are joined up to this size.

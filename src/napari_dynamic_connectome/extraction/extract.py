@@ -29,7 +29,7 @@ from .job import ExtractionJob, too_many
 from .regions import VoxelSets, box_key, find_annuli, labelled_voxels
 from .run import Checkpoint, run_blocks
 from .settings import ExtractionSettings
-from .sources import Source, check_labels, check_volume, open_source
+from .sources import VoxelSource, check_labels, check_volume, open_source
 
 
 def extract_traces(
@@ -281,7 +281,7 @@ def frame_times(
     return np.asarray(np.arange(n) / rate)
 
 
-def _read_static(source: Source, settings: ExtractionSettings) -> tuple[np.ndarray, np.ndarray, VoxelSets]:
+def _read_static(source: VoxelSource, settings: ExtractionSettings) -> tuple[np.ndarray, np.ndarray, VoxelSets]:
     """Read static labels (z, y, x) and check them; return them, the sorted ids, and the voxels of each."""
     labels = source.read(tuple(slice(0, n) for n in source.shape))
     labels = labels.reshape(labels.shape[-3:])
@@ -323,7 +323,7 @@ def _voxel_size(
     return size[0], size[1], size[2]
 
 
-def _saturation(settings: ExtractionSettings, source: Source) -> float:
+def _saturation(settings: ExtractionSettings, source: VoxelSource) -> float:
     if settings.saturation_value is not None:
         return float(settings.saturation_value)
     return float(np.iinfo(source.dtype).max) if source.dtype.kind in "ui" else float("nan")
@@ -340,7 +340,7 @@ def _block_bytes(job: ExtractionJob, block: Block) -> float:
 
 
 def _plan(
-    settings: ExtractionSettings, sources: list[Source], sets: VoxelSets | None, job: ExtractionJob, n_blocks: int
+    settings: ExtractionSettings, sources: list[VoxelSource], sets: VoxelSets | None, job: ExtractionJob, n_blocks: int
 ) -> dict[str, Any]:
     """Describe an extraction so that a checkpoint of another one is not mistaken for it."""
     plan: dict[str, Any] = {
@@ -356,7 +356,7 @@ def _plan(
     return plan
 
 
-def _described(source: Source, traces: xr.DataArray) -> VolumeReference | None:
+def _described(source: VoxelSource, traces: xr.DataArray) -> VolumeReference | None:
     """Describe where voxels come from; None for arrays that live in memory only."""
     if source.about is not None:
         return source.about

@@ -14,7 +14,7 @@ from ..model.errors import Cancelled, InputError
 from .blocks import Block
 from .job import ExtractionJob, Partial, too_many
 from .regions import Regions, box_key, find_annuli, labelled_voxels
-from .sources import Source
+from .sources import VoxelSource
 
 KINDS = {"mean": 0, "median": 1, "trimmed mean": 2, "sum": 3}
 Stop = Callable[[], bool] | None
@@ -113,7 +113,7 @@ def _moving_annuli(
     return np.concatenate(voxels), np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64)
 
 
-def _channels(job: ExtractionJob) -> Iterator[tuple[str, Source, float]]:
+def _channels(job: ExtractionJob) -> Iterator[tuple[str, VoxelSource, float]]:
     yield "", job.volume, job.saturation
     if job.reference is not None:
         yield "reference_", job.reference, float("nan")
@@ -124,8 +124,8 @@ def _ask(stop: Stop) -> None:
         raise Cancelled
 
 
-def _kept_type(source: Source) -> np.dtype:
-    """Return the type in which voxels are kept: that in which `Source.read` hands them out."""
+def _kept_type(source: VoxelSource) -> np.dtype:
+    """Return the type in which voxels are kept: that in which `VoxelSource.read` hands them out."""
     if source.dtype.kind == "b":
         return np.dtype(np.uint8)
     if source.dtype.kind == "f":
@@ -134,7 +134,7 @@ def _kept_type(source: Source) -> np.dtype:
     return kept
 
 
-def _read_frames(source: Source, block: Block, stop: Stop) -> np.ndarray:
+def _read_frames(source: VoxelSource, block: Block, stop: Stop) -> np.ndarray:
     """Read the boxes of a block, one after the other, into whole frames."""
     if len(block.boxes) == 1:
         return source.read(block.full(block.boxes[0]))
@@ -192,7 +192,7 @@ def _reduce_around(
 class _Percentile:
     """A percentile of all voxels of each frame; by histogram for integers of up to 16 bits, exact in both cases."""
 
-    def __init__(self, job: ExtractionJob, source: Source, n_t: int) -> None:
+    def __init__(self, job: ExtractionJob, source: VoxelSource, n_t: int) -> None:
         self.q = job.settings.background_percentile
         self.missing = job.missing
         dtype = _kept_type(source)

@@ -10,7 +10,7 @@ from ..model.errors import InputError
 from .blocks import Block
 from .regions import Regions
 from .settings import ExtractionSettings
-from .sources import Source
+from .sources import VoxelSource
 
 
 @dataclass
@@ -42,10 +42,10 @@ class ExtractionJob:
 
     Parameters
     ----------
-    volume : Source
-    labels : Source or None
+    volume : VoxelSource
+    labels : VoxelSource or None
         Labels of every frame; None if they are static.
-    reference : Source or None
+    reference : VoxelSource or None
     settings : ExtractionSettings
     saturation : float
         Of the volume; NaN if there is none.
@@ -56,9 +56,9 @@ class ExtractionJob:
     voxel_size_um : tuple of float
     """
 
-    volume: Source
-    labels: Source | None
-    reference: Source | None
+    volume: VoxelSource
+    labels: VoxelSource | None
+    reference: VoxelSource | None
     settings: ExtractionSettings
     saturation: float
     ids: np.ndarray | None = None
@@ -84,7 +84,7 @@ class ExtractionJob:
             return self, block
         whole = (slice(block.start, block.stop), *(slice(0, n) for n in self.volume.shape[1:]))
 
-        def cut(source: Source | None) -> Source | None:
+        def cut(source: VoxelSource | None) -> VoxelSource | None:
             if source is None or not source.in_memory:
                 return source
             return _Window(source.array[whole], source.name, block.start)
@@ -93,7 +93,7 @@ class ExtractionJob:
         return replace(small, volume=cut(self.volume) or self.volume), block
 
 
-class _Window(Source):
+class _Window(VoxelSource):
     """Some frames of an array, addressed by their number in the whole."""
 
     def __init__(self, array: np.ndarray, name: str, start: int) -> None:

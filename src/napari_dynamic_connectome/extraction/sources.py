@@ -1,6 +1,6 @@
 """One face for everything that holds voxels: numpy, memory maps, dask, zarr, HDF5, a `Volume`, or a path.
 
-In: an array-like (or a path, opened by the registry in io). Out: a `Source` that tells shape, dtype and chunk borders and
+In: an array-like (or a path, opened by the registry in io). Out: a `VoxelSource` that tells shape, dtype and chunk borders and
 reads one box. Sources can be pickled and sent to another machine; in-memory arrays send only the box that is needed.
 """
 
@@ -20,7 +20,7 @@ from ..model.recording import VolumeReference
 Box = tuple[slice, ...]
 
 
-class Source:
+class VoxelSource:
     """Voxels that are read box by box.
 
     Parameters
@@ -191,12 +191,12 @@ def native(array: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array, dtype=dtype)
 
 
-def open_source(given: Any, what: str, *, labels: bool = False) -> Source:
+def open_source(given: Any, what: str, *, labels: bool = False) -> VoxelSource:
     """Wrap an array, a `Volume` or a path.
 
     Parameters
     ----------
-    given : array-like, Volume, Source, str or Path
+    given : array-like, Volume, VoxelSource, str or Path
     what : str
         "volume", "labels" or "reference", for messages.
     labels : bool
@@ -204,9 +204,9 @@ def open_source(given: Any, what: str, *, labels: bool = False) -> Source:
 
     Returns
     -------
-    Source
+    VoxelSource
     """
-    if isinstance(given, Source):
+    if isinstance(given, VoxelSource):
         return given
     name = what
     if isinstance(given, (str, Path)):
@@ -243,15 +243,15 @@ def open_source(given: Any, what: str, *, labels: bool = False) -> Source:
     if 0 in tuple(given.shape):
         raise InputError(f"the array is empty: shape {tuple(given.shape)}", where=name)
     if not isinstance(reference, VolumeReference):
-        return Source(given, name)
-    source = Source(given, name, reference)
+        return VoxelSource(given, name)
+    source = VoxelSource(given, name, reference)
     source.time_s = getattr(holder, "time_s", None)
     source.names = dict(getattr(holder, "names", None) or {})
     source.stimuli = getattr(holder, "stimuli", None)
     return source
 
 
-def check_volume(source: Source) -> None:
+def check_volume(source: VoxelSource) -> None:
     """Raise unless this is a 4D array (t, z, y, x) of real numbers."""
     if source.ndim != 4:
         hint = (
@@ -264,7 +264,7 @@ def check_volume(source: Source) -> None:
         raise InputError(f"voxels are of type {source.dtype}, not real numbers", where=source.name)
 
 
-def check_labels(source: Source, volume: Source) -> bool:
+def check_labels(source: VoxelSource, volume: VoxelSource) -> bool:
     """Check the labels against the volume; return True if they are static (one set for all frames)."""
     if source.dtype.kind == "f":
         raise InputError(

@@ -29,7 +29,7 @@ from .kernels import (
 )
 from .problem import Problem
 from .settings import FactorizationSettings
-from .sources import Source
+from .sources import RowSource
 
 Array = np.ndarray
 ROUND = 8
@@ -129,7 +129,7 @@ class Solver:
     Parameters
     ----------
     problem : Problem
-    source : Source
+    source : RowSource
     settings : FactorizationSettings
     pool : Workers
     keep : list of bool array (n_rows,), optional
@@ -141,7 +141,7 @@ class Solver:
     def __init__(
         self,
         problem: Problem,
-        source: Source,
+        source: RowSource,
         settings: FactorizationSettings,
         pool: Workers,
         *,

@@ -25,7 +25,7 @@ SAMPLED = 16
 MEGABYTE = 1e6
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """The affinities of a problem, seen only through matrix products."""
 
     problem: Problem
@@ -142,7 +142,7 @@ class TileSource:
                     yield base + k0, base + k1, s0, s1, np.ascontiguousarray(tile, np.float32)
 
     def left(self, worm: int, rows_factor: Array) -> Array:
-        """See `Source`."""
+        """See `RowSource`."""
         item, rows = self.problem.worms[worm], self.rows[worm]
         if isinstance(rows, SparseRows):
             self._look()
@@ -153,7 +153,7 @@ class TileSource:
         return total
 
     def right(self, worm: int, time_factor: Array) -> Array:
-        """See `Source`."""
+        """See `RowSource`."""
         item, rows = self.problem.worms[worm], self.rows[worm]
         if isinstance(rows, SparseRows):
             self._look()
@@ -206,7 +206,7 @@ class CompressedSource:
         self.stop = Event()
 
     def left(self, worm: int, rows_factor: Array) -> Array:
-        """See `Source`."""
+        """See `RowSource`."""
         coefficients = self.coefficients[worm]
         total = np.zeros((len(rows_factor), coefficients.shape[1]))
         for r0 in range(0, len(coefficients), 2048):
@@ -216,7 +216,7 @@ class CompressedSource:
         return np.asarray(total.astype(np.float32) @ self.bases[worm], np.float64)
 
     def right(self, worm: int, time_factor: Array) -> Array:
-        """See `Source`."""
+        """See `RowSource`."""
         if self.stop.is_set():
             raise Cancelled
         return np.asarray(self.coefficients[worm] @ (self.bases[worm] @ time_factor.T))

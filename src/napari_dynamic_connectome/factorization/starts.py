@@ -13,7 +13,7 @@ from .clocks import choose_clocks, pair_energy, worm_courses
 from .match import factor_match
 from .prepare import Prepared
 from .solver import Factors, Solver, random_factors
-from .sources import Source
+from .sources import RowSource
 
 Array = np.ndarray
 CHOICE_TOLERANCE = 1e-5
@@ -156,7 +156,7 @@ def _fit_batch(
         )
 
     rescale = not given and "time" not in fixed
-    stages: list[tuple[Source, int]] = [(prepared.exact, settings.max_sweeps)]
+    stages: list[tuple[RowSource, int]] = [(prepared.exact, settings.max_sweeps)]
     if prepared.compressed is not None:
         stages = [(prepared.compressed, settings.max_sweeps), (prepared.exact, settings.exact_sweeps)]
     predicted = np.full(factors.shape, np.nan)

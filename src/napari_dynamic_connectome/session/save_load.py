@@ -33,9 +33,9 @@ from .store import (
     ArrayPool,
     ArrayReader,
     Put,
-    Source,
+    StoreReader,
     folder_writer,
-    open_source,
+    open_store,
     read_body,
     read_head,
     write_store,
@@ -161,7 +161,7 @@ def read_revision(path: Path) -> str:
 def _read_head(path: Path) -> dict[str, Any]:
     try:
         if path.exists():
-            with open_source(path) as source:
+            with open_store(path) as source:
                 return read_head(source)
     except (FormatError, OSError, ValueError):
         pass
@@ -196,7 +196,7 @@ def _check_target(session: Session, path: Path, overwrite: bool) -> None:
 def _load(path: Path) -> Session:
     where = str(path)
     try:
-        with open_source(path) as source:
+        with open_store(path) as source:
             head = read_head(source)
             check_version(head.get("schema_version"))
             body = migrate(read_body(source, head))
@@ -289,7 +289,7 @@ def _encode_sweep(sweep: RankSweep, code: Encoder) -> dict[str, Any]:
     return code.record(sweep, components=[[int(rank), code.record(c)] for rank, c in sweep.components.items()])
 
 
-def decode_session(body: Mapping[str, Any], source: Source, base: Path) -> Session:
+def decode_session(body: Mapping[str, Any], source: StoreReader, base: Path) -> Session:
     """Inverse of `encode_session`."""
     code = Decoder(ArrayReader(source))
     session = Session()

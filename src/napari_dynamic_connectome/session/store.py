@@ -198,7 +198,7 @@ def _compresses(values: np.ndarray) -> bool:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-class Source(Protocol):
+class StoreReader(Protocol):
     """Files of a store, by name."""
 
     def size(self, name: str) -> int:
@@ -280,7 +280,7 @@ def _bounded(data: bytes, name: str, limit: int) -> bytes:
 
 
 @contextmanager
-def open_source(path: Path) -> Iterator[Source]:
+def open_store(path: Path) -> Iterator[StoreReader]:
     """Give the files of a session folder or .zip."""
     if path.is_dir():
         yield FolderSource(path)
@@ -292,7 +292,7 @@ def open_source(path: Path) -> Iterator[Source]:
         raise FormatError(f"this is not a readable zip file ({error})", fix="Choose a session.") from error
 
 
-def read_head(source: Source) -> dict[str, Any]:
+def read_head(source: StoreReader) -> dict[str, Any]:
     """Return the attributes of the root group of a session; anything else is a `FormatError`."""
     head = parse_json(source.read(ROOT, MAX_HEADER_BYTES), ROOT)
     attributes = head.get("attributes") if isinstance(head, dict) else None
@@ -301,7 +301,7 @@ def read_head(source: Source) -> dict[str, Any]:
     return attributes
 
 
-def read_body(source: Source, head: Mapping[str, Any]) -> dict[str, Any]:
+def read_body(source: StoreReader, head: Mapping[str, Any]) -> dict[str, Any]:
     """Return the session's JSON after checking its hash."""
     data = source.read(JSON_NAME, MAX_JSON_BYTES)
     if hashlib.sha256(data).hexdigest() != head.get("json_sha256"):
@@ -327,7 +327,7 @@ def parse_json(data: bytes, name: str) -> Any:
 class ArrayReader:
     """Read arrays of a store by what the JSON says about them, each once, and check them."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: StoreReader) -> None:
         self.source = source
         self.total = 0
         self.known: dict[str, np.ndarray] = {}
