@@ -45,7 +45,7 @@ soak: ## hundreds of kills, full disks, fuzzing, random clicks: long
 	@DYNAMIC_CONNECTOME_REPEATS=50 bash tools/with_screen.sh $(PY) -m pytest -q tests/widgets/test_leaks.py
 
 # "fewest": one version of a package for all Pythons, so that what passes on one is what runs on the others
-lock: ## resolve the dependencies anew into requirements.lock (needs uv); ARGS=--upgrade takes the newest
+lock: ## resolve the dependencies again into requirements.lock (needs uv); ARGS=--upgrade takes the newest
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --quiet $(ARGS) -o requirements.lock
 

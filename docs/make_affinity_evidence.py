@@ -78,7 +78,7 @@ What this says:
   `absolute`.
 * **A noise threshold (`kappa`) up to 1 helps a little at planted pairs and hurts on real ones**, probably because real neurons with
   weak signals are silenced. We chose 0; 1 to 2 gives sparser affinities.
-* **Edge time series of the same sign are as good as the default** by all of these measures.
+* **Edge time series of the same sign do as well as the default** by all of these measures.
 * **`exponent` trades the two controls** against each other: 1 is best on left/right pairs, 2 on planted ones; the default lies
   between.
 * At 1.5 Hz and high noise nothing works well. Twice the rate is worth more than any setting.

@@ -119,7 +119,7 @@ def _check_pixels(tour: Tour) -> None:
         for layer in images:
             layer.visible = False
     tour.rest(0.3)
-    work.scene._shading = lambda: "none"  # it is chosen anew whenever the camera rests
+    work.scene._shading = lambda: "none"  # it is chosen again whenever the camera rests
     work.scene.layers["neurons"].shading = "none"
     tour.rest(0.3)
     drawn = work.scene.drawn

@@ -200,7 +200,7 @@ def _best_weights(
     """Fit; with weights `auto`, exponential and lognormal, and keep the lower description length.
 
     The settings that are returned say which: null graphs are prepared by them, too.
-    Nearly complete graphs are fitted with exponential weights alone: most of their links are as good as none, and a lognormal
+    Nearly complete graphs are fitted with exponential weights alone: most of their links hardly count, and a lognormal
     distribution tells these apart by their logarithms, into groups that nobody asked for.
     """
     if settings.weight_model != "auto" or graph.density >= NEARLY_COMPLETE:

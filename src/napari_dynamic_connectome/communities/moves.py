@@ -357,7 +357,7 @@ def split_group(p, st, level, r, style):
 
 @njit(**INNER)
 def remerge(p, st, level, r, s, style):
-    """Merge s into r and divide the result anew; keep it if that lowers the description length."""
+    """Merge s into r and divide the result again; keep it if that lowers the description length."""
     limit = node_limit(st, level)
     before = st.label[level, :limit].copy()
     parent = st.label[level + 1, s] if level + 1 < st.size.shape[0] else 0

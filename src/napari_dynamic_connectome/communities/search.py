@@ -192,7 +192,7 @@ def search(
 ) -> Fit:
     """Fit of lowest description length over several starts, and never worse than one group.
 
-    The first start, and every `AGAIN`th, agglomerates anew; the others disturb the best fit so far `KICKS` times, which finds
+    The first start, and every `AGAIN`th, agglomerates from the beginning; the others disturb the best fit so far `KICKS` times, which finds
     more than as many agglomerations and takes less time.
 
     Parameters
@@ -212,11 +212,11 @@ def search(
     tried: set[bytes] = set()
     for start in range(first, first + starts):
         report(progress, (start - first) / max(starts, 1), f"start {start + 1}")
-        anew = start % AGAIN == 0 or best.n_groups == 1
-        for number in range(1 if anew else KICKS):
+        from_scratch = start % AGAIN == 0 or best.n_groups == 1
+        for number in range(1 if from_scratch else KICKS):
             check_cancel(cancel)
             own = seed + 1009 * start + 101 * number
-            if anew:
+            if from_scratch:
                 labels, _ = agglomerate(problem, n, slots, own, initial, cancel)
             else:
                 labels = kick(best.levels[0], np.random.default_rng(own), min(max_groups, n))

@@ -52,7 +52,7 @@ def fit_bleaching(
         NaN where missing.
     time_s : array (time,)
     double : bool
-        Two exponentials; the slower one may be as good as constant.
+        Two exponentials; the slower one may be nearly constant.
     cancel : callable, optional
 
     Returns

@@ -339,7 +339,7 @@ def run_pipeline(
             session = load_session(target)
             stages = dict(session.provenance.get("stages", {}))
         except DynamicConnectomeError:
-            session, stages = Session(), {}  # an unusable earlier session is made anew, not an obstacle
+            session, stages = Session(), {}  # an unusable earlier session is replaced, not an obstacle
     output.mkdir(parents=True, exist_ok=True)
     kept = _checkpoints(output, hashes)
     log.info("run %s: %s", output.name, json.dumps(settings.model_dump(mode="json"), default=str))

@@ -191,7 +191,7 @@ class Journal:
         return name
 
     def saved(self, path: Path, state: Session) -> None:
-        """Start anew: the file at `path` holds `state` now; edits made since go on to the new log.
+        """Start afresh: the file at `path` holds `state` now; edits made since go on to the new log.
 
         `save_session` calls this, with the session's lock held.
         """
@@ -347,7 +347,7 @@ def reopen(found: Recoverable) -> tuple[Session, Journal, list[tuple[Lost, str]]
     -------
     session : Session
     journal : Journal
-        Attached; the edits are journalled anew.
+        Attached; the edits are journalled again.
     refused : list of (Lost, str)
         Edits that did not fit.
     """

@@ -189,7 +189,7 @@ def _check_target(session: Session, path: Path, overwrite: bool) -> None:
         raise InputError(
             f"another window saved this session at {head.get('saved', 'an unknown time')}; it is not overwritten",
             where=where,
-            fix="Save under another name, or open it anew.",
+            fix="Save under another name, or open it again.",
         )
 
 

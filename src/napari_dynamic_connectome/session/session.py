@@ -72,7 +72,7 @@ class Edit:
         What was done, in words ("name neuron 12 AVAL").
     action : {"edit", "undo", "redo", "replace"}
         Whether it was done for the first time, taken back, or done again; the undo history is rebuilt from it. "replace"
-        (without changes): the recording itself was extracted or corrected anew.
+        (without changes): the recording itself was extracted or corrected again.
     """
 
     recording: str
@@ -566,7 +566,7 @@ def _clean(column: str, value: Any) -> Any:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise InputError("the note has characters that no file can hold", fix="Type it anew.") from None
+        raise InputError("the note has characters that no file can hold", fix="Type it again.") from None
     return text
 
 

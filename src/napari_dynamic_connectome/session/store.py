@@ -401,7 +401,7 @@ class ArrayReader:
             raise FormatError(
                 f"the header of an array is not as it was saved (codecs {str(codecs)[:60]})",
                 where=key,
-                fix="Stores that another program wrote anew cannot be opened as a session.",
+                fix="Stores that another program wrote again cannot be opened as a session.",
             )
         return len(codecs) > 1
 

@@ -142,7 +142,7 @@ def test_colours_of_the_moment_reach_the_canvas_from_cursor_and_slider(viewer, d
         np.testing.assert_allclose(drawn(), wanted[:, :3], atol=2e-3)
         seen.append(drawn())
     assert np.abs(seen[0] - seen[1]).max() > 0.02
-    viewer.layers.remove("time")  # without a slider nothing is sliced anew
+    viewer.layers.remove("time")  # without a slider nothing is sliced again
     work.session.select(time_s=float(times[60]))
     wanted = resolve.colors_at(work.scene.drawn, float(times[60]))[work.scene.drawn.shown]
     np.testing.assert_allclose(drawn(), wanted[:, :3], atol=2e-3)

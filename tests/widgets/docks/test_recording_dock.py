@@ -268,7 +268,7 @@ def test_a_cancelled_extraction_goes_on_where_it_was(viewer, dock, qtbot, wait_f
     (folder,) = kept.glob("extract-*")
     before = set(counted)
     assert 6 <= len(before) < n - 5
-    # opened anew, as after a crash
+    # opened again, as after a crash
     counted.clear()
     load()
     found = extract(dock, wait_for, qtbot)

@@ -1,4 +1,4 @@
-"""Names suggested by an atlas of positions: loaded on demand, laid over the neurons anew with every name, never applied by itself."""
+"""Names suggested by an atlas of positions: loaded on demand, laid over the neurons again with every name, never applied by itself."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 class _Nowhere:
     """A layer that takes up no room: names and lines around the worm must not widen the viewer's world.
 
-    Each change of the world's bounds makes napari read and cut all layers anew, and it lengthens the sliders.
+    Each change of the world's bounds makes napari read and cut all layers again, and it lengthens the sliders.
     """
 
     @property
@@ -95,7 +95,7 @@ class OverlayLayers:
         self.insert(self._place(name), layer)
 
     def prepared(self, name: str, place: np.ndarray) -> Any | None:
-        """Return one of `LOOKS`, made hidden and as good as empty if it is not there: adding a layer takes napari long.
+        """Return one of `LOOKS`, made hidden and nearly empty if it is not there: adding a layer takes napari long.
 
         Parameters
         ----------

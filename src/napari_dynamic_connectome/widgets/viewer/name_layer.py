@@ -106,7 +106,7 @@ class NameLayer:
         layer = self._overlay.prepared(NAMES, data[0])
         if layer is None:
             return
-        show(layer)  # first: a hidden layer is not sliced anew, and its texts would not fit its points
+        show(layer)  # first: a hidden layer is not sliced again, and its texts would not fit its points
         same = len(layer.data) == len(data) and list(layer.features.get("name", [])) == list(texts)
         if not same:
             layer.data = data

@@ -24,7 +24,7 @@ def time_layer(
         "name": TIME,
         "size": 0.001,
         "opacity": 0.0,
-        "visible": False,  # it gives the viewer its time axis all the same, and is not cut anew at every step
+        "visible": False,  # it gives the viewer its time axis all the same, and is not cut again at every step
         "scale": (float(np.median(np.diff(recording.time_s))), 1.0, 1.0, 1.0),
         "translate": (float(recording.time_s[0]), 0.0, 0.0, 0.0),
         "units": ("s", *units),

@@ -53,7 +53,7 @@ class Namers:
         self._named_by: dict[tuple[str, int], Any] = {}
 
     def of(self, history: Sequence[Any]) -> Mapping[tuple[str, int], Any]:
-        """Return the last edit of every neuron's name, by recording and label; made anew only when there are new edits."""
+        """Return the last edit of every neuron's name, by recording and label; made again only when there are new edits."""
         if self._edits != len(history):
             self._edits = len(history)
             self._named_by = {(e.recording, c[0]): e for e in history for c in e.changes if c[1] == "name"}
