@@ -1,1 +1,1 @@
-"""From results to napari layer data and colours; no Qt."""
+"""Layer data and colours made from results; no Qt."""

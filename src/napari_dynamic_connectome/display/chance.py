@@ -1,4 +1,4 @@
-"""What components look like by chance: the band of surrogate time courses, and how often a pair is as strong.
+"""Chance beside components: the band of surrogate time courses, and how often a pair is as strong.
 
 Goes in: components of surrogate cohorts (`pipeline.surrogates.surrogate_components`), weights included as everywhere. A surrogate
 component has no partner among the real ones, so all of them are chance for every component.

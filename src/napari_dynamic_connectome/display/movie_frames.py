@@ -1,4 +1,4 @@
-"""What each frame of a movie shows: times and camera angles, computed before anything is drawn."""
+"""Frames of a movie: times and camera angles, computed before anything is drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where neurons are in each frame of a moving worm: centres of the labels of one frame, kept once they were computed.
+"""Positions in each frame of a moving worm: centres of the labels of one frame, kept once they were computed.
 
 Goes in: labels that differ from frame to frame. Comes out: positions (neuron, 3), NaN for labels that a frame lacks.
 """

@@ -1,4 +1,4 @@
-"""Where names go in a 3D view so that they neither overlap nor hide neurons: greedy placement in screen space."""
+"""Placement of names in a 3D view so that they neither overlap nor hide neurons: greedy, in screen space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In what order neurons are listed: by name, class, community, similarity or quality."""
+"""Order in which neurons are listed: by name, class, community, similarity or quality."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One categorical palette for communities, safe for colour-blind readers, with shades for the children of a community.
+"""Palette of communities: categorical, safe for colour-blind readers, with shades for the children of a community.
 
 The first six colours are those of Okabe & Ito; the others were found by greedily maximising the least perceptual distance
 (OKLab; Ottosson 2020) over normal sight and simulated deuteranopia, protanopia and tritanopia (Machado, Oliveira & Fernandes,

@@ -1,4 +1,4 @@
-"""What is drawn on the worm: positions, colours and sizes of neurons, resolved from a session without napari or Qt.
+"""Scene on the worm: positions, colours and sizes of neurons, resolved from a session without napari or Qt.
 
 Goes in: recording, components, communities, selection, theme. Comes out: a `Drawn`, from which `colors_at(drawn, time)` makes
 the colours of one time point in a fraction of a millisecond.

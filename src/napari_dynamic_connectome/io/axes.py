@@ -1,4 +1,4 @@
-"""Which axis of an array is what: by the names in the file, or by the `axes=` option; never by guessing."""
+"""Axes of arrays: by the names in the file, or by the `axes=` option; never by guessing."""
 
 from __future__ import annotations
 

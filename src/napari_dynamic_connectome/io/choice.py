@@ -1,4 +1,4 @@
-"""What a file leaves open and a person has to say: axes, one of several images, a channel."""
+"""Choices that a file leaves to a person: axes, one of several images, a channel."""
 
 from __future__ import annotations
 

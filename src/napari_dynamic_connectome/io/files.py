@@ -1,4 +1,4 @@
-"""What all readers and writers need: paths that exist, first bytes, library errors as ours, writing by rename."""
+"""Common parts of all readers and writers: paths that exist, first bytes, library errors as ours, writing by rename."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any readable file -> napari layer data, without napari: what drag and drop shows.
+"""Layer data of any readable file, without napari: what drag and drop shows.
 
 In: a path. Out: a list of (data, keyword arguments, layer type). Images and labels become layers; a recording becomes points
 at its positions with names and the recording itself in the metadata; connectomes and small tables are refused with a reason.

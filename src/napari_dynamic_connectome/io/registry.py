@@ -1,4 +1,4 @@
-"""All formats, recognised by content: the functions that the rest of the package reads and writes files with.
+"""Registry of all formats, recognised by content: the functions that the rest of the package reads and writes files with.
 
 A format is one entry of `FORMATS`. Names of files only decide what is written; what is read is decided by the first bytes.
 """

@@ -1,1 +1,1 @@
-"""What there is: recordings, cohorts, results, sessions. No input or output, no Qt."""
+"""Data model: recordings, cohorts, results, settings, errors. No input or output, no Qt."""

@@ -1,4 +1,4 @@
-"""Many recordings: the union of their neurons and which worm has which."""
+"""Cohort of recordings: the union of their neurons and which worm has which."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory there is, and one plain message before something is started that cannot fit into it."""
+"""Memory of the machine, and one plain message before something is started that cannot fit into it."""
 
 from __future__ import annotations
 

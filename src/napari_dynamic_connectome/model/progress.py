@@ -1,4 +1,4 @@
-"""How a long step tells how far it is and how it is asked to stop; the same two callables for GUI, CLI and scripts."""
+"""Progress and cancel of a long step: the same two callables for GUI, CLI and scripts."""
 
 from __future__ import annotations
 

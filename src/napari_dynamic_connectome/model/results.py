@@ -1,4 +1,4 @@
-"""What the analysis steps return: `Components` (factors of the tensor) and `Communities` (levels of a partition).
+"""Results of the analysis: `Components` (factors of the tensor) and `Communities` (levels of a partition).
 
 Both are immutable, labelled with xarray, and carry the provenance that reproduces them.
 """

@@ -1,4 +1,4 @@
-"""What a simulation planted: the truth that recovery is measured against."""
+"""Truth that a simulation planted, which recovery is measured against."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Who is this cell: completion of names, suggestions from an atlas of positions, confidence."""
+"""Identity of cells: completion of names, suggestions from an atlas of positions, confidence."""

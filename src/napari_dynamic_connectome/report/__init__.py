@@ -1,1 +1,1 @@
-"""Figures and the HTML report made from results."""
+"""Everything that is written for others: tables, figures, HTML, graphs, NWB, text that reproduces a result."""

@@ -1,4 +1,4 @@
-"""The look shared by all figures: small sans text, thin neutral lines, hue only for communities.
+"""Style shared by all figures: small sans text, thin neutral lines, hue only for communities.
 
 Figures are made with matplotlib's object interface (no pyplot), so that they can be drawn in a worker thread.
 """

@@ -1,4 +1,4 @@
-"""One component as a graph file for other programs."""
+"""Graph file of one component, for other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One self-contained HTML report from a session: figures as inline PNG, tables, settings, versions; no network, no scripts.
+"""HTML report of a session in one file: figures as inline PNG, tables, settings, versions; no network, no scripts.
 
 Every text that comes from a file or a person (names, notes, paths) is escaped.
 """

@@ -1,4 +1,4 @@
-"""Every recording of a session as an NWB file of its own, named after the worm."""
+"""NWB files of a session, one for every recording, named after the worm."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Who has done what to a session, and sessions on disk: state, saving, journal, lock, relinked images."""
+"""Sessions: what is open and chosen, saving, journal, lock, images that moved."""

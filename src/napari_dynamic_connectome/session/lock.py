@@ -1,4 +1,4 @@
-"""Who has a session open: a lock file with process, host and start time; locks of dead processes do not count.
+"""Lock of a session: a file with process, host and start time; locks of dead processes do not count.
 
 Two windows on one session would undo each other's work. The first one that asks gets the lock; the second opens read-only.
 """

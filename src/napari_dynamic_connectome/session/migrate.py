@@ -1,4 +1,4 @@
-"""Older session schemas are brought forward one version at a time; newer ones are refused.
+"""Migration of older session schemas, one version at a time; newer ones are refused.
 
 A migration takes the whole JSON of one version and returns that of the next; arrays stay as they are. Released versions are
 never changed: `tests/session/fixtures` holds a session of each, which the tests open.

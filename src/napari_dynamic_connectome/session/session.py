@@ -1,4 +1,4 @@
-"""What is open and selected: the one object that docks listen to, with its signals and its undo history.
+"""Session: what is open and selected; the one object that docks listen to, with its signals and its undo history.
 
 No dock talks to another dock: each changes the session, and the session tells everyone. Results are immutable; the session
 only replaces them. Edits of neurons go through `Session.edit`, which validates, records who did what when, and can be undone.

@@ -1,4 +1,4 @@
-"""Opens all docks where they belong: an explicit command, because it is the user's window."""
+"""Arrangement of all docks: an explicit command, because it is the user's window."""
 
 from __future__ import annotations
 

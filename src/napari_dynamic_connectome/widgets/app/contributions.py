@@ -1,4 +1,4 @@
-"""What the manifest names: widgets, readers, writers and sample data. Imports little until it is called."""
+"""Contributions that the manifest names: readers, writers, sample data, commands. Imports little until it is called."""
 
 from __future__ import annotations
 

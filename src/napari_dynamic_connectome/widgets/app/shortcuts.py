@@ -1,4 +1,4 @@
-"""One table of keys: it binds them, it is shown under `?`, and it is the table in the docs."""
+"""Table of keys: it binds them, it is shown under `?`, and it is the table in the docs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open napari with all docks arranged: `python -m napari_dynamic_connectome.widgets.app [SESSION]`."""
+"""Viewer with all docks arranged: `python -m napari_dynamic_connectome.widgets.app [SESSION]`."""
 
 from __future__ import annotations
 

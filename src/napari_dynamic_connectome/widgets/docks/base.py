@@ -1,4 +1,4 @@
-"""What every dock is built on: a scrolling page, the viewer's workspace, and one refresh for many signals."""
+"""Base of all docks: a scrolling page, the viewer's workspace, and one refresh for many signals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The extraction that the Recording dock starts: what it reads is fixed on the GUI thread, the rest runs in a worker."""
+"""Extraction that the Recording dock starts: what it reads is fixed on the GUI thread, the rest runs in a worker."""
 
 from __future__ import annotations
 

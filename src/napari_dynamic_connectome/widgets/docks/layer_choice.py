@@ -1,4 +1,4 @@
-"""Which layers an extraction reads, how large their voxels are, and how fast they were recorded."""
+"""Choice of the layers that an extraction reads, how large their voxels are, and how fast they were recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dock 1: choose volume and labels (or files), extract and correct traces, judge the neurons."""
+"""Dock 1, Recording: volume and labels (or files), extraction and correction of traces, quality of the neurons."""
 
 from __future__ import annotations
 

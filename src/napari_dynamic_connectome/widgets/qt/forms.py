@@ -1,4 +1,4 @@
-"""A form made from a settings model: labels, bounds, units, defaults and tooltips all come from the model."""
+"""Form made from a settings model: labels, bounds, units, defaults and tooltips all come from the model."""
 
 from __future__ import annotations
 

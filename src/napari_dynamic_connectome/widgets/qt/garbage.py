@@ -1,4 +1,4 @@
-"""Keep Python's garbage collections short while docks are open.
+"""Garbage collections of Python, kept short while docks are open.
 
 With napari and the libraries loaded, a collection of everything visits about a million objects that hardly ever go: some 100 ms in
 which the window stands still. They are set aside while a dock is open; what the work itself leaves behind is collected as

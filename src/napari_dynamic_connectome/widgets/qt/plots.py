@@ -1,4 +1,4 @@
-"""pyqtgraph in the look of the docks, and the marks that all plots over time share."""
+"""Plots in the style of the docks (pyqtgraph), and the marks that all plots over time share."""
 
 from __future__ import annotations
 

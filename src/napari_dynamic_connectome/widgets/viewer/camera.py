@@ -1,4 +1,4 @@
-"""Where the worm is on the screen: the camera's axes, the home view, flying to a neuron, the neuron under the mouse."""
+"""Camera on the worm: its axes on the screen, the home view, flying to a neuron, the neuron under the mouse."""
 
 from __future__ import annotations
 

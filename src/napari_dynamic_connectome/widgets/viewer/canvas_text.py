@@ -1,4 +1,4 @@
-"""What is written over the canvas: the title and the scale bar, so that screenshots and movies have them."""
+"""Text over the canvas: the title and the scale bar, so that screenshots and movies have them."""
 
 from __future__ import annotations
 

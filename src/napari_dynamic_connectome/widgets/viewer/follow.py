@@ -1,4 +1,4 @@
-"""Computes where neurons are in a frame in a thread, one frame at a time, and only the last one asked for."""
+"""Positions of neurons in a frame, computed in a thread, one frame at a time, and only the last one asked for."""
 
 from __future__ import annotations
 

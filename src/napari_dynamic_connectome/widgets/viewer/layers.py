@@ -1,4 +1,4 @@
-"""Our layers in the viewer: made before they are needed, in an order by meaning, above the user's."""
+"""Layers of the overlay: made before they are needed, in an order by meaning, above the user's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key of the colours, in the canvas itself, so that screenshots and movies have it: one chip a community."""
+"""Legend of the colours, in the canvas itself, so that screenshots and movies have it: one chip a community."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worm in the viewer: keeps napari's layers in step with the session, and the session with clicks and the time slider.
+"""View of the worm: keeps napari's layers in step with the session, and the session with clicks and the time slider.
 
 All decisions on what is drawn are made in `display`; here they are only handed to napari.
 """

@@ -1,4 +1,4 @@
-"""State of the view, kept with a session: camera, sliders, colours and image layers, so that opening it again gives the same picture."""
+"""State of the view, kept with a session: camera, sliders, colours, image layers; opening it gives the same picture."""
 
 from __future__ import annotations
 

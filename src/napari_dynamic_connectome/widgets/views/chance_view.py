@@ -1,4 +1,4 @@
-"""The components beside chance: surrogate cohorts are factorized in the background, on demand; nothing is shown before."""
+"""Chance beside the components: surrogate cohorts are factorized in the background, on demand; nothing is shown before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Neurons as dots in a plane, to choose several with a lasso or a box."""
+"""Map of the neurons as dots in a plane, to choose several with a lasso or a box."""
 
 from __future__ import annotations
 

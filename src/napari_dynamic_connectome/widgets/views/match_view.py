@@ -1,4 +1,4 @@
-"""Which component of another fit is which of this one: another rank of the same sweep, or another session."""
+"""Match of components with those of another fit: another rank of the same sweep, or another session."""
 
 from __future__ import annotations
 

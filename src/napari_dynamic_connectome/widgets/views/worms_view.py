@@ -1,4 +1,4 @@
-"""The chosen component worm by worm: each worm's own time course and their mean over the stimuli, and how strongly it takes part."""
+"""Worms of the chosen component: the time course of each and their mean over the stimuli, and how strongly it takes part."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What all docks of one viewer share: the session, opened files, recovery, running steps."""
+"""Workspace of a viewer: session, opened files, recovery, running steps; what all its docks share."""

@@ -1,4 +1,4 @@
-"""Two worms or two components side by side: a second viewer of the same session, cameras and time linked."""
+"""Comparison of two worms or two components side by side: a second viewer of the same session, cameras and time linked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recording was before correction, and how names outlive a second extraction or correction."""
+"""Traces before correction, and how names outlive a second extraction or correction."""
 
 from __future__ import annotations
 

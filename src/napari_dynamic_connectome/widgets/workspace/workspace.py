@@ -1,4 +1,4 @@
-"""One workspace per viewer: the session, how it is shown, running jobs. Docks find it here and never talk to each other."""
+"""Workspace, one per viewer: the session, how it is shown, running jobs. Docks find it here and never talk to each other."""
 
 from __future__ import annotations
 
