@@ -14,7 +14,7 @@ RATE = 2.0
 NAMES = ["AVAL", "AVAR", "RIBL"]
 
 
-def record(name, onsets=(), *, duration_s=100.0, start_s=0.0, seed=0, reversal=None, rate_hz=RATE, seams=()):
+def record(name, onsets=(), *, duration_s=100.0, start_s=0.0, seed=0, reversal=None, rate_hz=RATE, breaks=()):
     """One worm; `onsets` is ((stimulus, onset), ...), each 5 s long."""
     n = round(duration_s * rate_hz)
     time = start_s + np.arange(n) / rate_hz
@@ -22,7 +22,7 @@ def record(name, onsets=(), *, duration_s=100.0, start_s=0.0, seed=0, reversal=N
     stimuli = pd.DataFrame(
         [{"name": s, "onset": a, "offset": a + 5.0} for s, a in onsets], columns=["name", "onset", "offset"]
     )
-    more = {"stimuli": stimuli, "seams": seams}
+    more = {"stimuli": stimuli, "breaks": breaks}
     if reversal is not None:
         more["behaviour"] = xr.Dataset({"reversal": (("time",), np.asarray(reversal, float))})
     return Recording.from_arrays(x, name=name, time_s=time, names=NAMES, **more)
@@ -61,7 +61,7 @@ def test_stimulus_identity_moves_columns_and_changes_no_value(kind):
     assert spec.stimuli["name"].tolist() == ["A", "B"]
     assert spec.stimuli["onset"].tolist() == [20.0, 60.0]
     assert spec.stimuli["offset"].tolist() == [25.0, 65.0]
-    assert spec.seams_s == (20.0, 60.0)
+    assert spec.breaks_s == (20.0, 60.0)
     np.testing.assert_allclose(spec.time_s, np.arange(200) / RATE)
     whole = own_values(second, kind=kind)
     expected = np.concatenate([whole[:, :40], whole[:, 120:200], whole[:, 40:120]], axis=1)
@@ -158,13 +158,13 @@ def test_events_may_be_stimuli():
     assert [b.source_time_s[zero] for b in spec.blocks] == [30.0, 60.0, 30.0, 60.0]
 
 
-def test_an_event_is_not_seen_across_a_seam_or_after_unknown_behaviour():
+def test_an_event_is_not_seen_across_a_break_or_after_unknown_behaviour():
     on = np.zeros(200)
     on[80:90] = 1
     on[140:150] = 1
     on[136:140] = np.nan
     with pytest.raises(InputError, match="no event"):
-        compute_affinity(Cohort([record("a", reversal=on, seams=(40.0,))]), alignment="events")
+        compute_affinity(Cohort([record("a", reversal=on, breaks=(40.0,))]), alignment="events")
 
 
 @pytest.mark.parametrize(

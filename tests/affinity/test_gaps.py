@@ -1,4 +1,4 @@
-"""Seams, gaps, missing neurons and uneven time stamps: nothing reaches across, nothing is made up."""
+"""Breaks, gaps, missing neurons and uneven time stamps: nothing reaches across, nothing is made up."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ def traces(seed=0, n_times=120, n=4):
     return rng.standard_normal((n_times, n)).cumsum(axis=0)
 
 
-def spec_of(x, time_s=None, seams=(), **options):
+def spec_of(x, time_s=None, breaks=(), **options):
     time_s = np.arange(len(x)) / RATE if time_s is None else time_s
-    worm = Recording.from_arrays(x, name="w", time_s=time_s, names=NAMES[: x.shape[1]], seams=seams)
+    worm = Recording.from_arrays(x, name="w", time_s=time_s, names=NAMES[: x.shape[1]], breaks=breaks)
     return compute_affinity(Cohort([worm]), **options)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_jump_at_a_seam_changes_nothing(kind):
+def test_a_jump_at_a_break_changes_nothing(kind):
     x = traces()
     jumped = x.copy()
     jumped[50:] += [100.0, 300.0, -50.0, 20.0]
-    seam = (50 / RATE,)
+    breaks = (50 / RATE,)
     options = {"kind": kind, "window_s": 5.0}
     # A correlation is of the trace scaled as a whole, which costs digits here.
     np.testing.assert_allclose(
-        spec_of(jumped, seams=seam, **options).blocks[0].dense(),
-        spec_of(x, seams=seam, **options).blocks[0].dense(),
+        spec_of(jumped, breaks=breaks, **options).blocks[0].dense(),
+        spec_of(x, breaks=breaks, **options).blocks[0].dense(),
         atol=1e-3 if kind == "sliding correlation" else 1e-5,
     )
     without = spec_of(jumped, **options).blocks[0].dense()
     assert np.abs(without - spec_of(x, **options).blocks[0].dense()).max() > 0.1
 
 
-def test_slopes_beside_a_seam_see_one_side_only():
+def test_slopes_beside_a_break_see_one_side_only():
     x = traces()[:, :1]
     whole = sample_worm(np.arange(120) / RATE, x, (50 / RATE,), RATE, 1.0).fit(1.0, 1)[0][0]
     left = sample_worm(np.arange(50) / RATE, x[:50], (), RATE, 1.0).fit(1.0, 1)[0][0]
@@ -50,13 +50,13 @@ def test_slopes_beside_a_seam_see_one_side_only():
     np.testing.assert_allclose(whole, np.concatenate([left, right]), atol=1e-12)
 
 
-def test_a_run_ends_at_a_seam():
-    # A ramp never changes its sign; with a seam after every third sample no run lasts longer than 0.75 s.
+def test_a_run_ends_at_a_break():
+    # A ramp never changes its sign; with a break after every third sample no run lasts longer than 0.75 s.
     ramp = np.arange(81.0)[:, None] * [1.0, 2.0]
     assert spec_of(ramp).blocks[0].dense().min() > 0
-    seams = tuple(np.arange(3, 81, 3) / RATE)
-    assert spec_of(ramp, seams=seams, min_run_s=0.75).blocks[0].dense().min() > 0
-    assert not spec_of(ramp, seams=seams, min_run_s=1.0).blocks[0].dense().any()
+    breaks = tuple(np.arange(3, 81, 3) / RATE)
+    assert spec_of(ramp, breaks=breaks, min_run_s=0.75).blocks[0].dense().min() > 0
+    assert not spec_of(ramp, breaks=breaks, min_run_s=1.0).blocks[0].dense().any()
 
 
 @pytest.mark.parametrize("kind", KINDS)

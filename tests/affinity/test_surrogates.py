@@ -35,8 +35,8 @@ def test_common_changes_lose_their_affinity(method):
 
 
 def test_a_shift_keeps_the_values_of_every_block_in_cyclic_order():
-    seams = (30.0, 70.0)
-    real = cohort(seams=seams)
+    breaks = (30.0, 70.0)
+    real = cohort(breaks=breaks)
     made = surrogate_cohort(real, seed=2)
     for first, last in ((0, 120), (120, 280), (280, 400)):
         for neuron in range(6):

@@ -69,7 +69,7 @@ def compare_with_numpy(rounds: int) -> str:
         spec = compute_affinity(cohort)
         block, worm = spec.blocks[0], cohort.recordings[0]
         features = block.features
-        sampling = sample_worm(worm.time_s, cohort.traces_of(0).values, worm.seams, spec.rate_hz, spec.settings.gap_s)
+        sampling = sample_worm(worm.time_s, cohort.traces_of(0).values, worm.breaks, spec.rate_hz, spec.settings.gap_s)
         value = strengths(sampling, spec.settings).astype(np.float32)
         first, last = run_bounds(value)
         out = np.empty((block.n_rows, block.n_times), np.float32)

@@ -62,7 +62,7 @@ def test_residuals_are_those_of_ordinary_least_squares() -> None:
     assert found.explained[1] > 0.99 and found.explained[2] < 0.1
 
 
-@pytest.mark.parametrize("break_by", ["seam", "gap"])
+@pytest.mark.parametrize("break_by", ["break", "gap"])
 def test_lags_and_levels_end_at_breaks(break_by) -> None:
     rng = np.random.default_rng(1)
     n, half = 400, 200
@@ -75,7 +75,7 @@ def test_lags_and_levels_end_at_breaks(break_by) -> None:
         time[half:] += 100
         recording = worm(trace[:, None], {"speed": speed}, time_s=time)
     else:
-        recording = worm(trace[:, None], {"speed": speed}, seams=(time[half],))
+        recording = worm(trace[:, None], {"speed": speed}, breaks=(time[half],))
     found = regress(recording, ConfoundSettings(channels=("speed",), first_lag_s=0, last_lag_s=2, lag_step_s=2))
     assert np.isnan(found.residual[half : half + 8, 0]).all() and np.isfinite(found.residual[half + 8 :, 0]).all()
     # the jump is no covariance: each piece keeps its own level

@@ -86,10 +86,10 @@ def test_windows_never_reach_across_a_break() -> None:
     for recording in cohort.recordings:
         on = recording.behaviour["turn"].values
         first = int(np.flatnonzero(on)[0])
-        seam = recording.time_s[first + 4]
+        break_s = recording.time_s[first + 4]
         traces = recording.traces.copy(deep=True)
         traces[first + 4 :] += 1000.0
-        broken.append(recording.replace(traces=traces, seams=(seam,)))
+        broken.append(recording.replace(traces=traces, breaks=(break_s,)))
     found = average_onsets(Cohort(broken), "turn", before_s=3, after_s=3, surrogates=19, bootstraps=10)
     assert (
         np.nanmax(np.abs(found.mean.values)) < 10

@@ -1,4 +1,4 @@
-"""Corrections bring simulated traces back to the truth, agree with scipy, and never reach across a gap or a seam."""
+"""Corrections bring simulated traces back to the truth, agree with scipy, and never reach across a gap or a break."""
 
 from __future__ import annotations
 
@@ -174,18 +174,18 @@ def test_smoothing_equals_scipys_filters_away_from_the_ends():
 
 
 @pytest.mark.parametrize("method", ["gaussian", "median", "savitzky-golay"])
-@pytest.mark.parametrize("break_by", ["seam", "gap in time", "missing samples"])
-def test_nothing_is_smoothed_across_a_gap_or_seam(method, break_by):
+@pytest.mark.parametrize("break_by", ["break", "gap in time", "missing samples"])
+def test_nothing_is_smoothed_across_a_gap_or_break(method, break_by):
     t = times(200)
     values = np.where(np.arange(200) < 100, 0.0, 10.0)[:, None] * np.ones((1, 2))
-    seams: tuple[float, ...] = ()
-    if break_by == "seam":
-        seams = (t[100],)
+    breaks: tuple[float, ...] = ()
+    if break_by == "break":
+        breaks = (t[100],)
     elif break_by == "gap in time":
         t = t + np.where(np.arange(200) < 100, 0.0, 30.0)
     else:
         values[95:100, 1] = np.nan
-    found = smooth(values, t, method, 3.0, seams, 1.0)
+    found = smooth(values, t, method, 3.0, breaks, 1.0)
     column = 1 if break_by == "missing samples" else slice(None)
     good = np.isfinite(values[:, column])
     np.testing.assert_allclose(found[:, column][good], values[:, column][good], atol=1e-12)
@@ -222,20 +222,20 @@ def test_resampling_averages_against_aliasing():
     assert np.abs(fast[::10]).max() > 0.5
 
 
-@pytest.mark.parametrize("break_by", ["seam", "gap in time", "missing samples"])
-def test_nothing_is_interpolated_across_a_gap_or_seam(break_by):
+@pytest.mark.parametrize("break_by", ["break", "gap in time", "missing samples"])
+def test_nothing_is_interpolated_across_a_gap_or_break(break_by):
     n = 100
     t = np.arange(n) / 1.0
     values = np.where(np.arange(n) < 50, 0.0, 100.0)[:, None]
-    seams: tuple[float, ...] = ()
-    if break_by == "seam":
-        seams = (49.5,)
+    breaks: tuple[float, ...] = ()
+    if break_by == "break":
+        breaks = (49.5,)
     elif break_by == "gap in time":
         t = t + np.where(np.arange(n) < 50, 0.0, 20.0)
     else:
         values[45:50] = np.nan
     new = np.arange(0, t[-1], 0.3)
-    found = resample(values, t, new, seams, 2.5)[:, 0]
+    found = resample(values, t, new, breaks, 2.5)[:, 0]
     assert set(np.unique(found[np.isfinite(found)])) <= {0.0, 100.0}
     if break_by == "gap in time":
         assert np.isnan(found[(new > 49.6) & (new < 69.4)]).all()

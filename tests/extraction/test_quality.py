@@ -180,7 +180,7 @@ def test_recording_wide_faults():
     t = np.concatenate([[0], np.cumsum(steps)])
     track = tracks(positions())
     track["track_x"] += np.linspace(0, 12.0, N_T)[:, None]
-    recording = Recording.from_arrays(fluorescence().astype(np.float32), name="w", time_s=t, seams=(t[601],))
+    recording = Recording.from_arrays(fluorescence().astype(np.float32), name="w", time_s=t, breaks=(t[601],))
     coords = {k: (("time", "neuron"), v) for k, v in track.items()}
     recording = recording.replace(traces=recording.traces.assign_coords(coords))
     table = recording_quality(recording).set_index("measure")

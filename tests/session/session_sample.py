@@ -32,7 +32,7 @@ def make_recording(name: str, seed: int, n_time: int = 60) -> Recording:
         stimuli=pd.DataFrame(
             {"name": ["salt", "light"], "onset": [1.5, 3], "offset": [2.5, 3.25], "note": ["é", "=1+1"]}
         ),
-        seams=(4.25,),
+        breaks=(4.25,),
         provenance={"seed": np.int64(seed), "history": [{"op": "made", "when": ("now", None)}], "nan": float("nan")},
     )
     quality = pd.DataFrame(

@@ -252,7 +252,7 @@ def test_sessions_of_every_released_schema_open(name: str) -> None:
     expected = json.loads((FIXTURES / "session-expected.json").read_text(encoding="utf-8"))
     session = load_session(FIXTURES / name)
     assert {n: r.named for n, r in session.recordings.items()} == expected["named"]
-    assert [e.text for e in session.history] == expected["trail"]
+    assert [e.text for e in session.history] == expected["history"]
     assert [e.action for e in session.history] == expected["actions"]
     assert session.components is not None and session.components.rank == expected["rank"]
     assert float(session.recordings["worm 1"].traces.values[0, 0]) == expected["first"]

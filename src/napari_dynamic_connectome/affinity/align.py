@@ -49,7 +49,7 @@ class Timeline:
     lanes: tuple[Lane, ...]
     time_s: Array | None = None
     stimuli: pd.DataFrame = field(default_factory=empty_stimuli)
-    seams_s: tuple[float, ...] = ()
+    breaks_s: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -209,13 +209,13 @@ def _identity(recordings: tuple[Recording, ...], clocks: list[Array], rate_hz: f
         cuts, key=lambda key: (key[0] != BASELINE, float(np.median([c[0] for c in cuts[key].values()])), key)
     )
     columns: list[list[Array]] = [[] for _ in recordings]
-    rows, seams, at = [], [], 0
+    rows, breaks, at = [], [], 0
     for key in order:
         length = int(np.floor(np.median([(b - a) * rate_hz for a, b, _ in cuts[key].values()]) + 1e-6))
         if length < 1:
             continue
         if at:
-            seams.append(at / rate_hz)
+            breaks.append(at / rate_hz)
         if key[0] != BASELINE:
             lasting = float(np.median([stop - a for a, _, stop in cuts[key].values()]))
             rows.append(
@@ -227,7 +227,7 @@ def _identity(recordings: tuple[Recording, ...], clocks: list[Array], rate_hz: f
     lanes = tuple(Lane(r.name, w, np.concatenate(columns[w])) for w, r in enumerate(recordings))
     stimuli = pd.DataFrame(rows, columns=["name", "onset", "offset"])
     text = f"blocks of the same stimulus stand side by side ({reason})"
-    return Timeline("stimulus identity", text, lanes, np.arange(at) / rate_hz, stimuli, tuple(seams), tuple(notes))
+    return Timeline("stimulus identity", text, lanes, np.arange(at) / rate_hz, stimuli, tuple(breaks), tuple(notes))
 
 
 def _block(
@@ -297,17 +297,17 @@ def event_times(recording: Recording, name: str, settings: AffinitySettings) -> 
         values = np.asarray(channel.values, float)
         if settings.event_edge == "offset":
             values = 1 - values
-        return _onsets(recording.time_s, values > 0.5, np.isfinite(values), recording.seams, settings)
+        return _onsets(recording.time_s, values > 0.5, np.isfinite(values), recording.breaks, settings)
     table = recording.stimuli[recording.stimuli["name"] == name]
     if not len(table):
         return None
     return np.asarray(table["offset" if settings.event_edge == "offset" else "onset"], float)
 
 
-def _onsets(time: Array, on: Array, known: Array, seams: tuple[float, ...], settings: AffinitySettings) -> Array:
+def _onsets(time: Array, on: Array, known: Array, breaks: tuple[float, ...], settings: AffinitySettings) -> Array:
     found = []
     limit = max(settings.gap_s, 2.5 * float(np.median(np.diff(time)))) if len(time) > 1 else np.inf
-    for first, last in pieces(time, seams, limit):
+    for first, last in pieces(time, breaks, limit):
         quiet_since = np.nan
         for k in range(first, last):
             if not known[k]:

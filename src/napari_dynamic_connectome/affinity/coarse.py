@@ -67,7 +67,7 @@ def coarse_affinity(affinity: AffinitySpec, bin_s: float | None = None) -> Any:
     ----------
     affinity : AffinitySpec
     bin_s : float, optional
-        Length of a bin in seconds; twice the smoothing width by default. No bin reaches across a seam of the common clock or from
+        Length of a bin in seconds; twice the smoothing width by default. No bin reaches across a break of the common clock or from
         observed times into others.
 
     Returns
@@ -78,15 +78,15 @@ def coarse_affinity(affinity: AffinitySpec, bin_s: float | None = None) -> Any:
     wanted = WIDTHS * affinity.settings.sigma_s if bin_s is None else bin_s
     step = max(1, round(wanted * affinity.rate_hz))
     common = affinity.time_s is not None
-    at_seams: list[int] = []
+    at_breaks: list[int] = []
     if affinity.time_s is not None:
-        at_seams = [int(k) for k in np.searchsorted(affinity.time_s, affinity.seams_s)]
+        at_breaks = [int(k) for k in np.searchsorted(affinity.time_s, affinity.breaks_s)]
     blocks, clock = [], None
     shared = None
     for block in affinity.blocks:
         if shared is None or not common:
             changes = [] if common else (np.flatnonzero(np.diff(block.observed.astype(int))) + 1).tolist()
-            shared = _edges(block.n_times, step, [*at_seams, *changes])
+            shared = _edges(block.n_times, step, [*at_breaks, *changes])
         starts = shared[:-1]
         clock = block.time_s[starts]
         observed = np.logical_and.reduceat(block.observed, starts)

@@ -117,7 +117,7 @@ def compute_affinity(
         rate_hz=rate,
         time_s=timeline.time_s,
         stimuli=timeline.stimuli,
-        seams_s=timeline.seams_s,
+        breaks_s=timeline.breaks_s,
         notes=tuple(notes),
         provenance={"step": "affinity", "settings": chosen.model_dump(), "alignment": timeline.alignment},
     )
@@ -151,7 +151,7 @@ def _sample(
         report(progress, worm / len(cohort.recordings), f"affinities of {recording.name}")
         traces = cohort.traces_of(worm)
         members.append(np.array([index[str(n)] for n in traces["neuron"].values], dtype=np.int64))
-        samplings.append(sample_worm(recording.time_s, traces.values, recording.seams, rate, settings.gap_s))
+        samplings.append(sample_worm(recording.time_s, traces.values, recording.breaks, rate, settings.gap_s))
         if len(samplings[-1].time_s) < 2:
             raise InputError(
                 f"{recording.time_s[-1] - recording.time_s[0]:g} s are less than one sample at {rate:g} Hz",

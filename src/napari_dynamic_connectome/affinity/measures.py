@@ -75,7 +75,7 @@ def _still(sampling: Sampling) -> Array:
 def _runs(sampling: Sampling, neurons: Array, usable: Array, settings: AffinitySettings) -> Features:
     value = np.where(usable, strengths(sampling, settings)[neurons], 0.0).astype(np.float32)
     min_run = max(1, int(np.ceil(settings.min_run_s * sampling.rate_hz - 1e-6)))
-    return run_features(value, np.ascontiguousarray(sampling.breaks[neurons]), min_run)
+    return run_features(value, np.ascontiguousarray(sampling.neuron_breaks[neurons]), min_run)
 
 
 def run_features(value: Array, breaks: Array, min_run: int) -> RunFeatures | LongRunFeatures:
@@ -126,7 +126,7 @@ def _windows(
         if spread > 0 and not still[neuron]:
             trace[row, ok] = (levels[neuron, ok] - levels[neuron, ok].mean()) / spread
     width = max(MIN_WINDOW, round(settings.window_s * sampling.rate_hz))
-    lo, hi = _window_bounds(times, sampling.seams, width)
+    lo, hi = _window_bounds(times, sampling.breaks, width)
     x = trace.astype(np.float64)
     zero = np.zeros((len(x), 1))
     sums, squares = np.hstack([zero, x.cumsum(axis=1)]), np.hstack([zero, (x * x).cumsum(axis=1)])
@@ -144,11 +144,11 @@ MIN_WINDOW = 3
 """Two samples always correlate perfectly."""
 
 
-def _window_bounds(times: Array, seams: Array, width: int) -> tuple[Array, Array]:
+def _window_bounds(times: Array, breaks: Array, width: int) -> tuple[Array, Array]:
     """Window of `width` samples around each observed time, shifted inwards at the ends of a piece, shorter in short ones."""
     length = len(times)
     lo, hi = np.zeros(length, np.int32), np.zeros(length, np.int32)
-    start = np.flatnonzero(times & (seams | ~np.concatenate([[False], times[:-1]])))
+    start = np.flatnonzero(times & (breaks | ~np.concatenate([[False], times[:-1]])))
     for first, following in zip(start, [*start[1:], length], strict=True):
         last = first + int(times[first:following].sum())
         at = np.arange(first, last)

@@ -1,6 +1,6 @@
-"""One worm on an even clock: where it was measured, and local fits that never reach across a seam or a gap.
+"""One worm on an even clock: where it was measured, and local fits that never reach across a break or a gap.
 
-Goes in: traces with their own time stamps, seams and NaN. Comes out: a `Sampling` with a common rate, which neuron was measured
+Goes in: traces with their own time stamps, breaks and NaN. Comes out: a `Sampling` with a common rate, which neuron was measured
 at which time, and slopes or levels there. Nothing is interpolated over a gap.
 """
 
@@ -39,9 +39,9 @@ def even_clock(time_s: Array, rate_hz: float) -> Array:
     return np.asarray(time_s[0] + np.arange(int(np.floor(last + 1e-6)) + 1) / rate_hz)
 
 
-def pieces(time_s: Array, seams: tuple[float, ...], limit_s: float) -> list[tuple[int, int]]:
-    """Ranges [first, last) of samples between which there is neither a seam nor a step longer than `limit_s`."""
-    part = np.searchsorted(np.asarray(seams, float), time_s, side="right")
+def pieces(time_s: Array, breaks: tuple[float, ...], limit_s: float) -> list[tuple[int, int]]:
+    """Ranges [first, last) of samples between which there is neither a break nor a step longer than `limit_s`."""
+    part = np.searchsorted(np.asarray(breaks, float), time_s, side="right")
     cut = np.flatnonzero((np.diff(part) != 0) | (np.diff(time_s) > limit_s)) + 1
     edges = [0, *cut.tolist(), len(time_s)]
     return [(a, b) for a, b in pairwise(edges) if b > a]
@@ -49,7 +49,7 @@ def pieces(time_s: Array, seams: tuple[float, ...], limit_s: float) -> list[tupl
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """A stretch of samples of some neurons without seam or gap, and the clock times [first, last) that lie in it."""
+    """A stretch of samples of some neurons without break or gap, and the clock times [first, last) that lie in it."""
 
     neurons: Array
     samples: Array
@@ -72,10 +72,10 @@ class Sampling:
     parts : tuple of Piece
     valid : bool array (n, T)
         Whether the neuron was measured around that time.
-    breaks : bool array (n, T)
+    neuron_breaks : bool array (n, T)
         Where a neuron's clock time does not follow its predecessor.
-    seams : bool array (T,)
-        The same, for seams and gaps of the whole recording.
+    breaks : bool array (T,)
+        The same, for breaks and gaps of the whole recording.
     is_own : bool
         Whether the clock is the recording's own.
     """
@@ -86,8 +86,8 @@ class Sampling:
     values: Array
     parts: tuple[Piece, ...]
     valid: Array
+    neuron_breaks: Array
     breaks: Array
-    seams: Array
     is_own: bool
 
     def fit(self, sigma_s: float, order: int) -> tuple[Array, Array]:
@@ -158,7 +158,7 @@ class Sampling:
         return noise
 
 
-def sample_worm(time_s: Array, values: Array, seams: tuple[float, ...], rate_hz: float, gap_s: float) -> Sampling:
+def sample_worm(time_s: Array, values: Array, breaks: tuple[float, ...], rate_hz: float, gap_s: float) -> Sampling:
     """Lay an even clock over a worm and find out where each neuron was measured.
 
     Parameters
@@ -167,7 +167,7 @@ def sample_worm(time_s: Array, values: Array, seams: tuple[float, ...], rate_hz:
         Increasing, two or more.
     values : array (samples, n)
         NaN where not measured.
-    seams : tuple of float
+    breaks : tuple of float
         Sorted times before which the recording was interrupted.
     rate_hz : float
         Rate of the clock.
@@ -179,30 +179,32 @@ def sample_worm(time_s: Array, values: Array, seams: tuple[float, ...], rate_hz:
     clock = even_clock(time_s, rate_hz)
     is_own = bool(np.isin(time_s, clock, assume_unique=True).all())
     n = values.shape[1]
-    valid, breaks = np.zeros((n, len(clock)), bool), np.zeros((n, len(clock)), bool)
+    valid, neuron_breaks = np.zeros((n, len(clock)), bool), np.zeros((n, len(clock)), bool)
     parts: list[Piece] = []
     finite = np.isfinite(values)
     patterns, which = np.unique(finite, axis=1, return_inverse=True)
     for group in range(patterns.shape[1]):
         neurons = np.flatnonzero(which.ravel() == group)
         samples = np.flatnonzero(patterns[:, group])
-        for first, last in pieces(time_s[samples], seams, limit):
+        for first, last in pieces(time_s[samples], breaks, limit):
             inside = samples[first:last]
             low, high = _covered(clock, time_s[inside[0]], time_s[inside[-1]])
             if len(inside) < MIN_PIECE or high <= low:
                 continue
             parts.append(Piece(neurons, inside, low, high))
             valid[neurons, low:high] = True
-            breaks[neurons, low] = True
+            neuron_breaks[neurons, low] = True
     common = np.zeros(len(clock), bool)
     measured = np.flatnonzero(finite.any(axis=1))
-    for first, last in pieces(time_s[measured], seams, limit):
+    for first, last in pieces(time_s[measured], breaks, limit):
         low, high = _covered(clock, time_s[measured[first]], time_s[measured[last - 1]])
         if high > low:
             common[low] = True
             if high < len(clock):
                 common[high] = True
-    return Sampling(clock, rate_hz, np.asarray(time_s, float), values, tuple(parts), valid, breaks, common, is_own)
+    return Sampling(
+        clock, rate_hz, np.asarray(time_s, float), values, tuple(parts), valid, neuron_breaks, common, is_own
+    )
 
 
 def _covered(clock: Array, start: float, stop: float) -> tuple[int, int]:

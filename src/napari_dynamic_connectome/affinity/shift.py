@@ -1,7 +1,7 @@
 """Affinities of a cohort in which every neuron was shifted in time by its own amount: who moves with whom is chance, all else stays.
 
 The slopes are shifted, not the traces, so that a shift makes no step where a block's end meets its beginning. Near the ends of a
-recording, seams and gaps, slopes are less certain and larger for all neurons at once; there nothing is shifted, so that this
+recording, breaks and gaps, slopes are less certain and larger for all neurons at once; there nothing is shifted, so that this
 stays the same in surrogates and data.
 """
 
@@ -60,7 +60,7 @@ class Shifter:
         if enough >= ENOUGH * total:
             return ""
         return (
-            f"only {enough:.0f} of {total:.0f} s lie in blocks of {2 * self.min_shift_s:g} s or more between stimuli, seams and "
+            f"only {enough:.0f} of {total:.0f} s lie in blocks of {2 * self.min_shift_s:g} s or more between stimuli, breaks and "
             "gaps, so neurons cannot be shifted against each other and nothing can be tested against chance"
         )
 
@@ -83,10 +83,12 @@ class Shifter:
         """Number of the block that each column lies in, -1 where it stays in place."""
         recording = recordings[block.source]
         time = recording.time_s
-        cuts = np.sort(np.concatenate([np.asarray(recording.seams, float), recording.stimuli["onset"].to_numpy(float)]))
+        cuts = np.sort(
+            np.concatenate([np.asarray(recording.breaks, float), recording.stimuli["onset"].to_numpy(float)])
+        )
         steps = np.diff(time)
         gaps = np.flatnonzero(steps > max(self.affinity.settings.gap_s, 2.5 * float(np.median(steps))) * (1 + 1e-9))
-        ends = np.concatenate([time[[0, -1]], np.asarray(recording.seams, float), time[gaps], time[gaps + 1]])
+        ends = np.concatenate([time[[0, -1]], np.asarray(recording.breaks, float), time[gaps], time[gaps + 1]])
         known = np.isfinite(block.source_time_s) & block.observed
         at = np.where(known, block.source_time_s, time[0])
         ids = np.searchsorted(np.sort(np.concatenate([cuts, time[gaps + 1]])), at + 1e-9, side="right")

@@ -138,7 +138,7 @@ class AffinitySpec:
         Common clock; None if unaligned.
     stimuli : pandas.DataFrame
         Stimuli on the common clock.
-    seams_s : tuple of float
+    breaks_s : tuple of float
         Times of the common clock at which neighbouring samples do not follow each other.
     notes : tuple of str
         What was left out and why.
@@ -156,7 +156,7 @@ class AffinitySpec:
     rate_hz: float
     time_s: Array | None = None
     stimuli: pd.DataFrame = field(default_factory=empty_stimuli)
-    seams_s: tuple[float, ...] = ()
+    breaks_s: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 

@@ -40,7 +40,7 @@ def surrogate_cohort(
     min_shift_s : float
         Shifts are at least this long in either direction, and a quarter of the block in shorter blocks.
     cut_at_stimuli : bool
-        Blocks lie between seams and stimulus onsets, so that responses stay with their stimulus; otherwise between seams.
+        Blocks lie between breaks and stimulus onsets, so that responses stay with their stimulus; otherwise between breaks.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def _surrogate(
     recording: Recording, method: Method, rng: np.random.Generator, min_shift_s: float, cut_at_stimuli: bool
 ) -> Recording:
     time = recording.time_s
-    cuts = list(recording.seams) + (recording.stimuli["onset"].tolist() if cut_at_stimuli else [])
+    cuts = list(recording.breaks) + (recording.stimuli["onset"].tolist() if cut_at_stimuli else [])
     edges = np.unique(np.concatenate([[0], np.searchsorted(time, sorted(cuts)), [len(time)]])).astype(int)
     values = recording.traces.values.copy()
     rate = 1.0 / float(np.median(np.diff(time))) if len(time) > 1 else 1.0

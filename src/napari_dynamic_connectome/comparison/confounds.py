@@ -60,7 +60,7 @@ def partial_out(
     """Recording whose traces are residuals of a regression on lagged behaviour (and movement).
 
     x(t) = b_piece + sum_c sum_l beta_cl c(t - l) + residual, by ordinary least squares for every neuron by itself, over the samples
-    where trace and all regressors are there. Lags end at seams and gaps; every piece between them has an intercept of its own, and the
+    where trace and all regressors are there. Lags end at breaks and gaps; every piece between them has an intercept of its own, and the
     residual keeps each piece's level. Our definition.
 
     Parameters
@@ -176,7 +176,7 @@ def regress(
     where = f"recording '{recording.name}'"
     time, values = recording.time_s, recording.traces.values.astype(float)
     limit = max(settings.gap_s, 2.5 * float(np.median(np.diff(time)))) if len(time) > 1 else np.inf
-    parts = pieces(time, recording.seams, limit)
+    parts = pieces(time, recording.breaks, limit)
     shared = _lagged(recording, settings, parts, shift, where)
     planes = _planes(recording, settings, shift, where)
     regressors = shared.shape[1] + len(planes)

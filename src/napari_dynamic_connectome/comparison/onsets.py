@@ -94,7 +94,7 @@ def average_onsets(
 ) -> OnsetAverages:
     """Average neurons, components and communities around the onsets of a stimulus or behaviour.
 
-    Traces are z-scored in every worm. Windows end at seams and gaps. Every worm's mean over its events counts once. Intervals draw worms
+    Traces are z-scored in every worm. Windows end at breaks and gaps. Every worm's mean over its events counts once. Intervals draw worms
     with replacement (events, if there is one worm). For chance, all events of a worm are moved together, by a random amount and around the
     end of the recording, which keeps their spacing and the course of every signal; p is the share of such averages that deviate as much
     anywhere in the window, measured by chance's standard deviation at each time. Our definition.
@@ -250,7 +250,7 @@ def _worms(signals: Signals, event: str, settings: ContrastSettings) -> tuple[li
             continue
         limit = max(how.gap_s, 2.5 * float(np.median(np.diff(recording.time_s))))
         piece = np.zeros(recording.n_times, int)
-        for number, (first, last) in enumerate(pieces(recording.time_s, recording.seams, limit)):
+        for number, (first, last) in enumerate(pieces(recording.time_s, recording.breaks, limit)):
             piece[first:last] = number
         found.append(
             _Worm(

@@ -131,7 +131,7 @@ class _Work:
         other = np.asarray(self.planes["reference"].values, float)
         if self.settings.reference_smoothing_s > 0:
             other = smooth(
-                other, self.time, "gaussian", self.settings.reference_smoothing_s, self.recording.seams, self.limit
+                other, self.time, "gaussian", self.settings.reference_smoothing_s, self.recording.breaks, self.limit
             )
         relative = other / _nanmedian(other)
         bad = ~(relative > 0) & np.isfinite(self.values)
@@ -147,7 +147,7 @@ class _Work:
         with np.errstate(invalid="ignore", divide="ignore"):
             both = [np.log(relative), np.log(np.where(self.values > 0, self.values, np.nan))]
         fast = [
-            v - rolling_percentile(v, self.time, DETREND_S, 50.0, self.recording.seams, 0.0, self.cancel) for v in both
+            v - rolling_percentile(v, self.time, DETREND_S, 50.0, self.recording.breaks, 0.0, self.cancel) for v in both
         ]
         good = np.isfinite(fast[0]) & np.isfinite(fast[1])
         x, y = (np.where(good, v, 0.0) for v in fast)
@@ -189,7 +189,7 @@ class _Work:
                 self.time,
                 s.baseline_window_s,
                 s.baseline_percentile,
-                self.recording.seams,
+                self.recording.breaks,
                 0.0,
                 self.cancel,
             )
@@ -227,10 +227,10 @@ class _Work:
         new = resample_times(self.time, self.settings.resample_hz)
         if len(new) > 50_000_000:
             raise InputError(f"resampling would make {len(new)} samples", where=self.where, fix="Choose a lower rate.")
-        seams = self.recording.seams
+        breaks = self.recording.breaks
 
         def move(values: np.ndarray) -> np.ndarray:
-            return resample(np.asarray(values, float), self.time, new, seams, self.limit)
+            return resample(np.asarray(values, float), self.time, new, breaks, self.limit)
 
         self.values, self.raw = move(self.values), move(self.raw).astype(np.float32)
         self.planes = {
@@ -252,7 +252,7 @@ class _Work:
     def smooth(self) -> str:
         """Filter over time."""
         s = self.settings
-        self.values = smooth(self.values, self.time, s.smoothing, s.smoothing_s, self.recording.seams, self.limit)
+        self.values = smooth(self.values, self.time, s.smoothing, s.smoothing_s, self.recording.breaks, self.limit)
         return ""
 
     def zscore(self) -> str:

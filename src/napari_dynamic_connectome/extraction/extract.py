@@ -302,7 +302,9 @@ def _read_static(source: VoxelSource, settings: ExtractionSettings) -> tuple[np.
     return labels, ids, VoxelSets(labels.shape, voxels[order], region[order], len(ids))
 
 
-def _with_static_regions(job: ExtractionJob, labels: np.ndarray, ids: np.ndarray, sets: VoxelSets, blocks: list[Block]) -> ExtractionJob:
+def _with_static_regions(
+    job: ExtractionJob, labels: np.ndarray, ids: np.ndarray, sets: VoxelSets, blocks: list[Block]
+) -> ExtractionJob:
     boxes = list({box_key(box): box for block in blocks for box in block.boxes}.values())
     annuli = None
     if job.settings.background == "annulus":

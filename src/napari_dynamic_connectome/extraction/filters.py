@@ -1,4 +1,4 @@
-"""Filters over time that know of missing samples, gaps and seams: smoothing, rolling percentile, resampling.
+"""Filters over time that know of missing samples, gaps and breaks: smoothing, rolling percentile, resampling.
 
 In and out: arrays (time, neuron), NaN where there is no value; a value that is missing stays missing.
 """
@@ -17,7 +17,7 @@ COLUMNS = 32
 
 
 def smooth(
-    values: np.ndarray, time_s: np.ndarray, method: str, width_s: float, seams: Sequence[float], limit_s: float
+    values: np.ndarray, time_s: np.ndarray, method: str, width_s: float, breaks: Sequence[float], limit_s: float
 ) -> np.ndarray:
     """Filter every column within its stretches.
 
@@ -29,13 +29,13 @@ def smooth(
         The gaussian is renormalised at the ends of a stretch and over missing samples; the polynomial is of order 2.
     width_s : float
         Standard deviation of the gaussian; window of the others.
-    seams : sequence of float
+    breaks : sequence of float
     limit_s : float
         Longest time between samples that is filtered across.
     """
     result = np.full(values.shape, np.nan)
     step = interval(time_s)
-    for rows, columns in runs(time_s, values, seams, limit_s):
+    for rows, columns in runs(time_s, values, breaks, limit_s):
         part = values[rows, columns]
         if method == "gaussian":
             done = _gaussian(part, width_s / step)
@@ -52,17 +52,17 @@ def rolling_percentile(
     time_s: np.ndarray,
     window_s: float,
     q: float,
-    seams: Sequence[float],
+    breaks: Sequence[float],
     limit_s: float,
     cancel: CancelCallback | None = None,
 ) -> np.ndarray:
-    """Percentile of a centred window, cut off at seams; missing values are left out of it, and do not stay missing.
+    """Percentile of a centred window, cut off at breaks; missing values are left out of it, and do not stay missing.
 
-    Gaps without a seam do not cut the window: a baseline goes on while nobody looks.
+    Gaps without a break do not cut the window: a baseline goes on while nobody looks.
     """
     result = np.full(values.shape, np.nan)
     window = odd(window_s / interval(time_s))
-    for rows in stretches(time_s, seams, limit_s if limit_s else np.inf):
+    for rows in stretches(time_s, breaks, limit_s if limit_s else np.inf):
         for first in range(0, values.shape[1], COLUMNS):
             check_cancel(cancel)
             columns = slice(first, first + COLUMNS)
@@ -117,9 +117,9 @@ def resample_times(time_s: np.ndarray, rate_hz: float) -> np.ndarray:
 
 
 def resample(
-    values: np.ndarray, time_s: np.ndarray, new_s: np.ndarray, seams: Sequence[float], limit_s: float
+    values: np.ndarray, time_s: np.ndarray, new_s: np.ndarray, breaks: Sequence[float], limit_s: float
 ) -> np.ndarray:
-    """Interpolate linearly to new times; NaN in gaps, and across seams.
+    """Interpolate linearly to new times; NaN in gaps, and across breaks.
 
     When the new rate is lower, the values are averaged first (gaussian of half a new interval), against aliasing. At the
     ends of a stretch the last value holds for half a sampling interval.
@@ -129,21 +129,21 @@ def resample(
     values : array (time, neuron)
     time_s, new_s : array
         Old and new times.
-    seams : sequence of float
+    breaks : sequence of float
     limit_s : float
         Longest time between two samples that is interpolated across.
     """
     step, new_step = interval(time_s), interval(new_s)
     if new_step > 1.5 * step:
-        values = smooth(values, time_s, "gaussian", 0.5 * new_step, seams, limit_s)
+        values = smooth(values, time_s, "gaussian", 0.5 * new_step, breaks, limit_s)
     result = np.full((len(new_s), values.shape[1]), np.nan)
-    seam_times = np.asarray(sorted(seams), float)
-    for rows, columns in runs(time_s, values, seams, limit_s):
+    break_times = np.asarray(sorted(breaks), float)
+    for rows, columns in runs(time_s, values, breaks, limit_s):
         times = time_s[rows]
         inside = (new_s >= times[0] - step / 2) & (new_s <= times[-1] + step / 2)
-        # the half interval of grace does not reach over a seam
-        inside &= np.searchsorted(seam_times, new_s, side="right") == np.searchsorted(
-            seam_times, times[0], side="right"
+        # the half interval of grace does not reach over a break
+        inside &= np.searchsorted(break_times, new_s, side="right") == np.searchsorted(
+            break_times, times[0], side="right"
         )
         for column in range(columns.start, columns.stop):
             mine = values[rows, column]

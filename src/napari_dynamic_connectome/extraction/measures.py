@@ -17,13 +17,13 @@ SLOW_S = 60.0
 LEVEL_SAMPLES = 5
 
 
-def noise_of(values: np.ndarray, time_s: np.ndarray, seams: Sequence[float], limit_s: float) -> np.ndarray:
+def noise_of(values: np.ndarray, time_s: np.ndarray, breaks: Sequence[float], limit_s: float) -> np.ndarray:
     """Standard deviation of the noise of each column.
 
     From the median absolute deviation of second differences, which slow signals hardly enter: 1.4826 MAD / sqrt(6) for
-    white noise. Differences across gaps and seams are left out.
+    white noise. Differences across gaps and breaks are left out.
     """
-    parts = [np.diff(values[rows], n=2, axis=0) for rows in stretches(time_s, seams, limit_s)]
+    parts = [np.diff(values[rows], n=2, axis=0) for rows in stretches(time_s, breaks, limit_s)]
     second = np.concatenate(parts) if parts else np.zeros((0, values.shape[1]))
     result = np.full(values.shape[1], np.nan)
     some = np.isfinite(second).sum(axis=0) >= 3
@@ -44,12 +44,12 @@ def snr_of(values: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 def fast_part(
-    values: np.ndarray, time_s: np.ndarray, seams: Sequence[float], cancel: CancelCallback | None = None
+    values: np.ndarray, time_s: np.ndarray, breaks: Sequence[float], cancel: CancelCallback | None = None
 ) -> np.ndarray:
     """Remove what changes over minutes (a rolling median), which bleaching and drift would correlate everywhere."""
     if len(values) < 3:
         return np.full(values.shape, np.nan)
-    slow = rolling_percentile(values, time_s, max(SLOW_S, 10 * interval(time_s)), 50.0, seams, 0.0, cancel)
+    slow = rolling_percentile(values, time_s, max(SLOW_S, 10 * interval(time_s)), 50.0, breaks, 0.0, cancel)
     return np.asarray(values - slow)
 
 
@@ -83,7 +83,7 @@ def distances_um(positions: np.ndarray) -> np.ndarray:
 
 
 def position_jumps(
-    track: np.ndarray, time_s: np.ndarray, seams: Sequence[float], limit_s: float, jump_um: float
+    track: np.ndarray, time_s: np.ndarray, breaks: Sequence[float], limit_s: float, jump_um: float
 ) -> np.ndarray:
     """Count steps of each neuron's position that the others do not make.
 
@@ -92,7 +92,7 @@ def position_jumps(
     track : array (time, neuron, 3)
     """
     counts = np.zeros(track.shape[1], int)
-    for rows in stretches(time_s, seams, limit_s):
+    for rows in stretches(time_s, breaks, limit_s):
         steps = np.diff(track[rows], axis=0)
         if not len(steps):
             continue
@@ -106,7 +106,12 @@ def position_jumps(
 
 
 def level_swaps(
-    values: np.ndarray, noise: np.ndarray, time_s: np.ndarray, seams: Sequence[float], limit_s: float, jump_noise: float
+    values: np.ndarray,
+    noise: np.ndarray,
+    time_s: np.ndarray,
+    breaks: Sequence[float],
+    limit_s: float,
+    jump_noise: float,
 ) -> np.ndarray:
     """Count moments at which two neurons exchange their levels from one sample to the next, for each neuron.
 
@@ -123,7 +128,7 @@ def level_swaps(
     """
     counts = np.zeros(values.shape[1], int)
     w = LEVEL_SAMPLES
-    for rows in stretches(time_s, seams, limit_s):
+    for rows in stretches(time_s, breaks, limit_s):
         part = values[rows]
         if len(part) < 2 * w:
             continue
@@ -157,13 +162,13 @@ def drift_um(track: np.ndarray, time_s: np.ndarray) -> float:
     return float(np.linalg.norm(np.median(moved, axis=0)))
 
 
-def intervals(time_s: np.ndarray, seams: Sequence[float]) -> tuple[float, float]:
+def intervals(time_s: np.ndarray, breaks: Sequence[float]) -> tuple[float, float]:
     """Share of frames dropped, and spread of the sampling interval relative to its median.
 
-    Intervals across a seam do not count. An interval of more than 1.5 x the median holds round(interval / median) - 1 dropped
+    Intervals across a break do not count. An interval of more than 1.5 x the median holds round(interval / median) - 1 dropped
     frames; the spread is the standard deviation of the other intervals.
     """
-    parts = [np.diff(time_s[rows]) for rows in stretches(time_s, seams, np.inf)]
+    parts = [np.diff(time_s[rows]) for rows in stretches(time_s, breaks, np.inf)]
     steps = np.concatenate(parts)
     if not len(steps):
         return float("nan"), float("nan")

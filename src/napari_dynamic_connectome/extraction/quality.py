@@ -81,7 +81,7 @@ def recording_quality(
     """
     parsed = QualitySettings.parse(settings, where="quality", **options)
     time = recording.time_s
-    dropped, uneven = intervals(time, recording.seams)
+    dropped, uneven = intervals(time, recording.breaks)
     track = _track(recording)
     drift = drift_um(track, time) if track is not None else float("nan")
     empty = float((~np.isfinite(recording.traces.values)).all(axis=1).mean())
@@ -99,7 +99,7 @@ def recording_quality(
 
 
 def _neurons(recording: Recording, s: QualitySettings, cancel: CancelCallback | None) -> pd.DataFrame:
-    traces, time, seams = recording.traces, recording.time_s, recording.seams
+    traces, time, breaks = recording.traces, recording.time_s, recording.breaks
     ids = recording.neurons.index
     values = traces.values.astype(float)
     raw = np.asarray(traces["raw"].values, float) if "raw" in traces.coords else values
@@ -112,7 +112,7 @@ def _neurons(recording: Recording, s: QualitySettings, cancel: CancelCallback | 
         with np.errstate(invalid="ignore"):
             loss = bleaching.curve / bleaching.curve[0]
         signal = np.where(np.isfinite(loss), values / np.where(loss > 0, loss, 1.0), values)
-    noise = noise_of(signal, time, seams, limit)
+    noise = noise_of(signal, time, breaks, limit)
     table = pd.DataFrame(index=ids)
     table["snr"] = snr_of(signal, noise)
     table["bleaching_tau_s"] = np.nan if bleaching is None else bleaching.tau_s
@@ -120,18 +120,18 @@ def _neurons(recording: Recording, s: QualitySettings, cancel: CancelCallback | 
     table["saturated"] = _share(recording, "saturated")
     table["missing"] = (~np.isfinite(values)).mean(axis=0)
     check_cancel(cancel)
-    fast = fast_part(raw, time, seams, cancel)
+    fast = fast_part(raw, time, breaks, cancel)
     distance = distances_um(recording.positions_um)
     alike = correlations(fast, fast)
     table["contamination"], neighbour = _closest(alike, distance < s.neighbour_um)
     table["neighbour"] = ["" if i < 0 else str(ids[i]) for i in neighbour]
     check_cancel(cancel)
     table["motion"] = _motion(recording, fast, cancel)
-    jumps = level_swaps(raw, noise_of(raw, time, seams, limit), time, seams, limit, s.jump_noise)
+    jumps = level_swaps(raw, noise_of(raw, time, breaks, limit), time, breaks, limit, s.jump_noise)
     check_cancel(cancel)
     track = _track(recording)
     if track is not None:
-        jumps = np.maximum(jumps, position_jumps(track, time, seams, limit, s.jump_um))
+        jumps = np.maximum(jumps, position_jumps(track, time, breaks, limit, s.jump_um))
     table["jumps"] = jumps
     same, twin = _closest(alike, distance < s.duplicate_um)
     double = same >= s.duplicate_correlation
@@ -242,7 +242,7 @@ def _motion(recording: Recording, fast: np.ndarray, cancel: CancelCallback | Non
     planes = [n for n in ("track_z", "track_y", "track_x", "reference") if n in recording.traces.coords]
     found = [np.full(recording.n_neurons, np.nan)]
     for name in planes:
-        other = fast_part(np.asarray(recording.traces[name].values, float), recording.time_s, recording.seams, cancel)
+        other = fast_part(np.asarray(recording.traces[name].values, float), recording.time_s, recording.breaks, cancel)
         rows = [abs(float(correlations(fast[:, [i]], other[:, [i]])[0, 0])) for i in range(recording.n_neurons)]
         found.append(np.array(rows))
     stacked = np.stack(found)

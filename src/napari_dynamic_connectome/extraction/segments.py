@@ -1,6 +1,6 @@
-"""Where a recording is interrupted: nothing is filtered or interpolated across a seam or a gap.
+"""Where a recording is interrupted: nothing is filtered or interpolated across a break or a gap.
 
-In: times, seams and arrays with NaN. Out: stretches of samples that belong together.
+In: times, breaks and arrays with NaN. Out: stretches of samples that belong together.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def interval(time_s: np.ndarray) -> float:
     return float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0
 
 
-def stretches(time_s: np.ndarray, seams: Sequence[float], limit_s: float) -> list[slice]:
-    """Cut the samples at seams and wherever the time between two samples exceeds `limit_s`.
+def stretches(time_s: np.ndarray, breaks: Sequence[float], limit_s: float) -> list[slice]:
+    """Cut the samples at breaks and wherever the time between two samples exceeds `limit_s`.
 
     Parameters
     ----------
     time_s : array (time,)
-    seams : sequence of float
-        A seam lies before the first sample at or after its time.
+    breaks : sequence of float
+        A break lies before the first sample at or after its time.
     limit_s : float
 
     Returns
@@ -39,14 +39,14 @@ def stretches(time_s: np.ndarray, seams: Sequence[float], limit_s: float) -> lis
         In order; together they cover all samples.
     """
     n = len(time_s)
-    cuts = set(np.searchsorted(time_s, np.asarray(seams, float), side="left").tolist()) if len(seams) else set()
+    cuts = set(np.searchsorted(time_s, np.asarray(breaks, float), side="left").tolist()) if len(breaks) else set()
     cuts |= set((np.flatnonzero(np.diff(time_s) > limit_s) + 1).tolist())
     borders = [0, *sorted(c for c in cuts if 0 < c < n), n]
     return [slice(a, b) for a, b in itertools.pairwise(borders)]
 
 
 def runs(
-    time_s: np.ndarray, values: np.ndarray, seams: Sequence[float], limit_s: float
+    time_s: np.ndarray, values: np.ndarray, breaks: Sequence[float], limit_s: float
 ) -> Iterator[tuple[slice, slice]]:
     """Stretches of samples with the columns they hold for.
 
@@ -57,7 +57,7 @@ def runs(
     ------
     (samples, columns)
     """
-    whole = stretches(time_s, seams, limit_s)
+    whole = stretches(time_s, breaks, limit_s)
     complete = np.isfinite(values).all(axis=0)
     column = 0
     n = values.shape[1]

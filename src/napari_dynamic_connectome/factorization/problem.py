@@ -336,8 +336,8 @@ def _finish(affinity: Any, model: str, worms: list[Worm], total: int, n_slots: i
         groups = tuple((np.flatnonzero(which == g), np.flatnonzero(p)) for g, p in enumerate(patterns) if p.any())
         linked = np.ones(n_times, bool)
         linked[0] = False
-        after_seam = np.searchsorted(np.asarray(affinity.time_s, float), list(getattr(affinity, "seams_s", ())))
-        linked[after_seam[after_seam < n_times]] = False
+        after_break = np.searchsorted(np.asarray(affinity.time_s, float), list(getattr(affinity, "breaks_s", ())))
+        linked[after_break[after_break < n_times]] = False
         sample_worm = np.full(n_times, "", dtype=object)
         sample_time = np.asarray(affinity.time_s, float)
     if model == "mixed":

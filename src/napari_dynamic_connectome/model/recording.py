@@ -75,8 +75,8 @@ class Recording:
         Columns name, onset, offset (s).
     behaviour : xarray.Dataset
         One variable (time,) a channel, same `time` as the traces; attribute `kind` is "binary" or "continuous", `units`.
-    seams : tuple of float
-        Times (s) at which the recording was interrupted: nothing is smoothed or differentiated across a seam. A seam lies
+    breaks : tuple of float
+        Times (s) at which the recording was interrupted: nothing is smoothed or differentiated across a break. A break lies
         before the first sample at or after this time.
     volume, labels : VolumeReference, optional
         The images the traces came from.
@@ -91,7 +91,7 @@ class Recording:
     neurons: pd.DataFrame
     stimuli: pd.DataFrame = field(default_factory=lambda: empty_stimuli())
     behaviour: xr.Dataset = field(default_factory=xr.Dataset)
-    seams: tuple[float, ...] = ()
+    breaks: tuple[float, ...] = ()
     volume: VolumeReference | None = None
     labels: VolumeReference | None = None
     quality: pd.DataFrame | None = None
@@ -106,7 +106,7 @@ class Recording:
         self._spell_names(where)
         object.__setattr__(self, "stimuli", check_stimuli(self.stimuli, where))
         object.__setattr__(self, "behaviour", _check_behaviour(self.behaviour, self.traces, where))
-        object.__setattr__(self, "seams", tuple(sorted(float(s) for s in self.seams)))
+        object.__setattr__(self, "breaks", tuple(sorted(float(s) for s in self.breaks)))
 
     def _spell_names(self, where: str) -> None:
         """Give every neuron the canonical spelling of its name, and the id that follows from its name and label."""
@@ -309,7 +309,7 @@ def _check_traces(traces: xr.DataArray, where: str) -> xr.DataArray:
         raise InputError(
             f"time does not increase at sample {at + 2} ({time[at]:g} s, then {time[at + 1]:g} s)",
             where=where,
-            fix="Sort the samples, or mark the seam and give continuous times.",
+            fix="Sort the samples, or mark the break and give continuous times.",
         )
     values = traces.values
     if np.isinf(values).any():

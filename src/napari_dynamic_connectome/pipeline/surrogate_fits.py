@@ -18,7 +18,7 @@ from ..affinity.shift import Shifter
 from ..communities.scan import largest_statistic, standardise, strength_residuals
 from ..factorization.build import build_components
 from ..factorization.folds import draw_folds
-from ..factorization.jobs import Job, run_job
+from ..factorization.jobs import FitJob, run_job
 from ..factorization.prepare import prepare
 from ..factorization.settings import FactorizationSettings
 from ..factorization.starts import fit_starts
@@ -100,7 +100,7 @@ def fit_ranks(
         components = build_components(prepared, fits, pool, provenance={})
         error = float("nan")
         if masks:
-            error = run_job(prepared, Job(rank, (0,), seed + 1, 0, tuple(masks[0])), pool).held_out
+            error = run_job(prepared, FitJob(rank, (0,), seed + 1, 0, tuple(masks[0])), pool).held_out
         top = tops(components) if statistics else (float("nan"), float("nan"))
         found[rank] = RankFit(1 - components.error**2, error, *top, components)
     return found

@@ -28,7 +28,7 @@ def fingerprint(cohort: Cohort, settings: PipelineSettings, components: Componen
     digest = hashlib.sha256()
     for recording, name in zip(cohort.recordings, cohort.worms, strict=True):
         traces = np.ascontiguousarray(recording.traces.values)
-        digest.update(f"{name}|{traces.shape}|{traces.dtype}|{recording.seams}".encode())
+        digest.update(f"{name}|{traces.shape}|{traces.dtype}|{recording.breaks}".encode())
         digest.update(traces.tobytes())
         digest.update(np.ascontiguousarray(recording.time_s).tobytes())
         digest.update(json.dumps(recording.traces["neuron"].values.tolist(), default=str).encode())

@@ -61,8 +61,18 @@ def _from_2(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _from_3(body: dict[str, Any]) -> dict[str, Any]:
-    """Version 3: the edits were called a trail."""
-    return {"history": body.get("trail", [])} | {k: v for k, v in body.items() if k != "trail"}
+    """Version 3: the edits were called a trail, and the breaks of a recording seams."""
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [renamed(v) for v in value]
+        if isinstance(value, dict):
+            names = {"seams": "breaks"} if "traces" in value else {}
+            return {names.get(k, k): renamed(v) for k, v in value.items()}
+        return value
+
+    new: dict[str, Any] = renamed(body)
+    return {"history": new.get("trail", [])} | {k: v for k, v in new.items() if k != "trail"}
 
 
 MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1, 2: _from_2, 3: _from_3}

@@ -185,7 +185,7 @@ def recording() -> Recording:
         confidence=[5, 4, np.nan, 3],
         stimuli=pd.DataFrame({"name": ["NaCl", "flash"], "onset": [1.0, 3.0], "offset": [2.0, 3.0]}),
         behaviour=xr.Dataset({"velocity": ("time", rng.normal(size=30), {"units": "mm/s"})}),
-        seams=(2.5,),
+        breaks=(2.5,),
         volume=VolumeReference("w.ome.zarr", (30, 5, 16, 20), "tzyx", (2.0, 0.5, 0.5), 3.3),
         provenance={"history": [{"step": "extract"}]},
     )
@@ -199,7 +199,7 @@ def test_written_file_comes_back(tmp_path) -> None:
     pd.testing.assert_frame_equal(held.neurons, worm.neurons)
     pd.testing.assert_frame_equal(held.stimuli, worm.stimuli)
     np.testing.assert_array_equal(held.behaviour["velocity"].values, worm.behaviour["velocity"].values)
-    assert held.seams == worm.seams
+    assert held.breaks == worm.breaks
     assert held.provenance["history"] == [{"step": "extract"}]
 
 

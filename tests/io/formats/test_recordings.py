@@ -42,7 +42,7 @@ def make(**changes: object) -> Recording:
                 "reversal": ("time", (rng.random(20) > 0.5).astype(float)),
             }
         ),
-        "seams": (2.5,),
+        "breaks": (2.5,),
         "provenance": {"history": [{"step": "extract"}]},
     }
     recording = Recording.from_arrays(values, **(options | changes))
@@ -72,7 +72,7 @@ def test_written_recording_comes_back(tmp_path, ending) -> None:
     assert_same(held, recording)
     assert held.name == "worm 1"
     if ending in (".npz", ".parquet"):
-        assert held.seams == recording.seams
+        assert held.breaks == recording.breaks
         assert held.behaviour["velocity"].attrs["units"] == "mm/s"
         assert held.provenance["history"] == [{"step": "extract"}]
 

@@ -67,7 +67,7 @@ def recording_fields(recording: Recording) -> dict[str, Any]:
         "stim_name": _text(recording.stimuli["name"]),
         "stim_onset": recording.stimuli["onset"].to_numpy(float),
         "stim_offset": recording.stimuli["offset"].to_numpy(float),
-        "seams": np.asarray(recording.seams, float),
+        "breaks_s": np.asarray(recording.breaks, float),
         "provenance": _text([json.dumps(dict(recording.provenance), default=str)])[0],
     }
     about: dict[str, Any] = {}
@@ -127,7 +127,7 @@ def _check_left_over(fields: Mapping[str, Any], shape: tuple[int, int], where: s
 
 _OTHER_FIELDS = {
     "format_version", "units", "positions", "positions_um", "rejected", "note", "stim_name", "stim_onset", "stim_offset", "stimuli",
-    "seams", "breaks", "provenance", "behaviour_about", "volume_reference", "labels_reference", "quality", "idx_splits",
+    "breaks_s", "breaks", "provenance", "behaviour_about", "volume_reference", "labels_reference", "quality", "idx_splits",
 }  # fmt: skip
 
 
@@ -229,7 +229,7 @@ def recording_from_fields(
         else _fit(numbers(confidence, "confidence", where).ravel(), n_neurons, "confidences", where),
         stimuli=_stimuli(fields, where),
         behaviour=behaviour,
-        seams=_seams(fields, time, where),
+        breaks=_breaks(fields, time, where),
         provenance=provenance,
     )
     return _with_details(recording, fields, where)
@@ -372,9 +372,9 @@ def _splits(fields: Mapping[str, Any]) -> np.ndarray | None:
     return splits.astype(np.int64)
 
 
-def _seams(fields: Mapping[str, Any], time: np.ndarray, where: str) -> tuple[float, ...]:
-    if "seams" in fields:
-        return tuple(float(v) for v in numbers(fields["seams"], "seams", where).ravel())
+def _breaks(fields: Mapping[str, Any], time: np.ndarray, where: str) -> tuple[float, ...]:
+    if "breaks_s" in fields:
+        return tuple(float(v) for v in numbers(fields["breaks_s"], "breaks_s", where).ravel())
     splits = _splits(fields)
     if splits is None or (splits[0] == splits[1]).all():
         return ()  # a list of frames, not of segments

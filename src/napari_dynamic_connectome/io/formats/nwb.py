@@ -124,7 +124,9 @@ def read_recordings(path: str | Path, *, name: str = "", signal: str | None = No
             recording.replace(
                 stimuli=_stimuli(file, where),
                 behaviour=_behaviour(file, time, where),
-                seams=tuple(dict.fromkeys(s for gap in gaps for s in gap if gap[1] - gap[0] > MOMENT_S or s == gap[0])),
+                breaks=tuple(
+                    dict.fromkeys(s for gap in gaps for s in gap if gap[1] - gap[0] > MOMENT_S or s == gap[0])
+                ),
                 provenance=provenance,
             )
         ]

@@ -116,9 +116,9 @@ def _file(recording: Recording, pynwb: Any, ndx: Any, start: datetime | None, st
     _add_image(file, recording, volume, ndx)
     _add_stimuli(file, recording, pynwb)
     _add_behaviour(file, recording, pynwb)
-    for seam in recording.seams:
-        # NWB has no seams; an interval without length that is marked invalid says the same
-        file.add_invalid_time_interval(start_time=float(seam), stop_time=float(seam) + 1e-6)
+    for break_s in recording.breaks:
+        # NWB has no breaks; an interval without length that is marked invalid says the same
+        file.add_invalid_time_interval(start_time=float(break_s), stop_time=float(break_s) + 1e-6)
     return file
 
 
