@@ -23,7 +23,7 @@ BASELINE = ""
 
 
 @dataclass(frozen=True, eq=False)
-class Lane:
+class AlignedSegment:
     """One worm or event on the common clock.
 
     Parameters
@@ -46,7 +46,7 @@ class Timeline:
 
     alignment: Alignment
     reason: str
-    lanes: tuple[Lane, ...]
+    segments: tuple[AlignedSegment, ...]
     time_s: Array | None = None
     stimuli: pd.DataFrame = field(default_factory=empty_stimuli)
     breaks_s: tuple[float, ...] = ()
@@ -76,10 +76,11 @@ def align(
     if kind == "auto":
         kind, reason = choose(recordings)
     if kind == "none":
-        lanes = tuple(
-            Lane(r.name, w, np.arange(len(c))) for w, (r, c) in enumerate(zip(recordings, clocks, strict=True))
+        segments = tuple(
+            AlignedSegment(r.name, w, np.arange(len(c)))
+            for w, (r, c) in enumerate(zip(recordings, clocks, strict=True))
         )
-        return Timeline("none", f"every worm has its own time course ({reason})", lanes)
+        return Timeline("none", f"every worm has its own time course ({reason})", segments)
     if kind == "events":
         return _events(recordings, clocks, rate_hz, settings)
     if kind == "stimulus identity":
@@ -136,8 +137,8 @@ def _shifted(
             fix="Let every recording begin at zero, or align by stimulus, by events, or not at all.",
         )
     time = first + np.arange(length) / rate_hz
-    lanes = [
-        Lane(r.name, w, nearest(c, time + z, rate_hz) if np.isfinite(z) else np.full(length, -1))
+    segments = [
+        AlignedSegment(r.name, w, nearest(c, time + z, rate_hz) if np.isfinite(z) else np.full(length, -1))
         for w, (r, c, z) in enumerate(zip(recordings, clocks, zeros, strict=True))
     ]
     tables = [
@@ -147,7 +148,7 @@ def _shifted(
         for r, z in zip(recordings, zeros, strict=True)
         if np.isfinite(z)
     ]
-    return Timeline(kind, reason, tuple(lanes), time, _common_stimuli(tables, len(spans)), (), notes)
+    return Timeline(kind, reason, tuple(segments), time, _common_stimuli(tables, len(spans)), (), notes)
 
 
 def _common_stimuli(tables: list[pd.DataFrame], n_worms: int) -> pd.DataFrame:
@@ -224,10 +225,10 @@ def _identity(recordings: tuple[Recording, ...], clocks: list[Array], rate_hz: f
         for w, clock in enumerate(clocks):
             columns[w].append(_block(clock, cuts[key].get(w), length, key[0] == BASELINE, rate_hz))
         at += length
-    lanes = tuple(Lane(r.name, w, np.concatenate(columns[w])) for w, r in enumerate(recordings))
+    segments = tuple(AlignedSegment(r.name, w, np.concatenate(columns[w])) for w, r in enumerate(recordings))
     stimuli = pd.DataFrame(rows, columns=["name", "onset", "offset"])
     text = f"blocks of the same stimulus stand side by side ({reason})"
-    return Timeline("stimulus identity", text, lanes, np.arange(at) / rate_hz, stimuli, tuple(breaks), tuple(notes))
+    return Timeline("stimulus identity", text, segments, np.arange(at) / rate_hz, stimuli, tuple(breaks), tuple(notes))
 
 
 def _block(
@@ -249,7 +250,7 @@ def _events(
     name = settings.event or _only_channel(recordings)
     first, last = int(np.ceil(-settings.before_s * rate_hz - 1e-6)), int(np.floor(settings.after_s * rate_hz + 1e-6))
     time = np.arange(first, last + 1) / rate_hz
-    lanes, notes = [], []
+    segments, notes = [], []
     known = False
     for w, (recording, clock) in enumerate(zip(recordings, clocks, strict=True)):
         times = event_times(recording, name, settings)
@@ -263,7 +264,7 @@ def _events(
             if (samples >= 0).mean() < 0.5:
                 short += 1
             else:
-                lanes.append(Lane(f"{recording.name} {name} {number}", w, samples))
+                segments.append(AlignedSegment(f"{recording.name} {name} {number}", w, samples))
         if short:
             notes.append(f"{recording.name}: {short} of {len(times)} events lie too near the recording's ends")
     if not known:
@@ -272,16 +273,16 @@ def _events(
             where="events",
             fix=_known_events(recordings),
         )
-    if not lanes:
+    if not segments:
         raise InputError(
             f"'{name}' has no event",
             where="events",
             fix="Shorten before_s, after_s or rest_s, or choose another channel.",
         )
     edge = "end" if settings.event_edge == "offset" else "onset"
-    worms = len({lane.worm for lane in lanes})
-    reason = f"{len(lanes)} events in {worms} worm(s), time zero is the {edge} of '{name}'"
-    return Timeline("events", reason, tuple(lanes), time, empty_stimuli(), (), tuple(notes))
+    worms = len({segment.worm for segment in segments})
+    reason = f"{len(segments)} events in {worms} worm(s), time zero is the {edge} of '{name}'"
+    return Timeline("events", reason, tuple(segments), time, empty_stimuli(), (), tuple(notes))
 
 
 def event_times(recording: Recording, name: str, settings: AffinitySettings) -> Array | None:

@@ -14,7 +14,7 @@ from ..model.cohort import Cohort
 from ..model.errors import InputError
 from ..model.memory import check_fits, check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
-from .align import Lane, align
+from .align import AlignedSegment, align
 from .features import Features
 from .measures import worm_features
 from .sampling import Sampling, complete_part, natural_rate, sample_worm
@@ -91,16 +91,24 @@ def compute_affinity(
     layers = LAYERS[chosen.sign]
     made: dict[int, Features] = {}
     blocks = []
-    for number, lane in enumerate(timeline.lanes):
+    for number, segment in enumerate(timeline.segments):
         check_cancel(cancel)
-        report(progress, 0.5 + 0.5 * number / len(timeline.lanes), f"affinities of {lane.name}")
-        keep, times = parts[lane.worm]
-        if lane.worm not in made:
-            made[lane.worm] = worm_features(samplings[lane.worm], keep, times, chosen)
-        sampling = samplings[lane.worm]
+        report(progress, 0.5 + 0.5 * number / len(timeline.segments), f"affinities of {segment.name}")
+        keep, times = parts[segment.worm]
+        if segment.worm not in made:
+            made[segment.worm] = worm_features(samplings[segment.worm], keep, times, chosen)
+        sampling = samplings[segment.worm]
         blocks.append(
             _block(
-                lane, cohort, sampling, members[lane.worm][keep], times, made[lane.worm], pairs, layers, timeline.time_s
+                segment,
+                cohort,
+                sampling,
+                members[segment.worm][keep],
+                times,
+                made[segment.worm],
+                pairs,
+                layers,
+                timeline.time_s,
             )
         )
     if not any(b.observed.any() and b.n_rows for b in blocks):
@@ -198,7 +206,7 @@ def _pairs(members: list[Array], n_neurons: int, min_worms: int) -> Array:
 
 
 def _block(
-    lane: Lane,
+    segment: AlignedSegment,
     cohort: Cohort,
     sampling: Sampling,
     neurons: Array,
@@ -213,14 +221,14 @@ def _block(
     columns = local[pairs]
     rows = np.flatnonzero((columns >= 0).all(axis=1))
     if time_s is not None:
-        samples = np.where(lane.samples >= 0, np.where(times[lane.samples], lane.samples, -1), -1)
+        samples = np.where(segment.samples >= 0, np.where(times[segment.samples], segment.samples, -1), -1)
         features = features.take(samples)
         observed = samples >= 0
         source = np.where(observed, sampling.time_s[samples], np.nan)
     else:
         observed, source = times, np.where(times, sampling.time_s, np.nan)
     return WormBlock(
-        worm=lane.name,
+        worm=segment.name,
         neurons=neurons,
         rows=rows,
         columns=np.ascontiguousarray(columns[rows]),
@@ -228,6 +236,6 @@ def _block(
         observed=observed,
         features=features,
         layers=layers,
-        source=cohort.worms[lane.worm],
+        source=cohort.worms[segment.worm],
         source_time_s=source,
     )
