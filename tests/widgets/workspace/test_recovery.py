@@ -291,8 +291,8 @@ def test_reopening_a_session_gives_the_same_picture(make_napari_viewer, tmp_path
 def test_a_dialog_that_went_with_its_window_does_not_keep_the_viewer_from_closing(work, viewer, qtbot) -> None:
     from qtpy.QtWidgets import QMainWindow
 
-    from napari_dynamic_connectome.widgets.qt.dialogs import open_dialogs
-    from napari_dynamic_connectome.widgets.workspace.recovery_dialogs import ProblemDialog, show
+    from napari_dynamic_connectome.widgets.qt.dialogs import open_dialogs, show
+    from napari_dynamic_connectome.widgets.qt.notify import ProblemDialog
 
     window = QMainWindow()
     dialog = ProblemDialog(viewer, "")

@@ -15,7 +15,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from ...model.errors import DynamicConnectomeError
-from ..qt.dialogs import open_dialogs
+from ..qt.dialogs import open_dialogs, show
 from ..qt.notify import show_actions, show_failure, show_info, show_warning
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Recovery:
 
     def offer(self) -> Any:
         """Show the edits that the opened session does not hold."""
-        from .recovery_dialogs import PendingDialog, show
+        from .recovery_dialogs import PendingDialog
 
         return show(PendingDialog(self)) if self.journal is not None and self.journal.pending else None
 
@@ -183,7 +183,7 @@ class Recovery:
             return None
         if not found:
             return None
-        from .recovery_dialogs import LostWorkDialog, show
+        from .recovery_dialogs import LostWorkDialog
 
         return show(LostWorkDialog(self, found))
 
@@ -239,7 +239,7 @@ class Recovery:
 
     def find_images(self) -> Any:
         """Open the dialog that finds moved images again."""
-        from .recovery_dialogs import ImagesDialog, show
+        from .recovery_dialogs import ImagesDialog
 
         return show(ImagesDialog(self))
 
