@@ -109,12 +109,12 @@ def test_a_neuron_that_only_one_worm_has_does_not_change_the_others_frames(simpl
     assert without.worms[0].present.shape[1] == with_it.worms[0].present.shape[1] - 1
 
 
-def test_nothing_is_predicted_across_a_seam_or_a_gap(planted):
+def test_nothing_is_predicted_across_a_break_or_a_gap(planted):
     cohort, _, _ = planted(worms=1, frames=200)
     worm = cohort.recordings[0]
     values = worm.traces.values.copy()
     values[100:110] = np.nan
-    cut = worm.replace(traces=worm.traces.copy(data=values), seams=(30.0,))
+    cut = worm.replace(traces=worm.traces.copy(data=values), breaks=(30.0,))
     data = read_frames(Cohort([cut]), StatesSettings(lags=2))
     gone = set(range(200)) - set(data.worms[0].frames.tolist())
     assert gone == {0, 1, 60, 61, *range(100, 112)}

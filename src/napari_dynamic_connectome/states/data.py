@@ -1,6 +1,6 @@
 """From a cohort to what the model is fitted to: every worm's present frames, and the past frames that predict them.
 
-A neuron that a worm lacks is nowhere in that worm's arrays: neither predicted nor predicting. Nothing reaches across a seam or gap.
+A neuron that a worm lacks is nowhere in that worm's arrays: neither predicted nor predicting. Nothing reaches across a break or gap.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _read_worm(cohort: Cohort, number: int, rate: float, settings: StatesSetting
             where=where,
             fix=f"Leave this worm out; {LEAST_FRAMES} is the least.",
         )
-    sampling = sample_worm(recording.time_s, traces.values, recording.seams, rate, settings.gap_s)
+    sampling = sample_worm(recording.time_s, traces.values, recording.breaks, rate, settings.gap_s)
     names = [str(n) for n in traces["neuron"].values]
     values = np.where(sampling.valid, sampling.levels(), np.nan)
     with np.errstate(invalid="ignore"):
@@ -149,10 +149,10 @@ def _read_worm(cohort: Cohort, number: int, rate: float, settings: StatesSetting
     level = values[keep].T
     level = (level - level[times].mean(axis=0)) / level[times].std(axis=0)
     level[~times] = 0.0
-    frames = _predictable(times, sampling.seams, settings.lags)
+    frames = _predictable(times, sampling.breaks, settings.lags)
     if len(frames) < LEAST_FRAMES:
         raise InputError(
-            f"{len(frames)} frames follow {settings.lags} measured ones without a seam or gap",
+            f"{len(frames)} frames follow {settings.lags} measured ones without a break or gap",
             where=where,
             fix=f"Leave this worm out, or use fewer lags; {LEAST_FRAMES} is the least.",
         )
@@ -163,7 +163,7 @@ def _read_worm(cohort: Cohort, number: int, rate: float, settings: StatesSetting
         [level[frames - lag] for lag in range(1, settings.lags + 1)] + [np.ones((len(frames), 1))], axis=1
     )
     columns = np.concatenate([neurons + lag * total for lag in range(settings.lags)] + [[total * settings.lags]])
-    begins = sampling.seams.copy()
+    begins = sampling.breaks.copy()
     begins[0] = True
     worm = WormFrames(
         recording.name,
@@ -179,14 +179,14 @@ def _read_worm(cohort: Cohort, number: int, rate: float, settings: StatesSetting
     return worm, notes
 
 
-def _predictable(times: Array, seams: Array, lags: int) -> Array:
-    """Frames that were measured, as were the `lags` before them, without a seam in between."""
+def _predictable(times: Array, breaks: Array, lags: int) -> Array:
+    """Frames that were measured, as were the `lags` before them, without a break in between."""
     usable = times.copy()
     usable[:lags] = False
     for lag in range(1, lags + 1):
         usable[lag:] &= times[:-lag]
     for back in range(lags):
-        usable[back:] &= ~seams[: len(seams) - back]
+        usable[back:] &= ~breaks[: len(breaks) - back]
     return np.flatnonzero(usable)
 
 
