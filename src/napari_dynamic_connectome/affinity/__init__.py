@@ -1,1 +1,1 @@
-"""From traces to time-varying affinities of neuron pairs."""
+"""Time-varying affinities of neuron pairs, made from traces."""

@@ -1,4 +1,4 @@
-"""What time means across worms: a common clock made of stimulus blocks or event windows, or every worm its own.
+"""Alignment of worms in time: a common clock made of stimulus blocks or event windows, or every worm its own.
 
 Goes in: the worms' clocks, stimuli and behaviour. Comes out: for each worm (or event) which of its samples stands at each time
 of the common clock. Samples are taken to the nearest one; values are never interpolated here.

@@ -1,4 +1,4 @@
-"""Cohort -> time-varying affinities, described so that any tile of them can be made on demand.
+"""Time-varying affinities of a cohort, described so that any tile of them can be made on demand.
 
 The idea is that of Dyballa et al. (ICLR 2024, arXiv 2402.14102): two neurons are affine while their smoothed derivatives both
 keep a constant sign. The paper gives no equation; the one used here (see `measures` and `kernels`) is our definition.

@@ -1,4 +1,4 @@
-"""What is kept of one worm so that the affinity of any pair at any time can be made in an instant: arrays of neuron x time.
+"""Features of one worm from which the affinity of any pair at any time is made in an instant: arrays of neuron x time.
 
 One class a kind of affinity, all with the same three methods, so that nothing else needs to know the kind.
 """

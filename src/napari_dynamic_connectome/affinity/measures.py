@@ -1,4 +1,4 @@
-"""From one worm's sampling to the per-neuron features of each kind of affinity."""
+"""Per-neuron features of each kind of affinity, from one worm's sampling."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From a weighted graph or a component to nested communities."""
+"""Nested communities of a weighted graph or of a component."""

@@ -1,4 +1,4 @@
-"""Find the communities of a weighted graph or of one component: the one entry point for every method."""
+"""Communities of a weighted graph or of one component: the one entry point for every method."""
 
 from __future__ import annotations
 

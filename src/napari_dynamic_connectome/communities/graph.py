@@ -1,4 +1,4 @@
-"""From whatever the caller has (matrix, DataArray, networkx graph, component) to one validated weighted graph.
+"""Validated weighted graphs, from whatever the caller has (matrix, DataArray, networkx graph, component).
 
 Three states of a pair are kept apart: linked (weight > 0), observed without weight (0), and never observed (NaN).
 """

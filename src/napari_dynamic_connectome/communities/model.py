@@ -1,4 +1,4 @@
-"""Which block model is fitted to a graph: the settings resolved for one graph, and the fit itself."""
+"""Block model of one graph: the settings resolved for it, and the fit itself."""
 
 from __future__ import annotations
 

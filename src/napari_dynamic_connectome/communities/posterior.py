@@ -1,4 +1,4 @@
-"""Sample partitions around the best one (beta = 1) and say how sure every membership is."""
+"""Posterior of partitions: samples around the best one (beta = 1), and how sure every membership is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do components follow behaviour? Correlation of time courses with behaviour channels, tested by circular shifts."""
+"""Components and behaviour: correlation of time courses with behaviour channels, tested by circular shifts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well do two connectomes agree with each other? Nothing else can be expected to agree with either of them better."""
+"""Ceiling of agreement: how well two connectomes agree with each other, which nothing else can be expected to exceed."""
 
 from __future__ import annotations
 

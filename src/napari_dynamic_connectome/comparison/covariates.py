@@ -1,4 +1,4 @@
-"""What may make pairs alike without any wiring: cell bodies that are close, and being the left and right of one pair."""
+"""Covariates that make pairs alike without any wiring: cell bodies that are close, and being the left and right of one pair."""
 
 from __future__ import annotations
 

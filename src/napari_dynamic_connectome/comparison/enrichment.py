@@ -1,4 +1,4 @@
-"""Are neurons of one community connected more often than others? Shares, odds ratio with interval, three kinds of chance."""
+"""Enrichment of connections inside communities: shares, odds ratio with interval, three kinds of chance."""
 
 from __future__ import annotations
 

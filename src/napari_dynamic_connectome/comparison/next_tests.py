@@ -1,4 +1,4 @@
-"""What to test next: neurons and pairs whose silencing would tell most, ranked, with reasons and uncertainty.
+"""Next tests: neurons and pairs whose silencing would tell most, ranked, with reasons and uncertainty.
 
 An analysis of activity can only say who is active together; it predicts what an experiment would see, and the list is for choosing
 the experiment. In: components, communities, coverage, networks, a table of what can be reached. Out: a table for the bench.

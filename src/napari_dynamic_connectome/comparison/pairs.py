@@ -1,4 +1,4 @@
-"""What the tests of matrices share: which pairs are compared, ranks, orders of the neurons, two-sided p values."""
+"""Common parts of the tests of matrices: which pairs are compared, ranks, orders of the neurons, two-sided p values."""
 
 from __future__ import annotations
 

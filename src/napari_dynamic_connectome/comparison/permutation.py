@@ -1,4 +1,4 @@
-"""Do two matrices over the same neurons agree? Permutation tests that respect that pairs share neurons.
+"""Permutation tests of two matrices over the same neurons, which respect that pairs share neurons.
 
 * `mantel_test`: correlation of two matrices; chance = the neurons of one of them exchange places (Mantel 1967; quadratic
   assignment, Hubert & Schultz 1976).

@@ -1,4 +1,4 @@
-"""How well an analysis found the motifs that a simulation planted.
+"""Recovery of the motifs that a simulation planted.
 
 Goes in: components, the communities of each, the truth. Comes out: one row a motif. Nothing here was used for fitting.
 """

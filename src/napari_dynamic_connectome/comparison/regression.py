@@ -1,4 +1,4 @@
-"""Several matrices at once: which of them goes with a matrix beyond what the others explain."""
+"""Regression on several matrices at once: which of them goes with a matrix beyond what the others explain."""
 
 from __future__ import annotations
 

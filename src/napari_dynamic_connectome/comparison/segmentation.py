@@ -1,4 +1,4 @@
-"""How good is a segmentation? Labels, or a series of them, beside a reference: `compare_labels`.
+"""Quality of a segmentation: labels, or a series of them, beside a reference: `compare_labels`.
 
 One frame of both is in memory at a time. Measures follow FISBe (Mais et al. 2024) with whole objects in place of centre lines.
 """

@@ -1,4 +1,4 @@
-"""Do labels keep their identity over a series? Identity switches and gaps of every reference object."""
+"""Tracks of labels over a series: identity switches and gaps of every reference object."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From volume and labels to raw and corrected traces, with quality measures."""
+"""Raw and corrected traces from a volume and labels, with quality measures."""

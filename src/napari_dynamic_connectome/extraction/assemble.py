@@ -1,4 +1,4 @@
-"""Puts what the blocks yield together into one array of traces.
+"""Assembly of what the blocks yield into one array of traces.
 
 In: a `Partial` per block, in any order. Out: an xarray.DataArray (time, neuron) with everything that was counted as
 coordinates. The blocks of one slab are added in their order, so that the result does not depend on who finished first.

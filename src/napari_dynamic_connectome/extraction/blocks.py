@@ -1,4 +1,4 @@
-"""How a series is cut into blocks so that every stored chunk is read once, and small chunks are read together."""
+"""Blocks of a series, cut so that every stored chunk is read once, and small chunks are read together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Corrects traces: artefacts, bleaching, dF/F0, resampling, smoothing, z-score, always in this order.
+"""Correction of traces: artefacts, bleaching, dF/F0, resampling, smoothing, z-score, always in this order.
 
 In: a `Recording`. Out: the same with corrected traces; what they were before is kept in the coordinate `raw`, from which a
 second correction starts again, and every step is listed in `provenance["history"]`.

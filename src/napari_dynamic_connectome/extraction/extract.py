@@ -1,4 +1,4 @@
-"""Volume and labels in, one trace per neuron out.
+"""Extraction: volume and labels in, one trace per neuron out.
 
 `extract_traces` returns the traces with what was counted on the way as extra coordinates; `extract_recording` adds names,
 stimuli and the description of the files and returns a `Recording`.

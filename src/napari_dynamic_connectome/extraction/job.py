@@ -1,4 +1,4 @@
-"""What has to be done, and what comes back: the `ExtractionJob`, the `Partial` result of a block, and how partial results add up."""
+"""Job of an extraction: what has to be done, the `Partial` result of a block, and how partial results add up."""
 
 from __future__ import annotations
 

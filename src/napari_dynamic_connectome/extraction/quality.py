@@ -1,4 +1,4 @@
-"""Judges neurons and recordings: what may be wrong, by how much, and why, in words.
+"""Quality of neurons and recordings: what may be wrong, by how much, and why, in words.
 
 In: a `Recording`, extracted or read. Out: the same with its `quality` table, one row a neuron, and with what holds for the
 whole recording in `provenance["quality"]`. What cannot be known (no saturation counts, no tracks) is NaN and never flagged.

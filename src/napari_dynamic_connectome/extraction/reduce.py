@@ -1,4 +1,4 @@
-"""What is done with one block: read it, and reduce it to a few sums per frame and neuron."""
+"""Reduction of one block to a few sums per frame and neuron."""
 
 from __future__ import annotations
 

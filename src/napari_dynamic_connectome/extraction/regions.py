@@ -1,4 +1,4 @@
-"""Which voxels belong to which neuron, and to the background around it, for labels that hold for all frames."""
+"""Regions of voxels that belong to each neuron, and to the background around it, for labels that hold for all frames."""
 
 from __future__ import annotations
 

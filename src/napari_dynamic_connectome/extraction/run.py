@@ -1,4 +1,4 @@
-"""Runs the blocks: on threads here, or on a dask cluster; with progress, cancel and a checkpoint folder."""
+"""Execution of the blocks: on threads here, or on a dask cluster; with progress, cancel and a checkpoint folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a recording is interrupted: nothing is filtered or interpolated across a break or a gap.
+"""Stretches between interruptions of a recording: nothing is filtered or interpolated across a break or a gap.
 
 In: times, breaks and arrays with NaN. Out: stretches of samples that belong together.
 """

@@ -1,1 +1,1 @@
-"""From affinities to non-negative components."""
+"""Non-negative components of affinities."""

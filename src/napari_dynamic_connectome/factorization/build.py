@@ -1,4 +1,4 @@
-"""From raw factors of the best start to labelled `Components`: normalised, sorted, named, with what is known about the fit."""
+"""Labelled `Components` from raw factors of the best start: normalised, sorted, named, with what is known about the fit."""
 
 from __future__ import annotations
 

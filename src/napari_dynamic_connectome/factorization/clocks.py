@@ -1,4 +1,4 @@
-"""Which components have one clock for all worms and which a clock of their own in every worm (the `mixed` model).
+"""Clocks of components: one for all worms, or one of their own in every worm (the `mixed` model).
 
 A start begins with courses of its own for every component, so that one motif is one component whatever its clock. Then every
 component is asked whether the worms' courses say the same: the course of each worm is predicted from those of all others. Where

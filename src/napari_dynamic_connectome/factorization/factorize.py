@@ -1,4 +1,4 @@
-"""Affinities in, non-negative components out; and new worms projected on known components."""
+"""Factorization: affinities in, non-negative components out; and new worms projected on known components."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which (pair, worm) fibres are held out, so that every one of them can be predicted from what is left."""
+"""Folds of (pair, worm) fibres that are held out, so that every one of them can be predicted from what is left."""
 
 from __future__ import annotations
 

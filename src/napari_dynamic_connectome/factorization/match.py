@@ -1,4 +1,4 @@
-"""Which component of one fit is which component of another, and how alike they are."""
+"""Match of the components of two fits, and how alike they are."""
 
 from __future__ import annotations
 

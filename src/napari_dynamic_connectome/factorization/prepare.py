@@ -1,4 +1,4 @@
-"""From an affinity to something that can be swept: rows checked, kept or streamed, compressed if that pays."""
+"""Preparation of an affinity for sweeps: rows checked, kept or streamed, compressed if that pays."""
 
 from __future__ import annotations
 

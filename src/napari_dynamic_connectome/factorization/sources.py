@@ -1,4 +1,4 @@
-"""Where the affinities come from during a fit: rows in memory, tiles made again each time, or a compressed copy.
+"""Sources of affinities during a fit: rows in memory, tiles made again each time, or a compressed copy.
 
 Every source offers the two matrix products of a sweep, for all starts at once as rows of one matrix:
 `left(w, a)` = a X_w and `right(w, t)` = X_w t^T. Tiles are float32; sums over tiles are float64.

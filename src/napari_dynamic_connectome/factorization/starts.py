@@ -1,4 +1,4 @@
-"""Fit one rank from several starts: compressed sweeps, exact sweeps, in batches that fit into memory."""
+"""Starts of a fit of one rank: compressed sweeps, exact sweeps, in batches that fit into memory."""
 
 from __future__ import annotations
 

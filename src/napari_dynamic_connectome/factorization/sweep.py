@@ -1,4 +1,4 @@
-"""How many components: errors, prediction of held-out fibres and agreement of restarts for a range of ranks."""
+"""Sweep over ranks: errors, prediction of held-out fibres and agreement of restarts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a table of connections to matrices: which way a row points, and how often a connection without direction is listed.
+"""Matrices from a table of connections: which way a row points, and how often a connection without direction is listed.
 
 Chemical synapses and neuropeptides point from `pre` to `post`. Gap junctions and contacts have no direction, but tables list
 them in two ways: once for each pair, or once for each of both neurons. Both must give the same symmetric matrix.

@@ -1,4 +1,4 @@
-"""What is known of a whole worm: strain, condition, sex, day, and whatever else a table of worms has columns for.
+"""Attributes of a whole worm: strain, condition, sex, day, and whatever else a table of worms has columns for.
 
 Attributes are texts that travel with the recording (in `provenance["attributes"]`), so that files and sessions keep them.
 """

@@ -1,4 +1,4 @@
-"""What speaks for a result: the same steps done on surrogate cohorts, in which neurons know nothing of each other's timing."""
+"""Evidence for a result: the same steps done on surrogate cohorts, in which neurons know nothing of each other's timing."""
 
 from __future__ import annotations
 

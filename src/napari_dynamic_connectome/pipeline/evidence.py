@@ -1,4 +1,4 @@
-"""Which components are beyond chance, which one is the background, and how many there are.
+"""Evidence for components: which are beyond chance, which one is the background, and how many there are.
 
 A component is beyond chance if it holds a group of neurons that is linked more strongly than the strongest group of any
 component of most surrogate cohorts. The background takes in nearly everyone, evenly. The rank that is suggested is the smallest

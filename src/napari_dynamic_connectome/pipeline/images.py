@@ -1,4 +1,4 @@
-"""Files of images -> a recording: opens volume and labels, finds the names and stimuli that lie with them, extracts."""
+"""Recordings from files of images: opens volume and labels, finds the names and stimuli that lie with them, extracts."""
 
 from __future__ import annotations
 

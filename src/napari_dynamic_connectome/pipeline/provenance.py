@@ -1,4 +1,4 @@
-"""What reproduces a result: versions, and hashes of settings."""
+"""Provenance of a result: versions, and hashes of settings."""
 
 from __future__ import annotations
 

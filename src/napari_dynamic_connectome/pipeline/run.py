@@ -1,4 +1,4 @@
-"""The whole path in one call: files -> recordings -> cohort -> affinity -> components -> communities -> session.
+"""Run of the whole path in one call: files, recordings, cohort, affinity, components, communities, session.
 
 `run_pipeline` saves the session after every stage, so that a run that was interrupted goes on where it was: a stage is done
 again only if its settings or its input changed.

@@ -1,1 +1,1 @@
-"""Do components come back: other worms, worms left out, other seeds, other settings."""
+"""Robustness of components: other worms, worms left out, other seeds, other settings."""

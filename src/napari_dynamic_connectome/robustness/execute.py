@@ -1,4 +1,4 @@
-"""Run the pieces on threads here or on a dask cluster: any order, the same results, stopped within a second."""
+"""Execution of the pieces on threads here or on a dask cluster: any order, the same results, stopped within a second."""
 
 from __future__ import annotations
 

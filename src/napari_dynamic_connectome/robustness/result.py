@@ -1,4 +1,4 @@
-"""What a robustness run says: how often each component comes back, how sure its neurons are, how the rank varies."""
+"""Result of a robustness run: how often each component comes back, how sure its neurons are, how the rank varies."""
 
 from __future__ import annotations
 

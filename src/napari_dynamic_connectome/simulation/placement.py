@@ -1,4 +1,4 @@
-"""Where the nuclei lie in a rendered volume: inside the field of view, apart from each other, neurons without position too.
+"""Placement of nuclei in a rendered volume: inside the field of view, apart from each other, neurons without position too.
 
 Goes in: positions in micrometres, in any frame, NaN where not known. Comes out: centres in the frame of the image (voxel
 index times voxel size), moved as little as need be.

@@ -1,4 +1,4 @@
-"""From a cohort to what the model is fitted to: every worm's present frames, and the past frames that predict them.
+"""Data that the model of states is fitted to: every worm's present frames, and the past frames that predict them.
 
 A neuron that a worm lacks is nowhere in that worm's arrays: neither predicted nor predicting. Nothing reaches across a break or gap.
 """

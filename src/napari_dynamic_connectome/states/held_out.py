@@ -1,4 +1,4 @@
-"""Do the states predict frames they never saw? Held-out likelihood against one state, no prior, and shifted traces.
+"""Held-out likelihood of states, on frames they never saw, against one state, no prior, and shifted traces.
 
 The score of a frame is its log probability given all earlier frames of the worm and the fitted parameters (nothing of the future, and
 no state that was inferred with it), divided by the number of neurons: nats per observed value.

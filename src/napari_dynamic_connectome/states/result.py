@@ -1,4 +1,4 @@
-"""What the switching-state model returns: `StatesResult`, labelled with xarray; states are numbered from 1 by their share of time."""
+"""Result of the switching-state model: `StatesResult`, labelled with xarray; states are numbered from 1 by their share of time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of centres (frame, id, z, y, x) and a radius -> labels, drawn when they are asked for.
+"""Labels from tables of centres (frame, id, z, y, x) and a radius, drawn when they are asked for.
 
 In: a CSV or Parquet table, in voxels or micrometres. Out: lazy labels (t, z, y, x), one frame a block; an id that has no row
 in a frame has no voxel there. Where balls overlap, a voxel belongs to the nearest centre (ties: the smaller id).

@@ -1,4 +1,4 @@
-"""What the columns of a table of connections are called, in CSV and in GraphML."""
+"""Names of the columns of a table of connections, in CSV and in GraphML."""
 
 from __future__ import annotations
 

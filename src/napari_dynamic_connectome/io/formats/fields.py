@@ -1,4 +1,4 @@
-"""Named arrays -> `Recording`: the field names that npz and mat files share.
+"""Recordings from named arrays: the field names that npz and mat files share.
 
 Our own names are written by `recording_fields`; other spellings that are common in the field are read too.
 """

@@ -1,4 +1,4 @@
-"""Many TIFF files that are one recording: a frame (or some frames) a file, or a plane a file, in a folder or by a pattern.
+"""Series of TIFF files that are one recording: a frame (or some frames) a file, or a plane a file, in a folder or by a pattern.
 
 In: a folder of TIFF files, or a pattern such as "worm7/vol_*.tif". Out: a `Volume`, read file by file. Numbers in names that
 are marked t, z or c say what a file is; without them, files are frames in the order of their numbers.
