@@ -26,7 +26,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
-from napari_dynamic_connectome.communities.find import find_communities, warm_up
+from napari_dynamic_connectome.communities.find import find_communities, precompile
 
 SEED = 20_261_124
 PLANTED_SEED = 20_261_127
@@ -361,7 +361,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="dense planted graphs in each cell")
     options = parser.parse_args()
     start = time.process_time()
-    warm_up()
+    precompile()
     print(
         f"Compilation or loading from the disk cache: {time.process_time() - start:.1f} CPU s (excluded below).\n",
         flush=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_dynamic_connectome.factorization.jobs import KeptJobs
+from napari_dynamic_connectome.factorization.jobs import FitCheckpoint
 from napari_dynamic_connectome.model.errors import Cancelled
 from napari_dynamic_connectome.pipeline import run
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
@@ -34,13 +34,13 @@ def settings(settings_file: Path) -> PipelineSettings:
 def saved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the fits that were finished, in order."""
     names: list[str] = []
-    save = KeptJobs.save
+    save = FitCheckpoint.save
 
     def noted(self, job, result) -> None:
         save(self, job, result)
         names.append(self._path(job).name)
 
-    monkeypatch.setattr(KeptJobs, "save", noted)
+    monkeypatch.setattr(FitCheckpoint, "save", noted)
     return names
 
 

@@ -15,8 +15,8 @@ from napari_dynamic_connectome.factorization.factorize import factorize
 from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.errors import Cancelled, InputError
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
+from napari_dynamic_connectome.robustness.checkpoint import fingerprint
 from napari_dynamic_connectome.robustness.intervals import percentile_interval, share_interval
-from napari_dynamic_connectome.robustness.kept import fingerprint
 from napari_dynamic_connectome.robustness.pieces import drawn_worms
 from napari_dynamic_connectome.robustness.run import assess_robustness
 from napari_dynamic_connectome.simulation.simulate import simulate_cohort

@@ -92,7 +92,7 @@ def small_run(folder: Path, n_time: int = 300) -> Path:
 def _work(settings: str, output: str, journal: str) -> None:
     """In the child: run, and note every finished piece and every moment in a file."""
     from napari_dynamic_connectome.extraction.run import Checkpoint
-    from napari_dynamic_connectome.factorization.jobs import KeptJobs
+    from napari_dynamic_connectome.factorization.jobs import FitCheckpoint
     from napari_dynamic_connectome.pipeline import run
 
     descriptor = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -111,7 +111,7 @@ def _work(settings: str, output: str, journal: str) -> None:
         kind.save = noted  # type: ignore[attr-defined]
 
     saving(Checkpoint, "block")
-    saving(KeptJobs, "fit")
+    saving(FitCheckpoint, "fit")
     run.SAVE_EVERY_S = 0.0
 
     def progress(fraction: float, message: str = "", /) -> None:

@@ -402,7 +402,7 @@ def _sampled(posterior: Posterior, level: int, renamed: dict[int, int], used: Ar
     }
 
 
-def warm_up() -> None:
+def precompile() -> None:
     """Compile (or load from the disk cache) all that `find_communities` needs, on a tiny graph.
 
     Meant for a background thread: the first time takes tens of seconds, later ones about one.

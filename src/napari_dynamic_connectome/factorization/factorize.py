@@ -14,11 +14,11 @@ from ..model.progress import CancelCallback, ProgressCallback, part, report
 from ..model.results import Components
 from ..model.settings import StepSettings
 from .build import build_components
-from .jobs import FitJob, KeptJobs, run_jobs
+from .jobs import FitCheckpoint, FitJob, run_jobs
 from .prepare import prepare
 from .settings import FactorizationSettings
 from .starts import fit_starts, join_starts
-from .warm import initial_factors, known_pairs
+from .warm_start import initial_factors, known_pairs
 
 FACTORS = ("time", "worm", "pair")
 
@@ -134,7 +134,7 @@ def factorize(
                         pool=pool,
                         cancel=cancel,
                         progress=part(progress, 0.3, 0.95),
-                        kept=KeptJobs(Path(checkpoint)),
+                        checkpoint=FitCheckpoint(Path(checkpoint)),
                     )
                 ]
             )

@@ -85,19 +85,19 @@ def run_jobs(
     pool: Workers | None = None,
     cancel: CancelCallback | None = None,
     progress: ProgressCallback | None = None,
-    kept: KeptJobs | None = None,
+    checkpoint: FitCheckpoint | None = None,
 ) -> Iterator[JobResult]:
     """Run jobs here (`pool`) or on a `distributed.Client`; the results come one by one, in the order of the jobs.
 
     A job that is lost with its worker is run again by the scheduler, from the same seed, so the result stays the same. Jobs
-    that an earlier, interrupted run finished are taken from `kept`.
+    that an earlier, interrupted run finished are taken from `checkpoint`.
     """
     away = []
     if client is not None:
-        away = [n for n, job in enumerate(jobs) if kept is None or kept.load(job) is None]
+        away = [n for n, job in enumerate(jobs) if checkpoint is None or checkpoint.load(job) is None]
     with closing(_on_cluster(prepared, [jobs[n] for n in away], client, cancel, progress)) as elsewhere:
         for number, job in enumerate(jobs):
-            known = None if kept is None or number in away else kept.load(job)
+            known = None if checkpoint is None or number in away else checkpoint.load(job)
             if known is not None:
                 yield known
                 continue
@@ -107,12 +107,12 @@ def run_jobs(
                 assert pool is not None
                 inner = part(progress, number / len(jobs), (number + 1) / len(jobs))
                 found = run_job(prepared, job, pool, inner)
-            if kept is not None:
-                kept.save(job, found)
+            if checkpoint is not None:
+                checkpoint.save(job, found)
             yield found
 
 
-class KeptJobs:
+class FitCheckpoint:
     """A folder with one file a finished job, so that an interrupted run goes on where it was.
 
     Parameters
@@ -126,9 +126,9 @@ class KeptJobs:
     def __init__(self, folder: Path, tag: str = "") -> None:
         self.folder, self.tag = folder, tag
 
-    def named(self, tag: str) -> KeptJobs:
+    def named(self, tag: str) -> FitCheckpoint:
         """The same folder for jobs of another kind."""
-        return KeptJobs(self.folder, tag)
+        return FitCheckpoint(self.folder, tag)
 
     def _path(self, job: FitJob) -> Path:
         digest = hashlib.sha256(repr((self.tag, job.rank, job.starts, job.seed, job.fold)).encode())

@@ -18,7 +18,7 @@ from .build import build_components
 from .consistency import core_consistency
 from .factorize import provenance
 from .folds import draw_folds, split_one_worm
-from .jobs import FitJob, KeptJobs, run_jobs
+from .jobs import FitCheckpoint, FitJob, run_jobs
 from .prepare import Prepared, prepare, prepare_problem
 from .settings import FactorizationSettings
 from .starts import join_starts
@@ -103,7 +103,7 @@ def sweep_ranks(
             for fold, mask in enumerate(masks)
         ]
         split = 0.1 + 0.9 * len(full) * starts / max(len(full) * starts + len(tests) * fold_starts, 1)
-        kept = None if checkpoint is None else KeptJobs(Path(checkpoint))
+        kept = None if checkpoint is None else FitCheckpoint(Path(checkpoint))
         made = provenance(
             affinity,
             chosen,
@@ -117,7 +117,7 @@ def sweep_ranks(
         ) | {"step": "sweep_ranks"}
         components, fitted = {}, {}
         results = zip(
-            full, run_jobs(prepared, full, progress=part(progress, 0.1, split), kept=kept, **how), strict=True
+            full, run_jobs(prepared, full, progress=part(progress, 0.1, split), checkpoint=kept, **how), strict=True
         )
         for rank, parts in groupby(results, lambda pair: pair[0].rank):
             # of the other starts only their agreement is kept: together they would take more memory than the data
@@ -132,7 +132,7 @@ def sweep_ranks(
             )
         kept = None if kept is None else kept.named("held out")
         held_out = pd.DataFrame(np.nan, index=pd.Index(wanted, name="rank"), columns=range(len(masks)))
-        predicted = run_jobs(judged, tests, progress=part(progress, split, 1.0), kept=kept, **how)
+        predicted = run_jobs(judged, tests, progress=part(progress, split, 1.0), checkpoint=kept, **how)
         for job, result in zip(tests, predicted, strict=True):
             held_out.loc[job.rank, job.fold] = result.held_out
     rows = []

@@ -16,9 +16,9 @@ from ..model.results import Components
 from ..pipeline.provenance import versions
 from ..pipeline.run import decompose
 from ..pipeline.settings import PipelineSettings
+from .checkpoint import PieceCheckpoint, fingerprint
 from .execute import run_pieces
 from .intervals import percentile_interval, share_interval
-from .kept import KeptPieces, fingerprint
 from .pieces import Context, Piece, PieceResult, plan
 from .result import Robustness
 
@@ -87,7 +87,7 @@ def assess_robustness(
     if not pieces:
         raise InputError("nothing can be done again", where="robustness", fix="; ".join(notes) + ".")
     context = Context(cohort, settings, components, affinity)
-    store = None if folder is None else KeptPieces(folder, fingerprint(cohort, settings, components))
+    store = None if folder is None else PieceCheckpoint(folder, fingerprint(cohort, settings, components))
     known: dict[str, PieceResult] = {}
     for piece in pieces:
         check_cancel(cancel)

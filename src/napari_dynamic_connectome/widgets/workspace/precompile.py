@@ -22,8 +22,8 @@ try:
     os.nice(10)
 except OSError:
     pass
-from napari_dynamic_connectome.communities.find import warm_up
-warm_up()
+from napari_dynamic_connectome.communities.find import precompile
+precompile()
 """
 
 MODULES = (

@@ -54,7 +54,7 @@ def fingerprint(cohort: Cohort, settings: PipelineSettings, components: Componen
     )
 
 
-class KeptPieces:
+class PieceCheckpoint:
     """A folder with one file a finished piece.
 
     Parameters
