@@ -1,0 +1,83 @@
+"""Figures of docs/pages/architecture.md: size, longest files and functions, long argument lists, circles of imports.
+
+    python docs/make_architecture.py [FOLDER ...]
+
+Each folder holds `napari_dynamic_connectome` (default: `src`); the table has a column for each.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGE = "napari_dynamic_connectome"
+KERNELS = "kernels"
+CIRCLES = f"""
+import grimp, sys
+sys.path.insert(0, sys.argv[1])
+graph = grimp.build_graph("{PACKAGE}", exclude_type_checking_imports=True, cache_dir=None)
+packages = [m for m in graph.modules if len(graph.find_children(m)) > 1]
+print(sum(len(graph.nominate_cycle_breakers(m)) for m in packages))
+"""
+
+
+def functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    found = function.args
+    names = [a.arg for a in (*found.posonlyargs, *found.args, *found.kwonlyargs)]
+    return len([n for n in names if n not in ("self", "cls")])
+
+
+def measure(folder: Path) -> dict[str, str]:
+    """Return the figures of one source tree."""
+    files = {p.relative_to(folder / PACKAGE).as_posix(): p.read_text() for p in sorted(folder.rglob("*.py"))}
+    lines = {name: len(text.splitlines()) for name, text in files.items()}
+    longest = max(lines, key=lambda name: lines[name])
+    found = [
+        ((f.end_lineno or f.lineno) - f.lineno + 1, arguments(f), f.name, name)
+        for name, text in files.items()
+        for f in functions(ast.parse(text))
+    ]
+    plain = [f for f in found if KERNELS not in f[3]]
+    size, _, function, where = max(plain)
+    kernel_size, _, kernel, kernel_where = max(f for f in found if KERNELS in f[3])
+    folders: dict[str, int] = {}
+    for name in files:
+        place = name.rpartition("/")[0]
+        folders[place] = folders.get(place, 0) + 1
+    fullest = max(folders, key=lambda place: folders[place])
+    circles = subprocess.run(
+        [sys.executable, "-c", CIRCLES, str(folder.resolve())],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+    )
+    return {
+        "lines": f"{sum(lines.values()):,}",
+        "files": str(len(files)),
+        "files in the fullest folder": f"{folders[fullest]} (`{fullest}`)",
+        "longest file": f"{lines[longest]} (`{longest}`)",
+        "files of more than 600 lines": str(sum(n > 600 for n in lines.values())),
+        "longest function outside kernels": f"{size} (`{where}`: `{function}`)",
+        "functions of more than 90 lines outside kernels": str(sum(f[0] > 90 for f in plain)),
+        "longest kernel": f"{kernel_size} (`{kernel_where}`: `{kernel}`)",
+        "functions with more than 9 arguments": str(sum(f[1] > 9 for f in found)),
+        "imports that close a circle": circles.stdout.strip(),
+    }
+
+
+def main() -> None:
+    tables = [measure(Path(folder)) for folder in sys.argv[1:] or ["src"]]
+    for key in tables[0]:
+        print(f"| {key} | " + " | ".join(table[key] for table in tables) + " |")
+
+
+if __name__ == "__main__":
+    main()
