@@ -296,7 +296,7 @@ def memory_case(size, rank, starts):
     affinity = make_affinity(*SIZES[size], model="aligned")
     factorize(make_affinity(*SIZES["S"]), 2, starts=1)
     begin = clock()
-    components = factorize(affinity, rank, starts=starts)
+    components = factorize(affinity, rank, starts=starts, model="aligned")
     cpu, wall = since(begin)
     found = components.diagnostics
     print(
@@ -341,7 +341,7 @@ def sweep_case(size, top, folds):
     sweep_ranks(make_affinity(*SIZES["S"]), [2], starts=1, folds=0)
     affinity = make_affinity(*SIZES[size], model="aligned")
     begin = clock()
-    sweep = sweep_ranks(affinity, range(2, top + 1), starts=10, folds=folds)
+    sweep = sweep_ranks(affinity, range(2, top + 1), starts=10, folds=folds, model="aligned")
     cpu, wall = since(begin)
     row = {"size": size, "top": top, "folds": folds, "cpu": cpu, "wall": wall, "peak_mb": peak_mb()}
     print(json.dumps({**row, "suggested": sweep.suggested}), flush=True)
@@ -362,7 +362,7 @@ def scaling():
             case = base | {what: value}
             affinity = make_affinity(case["neurons"], case["times"], case["worms"])
             begin = clock()
-            components = factorize(affinity, case["rank"], starts=case["starts"], max_sweeps=20, tolerance=0.0)
+            components = factorize(affinity, case["rank"], starts=case["starts"], max_sweeps=20, tolerance=0.0, model="aligned")
             cpu, wall = since(begin)
             rows.append({"what": what, "value": value, "cpu": cpu, "wall": wall, "error": components.error})
     return rows

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.widgets.helpers import cohort, components
+from tests.widgets.helpers import cohort, components, mixed_components
 
 from napari_dynamic_connectome.display.chance import chance_band, pair_p_value, strongest_by_chance
 
@@ -31,3 +31,13 @@ def test_p_value_counts_components_with_a_pair_as_strong() -> None:
     assert tops == pytest.approx([np.nanmax(one.matrix(r).values) for r in (1, 2, 1, 2)])
     assert pair_p_value(tops.max(), tops) == 3 / 5
     assert pair_p_value(tops.max() * 1.01, tops) == 1 / 5
+
+
+def test_band_beside_one_clock_brings_courses_of_the_other_to_its_scale() -> None:
+    null = mixed_components(cohort())
+    weight, loading = null.weight.values, null.worm.values[0]
+    common, own = null.time_course(1).values, null.time_course(2, "worm A").values
+    assert np.nanmax(own) < weight[1] * np.nanmax(null.own_time.values) * 1.001
+    for clock, courses in (("common", [common, own / loading[1]]), ("own", [common * loading[0], own])):
+        band = chance_band([null], "worm A", clock)
+        np.testing.assert_allclose(band.high, np.percentile(courses, 95, axis=0))

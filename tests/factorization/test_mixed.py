@@ -14,6 +14,7 @@ from napari_dynamic_connectome.factorization.factorize import factorize, project
 from napari_dynamic_connectome.factorization.match import cosines, match_components
 from napari_dynamic_connectome.factorization.prepare import prepare
 from napari_dynamic_connectome.factorization.problem import ArrayAffinity
+from napari_dynamic_connectome.factorization.project import project_worm
 from napari_dynamic_connectome.factorization.settings import FactorizationSettings
 from napari_dynamic_connectome.factorization.solver import Factors, Solver, random_factors
 from napari_dynamic_connectome.factorization.sweep import sweep_ranks
@@ -353,6 +354,28 @@ def test_warm_start_and_projection_keep_the_clocks():
     assert apart.error <= cold.error + 1e-6
     together = project_worms(affinity, apart, model="aligned")
     assert together.clocks == ("common",) * 4
+
+
+def test_a_new_worm_is_projected_by_the_joint_least_squares():
+    affinity, _ = make_locked_and_spontaneous(pairs=30, times=40, noise=0.2, short=3)
+    known = factorize(affinity, 4, starts=3, model="mixed", worms=[f"worm {w}" for w in (1, 2, 3, 4)])
+    assert known.clocks.count("own") == 1
+    found = project_worm(affinity, known, "worm 5", splits=0)
+    block = affinity.blocks[4]
+    seen = block.observed
+    a, data = known.pair.values[block.rows] * known.weight.values, block.values[0][:, seen].astype(float)
+    columns = []
+    for r, clock in enumerate(known.clocks):
+        if clock == "common":
+            columns.append(np.outer(a[:, r], known.time.values[seen, r]).ravel())
+        else:
+            columns += [np.outer(a[:, r], unit).ravel() for unit in np.eye(seen.sum())]
+    wanted, rest = nnls(np.stack(columns, axis=1), data.ravel(), maxiter=2000)
+    assert found.error == pytest.approx(rest / np.linalg.norm(data), rel=1e-6)
+    own = known.clocks.index("own")
+    assert np.allclose(found.courses.values[seen, own], wanted[own : own + seen.sum()], atol=1e-5)
+    loading = np.delete(wanted, np.arange(own, own + seen.sum()))
+    assert np.allclose(np.delete(found.loading.values, own), loading, atol=1e-5)
 
 
 def test_match_compares_courses_of_both_clocks():

@@ -21,7 +21,7 @@ def test_best_start_is_at_most_tensorly_hals(planted):
 
     affinity, _ = planted("aligned", rank=4, seen=1.0, noise=0.3, pairs=36, times=40, worms=5)
     tensor = np.stack([b.values[0] for b in affinity.blocks]).transpose(0, 2, 1).astype(float)
-    settings = FactorizationSettings(max_sweeps=150, tolerance=1e-7)
+    settings = FactorizationSettings(model="aligned", max_sweeps=150, tolerance=1e-7)
     problem = build_problem(affinity, settings)
     starts = random_factors(problem, 4, range(10), 0)
     theirs = []

@@ -59,7 +59,10 @@ def test_aligned_loadings_are_nnls_on_the_common_course(planted) -> None:
     a, t = known.pair.values[block.rows] * known.weight.values, known.time.values
     design = np.stack([np.outer(a[:, r], t[:, r]).ravel() for r in range(3)], axis=1)
     expected, rest = nnls(design, block.values[0].astype(float).ravel())
-    np.testing.assert_allclose(found.loading.values * known.weight.values, expected, rtol=1e-6)
+    np.testing.assert_allclose(found.loading.values, expected, rtol=1e-6)
+    # a worm that took part gets the loading that it has
+    again = project_worm(affinity, known, "worm 2", splits=0)
+    np.testing.assert_allclose(again.loading.values, known.worm.sel(worm="worm 2").values, rtol=0.02)
     assert found.error == pytest.approx(rest / np.linalg.norm(block.values), rel=1e-6)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from tests.widgets.helpers import cohort, mixed_components
 
 from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.errors import InputError
@@ -161,6 +162,17 @@ def test_component_figure_has_a_row_for_each_component(model: str) -> None:
     figure = plot_components(session.components, session.cohort)
     titles = [sub.get_suptitle() for sub in figure.subfigs]
     assert len(titles) == 2 and titles[0].startswith("Component 1") and "30 %" in titles[0]
+
+
+def test_component_figure_draws_every_worm_of_a_component_with_its_own_clock() -> None:
+    worms = cohort()
+    figure = plot_components(mixed_components(worms), worms)
+    common, own = figure.subfigs
+    assert "own" not in common.get_suptitle() and "clock of its own in every worm" in own.get_suptitle()
+    lines = [[axes.lines[0] for axes in sub.axes if axes.lines] for sub in (common, own)]
+    assert [len(one) for one in lines] == [1, 2]
+    peaks = [float(line.get_xdata()[np.argmax(line.get_ydata())]) for line in lines[1]]
+    assert peaks == pytest.approx([20, 45], abs=1)
 
 
 def test_matrix_figure_colours_communities_and_leaves_the_rest_grey() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.widgets.helpers import cohort, mixed_components
 
 from napari_dynamic_connectome.io.formats.text_tables import write_csv
 from napari_dynamic_connectome.model.errors import InputError
@@ -70,3 +71,20 @@ def test_worms_whose_names_look_alike_as_files_are_all_written(tmp_path: Path) -
     for number, stem in enumerate(stems.values()):
         read = pd.read_csv(tmp_path / "traces" / f"{stem}.csv", index_col=0)
         assert (read.to_numpy() == number).all()
+
+
+def test_courses_of_both_clocks_are_written(tmp_path: Path) -> None:
+    session, worms = Session(), cohort()
+    session.set_components(mixed_components(worms))
+    write_tables(session, tmp_path)
+    about = pd.read_csv(tmp_path / "components.csv")
+    assert about["clock"].tolist() == ["common", "own"]
+    common = pd.read_csv(tmp_path / "components_time.csv")
+    assert list(common.columns) == ["time_s", "component_1"]
+    own = pd.read_csv(tmp_path / "components_own_time.csv")
+    assert list(own.columns) == ["worm", "time_s", "component_2"]
+    for worm in worms.worms:
+        expected = session.components.time_course(2, worm)
+        mine = own[own["worm"] == worm]
+        np.testing.assert_allclose(mine["time_s"], expected["time"].values)
+        np.testing.assert_allclose(mine["component_2"], expected.values)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -67,6 +69,19 @@ def components(worms: Cohort, rank: int = 2) -> Components:
         error=0.2,
         stimuli=worms.recordings[0].stimuli,
     )
+
+
+def mixed_components(worms: Cohort) -> Components:
+    """Component 1 with a common course, component 2 with a course of its own in every worm: later in worm B than in worm A."""
+    one = components(worms)
+    clock = one.time["time"].values
+    own = np.stack([np.exp(-((clock - at) ** 2) / 30) for at in (20.0, 45.0)])[:, :, None]
+    own /= np.linalg.norm(own)
+    time = one.time.copy()
+    time[:, 1] = np.nan
+    coords = {"worm": list(worms.worms), "time": clock, "component": [2]}
+    courses = xr.DataArray(own, dims=("worm", "time", "component"), coords=coords)
+    return replace(one, model="mixed", time=time, own_time=courses)
 
 
 def communities(worms: Cohort) -> Communities:

@@ -103,5 +103,6 @@ def print_summary(session: Session, output: Path) -> None:
             shown = session.communities.get((component, "core")) or session.communities.get((component, "modules"))
             groups = len(shown.sizes()) if shown is not None else 0
             names = ", ".join(strongest_neurons(components, component, 6))
-            print(f"  component {component}: {names}; {groups} {'community' if groups == 1 else 'communities'}")
+            clock = f" ({components.clock(component)} clock)" if components.model == "mixed" else ""
+            print(f"  component {component}{clock}: {names}; {groups} {'community' if groups == 1 else 'communities'}")
     print(f"report: {output / 'report.html'}\nsession: {output / 'session.zarr'}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..model.results import Components
+from ..model.results import Clock, Components
 from .highlights import course_of
 
 LOW, HIGH = 5.0, 95.0
@@ -37,22 +37,37 @@ class Band:
     count: int
 
 
-def chance_band(nulls: Sequence[Components], worm: str | None) -> Band | None:
+def chance_band(nulls: Sequence[Components], worm: str | None, clock: Clock | None = None) -> Band | None:
     """Band of the time courses of all components of all surrogates; None without any.
 
     Parameters
     ----------
     nulls : sequence of Components
     worm : str, optional
-        Whose time course, where every worm has its own (`unaligned`); else it makes no difference.
+        Whose time course, where every worm has its own; else it makes no difference.
+    clock : {"common", "own"}, optional
+        Clock of the course beside which the band is drawn. Surrogate components with the other one are brought to its scale by the
+        worm's loading. As they are by default.
     """
-    courses = [course_of(null, number, worm) for null in nulls for number in range(1, null.rank + 1)]
+    courses = [_course_like(null, number, worm, clock) for null in nulls for number in range(1, null.rank + 1)]
     if not courses:
         return None
     time = courses[0][0]
     values = np.stack([v if np.array_equal(t, time) else np.interp(time, t, v) for t, v in courses])
     low, high = np.percentile(values, [LOW, HIGH], axis=0)
     return Band(time, low, high, len(courses))
+
+
+def _course_like(null: Components, number: int, worm: str | None, clock: Clock | None) -> tuple[np.ndarray, np.ndarray]:
+    time, values = course_of(null, number, worm)
+    own = null.clock(number)
+    if clock in (None, own):
+        return time, values
+    worms = [str(w) for w in null.worm["worm"].values]
+    loading = float(null.worm.sel(component=number, worm=worm if worm in worms else worms[0]))
+    if clock == "own":
+        return time, values * loading
+    return time, values / loading if loading > 0 else values
 
 
 def strongest_by_chance(nulls: Sequence[Components]) -> np.ndarray:

@@ -42,9 +42,9 @@ class WormHighlight:
 
 
 def course_of(components: Components, component: int, worm: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """Times and values of a component's time course: the common one, or (`unaligned`) that of a worm, the first if not known."""
+    """Times and values of a component's time course: the common one, or where worms have their own that of a worm, the first if not known."""
     worms = [str(w) for w in components.worm["worm"].values]
-    own = (worm if worm in worms else worms[0]) if components.model == "unaligned" else None
+    own = (worm if worm in worms else worms[0]) if components.clock(component) == "own" else None
     course = components.time_course(component, own)
     return np.asarray(course["time"].values, float), np.nan_to_num(np.asarray(course.values, float))
 

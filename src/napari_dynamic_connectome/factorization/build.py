@@ -64,7 +64,7 @@ def build_components(
         "explained": [float(s) for s in dropped],
         "worm_errors": dict(zip([w.name for w in problem.worms], worm_error, strict=True)),
         "n_entries": problem.n_entries,
-        "model_reason": str(getattr(problem.affinity, "model_reason", "")),
+        "model_reason": _reason(problem, own),
         "compressed_size": prepared.size,
         "storage": prepared.exact.storage,
         "notes": list(problem.notes),
@@ -172,6 +172,18 @@ def _model(problem: Problem, own: Array) -> Model:
     if problem.model == "unaligned":
         return "unaligned"
     return "mixed" if problem.model == "mixed" and own.any() else "aligned"
+
+
+def _reason(problem: Problem, own: Array) -> str:
+    """Why the components have the clocks that they have, in words."""
+    why = str(getattr(problem.affinity, "model_reason", ""))
+    if problem.model != "mixed":
+        return why
+    found = "left-out worms are predicted by the others, so every component has a common course"
+    if own.any():
+        others = "" if own.all() else ", the others a common one"
+        found = f"{int(own.sum())} of {len(own)} components have a course of their own in every worm{others}"
+    return f"{why}; {found}" if why else found
 
 
 def _courses(problem: Problem, time: Array, own: Array, component: Array) -> tuple[xr.DataArray, xr.DataArray | None]:

@@ -307,7 +307,7 @@ def build_problem(
     problem = _finish(affinity, model, built, offset, n_pairs * n_signs, notes)
     if model != "aligned":
         _check_linked(problem)
-    if problem.seen_times.sum() < 2:
+    if problem.seen_times[: problem.n_common or problem.n_times].sum() < 2:
         raise InputError("the affinity has one time point", where="affinity", fix="A time course needs two or more.")
     return problem
 
@@ -406,7 +406,7 @@ def _settle_model(
         return model, ""
     if len(_linked_groups(_seen_slots(worms, n_slots))) > 1:
         return "aligned", "some worms share no pair of neurons, so no component can have a clock of its own"
-    return "aligned", ""  # AUTO
+    return "mixed", ""
 
 
 def _weights(blocks: Sequence[Any], given: Mapping[str, float] | None) -> dict[str, float]:

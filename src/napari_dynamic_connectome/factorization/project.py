@@ -18,6 +18,9 @@ from ..model.results import Components
 from .match import pair_keys
 
 Array = np.ndarray
+ROUNDS = 500
+SETTLED = 1e-9
+"""With both clocks, loadings and own courses are solved for in turn until no loading changes by more than this (relative)."""
 SPLITS = 4
 """Random halves of a worm's neurons over which the error on other neurons is averaged."""
 
@@ -30,10 +33,10 @@ class WormProjection:
     ----------
     worm : str
     courses : xarray.DataArray
-        (time, component), weight included, on the clock of the affinity; NaN where the worm was not observed. For `aligned`
-        components the common course times the worm's loading.
+        (time, component), weight included, on the clock of the affinity; NaN where the worm was not observed. For components with
+        a common clock the common course times the worm's loading.
     loading : xarray.DataArray
-        (component,): the worm's loading on unit factors for `aligned` components, else the norm of its course.
+        (component,): the worm's loading on unit factors for components with a common clock, else the norm of its course.
     error : float
         Relative error ||X - model|| / ||X|| over all pairs that were projected.
     cross_error : float
@@ -69,13 +72,14 @@ def project_worm(
 ) -> WormProjection:
     """Project one worm on known pair factors by exact non-negative least squares over the pairs that it observes.
 
-    For `unaligned` components the course is solved for at every sample, min_t>=0 ||x - A t||; for `aligned` ones the common course
-    is known and one loading a component is solved for. Both are our definition of what it means to predict a new worm.
+    For components with their own clock the course is solved for at every sample, min_t>=0 ||x - A t||; for those with a common
+    clock the course is known and one loading a component is solved for. With both (`mixed`) this is one convex problem, solved by
+    turns. All of it is our definition of what it means to predict a new worm.
 
     Parameters
     ----------
     affinity : AffinitySpec or ArrayAffinity
-        Must hold the worm; for `aligned` components on their clock.
+        Must hold the worm; for components with a common clock on this clock.
     components : Components
         Of other worms. Pairs that they do not know are left out.
     worm : str
@@ -106,17 +110,20 @@ def project_worm(
     parts = [np.ones(len(neurons), bool), *[m for pair in halves for m in pair]]
     sums = _sums(block, factors, parts, observed, cancel)
     solved = [_solve(s, common) for s in sums]
-    error = float(np.sqrt(max(_rest(sums[0], solved[0], common), 0.0) / sums[0].norm)) if sums[0].norm > 0 else np.nan
+    error = float(np.sqrt(max(_rest(sums[0], solved[0]), 0.0) / sums[0].norm)) if sums[0].norm > 0 else np.nan
     rank = components.rank
     everything = np.arange(rank)
     crossed = _cross(sums[1:], common, everything, cancel)
     without = [_cross(sums[1:], common, np.delete(everything, r), cancel) for r in range(rank)]
     number = components.weight["component"].values
     courses = np.full((len(observed), rank), np.nan)
-    courses[observed] = (solved[0] if common is None else solved[0] * common).T
-    loading = np.linalg.norm(np.nan_to_num(courses), axis=0) if common is None else solved[0][:, 0]
-    if common is not None:
-        loading = loading / np.maximum(components.weight.values, np.finfo(float).tiny)
+    courses[observed] = solved[0].T
+    loading = np.linalg.norm(solved[0], axis=1)
+    shared = _shared(common, rank)
+    if common is not None and shared.any():
+        # the common course has unit norm over all worms' times, not over those of this one
+        square = (common[shared] ** 2).sum(axis=1)
+        loading[shared] = (solved[0][shared] * common[shared]).sum(axis=1) / np.maximum(square, np.finfo(float).tiny)
     notes = (f"{missing} pairs that the components do not know are left out",) if missing else ()
     return WormProjection(
         worm,
@@ -232,8 +239,8 @@ def _known_rows(affinity: Any, components: Components, block: Any) -> tuple[Arra
 
 
 def _common_course(affinity: Any, components: Components, worm: str, observed: Array) -> Array | None:
-    """Unit time factors (component, observed sample) of aligned components, else None."""
-    if components.model != "aligned":
+    """Unit time factors (component, observed sample), NaN for components with their own clock; None if all have."""
+    if "common" not in components.clocks:
         return None
     clock = np.asarray(components.time["time"].values, float)
     own = None if affinity.time_s is None else np.asarray(affinity.time_s, float)
@@ -241,7 +248,14 @@ def _common_course(affinity: Any, components: Components, worm: str, observed: A
         raise InputError(
             "it is not on the clock of the components", where=worm, fix="Make the affinities of all worms together."
         )
-    return np.asarray(np.nan_to_num(components.time.values.T[:, observed]))
+    common = np.nan_to_num(components.time.values.T[:, observed])
+    common[[clock == "own" for clock in components.clocks]] = np.nan
+    return np.asarray(common)
+
+
+def _shared(common: Array | None, rank: int) -> Array:
+    """Bool (component,): components with a common course."""
+    return np.zeros(rank, bool) if common is None else np.isfinite(common).all(axis=1)
 
 
 def _halves(pairs: Array, splits: int, seed: int) -> list[tuple[Array, Array]]:
@@ -283,23 +297,34 @@ def _sums(
 
 
 def _solve(sums: _Sums, common: Array | None, use: Array | None = None) -> Array:
-    """Courses (component, sample) or, with a common course, loadings (component, 1); components not in `use` are zero."""
+    """Courses (component, sample), loading included; components not in `use` are zero."""
     rank = len(sums.gram)
+    found = np.zeros_like(sums.moment)
     use = np.arange(rank) if use is None else use
-    if common is None:
-        found = np.zeros_like(sums.moment)
-        found[use] = nnls_columns(sums.gram[np.ix_(use, use)], sums.moment[use])
+    shared = _shared(common, rank)
+    own, shared = use[~shared[use]], use[shared[use]]
+    if not len(shared) or common is None:
+        found[own] = nnls_columns(sums.gram[np.ix_(own, own)], sums.moment[own])
         return found
-    gram = sums.gram * (common @ common.T)
-    moment = np.einsum("rt,rt->r", sums.moment, common)[:, None]
-    found = np.zeros((rank, 1))
-    found[use] = nnls_columns(gram[np.ix_(use, use)], moment[use])
+    course = common[shared]
+    gram = sums.gram[np.ix_(shared, shared)] * (course @ course.T)
+    before = np.full(len(shared), np.inf)
+    for _ in range(ROUNDS):
+        rest = sums.moment[shared] - sums.gram[np.ix_(shared, own)] @ found[own]
+        loading = nnls_columns(gram, (rest * course).sum(axis=1)[:, None])[:, 0]
+        found[shared] = loading[:, None] * course
+        if not len(own):
+            break
+        rest = sums.moment[own] - sums.gram[np.ix_(own, shared)] @ found[shared]
+        found[own] = nnls_columns(sums.gram[np.ix_(own, own)], rest)
+        if np.abs(loading - before).max() <= SETTLED * max(float(loading.max()), np.finfo(float).tiny):
+            break
+        before = loading
     return found
 
 
-def _rest(sums: _Sums, solved: Array, common: Array | None) -> float:
+def _rest(sums: _Sums, course: Array) -> float:
     """Squared error of some courses on some rows."""
-    course = solved if common is None else solved * common
     return float(
         sums.norm - 2 * np.einsum("rt,rt->", sums.moment, course) + np.einsum("rs,rs->", sums.gram, course @ course.T)
     )
@@ -312,6 +337,6 @@ def _cross(halves: list[_Sums], common: Array | None, use: Array, cancel: Cancel
         check_cancel(cancel)
         if not (first.norm > 0 and second.norm > 0):
             continue
-        rest += _rest(second, _solve(first, common, use), common) + _rest(first, _solve(second, common, use), common)
+        rest += _rest(second, _solve(first, common, use)) + _rest(first, _solve(second, common, use))
         norm += first.norm + second.norm
     return float(np.sqrt(max(rest, 0.0) / norm)) if norm > 0 else float("nan")

@@ -367,8 +367,8 @@ def run_pipeline(
         )
         session.set_sweep(sweep)
         session.set_components(components)
-        session.provenance["model"] = affinity.model
-        session.provenance["model_reason"] = affinity.model_reason
+        session.provenance["model"] = components.model
+        session.provenance["model_reason"] = components.diagnostics.get("model_reason", affinity.model_reason)
         stages.pop("communities", None)
         _stamp(session, settings, inputs, stages, "components", hashes)
         save_session(session, target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -50,41 +50,58 @@ def plot_components(components: Components, cohort: Cohort | None = None, *, beh
     """
     rank = components.rank
     worms = [str(w) for w in components.worm["worm"].values]
-    aligned = components.model == "aligned"
-    shown = worms[: 1 if aligned else min(len(worms), 4)]
+    shown = [worms[: 1 if clock == "common" else min(len(worms), 4)] for clock in components.clocks]
     with styled():
-        per_row = 0.95 if aligned else 0.42 * len(shown) + 0.45
-        figure = new_figure(9.2, 0.55 + per_row * rank)
-        rows = figure.subfigures(rank, 1, squeeze=False)[:, 0]
+        heights = [
+            0.95 if c == "common" else 0.42 * len(s) + 0.45 for c, s in zip(components.clocks, shown, strict=True)
+        ]
+        figure = new_figure(9.2, 0.55 + sum(heights))
+        rows = figure.subfigures(rank, 1, squeeze=False, height_ratios=heights)[:, 0]
         share = components.diagnostics.get("explained")
         for r, row in enumerate(rows, start=1):
-            grid = row.subplots(len(shown), 2, squeeze=False, sharex="col", gridspec_kw={"width_ratios": [4.2, 1]})
-            for line, worm in enumerate(shown):
-                axes = grid[line, 0]
-                course = components.time_course(r) if aligned else components.time_course(r, worm)
-                axes.plot(course["time"].values, course.values, color=INK, lw=0.8)
-                if aligned:
-                    shade_stimuli(axes, components.stimuli, names=r == 1)
-                elif cohort is not None:
-                    recording = cohort.recordings[cohort.worms.index(worm)]
-                    shade_stimuli(axes, recording.stimuli, names=r == 1 and line == 0)
-                    channel = _binary_channel(recording.behaviour, behaviour)
-                    if channel is not None:
-                        shade_binary(axes, recording.time_s, recording.behaviour[channel].values)
-                axes.set_ylim(0, None)
-                axes.margins(x=0)
-                axes.set_yticks([])
-                if not aligned:
-                    axes.set_ylabel(worm[-10:], rotation=0, ha="right", va="center", fontsize=6, color=MUTED)
+            lines = shown[r - 1]
+            grid = row.subplots(len(lines), 2, squeeze=False, sharex="col", gridspec_kw={"width_ratios": [4.2, 1]})
+            for line, worm in enumerate(lines):
+                _course(grid[line, 0], components, r, worm, cohort, behaviour, names=r == 1 and line == 0)
             names = ", ".join(strongest_neurons(components, r))
             part = f"  ·  {100 * float(np.asarray(share)[r - 1]):.0f} %" if share is not None else ""
-            row.suptitle(f"Component {r}{part}  ·  {names}", x=0.01, ha="left", fontsize=8, fontweight="bold")
+            clock = "  ·  clock of its own in every worm" if components.model == "mixed" and len(lines) > 1 else ""
+            row.suptitle(f"Component {r}{part}{clock}  ·  {names}", x=0.01, ha="left", fontsize=8, fontweight="bold")
             if r == rank:
                 grid[-1, 0].set_xlabel("time (s)")
             _bars(grid[0, 1], components, r, worms)
             for extra in grid[1:, 1]:
                 extra.axis("off")
         return figure
+
+
+def _course(
+    axes: Any,
+    components: Components,
+    component: int,
+    worm: str,
+    cohort: Cohort | None,
+    behaviour: str | None,
+    *,
+    names: bool,
+) -> None:
+    """One time course: the common one, or that of a worm with its name; stimuli on the common clock, else the worm's own."""
+    own = components.clock(component) == "own"
+    course = components.time_course(component, worm if own else None)
+    axes.plot(course["time"].values, course.values, color=INK, lw=0.8)
+    if components.has_common_clock:
+        shade_stimuli(axes, components.stimuli, names=names)
+    elif cohort is not None:
+        recording = cohort.recordings[cohort.worms.index(worm)]
+        shade_stimuli(axes, recording.stimuli, names=names)
+        channel = _binary_channel(recording.behaviour, behaviour)
+        if channel is not None:
+            shade_binary(axes, recording.time_s, recording.behaviour[channel].values)
+    axes.set_ylim(0, None)
+    axes.margins(x=0)
+    axes.set_yticks([])
+    if own:
+        axes.set_ylabel(worm[-10:], rotation=0, ha="right", va="center", fontsize=6, color=MUTED)
 
 
 def _bars(axes: object, components: Components, component: int, worms: list[str]) -> None:

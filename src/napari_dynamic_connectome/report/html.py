@@ -147,7 +147,7 @@ def build_report(
     check_cancel(cancel)
     if components is not None:
         parts.append("<h2>Components</h2>")
-        why = str(components.provenance.get("model_reason", ""))
+        why = str(components.diagnostics.get("model_reason", ""))
         caption = (
             "Time courses (shaded: stimuli, or the binary behaviour channel), worm loadings, strongest neurons. "
             + (why[:1].upper() + why[1:] if why else "")

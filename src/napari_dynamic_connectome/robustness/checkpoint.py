@@ -38,7 +38,8 @@ def fingerprint(cohort: Cohort, settings: PipelineSettings, components: Componen
         for channel in sorted(map(str, recording.behaviour.data_vars)):
             digest.update(channel.encode())
             digest.update(np.ascontiguousarray(recording.behaviour[channel].values).tobytes())
-    for values in (components.pair.values, components.time.values, components.weight.values):
+    courses = () if components.own_time is None else (components.own_time.values,)
+    for values in (components.pair.values, components.time.values, components.weight.values, *courses):
         digest.update(np.ascontiguousarray(values).tobytes())
     own = settings.robustness
     chosen = settings.model_dump(mode="json")

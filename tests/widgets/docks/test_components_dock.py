@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
-from tests.widgets.helpers import cohort, components, fill, recording
+from tests.widgets.helpers import cohort, components, fill, mixed_components, recording
 
 from napari_dynamic_connectome.model.results import RankSweep
 
@@ -126,6 +126,32 @@ def test_worm_by_worm_fits_every_worm_alone(dock, work, qtbot) -> None:
     means = [c.getData()[1] for c in curves(view.plot)]
     np.testing.assert_allclose(means[2], (means[0] + means[1]) / 2, rtol=1e-5, atol=1e-9)
     assert [r["worm"] for r in view.table.rows_model.rows] == ["worm A", "worm B"]
+
+
+def test_a_component_with_its_own_clock_shows_the_course_of_the_current_worm(dock, work, qtbot) -> None:
+    worms = cohort()
+    for one in worms.recordings:
+        work.session.add(one, make_current=False)
+    work.session.set_current("worm A")
+    work.session.set_components(mixed_components(worms))
+    dock.flush()
+    assert [card.clock for card in dock.cards] == ["common", "own"]
+    assert "own course" in dock.cards[1].toolTip() and "One course" in dock.cards[0].toolTip()
+    assert "common clock or own clock of worm A" in dock.legend.text()
+    peaks = {}
+    for worm in ("worm A", "worm B"):
+        work.session.set_current(worm)
+        dock.flush()
+        peaks[worm] = [float(card.course[0][card.course[1].argmax()]) for card in dock.cards]
+    assert peaks["worm A"][0] == peaks["worm B"][0]
+    assert peaks["worm A"][1] == pytest.approx(20, abs=1)
+    assert peaks["worm B"][1] == pytest.approx(45, abs=1)
+    work.session.select(component=2)
+    dock.worms_fold.head.setChecked(True)
+    dock.flush()
+    drawn = [float(c.getData()[0][np.argmax(c.getData()[1])]) for c in curves(dock.worms_view.plot)]
+    assert sorted(drawn[:2]) == pytest.approx([20, 45], abs=1)
+    assert "own clock" in dock.worms_view.note.text()
 
 
 def test_matching_finds_the_partners_in_another_rank_and_in_a_session(dock, work, qtbot, tmp_path, wait_for) -> None:

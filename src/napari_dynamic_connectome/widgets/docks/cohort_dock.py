@@ -407,8 +407,8 @@ class CohortDock(Dock):
         def done(result: Any) -> None:
             session = self.session
             session.settings = settings.model_dump(mode="json")
-            session.provenance["model"] = result.affinity.model
-            session.provenance["model_reason"] = result.affinity.model_reason
+            session.provenance["model"] = result.components.model
+            session.provenance["model_reason"] = result.components.diagnostics.get("model_reason", "")
             result.put_into(session, cohort)
             self.work.by_rank.clear()
             self.work.by_rank[result.components.rank] = dict(result.communities)

@@ -176,25 +176,28 @@ class ComponentsDock(Dock):
         current = self.session.current
         weight = components.weight.values**2
         total = float(weight.sum()) or 1.0
-        band = self.chance.band(components, current)
+        bands = {clock: self.chance.band(components, current, clock) for clock in set(components.clocks)}
         self.chance_fold.summary.setText(self.chance.show_for(components))
         for place, card in enumerate(self.cards):
             number = place + 1
             self.grid.addWidget(card, place // columns, place % columns)
             card.component = number
             card.course = course_of(components, number, current)
-            card.band = band
+            card.band = bands[components.clock(number)]
+            card.clock = components.clock(number) if components.model == "mixed" else ""
             card.spans = self.worms_view._spans(components)
             card.worms = np.asarray(components.worm.sel(component=number).values, float)
             card.worm_at = worms.index(current) if current in worms else -1
             card.share = float(weight[place] / total)
             card.pair = _strongest(components, number)
             card.colours = self.colours
-            card.setToolTip(f"Component {number}: {card.share:.0%} of the weight. Click to choose.")
+            how = {"own": " Every worm has its own course.", "common": " One course for all worms."}.get(card.clock, "")
+            card.setToolTip(f"Component {number}: {card.share:.0%} of the weight.{how} Click to choose.")
             card.setAccessibleName(f"component {number}")
-        clock = f"own clock of {current if current in worms else worms[0]}"
-        clock = clock if components.model == "unaligned" else "common clock"
-        grey = "  ·  grey: by chance" if band is not None else ""
+        kinds = ["common clock"] if "common" in components.clocks else []
+        kinds += [f"own clock of {current if current in worms else worms[0]}"] if "own" in components.clocks else []
+        clock = " or ".join(kinds)
+        grey = "  ·  grey: by chance" if any(band is not None for band in bands.values()) else ""
         self.legend.setText(f"time course ({clock}) over stimuli{grey}  ·  bars: {len(worms)} worms")
         self._fit()
 

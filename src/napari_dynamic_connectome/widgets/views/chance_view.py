@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtWidgets import QSpinBox, QVBoxLayout, QWidget
 
 from ...display.chance import Band, chance_band, strongest_by_chance
-from ...model.results import Components
+from ...model.results import Clock, Components
 from ..qt.controls import JobBar, button, label, row
 
 NONE = (
@@ -81,9 +81,9 @@ class ChanceView(QWidget):
         )
         return f"{len(nulls)} surrogate cohorts"
 
-    def band(self, components: Components, worm: str | None) -> Band | None:
-        """Band for these components; None if it was not computed for them."""
-        return chance_band(self._nulls(components), worm)
+    def band(self, components: Components, worm: str | None, clock: Clock | None = None) -> Band | None:
+        """Band for these components, beside courses of a clock; None if it was not computed for them."""
+        return chance_band(self._nulls(components), worm, clock)
 
     def tops(self, components: Components) -> np.ndarray:
         """Strongest pair of every surrogate component; empty if not computed for these components."""

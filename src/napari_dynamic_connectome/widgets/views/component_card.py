@@ -31,6 +31,8 @@ class Card(QWidget):
         """Worms that have the selected community; None if none is selected."""
         self.band: Band | None = None
         """What time courses are like by chance; None where that was not computed."""
+        self.clock = ""
+        """"own" or "common" where the components have both clocks."""
         self.share = 0.0
         self.pair = ""
         self.time: float | None = None
@@ -79,6 +81,9 @@ class Card(QWidget):
         painter.setFont(font)
         painter.setPen(QColor(c.secondary))
         painter.drawText(inner, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), f"{self.share:.0%}")
+        if self.clock == "own":
+            beside = inner.adjusted(14, 1, -28, 0)
+            painter.drawText(beside, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop), "own clock")
         full = self.height() > 72
         bottom = inner.bottom() - (32 if full else 0)
         self._paint_course(painter, QRectF(inner.left(), inner.top() + 15, inner.width(), bottom - inner.top() - 15))

@@ -28,7 +28,7 @@ def own_courses(cohort: Any, components: Components, values: dict[str, Any], pro
 
 def courses_by_worm(components: Components, own: Components | None, component: int) -> dict[str, Course]:
     """Time course of every worm: its own where there is one, else the common one scaled by the worm's loading."""
-    source = own if own is not None else components
+    source = own if own is not None and components.clock(component) == "common" else components
     found = {}
     for worm in (str(w) for w in source.worm["worm"].values):
         course = source.time_course(component, worm)
@@ -90,9 +90,9 @@ class WormsView(QWidget):
             self.work.session.set_current(worm)
 
     def wanted(self, components: Components) -> None:
-        """Fit the worms alone, once for each fit; the aligned model has only the common course."""
+        """Fit the worms alone, once for each fit; a component with a common clock has only the common course."""
         session = self.work.session
-        if components is self._of or components.model == "unaligned" or session.cohort is None:
+        if components is self._of or "common" not in components.clocks or session.cohort is None:
             return
         self._of, self.own = components, None
         cohort, values = session.cohort, dict(session.settings)
@@ -110,13 +110,14 @@ class WormsView(QWidget):
     def draw(self, components: Components) -> None:
         """Show the chosen component."""
         session, c = self.work.session, self.colours
-        own = self.own if self._of is components else None
+        common = components.clock(self.component) == "common"
+        own = self.own if self._of is components and common else None
         courses = courses_by_worm(components, own, self.component)
         item = self.plot.getPlotItem()
         item.clear()
         plots.paint_axes(item, c)
         self.plot.setBackground(c.background)
-        mean = course_of(components, self.component, None) if components.model == "aligned" and own is None else None
+        mean = course_of(components, self.component, None) if common and own is None else None
         mean = mean or mean_course(courses)
         current = session.current
         for worm, (time, values) in courses.items():
@@ -136,14 +137,15 @@ class WormsView(QWidget):
             top = max(float(v.max()) for _, v in courses.values())
             item.setYRange(0, 1.04 * (top or 1.0), padding=0)
         item.getAxis("left").setWidth(34)
-        clock = "each worm's own clock" if components.model == "unaligned" else "common clock"
+        clock = "common clock" if common else "each worm's own clock"
+        clock += ", on the common time axis" if components.model == "mixed" and not common else ""
         alone = "; every worm fitted alone, pairs kept" if own is not None else ""
         self.note.setText(f"thick: mean of {len(courses)} worms, blue: {current or 'no worm'}; {clock}{alone}")
         self._rows(components)
 
     def _spans(self, components: Components) -> list[tuple[float, float]]:
         table = components.stimuli
-        if components.model == "unaligned" or "onset" not in table or "offset" not in table:
+        if not components.has_common_clock or "onset" not in table or "offset" not in table:
             recording = self.work.session.recording
             return plots.stimulus_spans(recording) if recording is not None else []
         return [(float(a), float(b)) for a, b in zip(table["onset"], table["offset"], strict=True)]
