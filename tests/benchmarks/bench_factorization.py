@@ -362,7 +362,9 @@ def scaling():
             case = base | {what: value}
             affinity = make_affinity(case["neurons"], case["times"], case["worms"])
             begin = clock()
-            components = factorize(affinity, case["rank"], starts=case["starts"], max_sweeps=20, tolerance=0.0, model="aligned")
+            components = factorize(
+                affinity, case["rank"], starts=case["starts"], max_sweeps=20, tolerance=0.0, model="aligned"
+            )
             cpu, wall = since(begin)
             rows.append({"what": what, "value": value, "cpu": cpu, "wall": wall, "error": components.error})
     return rows
