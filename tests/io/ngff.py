@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,3 +30,29 @@ def write_multiscale(
     assert {axis["name"]: axis["unit"] for axis in held if "unit" in axis} == units, (
         "the library did not write the units"
     )
+
+
+def ome_writer(path: Path, data: np.ndarray, axes: str, version: str, levels: int = 2, units: bool = True) -> None:
+    """Write with the ome-zarr library."""
+    from ome_zarr.format import FormatV04, FormatV05
+
+    form = FormatV04() if version == "0.4" else FormatV05()
+    kinds = {
+        "t": ("time", "second"),
+        "c": ("channel", None),
+        "z": ("space", "micrometer"),
+        "y": ("space", "micrometer"),
+        "x": ("space", "micrometer"),
+    }
+    described = []
+    for axis in axes:
+        kind, unit = kinds[axis]
+        described.append({"name": axis, "type": kind} | ({"unit": unit} if unit and units else {}))
+    size = {"t": 0.25, "c": 1.0, "z": 2.0, "y": 0.5, "x": 0.5}
+    pyramid, scales = [data], [[size[a] for a in axes]]
+    for level in range(1, levels):
+        step = 2**level
+        pyramid.append(data[..., ::step, ::step])
+        scales.append([size[a] * (step if a in "yx" else 1) for a in axes])
+    group = zarr.open_group(str(path), mode="w", zarr_format=2 if version == "0.4" else 3)
+    write_multiscale(pyramid, group, fmt=form, axes=described, scales=scales)

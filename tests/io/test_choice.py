@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import shutil
-import sys
 from pathlib import Path
 
 import dask.array as da
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from tests.io.ngff import write_multiscale
 
 from napari_dynamic_connectome.io.axes import layer_array
 from napari_dynamic_connectome.io.choice import ChoiceNeeded
@@ -20,15 +20,7 @@ from napari_dynamic_connectome.io.layer_data import read_layers
 from napari_dynamic_connectome.io.registry import open_labels, open_volume
 from napari_dynamic_connectome.model.errors import InputError
 
-sys.path.insert(0, str(Path(__file__).parent))
-from ngff import write_multiscale
-
 SHAPE = (4, 3, 16, 20)
-
-
-@pytest.fixture
-def voxels() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 4000, SHAPE, dtype=np.uint16)
 
 
 def write_image(group: zarr.Group, data: np.ndarray, *, unit: str = "micrometer", clock: str = "second") -> None:

@@ -109,3 +109,27 @@ def test_real_heads_are_named_as_often_as_the_probability_says(shared_data) -> N
     sure = np.array(said) > 0.6
     assert np.array(right)[sure].mean() > 0.75
     assert abs(np.mean(said) - np.mean(right)) < 0.2
+
+
+def test_the_atlas_finds_names_of_a_turned_and_scaled_worm(tmp_path) -> None:
+    from napari_dynamic_connectome.model.neurons import CANONICAL, HEAD_GANGLIA, info
+
+    names = [n for n in CANONICAL if info(n).ganglion in HEAD_GANGLIA][::3]
+    places = atlas_positions(names)
+    table = pd.DataFrame(places, columns=["z", "y", "x"]).assign(name=names)
+    table.to_csv(tmp_path / "atlas.csv", index=False)
+    angle = np.deg2rad(12)
+    turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
+    moved = places @ turn.T * 1.1 + [5, -3, 20]
+    known = [n if i % 3 == 0 else "" for i, n in enumerate(names)]
+    worm = Recording.from_arrays(np.zeros((3, len(names))), name="w", rate_hz=1, names=known, positions_um=moved)
+    found = suggest(worm, read_atlas(tmp_path / "atlas.csv"))
+    unnamed = [i for i, n in enumerate(known) if not n]
+    right = [found[str(worm.neurons.index[i])][0].name == names[i] for i in unnamed]
+    assert np.mean(right) > 0.95
+
+
+def test_an_atlas_without_names_is_refused(tmp_path) -> None:
+    (tmp_path / "a.csv").write_text("x,y,z\n1,2,3\n")
+    with pytest.raises(InputError, match="name"):
+        read_atlas(tmp_path / "a.csv")

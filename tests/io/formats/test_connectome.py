@@ -11,14 +11,16 @@ import pandas as pd
 import pytest
 
 from napari_dynamic_connectome.io.choice import ChoiceNeeded
-from napari_dynamic_connectome.io.formats import cect
+from napari_dynamic_connectome.io.formats import cect, connectome
 from napari_dynamic_connectome.io.formats.connectome import read_connectome
 from napari_dynamic_connectome.io.formats.propagation import KIND, RESPONDS, read_propagation
 from napari_dynamic_connectome.io.formats.side_tables import read_positions
 from napari_dynamic_connectome.io.wiring import connectome_matrix, networks_of
-from napari_dynamic_connectome.model.errors import FormatError, InputError
+from napari_dynamic_connectome.model.errors import FormatError, InputError, MissingExtraError
 
 HEAD = '<?xml version="1.0"?><graphml xmlns="http://graphml.graphdrawing.org/xmlns">'
+
+
 NODES = '<node id="AVAL"/><node id="AVAR"/><node id="RIML"/>'
 
 
@@ -211,3 +213,77 @@ def test_the_real_atlas_points_the_way_that_the_package_points(shared_data: Path
 def test_tables_are_what_pandas_wrote(tmp_path: Path) -> None:
     pd.DataFrame({"source": ["AVAL"], "target": ["AVAR"], "weight": [2.0]}).to_csv(tmp_path / "a.csv", index=False)
     assert read_connectome(tmp_path / "a.csv").values.tolist() == [["AVAL", "AVAR", "chemical", 2.0]]
+
+
+def graph() -> nx.DiGraph:
+    made = nx.DiGraph()
+    made.add_edge("AVAL", "AVAR", synapses=4.0, type="chemical")
+    made.add_edge("AVAR", "AVBL", synapses=2.0, type="GapJunction")
+    return made
+
+
+def test_graphml_of_networkx(tmp_path) -> None:
+    nx.write_graphml(graph(), tmp_path / "a.graphml")
+    edges = connectome.read_connectome(tmp_path / "a.graphml")
+    assert edges.to_dict("records") == [
+        {"pre": "AVAL", "post": "AVAR", "type": "chemical", "synapses": 4.0},
+        {"pre": "AVAR", "post": "AVBL", "type": "electrical", "synapses": 2.0},
+    ]
+    matrix = connectome.connectome_matrix(edges, ["AVAL", "AVAR", "AVBL"])
+    # the gap junction is listed once, and has no direction
+    np.testing.assert_array_equal(
+        matrix, nx.to_numpy_array(graph(), weight="synapses") + [[0, 0, 0], [0, 0, 0], [0, 2, 0]]
+    )
+    assert connectome.connectome_matrix(edges, ["AVAR", "AVBL"], kind="electrical").tolist() == [[0, 2], [2, 0]]
+
+
+def test_connectome_csv_of_pandas(tmp_path) -> None:
+    nx.to_pandas_edgelist(graph()).rename(columns={"synapses": "weight"}).to_csv(tmp_path / "a.csv", index=False)
+    edges = connectome.read_connectome(tmp_path / "a.csv")
+    assert edges["synapses"].tolist() == [4, 2] and edges["pre"].tolist() == ["AVAL", "AVAR"]
+
+
+def test_connectome_package() -> None:
+    pytest.importorskip("cect")
+    edges = cect.read_cect("White_whole")
+    assert len(edges) > 2000
+    assert set(edges["type"]) >= {"chemical", "electrical"}
+    with pytest.raises(InputError, match="White_whole"):
+        cect.read_cect("Nobody")
+
+
+def test_connectome_package_absent(monkeypatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "cect.readers", None)
+    monkeypatch.setitem(sys.modules, "cect", None)
+    with pytest.raises(MissingExtraError, match=r"napari-dynamic-connectome\[connectome\]"):
+        cect.read_cect("White_whole")
+
+
+def test_connectome_package_too_old_says_which_release_is_needed(tmp_path, monkeypatch) -> None:
+    import pickle
+    import sys
+
+    (tmp_path / "cect").mkdir()
+    (tmp_path / "cect" / "__init__.py").touch()  # as in 0.2.5: no folder of readers
+    (tmp_path / "cect-0.2.5.dist-info").mkdir()
+    (tmp_path / "cect-0.2.5.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: cect\nVersion: 0.2.5\n")
+    for name in [n for n in sys.modules if n == "cect" or n.startswith("cect.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingExtraError, match=r"0\.3\.1 or newer; 0\.2\.5 is installed.*'cect>=0\.3\.1'") as caught:
+        cect.cect_datasets()
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    monkeypatch.delitem(sys.modules, "cect")
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["white_1986_whole", "witvliet_2020_8", "cook_2019_hermaphrodite"])
+def test_real_connectomes(shared_data, name) -> None:
+    from napari_dynamic_connectome.model.neurons import CANONICAL
+
+    edges = connectome.read_connectome(shared_data / "connectome" / f"{name}.csv")
+    held = pd.read_csv(shared_data / "connectome" / f"{name}.csv")
+    assert edges["synapses"].sum() == held["synapses"].sum()
+    assert connectome.connectome_matrix(edges, list(CANONICAL)).sum() > 3000

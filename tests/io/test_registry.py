@@ -1,0 +1,26 @@
+"""Formats are told by content, and what does not fit is refused."""
+
+from __future__ import annotations
+
+import pytest
+from tests.io.formats.samples import make
+
+from napari_dynamic_connectome.io.registry import read_recording, read_recordings, write_recording
+from napari_dynamic_connectome.model.errors import InputError
+
+
+def test_unknown_ending_and_option(tmp_path) -> None:
+    with pytest.raises(InputError, match=r"\.npz"):
+        write_recording(make(), tmp_path / "a.xlsx")
+    path = write_recording(make(), tmp_path / "a.npz")
+    with pytest.raises(InputError, match="does not apply"):
+        read_recordings(path, sheet=1)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_image_is_no_recording(tmp_path) -> None:
+    from napari_dynamic_connectome.io.volumes import omezarr_write
+
+    omezarr_write.create_volume(tmp_path / "a.zarr", (2, 2, 4, 4))
+    with pytest.raises(InputError, match="Extract its traces first"):
+        read_recording(tmp_path / "a.zarr")

@@ -1,0 +1,140 @@
+"""OME-Zarr volumes and labels, beside the reference library."""
+
+from __future__ import annotations
+
+import json
+
+import dask.array as da
+import numpy as np
+import pytest
+import zarr
+from tests.io.ngff import ome_writer
+
+from napari_dynamic_connectome.io.registry import identify, open_labels, open_volume
+from napari_dynamic_connectome.io.volumes import omezarr_write
+from napari_dynamic_connectome.model.errors import InputError
+
+SHAPE = (4, 3, 16, 20)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_ome_zarr_of_the_reference_library(tmp_path, voxels, version) -> None:
+    path = tmp_path / "a.zarr"
+    ome_writer(path, voxels, "tzyx", version)
+    assert identify(path).key == "omezarr"
+    volume = open_volume(path)
+    assert (volume.data.compute() == voxels).all()
+    assert volume.voxel_size_um == (2.0, 0.5, 0.5)
+    assert volume.frame_rate_hz == 4.0
+    assert volume.reference.axes == "tzyx"
+    assert [level.shape for level in volume.levels] == [(4, 3, 8, 10)]
+    assert isinstance(volume.data, da.Array)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_ome_zarr_channels(tmp_path, voxels, version) -> None:
+    both = np.stack([voxels, voxels[::-1]], axis=1)
+    path = tmp_path / "a.zarr"
+    ome_writer(path, both, "tczyx", version, levels=1)
+    assert open_volume(path).channels == ("0", "1")
+    assert (open_volume(path, channel=1).data.compute() == voxels[::-1]).all()
+    with pytest.raises(InputError, match="no channel '2'"):
+        open_volume(path, channel=2)
+
+
+def test_ome_zarr_without_units_does_not_invent_a_size(tmp_path, voxels) -> None:
+    path = tmp_path / "a.zarr"
+    ome_writer(path, voxels, "tzyx", "0.4", units=False)
+    volume = open_volume(path)
+    assert np.isnan(volume.voxel_size_um).all() and np.isnan(volume.frame_rate_hz)
+    assert open_volume(path, voxel_size_um=(1, 2, 3), frame_rate_hz=5).voxel_size_um == (1, 2, 3)
+
+
+def test_ome_zarr_zip_and_plain_array(tmp_path, voxels) -> None:
+    import shutil
+
+    path = tmp_path / "a.zarr"
+    ome_writer(path, voxels, "tzyx", "0.5")
+    packed = shutil.make_archive(str(tmp_path / "b.zarr"), "zip", path)
+    assert (open_volume(packed).data.compute() == voxels).all()
+    zarr.create_array(str(tmp_path / "c.zarr"), data=voxels, dimension_names=["t", "z", "y", "x"])
+    assert (open_volume(tmp_path / "c.zarr").data.compute() == voxels).all()
+    zarr.create_array(str(tmp_path / "d.zarr"), data=voxels)
+    with pytest.raises(InputError, match="axes='tzyx'"):
+        open_volume(tmp_path / "d.zarr")
+    assert (open_volume(tmp_path / "d.zarr", axes="tzyx").data.compute() == voxels).all()
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_what_we_write_is_read_by_the_reference_library(tmp_path, voxels, version) -> None:
+    from ome_zarr.io import parse_url
+    from ome_zarr.reader import Reader
+
+    path = tmp_path / "a.zarr"
+    array = omezarr_write.create_volume(
+        path, SHAPE, voxel_size_um=(2, 0.5, 0.5), frame_rate_hz=4, version=version, channels=()
+    )
+    array[...] = voxels
+    labels = omezarr_write.create_labels(
+        path,
+        SHAPE[1:],
+        "zyx",
+        voxel_size_um=(2, 0.5, 0.5),
+        version=version,
+        properties=[{"label-value": 3, "name": "AVAL"}],
+    )
+    labels[...] = 3
+    nodes = list(Reader(parse_url(path))())
+    assert (np.asarray(nodes[0].data[0]) == voxels).all()
+    assert [a["name"] for a in nodes[0].metadata["axes"]] == list("tzyx")
+    assert nodes[0].metadata["coordinateTransformations"][0][0]["scale"] == [0.25, 2.0, 0.5, 0.5]
+    assert any("labels" in str(n.zarr) and (np.asarray(n.data[0]) == 3).all() for n in nodes[1:] if n.data)
+    held = open_labels(path)
+    assert held.names == {3: "AVAL"} and held.data.shape == SHAPE[1:]
+    assert held.voxel_size_um == (2.0, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("static", [True, False])
+def test_labels_round_trip(tmp_path, version, static) -> None:
+    labels = np.random.default_rng(1).integers(0, 9, SHAPE[1:] if static else SHAPE).astype(np.int32)
+    path = omezarr_write.write_labels(
+        tmp_path / "l.zarr", labels, voxel_size_um=(2, 1, 1), names={2: "AVAL"}, version=version
+    )
+    held = open_labels(path)
+    assert (held.data.compute() == labels).all()
+    assert held.dtype == np.uint32
+    assert held.names == {2: "AVAL"}
+    assert held.properties is not None and set(held.properties["label"]) == set(range(1, 9))
+    with pytest.raises(InputError, match="already"):
+        omezarr_write.write_labels(path, labels)
+    omezarr_write.write_labels(path, labels * 2, overwrite=True)
+    assert (open_labels(path).data.compute() == labels * 2).all()
+
+
+def test_an_image_is_not_taken_for_labels(tmp_path, voxels) -> None:
+    ome_writer(tmp_path / "worm.zarr", voxels, "tzyx", "0.4")
+    with pytest.raises(InputError, match="no labels"):
+        open_labels(tmp_path / "worm.zarr")
+    assert open_labels(tmp_path / "worm.zarr", group="").data.shape == SHAPE
+    ome_writer(tmp_path / "worm_labels.zarr", voxels, "tzyx", "0.4")
+    assert open_labels(tmp_path / "worm_labels.zarr").data.shape == SHAPE
+
+
+def test_labels_that_cannot_be_written_leave_nothing(tmp_path) -> None:
+    labels = np.zeros(SHAPE, np.int16)
+    labels[3, 0, 0, 0] = -1
+    with pytest.raises(InputError, match="negative"):
+        omezarr_write.write_labels(tmp_path / "l.zarr", labels)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_attributes_of_the_rendered_volume(tmp_path, voxels) -> None:
+    path = tmp_path / "a.zarr"
+    ome_writer(path, voxels, "tzyx", "0.4")
+    held = json.loads((path / ".zattrs").read_text())
+    held["dynamic_connectome"] = {"time_s": [0, 1, 2, 4], "stimuli": [{"name": "NaCl", "onset": 1, "offset": 2}]}
+    (path / ".zattrs").write_text(json.dumps(held))
+    volume = open_volume(path)
+    assert volume.time_s.tolist() == [0, 1, 2, 4]
+    assert volume.stimuli["name"].tolist() == ["NaCl"]
