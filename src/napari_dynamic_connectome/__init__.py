@@ -27,6 +27,10 @@ _API = {
     "compare_held_out": "states.held_out",
     "state_agreement": "states.agreement",
     "StatesResult": "states.result",
+    "static_baselines": "baselines.panel",
+    "BaselinePanel": "baselines.panel",
+    "factorize_signed": "factorization.signed",
+    "compare_signed": "factorization.signed",
     "simulate_recording": "simulation.simulate",
     "simulate_cohort": "simulation.simulate",
     "render_recording": "simulation.render",
@@ -69,6 +73,8 @@ __all__ = sorted([*_API, "__version__"])
 
 if TYPE_CHECKING:
     from .affinity.compute import compute_affinity as compute_affinity
+    from .baselines.panel import BaselinePanel as BaselinePanel
+    from .baselines.panel import static_baselines as static_baselines
     from .communities.find import find_communities as find_communities
     from .comparison.functional import functional_matrices as functional_matrices
     from .comparison.permutation import mantel_test as mantel_test
@@ -77,6 +83,8 @@ if TYPE_CHECKING:
     from .comparison.structure import compare_structure as compare_structure
     from .extraction.extract import extract_traces as extract_traces
     from .factorization.factorize import factorize as factorize
+    from .factorization.signed import compare_signed as compare_signed
+    from .factorization.signed import factorize_signed as factorize_signed
     from .factorization.sweep import sweep_ranks as sweep_ranks
     from .io.choice import ChoiceNeeded as ChoiceNeeded
     from .io.formats.cect import read_cect as read_cect

@@ -183,7 +183,7 @@ NAMES = [f"N{i:02d}" for i in range(16)]
         ({}, edges([f"X{i}" for i in range(5)]), "0 of the 16 neurons occur in the connectome"),
         ({"direction": "undirected"}, matrix(["X1", "X2"], ["X1", "X2"]), "occur in the connectome"),
         ({}, matrix(NAMES[:3], NAMES[1:4]), "rows and columns name different neurons"),
-        ({}, edges(NAMES, -1.0), "negative synapse numbers"),
+        ({}, edges(NAMES, -1.0), "negative or infinite weights"),
         ({"synapses": "electrical"}, edges(NAMES), "no electrical synapses"),
         ({"synapses": "electrical"}, matrix(NAMES, NAMES), "does not say which are which"),
         ({}, np.ones((16, 16)), "ndarray is no connectome"),

@@ -19,12 +19,12 @@ from .. import __version__
 from ..model.errors import Cancelled, DynamicConnectomeError
 from ..model.log import start_log
 from ..model.memory import START_MB, check_room, explained
-from . import demo, extract, report, run, settings, simulate, validate
+from . import baselines, demo, extract, report, run, settings, simulate, states, validate
 
 log = logging.getLogger("napari_dynamic_connectome")
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
-COMMANDS = (demo, simulate, extract, run, report, settings, validate)
+COMMANDS = (demo, simulate, extract, run, report, states, baselines, settings, validate)
 
 
 class _Interrupt(KeyboardInterrupt):

@@ -19,11 +19,14 @@ import pandas as pd
 
 from ..display.palette import UNASSIGNED, Style, hue_numbers, styles
 from ..io.files import atomic_file, output_folder
+from ..model.cohort import Cohort
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..session.session import Session
+from ..states.result import StatesResult
 from .community_figures import plot_matrix, plot_traces
 from .component_figures import plot_components, plot_sweep, strongest_neurons, strongest_pairs
 from .figure_style import ask_while_drawing
+from .state_figures import plot_states
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -98,6 +101,7 @@ def build_report(
     title: str = "Dynamic functional connectome",
     pictures: Mapping[str, Path] | None = None,
     scores: Mapping[str, pd.DataFrame] | None = None,
+    states: StatesResult | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> str:
@@ -111,6 +115,8 @@ def build_report(
         Caption -> PNG file (screenshots of the viewer), shown first.
     scores : dict, optional
         Heading -> table (recovery against the truth, left/right control, behaviour).
+    states : StatesResult, optional
+        Switching states, if they were computed: they get a section.
     progress, cancel : callable, optional
     """
     parts: list[str] = [f"<h1>{html.escape(title)}</h1>"]
@@ -156,6 +162,8 @@ def build_report(
         for component in range(1, components.rank + 1):
             report(progress, component / (components.rank + 1), f"component {component}")
             parts.append(_component_section(session, component, cancel))
+    if states is not None:
+        parts.append(_states_section(states, cohort, cancel))
     for heading, table in (scores or {}).items():
         shown, note = table, ""
         if "worm" in table and (table["worm"] == "all").any():
@@ -230,6 +238,21 @@ def _component_section(session: Session, component: int, cancel: CancelCallback 
         parts.append(html_table(table, swatches=shown))
     pairs = html_table(strongest_pairs(components, component))
     parts.append(f"<details><summary>Strongest pairs</summary>{pairs}</details>")
+    return "".join(parts)
+
+
+def _states_section(states: StatesResult, cohort: Cohort | None, cancel: CancelCallback | None = None) -> str:
+    parts = [f"<h2>Switching states</h2><p>{html.escape(states.verdict())}</p>"]
+    caption = "States of every worm over its traces, dwell times, transitions."
+    parts.append(_image(figure_png(plot_states(states, cohort), 110, cancel=cancel), caption, "states"))
+    parts.append(html_table(states.table()))
+    if states.held_out is not None:
+        parts.append("<h3>Held-out frames (nats a value)</h3>" + html_table(states.held_out))
+    if states.agreement is not None and len(states.agreement):
+        shown = states.agreement
+        if (shown["worm"] == "all").any():
+            shown = shown[shown["worm"] == "all"]
+        parts.append("<h3>States beside behaviour and components</h3>" + html_table(shown.sort_values("p_value")))
     return "".join(parts)
 
 

@@ -163,6 +163,27 @@ class StatesResult:
         size = np.sqrt((off**2).sum(axis=0) + (off**2).sum(axis=1))
         return [self.neurons[i] for i in np.argsort(-size, kind="stable")[:count]]
 
+    def verdict(self) -> str:
+        """Say in one or two sentences whether starts agree and whether the states predict held-out frames."""
+        others = self.starts["agreement"].iloc[1:]
+        said = f"{self.n_states} states; " + (
+            f"{int((others > 0.9).sum())} of {len(others)} other starts found the same sequence."
+            if len(others)
+            else "one start."
+        )
+        if self.held_out is None:
+            return said + " Whether they predict frames that were not fitted was not tested."
+        row = self.held_out[self.held_out["model"] == "states"].iloc[0]
+        gain, error = float(row["over_one_state"]), float(row["over_one_state_se"])
+        amount = f"{gain:+.4f} nats a value against one state (standard error {error:.4f})"
+        if gain > 2 * error:
+            return f"{said} They predict held-out frames better: {amount}."
+        if gain < -2 * error:
+            return (
+                f"{said} They predict held-out frames worse than one state does: {amount}; do not read them as states."
+            )
+        return f"{said} They predict held-out frames no better: {amount}."
+
     def table(self) -> pd.DataFrame:
         """One row a state.
 

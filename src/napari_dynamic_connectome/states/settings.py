@@ -30,7 +30,7 @@ class StatesSettings(StepSettings):
     weight_sd: float = setting(
         0.05, "Size of a weight that the states share (traces have standard deviation 1).", gt=0, le=100
     )
-    state_sd: float = setting(0.005, "How far the weight of one state lies from the shared one.", gt=0, le=100)
+    state_sd: float = setting(0.002, "How far the weight of one state lies from the shared one.", gt=0, le=100)
     level_sd: float = setting(
         0.1, "How far the constant of a state (the level that its neurons are drawn to) lies from zero.", gt=0, le=100
     )
@@ -49,13 +49,15 @@ class StatesSettings(StepSettings):
     direction: Literal["directed", "undirected"] = setting(
         "directed", "Take the connectome as it is (pre to post), or the same both ways."
     )
-    synapses: Literal["all", "chemical", "electrical"] = setting("all", "Which synapses of a connectome count.")
+    synapses: str = setting(
+        "all", "Which connections of a connectome count: all, or one of its types, such as chemical or electrical."
+    )
     link_share: float = setting(0.2, "One-hot: share of pairs that are linked, before the data are seen.", gt=0, lt=1)
     noise: Literal["neuron", "worm", "state"] = setting(
         "worm", "Noise variance of its own for every neuron, every neuron and worm, or every neuron and state."
     )
     dwell_s: float = setting(10.0, "Expected time in a state, before the data are seen.", unit="s", gt=0)
-    dwell_weight: float = setting(100.0, "How many frames' worth of evidence that expectation is.", ge=0)
+    dwell_weight: float = setting(1000.0, "How many frames' worth of evidence that expectation is.", ge=0)
     starts: int = setting(10, "Random starts; the most probable fit is kept.", ge=1, le=10_000)
     iterations: int = setting(150, "At most this many EM iterations a start.", ge=1, le=100_000)
     tolerance: float = setting(

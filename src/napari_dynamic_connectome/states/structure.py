@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ..io.wiring import connectome_matrix, weight_column
 from ..model.errors import InputError
 from ..model.neurons import info
 from .settings import StatesSettings
@@ -47,25 +48,12 @@ def structure_matrix(
     """
     if structure is None:
         return None
-    if isinstance(structure, pd.DataFrame) and {"pre", "post", "synapses"} <= set(structure.columns):
-        edges = _edges(structure, settings)
+    if isinstance(structure, pd.DataFrame) and {"pre", "post"} <= set(structure.columns):
+        edges = structure if "type" in structure else structure.assign(type="chemical")
+        matrix = _between(_checked(edges, settings), neurons, merged, settings.synapses)
     else:
-        edges = _from_matrix(structure, settings)
-    if merged:
-        edges = edges.assign(pre=[_pair(n) for n in edges["pre"]], post=[_pair(n) for n in edges["post"]])
-    index = {n: i for i, n in enumerate(neurons)}
-    known = {n for n in index if not n.startswith("#")}
-    named = set(edges["pre"]) | set(edges["post"])
-    if len(known & named) < 2:
-        raise InputError(
-            f"{len(known & named)} of the {len(index)} neurons occur in the connectome ({', '.join(sorted(named)[:4])}, ...)",
-            where="structure",
-            fix="Check that both use the same neuron names.",
-        )
-    inside = edges[edges["pre"].isin(known) & edges["post"].isin(known) & (edges["pre"] != edges["post"])]
-    matrix = np.zeros((len(neurons), len(neurons)))
-    rows, columns = [index[n] for n in inside["post"]], [index[n] for n in inside["pre"]]
-    np.add.at(matrix, (rows, columns), inside["synapses"].to_numpy(float))
+        matrix = _between(_from_matrix(structure, settings), neurons, merged, "all")
+    np.fill_diagonal(matrix, 0.0)
     if settings.direction == "undirected":
         matrix = (matrix + matrix.T) / 2
     if not matrix.any():
@@ -73,24 +61,33 @@ def structure_matrix(
     return matrix
 
 
-def _edges(table: pd.DataFrame, settings: StatesSettings) -> pd.DataFrame:
-    if (table["synapses"] < 0).any():
-        raise InputError("there are negative synapse numbers", where="structure", fix=FIX)
-    if settings.synapses != "all":
-        if "type" not in table:
-            raise InputError(
-                f"{settings.synapses} synapses are asked for, but the connectome has no column 'type'",
-                where="structure",
-                fix="Set synapses to 'all', or give the types.",
-            )
-        chosen = table[table["type"].astype(str).str.lower() == settings.synapses]
-        if not len(chosen):
-            known = ", ".join(sorted(map(str, table["type"].unique()))[:6])
-            raise InputError(
-                f"the connectome has no {settings.synapses} synapses", where="structure", fix=f"Its types: {known}."
-            )
-        table = chosen
-    return table[["pre", "post", "synapses"]]
+def _between(edges: pd.DataFrame, neurons: Sequence[str], merged: bool, kind: str) -> Array:
+    """Weights (post, pre) between the cohort's neurons."""
+    if merged:
+        edges = edges.assign(pre=[_pair(n) for n in edges["pre"]], post=[_pair(n) for n in edges["post"]])
+    known = {n for n in neurons if not n.startswith("#")}
+    named = set(edges["pre"]) | set(edges["post"])
+    if len(known & named) < 2:
+        raise InputError(
+            f"{len(known & named)} of the {len(neurons)} neurons occur in the connectome ({', '.join(sorted(named)[:4])}, ...)",
+            where="structure",
+            fix="Check that both use the same neuron names.",
+        )
+    return connectome_matrix(edges, tuple(neurons), kind=None if kind == "all" else kind).T.copy()
+
+
+def _checked(edges: pd.DataFrame, settings: StatesSettings) -> pd.DataFrame:
+    weights = edges[weight_column(edges)].to_numpy(float)
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise InputError("there are negative or infinite weights", where="structure", fix=FIX)
+    kinds = sorted(map(str, edges["type"].unique()))
+    if settings.synapses != "all" and settings.synapses not in kinds:
+        raise InputError(
+            f"the connectome has no {settings.synapses} synapses",
+            where="structure",
+            fix=f"Its types: {', '.join(kinds)}.",
+        )
+    return edges
 
 
 def _from_matrix(structure: Any, settings: StatesSettings) -> pd.DataFrame:
@@ -111,7 +108,7 @@ def _from_matrix(structure: Any, settings: StatesSettings) -> pd.DataFrame:
         other = sorted(set(post) ^ set(pre))[0]
         raise InputError(f"rows and columns name different neurons ('{other}')", where="structure", fix=FIX)
     if np.isinf(values).any() or (values < 0).any():
-        raise InputError("there are negative or infinite synapse numbers", where="structure", fix=FIX)
+        raise InputError("there are negative or infinite weights", where="structure", fix=FIX)
     if settings.synapses != "all":
         raise InputError(
             f"{settings.synapses} synapses are asked for, but a matrix does not say which are which",
@@ -120,7 +117,12 @@ def _from_matrix(structure: Any, settings: StatesSettings) -> pd.DataFrame:
         )
     at = np.argwhere(np.nan_to_num(values) > 0)
     return pd.DataFrame(
-        {"pre": [pre[j] for _, j in at], "post": [post[i] for i, _ in at], "synapses": values[tuple(at.T)]}
+        {
+            "pre": [pre[j] for _, j in at],
+            "post": [post[i] for i, _ in at],
+            "type": "chemical",
+            "synapses": values[tuple(at.T)],
+        }
     )
 
 

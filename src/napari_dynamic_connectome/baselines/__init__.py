@@ -1,0 +1,1 @@
+"""Static baselines: other ways to one partition of the neurons, beside the dynamic components."""
