@@ -229,7 +229,7 @@ def _traces(
                 where=f"recording '{recording.name}'",
                 fix="Leave this worm out.",
             )
-        sampling = sample_worm(recording.time_s, traces.values, recording.seams, rate, settings.gap_s)
+        sampling = sample_worm(recording.time_s, traces.values, recording.breaks, rate, settings.gap_s)
         values = np.where(sampling.valid, sampling.levels(), np.nan)
         with np.errstate(invalid="ignore"):
             changing = np.array([np.isfinite(v).any() and np.nanmax(v) > np.nanmin(v) for v in values], bool)
