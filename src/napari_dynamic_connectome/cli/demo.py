@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -34,15 +33,27 @@ def execute(options: argparse.Namespace) -> None:
     """Run the command."""
     import resource
 
+    from ..io.ownership import claim_folder, read_marker, remove_folder, write_marker
+    from ..model.errors import InputError
     from ..pipeline.run import check_output
     from ..pipeline.settings import PipelineSettings
 
     start = time.monotonic()
     output = check_output(options.output)
-    data = output / "data"
+    data = claim_folder(output / "data", make=False)
     settings_file = data / "settings.toml"
-    if not settings_file.is_file():
-        shutil.rmtree(data, ignore_errors=True)
+    asked = {"worms": options.worms, "seed": options.seed}
+    if settings_file.is_file():
+        if {k: read_marker(data).get(k) for k in asked} != asked:
+            raise InputError(
+                "the folder holds worms that were simulated with another number or seed",
+                where=str(data),
+                fix="Choose another output folder.",
+            )
+    else:
+        remove_folder(data)  # what an interrupted simulation left
+        claim_folder(output)
+        write_marker(data, {"made": True, **asked})
         with progress_bar("simulate") as progress:
             write_simulation(data, worms=options.worms, render=1, seed=options.seed, progress=progress)
     settings = PipelineSettings.from_file(settings_file)

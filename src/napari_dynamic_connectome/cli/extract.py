@@ -17,6 +17,9 @@ def add(commands: Any) -> None:
     extract.add_argument("volume", help="4D image: OME-Zarr, TIFF, HDF5, NWB")
     extract.add_argument("labels", nargs="?", help="3D or 4D labels (default: those inside an OME-Zarr image)")
     extract.add_argument("-o", "--output", required=True, help="file to write: .csv, .parquet, .npz or .nwb")
+    extract.add_argument(
+        "--overwrite", action="store_true", help="replace an output file that another program wrote or that was edited"
+    )
     extract.add_argument("--name", help="name of the worm (default: the image's file name)")
     extract.add_argument("--names", help="CSV with columns label, name (default: the names stored with the labels)")
     extract.add_argument("--stimuli", help="CSV with columns name, onset, offset (s)")
@@ -56,7 +59,8 @@ def execute(options: argparse.Namespace) -> None:
     from ..extraction.correct import correct_traces
     from ..extraction.quality import assess_quality
     from ..extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
-    from ..io.registry import write_recording
+    from ..io.ownership import OurFiles
+    from ..io.registry import check_target, write_recording
     from ..pipeline.images import extract_files
     from ..pipeline.toml import parse_overrides
 
@@ -74,6 +78,7 @@ def execute(options: argparse.Namespace) -> None:
         more["voxel_size_um"] = tuple(options.voxel_size)
     if options.rate:
         more["frame_rate_hz"] = options.rate
+    target = check_target(options.output, overwrite=options.overwrite)
     client = client_of(options)
     try:
         with progress_bar("extract") as progress:
@@ -104,6 +109,10 @@ def execute(options: argparse.Namespace) -> None:
     if options.correct or "correction" in overrides:
         recording = correct_traces(recording, correction)
     recording = assess_quality(recording, quality)
-    write_recording(recording, options.output)
+    more_options = {"overwrite": options.overwrite} if target.name.lower().endswith((".csv", ".csv.gz")) else {}
+    write_recording(recording, target, **more_options)
+    mine = OurFiles(target.parent)
+    mine.handed[target.name] = target
+    mine.finish(stale=False)
     named = len(recording.named)
     print(f"wrote {options.output}: {recording.n_neurons} neurons ({named} named), {recording.n_times} time points")

@@ -17,21 +17,39 @@ if TYPE_CHECKING:
 
 
 def run_and_write(
-    settings: PipelineSettings, output: Path, *, screenshot: bool = True, resume: bool = True, client: Any = None
+    settings: PipelineSettings,
+    output: Path,
+    *,
+    screenshot: bool = True,
+    resume: bool = True,
+    replace: bool = False,
+    client: Any = None,
 ) -> Session:
     """Run the pipeline and write session, tables, figures, screenshot and report into `output`."""
+    from ..io.files import atomic_file
+    from ..io.ownership import OurFiles, claim_folder
     from ..pipeline.run import run_pipeline
     from ..pipeline.toml import to_toml
 
+    claim_folder(output, make=False)
+    OurFiles(output).path("report.html")  # what cannot be written is said before the work
     with progress_bar("run") as progress:
-        session = run_pipeline(settings, output, resume=resume, progress=progress, client=client)
-    (output / "settings.toml").write_text(to_toml(settings), encoding="utf-8")
+        session = run_pipeline(settings, output, resume=resume, replace=replace, progress=progress, client=client)
+    for line in session.provenance.get("not carried over", ()):
+        print(f"not carried over: {line}", file=sys.stderr)
+    mine = OurFiles(output)
+    # a settings file that the user edited there, or ran from there, stays as it is
+    name = "settings.toml" if mine.is_ours("settings.toml") else "settings-used.toml"
+    with atomic_file(mine.path(name)) as temporary:
+        temporary.write_text(to_toml(settings), encoding="utf-8")
+    mine.finish(stale=False)
     write_outputs(session, output, screenshot=screenshot, title=settings.title)
     return session
 
 
 def write_outputs(session: Session, output: Path, *, screenshot: bool, title: str) -> None:
     """Write tables, figures, the screenshot of the viewer and the report of a session that lies in `output`."""
+    from ..io.ownership import OurFiles, our_files
     from ..pipeline.run import SESSION_NAME, scores
     from ..report.html import write_figures, write_report
     from ..report.tables import safe_file_name, write_tables
@@ -45,13 +63,16 @@ def write_outputs(session: Session, output: Path, *, screenshot: bool, title: st
         progress(0.5, "figures")
         write_figures(session, output / "figures")
         pictures: dict[str, Path] = {}
-        if screenshot:
-            progress(0.7, "screenshot")
-            picture = output / "figures" / "viewer.png"
-            if take_screenshot(output / SESSION_NAME, picture):
-                pictures["The session in napari: neurons coloured by community."] = picture
+        with our_files(output / "screenshots", owner=session.uid) as shots:
+            if screenshot:
+                progress(0.7, "screenshot")
+                picture = shots.path("viewer.png")
+                if take_screenshot(output / SESSION_NAME, picture):
+                    pictures["The session in napari: neurons coloured by community."] = picture
         progress(0.9, "report")
-        write_report(session, output / "report.html", title=title, pictures=pictures, scores=tables)
+        mine = OurFiles(output)
+        write_report(session, mine.path("report.html"), title=title, pictures=pictures, scores=tables)
+        mine.finish(stale=False)
 
 
 def has_screen() -> bool:

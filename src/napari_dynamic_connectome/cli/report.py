@@ -20,19 +20,27 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
+    from ..io.ownership import OurFiles, claim_folder
+    from ..model.errors import InputError
     from ..pipeline.run import SESSION_NAME
-    from ..session.save_load import load_session
+    from ..session.save_load import load_session, save_session
 
     path = Path(options.session)
     if path.is_dir() and (path / SESSION_NAME).exists():
         path = path / SESSION_NAME
     session = load_session(path)
     output = Path(options.output) if options.output else path.parent
-    output.mkdir(parents=True, exist_ok=True)
+    if options.output:
+        claim_folder(output, make=False)
+        held = output / SESSION_NAME
+        if held.exists() and held.resolve() != path.resolve() and load_session(held).uid != session.uid:
+            raise InputError(
+                "the folder holds another session", where=str(output), fix="Choose another folder for this report."
+            )
+        claim_folder(output)
+        if not held.exists():
+            save_session(session, held)
+    OurFiles(output).path("report.html")
     title = str(session.settings.get("title", "Dynamic functional connectome"))
-    from ..session.save_load import save_session
-
-    if not (output / SESSION_NAME).exists():
-        save_session(session, output / SESSION_NAME)
     write_outputs(session, output, screenshot=not options.no_screenshot, title=title)
     print(f"wrote {output / 'report.html'}")

@@ -19,6 +19,11 @@ def add(commands: Any) -> None:
         "--set", action="append", default=[], metavar="TABLE.FIELD=VALUE", help="override a setting; repeatable"
     )
     run.add_argument("--fresh", action="store_true", help="do not use the finished stages of an earlier run")
+    run.add_argument(
+        "--replace",
+        action="store_true",
+        help="replace a session in the output folder that no run made or that cannot be read; a backup is kept",
+    )
     run.add_argument("--no-screenshot", action="store_true", help="skip the picture of the napari window")
     run.add_argument("--executor", choices=("local", "dask"), default="local")
     run.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler (with --executor dask)")
@@ -36,7 +41,12 @@ def execute(options: argparse.Namespace) -> None:
     client = client_of(options)
     try:
         session = run_and_write(
-            settings, output, screenshot=not options.no_screenshot, resume=not options.fresh, client=client
+            settings,
+            output,
+            screenshot=not options.no_screenshot,
+            resume=not options.fresh,
+            replace=options.replace,
+            client=client,
         )
     finally:
         if client is not None:

@@ -32,13 +32,28 @@ def state_of(path: str | Path, *, cancel: CancelCallback | None = None) -> str:
 def fingerprint(path: str | Path) -> dict[str, Any]:
     """Size and SHA-256 of a file, or of a folder's names, sizes and metadata files.
 
-    Files up to 64 MiB are hashed whole, larger ones by their size, first, middle and last MiB (marked `sampled`).
+    Files up to 64 MiB are hashed whole, larger ones by their size, first, middle and last MiB (marked `sampled`). What is only
+    sampled also has `changed`, a hash of the times of change of all its files: voxels that were corrected in place leave names,
+    sizes and samples as they were.
 
     Returns
     -------
     dict
-        path, bytes, sha256, sampled; for a folder also files.
+        path, bytes, sha256, sampled; for a folder also files; where sampled also changed.
     """
+    found = _content(path)
+    return found | {"changed": _times_of(Path(path))} if found["sampled"] else found
+
+
+def _times_of(path: Path) -> str:
+    """SHA-256 of names below a path and times of change; the place of the path itself does not matter."""
+    digest = hashlib.sha256()
+    for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
+        digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_mtime_ns}\0".encode())
+    return digest.hexdigest()
+
+
+def _content(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     digest = hashlib.sha256()
     if path.is_dir():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any, Literal
 from ..model.errors import FormatError, InputError
 from ..model.recording import Recording, with_names_read
 from .files import existing, head, summary
+from .ownership import OurFiles
 from .volumes.volume import Volume
 
 log = logging.getLogger("napari_dynamic_connectome")
@@ -363,6 +365,48 @@ def write_recording(recording: Recording, path: str | Path, **options: Any) -> P
     raise InputError(
         "no format is written under this name", where=str(path), fix="Use .npz, .nwb, .csv, .csv.gz or .parquet."
     )
+
+
+def check_target(path: str | Path, *, overwrite: bool = False) -> Path:
+    """Check before a long step that its recording can be written, and return the path.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where the recording is to be written.
+    overwrite : bool
+        A file that is not ours may be replaced.
+
+    Raises
+    ------
+    InputError
+        No format has this ending, the folder cannot be written, or there is a file that is not ours.
+    """
+    path = Path(path).expanduser()
+    name = path.name.lower()
+    if not name.endswith((".npz", ".csv", ".csv.gz", ".parquet", ".nwb")):
+        raise InputError(
+            "no format is written under this name", where=str(path), fix="Use .npz, .nwb, .csv, .csv.gz or .parquet."
+        )
+    folder = next(p for p in (path.parent, *path.parent.parents) if p.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError("the folder cannot be written", where=str(folder), fix="Choose another place.")
+    if path.is_dir():
+        raise InputError("this is a folder", where=str(path), fix="Give the name of a file.")
+    mine = OurFiles(path.parent)
+    beside = []
+    if name.endswith((".csv", ".csv.gz")):
+        from .formats.csv import sidecar
+
+        beside = [p for what in ("neurons", "stimuli") if (p := sidecar(path, what)).exists()]
+    for one in (path, *beside):
+        if not overwrite and not mine.is_ours(one.name):
+            raise InputError(
+                f"{one.name} is there already, and this program did not write it, or it was changed since",
+                where=str(one),
+                fix="Choose another name, or pass --overwrite to replace it.",
+            )
+    return path
 
 
 @contextmanager

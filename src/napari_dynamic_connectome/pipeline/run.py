@@ -22,14 +22,17 @@ import pandas as pd
 
 from ..io.files import output_folder
 from ..io.fingerprint import fingerprint
+from ..io.ownership import claim_folder, remove_folder
 from ..model.cohort import Cohort
-from ..model.errors import DynamicConnectomeError, InputError
+from ..model.errors import InputError
 from ..model.memory import check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.recording import Recording
 from ..model.results import Communities, CommunityKind, Components
 from ..model.truth import Truth
+from ..session.carry_over import carry_over, edits_state
 from ..session.session import Session
+from .earlier import back_up, held_session
 from .images import extract_files
 from .provenance import settings_hash, versions
 from .settings import PipelineSettings, VolumeInput
@@ -296,11 +299,16 @@ def run_pipeline(
     output: str | Path,
     *,
     resume: bool = True,
+    replace: bool = False,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
     client: Any = None,
 ) -> Session:
     """Run all steps and keep the session in `output`/session.zarr, saved after every stage.
+
+    What was corrected in the session of an earlier run (names, confidences, notes, rejected neurons, worms left out, stimuli) is
+    put onto the recordings when they are read again; `session.provenance["not carried over"]` lists what could not be, and a
+    backup of the session is kept then.
 
     Parameters
     ----------
@@ -309,6 +317,8 @@ def run_pipeline(
         Folder; created if absent. A folder that holds other things but no session of ours is refused.
     resume : bool
         Use the stages of an earlier run in `output` whose settings and input are the same.
+    replace : bool
+        Replace a session in `output` that no run made or that cannot be read; a backup of it is kept.
     progress, cancel : callables, optional
     client : dask.distributed.Client, optional
 
@@ -322,40 +332,72 @@ def run_pipeline(
     InputError
         Whatever is wrong with settings, files or data; nothing is half-written.
     """
-    from ..session.save_load import load_session, save_session
-
     if not isinstance(settings, PipelineSettings):
         settings = PipelineSettings.from_file(settings)
     output = check_output(output)
     paths, volumes = find_inputs(settings)
     inputs = [fingerprint(p) for p in paths]
     inputs += [fingerprint(f) for v in volumes for f in (v.volume, v.labels, v.names, v.stimuli, v.behaviour) if f]
-    hashes = stage_hashes(settings, inputs)
-    target = output / SESSION_NAME
-    session = Session()
-    stages: dict[str, str] = {}
-    if resume and target.exists():
-        try:
-            session = load_session(target)
-            stages = dict(session.provenance.get("stages", {}))
-        except DynamicConnectomeError:
-            session, stages = Session(), {}  # an unusable earlier session is replaced, not an obstacle
-    output.mkdir(parents=True, exist_ok=True)
-    kept = _checkpoints(output, hashes)
-    log.info("run %s: %s", output.name, json.dumps(settings.model_dump(mode="json"), default=str))
+    claim_folder(output)
+    with held_session(output / SESSION_NAME, replace=replace) as session:
+        log.info("run %s: %s", output.name, json.dumps(settings.model_dump(mode="json"), default=str))
+        return _run_stages(session, settings, output, inputs, resume, progress, cancel, client)
 
+
+def _read_again(
+    session: Session,
+    settings: PipelineSettings,
+    target: Path,
+    checkpoint: Path,
+    client: Any,
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+) -> None:
+    """Read or extract the recordings of a session, and put earlier corrections onto them."""
+    recordings = load_recordings(settings, checkpoint=checkpoint, client=client, progress=progress, cancel=cancel)
+    before = session.start_again()
+    for recording in recordings:
+        session.add(recording, make_current=False)
+    lost = carry_over(before, session)
+    session.provenance.pop("not carried over", None)
+    if lost:
+        session.provenance["not carried over"] = lost
+        if target.exists():
+            copy = back_up(target)
+            log.warning("not everything could be carried over; the session as it was: %s", copy.name)
+        for line in lost:
+            log.warning("not carried over: %s", line)
+    session.truth = read_truth(settings.input.truth) if settings.input.truth else None
+    session.provenance["worms"] = list(session.recordings)
+
+
+def _run_stages(
+    session: Session,
+    settings: PipelineSettings,
+    output: Path,
+    inputs: list[dict[str, Any]],
+    resume: bool,
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+    client: Any,
+) -> Session:
+    """Do what is not done yet of a session that is locked for this run."""
+    from ..session.save_load import save_session
+
+    target = output / SESSION_NAME
+    stages: dict[str, str] = dict(session.provenance.get("stages", {})) if resume else {}
+    hashes = stage_hashes(settings, inputs)
+    kept = _checkpoints(output, hashes)
     if stages.get("recordings") != hashes["recordings"]:
-        session, stages = Session(), {}
-        recordings = load_recordings(
-            settings, checkpoint=kept["recordings"], client=client, progress=part(progress, 0, 0.25), cancel=cancel
-        )
-        for recording in recordings:
-            session.add(recording, make_current=False)
-        session.truth = read_truth(settings.input.truth) if settings.input.truth else None
+        _read_again(session, settings, target, kept["recordings"], client, part(progress, 0, 0.25), cancel)
+        stages = {}
         _stamp(session, settings, inputs, stages, "recordings", hashes)
         save_session(session, target)
+    hashes = stage_hashes(settings, inputs, edits_state(session))
+    kept = _checkpoints(output, hashes)
     if stages.get("components") != hashes["components"]:
-        cohort = Cohort(session.recordings.values(), settings.cohort)
+        taking_part = [r for name, r in session.recordings.items() if name not in session.left_out]
+        cohort = Cohort(taking_part, settings.cohort)
         session.set_cohort(cohort)
         affinity, sweep, components = decompose(
             cohort,
@@ -401,7 +443,7 @@ def run_pipeline(
         session.set_communities(found)
         _stamp(session, settings, inputs, stages, "communities", hashes)
         save_session(session, target)
-    shutil.rmtree(output / CHECKPOINTS, ignore_errors=True)
+    remove_folder(output / CHECKPOINTS)
     report(progress, 1, "done")
     return session
 
@@ -410,34 +452,26 @@ def _checkpoints(output: Path, hashes: Mapping[str, str]) -> dict[str, Path]:
     """Folders for what is half done, by stage; those of other settings or files are removed."""
     folder = output / CHECKPOINTS
     kept = {stage: folder / f"{stage}-{hashes[stage][:16]}" for stage in ("recordings", "components")}
-    if folder.is_dir():
-        for other in folder.iterdir():
-            if other not in kept.values():
-                shutil.rmtree(other, ignore_errors=True)
+    claim_folder(folder)
+    for other in folder.iterdir():
+        if other.is_dir() and other not in kept.values() and other.name.split("-")[0] in kept:
+            shutil.rmtree(other, ignore_errors=True)
     return kept
 
 
 def check_output(output: str | Path) -> Path:
     """Return the output folder's path; one that holds other things is refused, so that nothing is mixed up."""
-    output = output_folder(output, make=False)
-    ours = {SESSION_NAME, "settings.toml", CHECKPOINTS, "data"}
-    if output.is_dir() and any(output.iterdir()) and not any((output / o).exists() for o in ours):
-        raise InputError(
-            "the folder is not empty, and no earlier run made it",
-            where=str(output),
-            fix="Choose another output folder.",
-        )
-    return output
+    return claim_folder(output_folder(output, make=False), make=False)
 
 
-def stage_hashes(settings: PipelineSettings, inputs: list[dict[str, Any]]) -> dict[str, str]:
-    """Hash of everything that a stage depends on, for each stage."""
+def stage_hashes(settings: PipelineSettings, inputs: list[dict[str, Any]], edits: Any = None) -> dict[str, str]:
+    """Hash of everything that a stage depends on, for each stage; `edits`: what a person decided about neurons and worms."""
     values = settings.model_dump(mode="json")
     prints = [{k: v for k, v in i.items() if k != "path"} for i in inputs]
     first = settings_hash(
         prints, versions(), *(values[k] for k in ("input", "extraction", "correction", "quality", "correct"))
     )
-    second = settings_hash(first, *(values[k] for k in ("seed", "cohort", "affinity", "rank", "factorization")))
+    second = settings_hash(first, edits, *(values[k] for k in ("seed", "cohort", "affinity", "rank", "factorization")))
     third = settings_hash(second, values["communities"], values["kinds"])
     return {"recordings": first, "components": second, "communities": third}
 

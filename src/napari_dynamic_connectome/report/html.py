@@ -19,6 +19,7 @@ import pandas as pd
 
 from ..display.palette import UNASSIGNED, Style, hue_numbers, styles
 from ..io.files import atomic_file, output_folder
+from ..io.ownership import our_files
 from ..model.cohort import Cohort
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..session.session import Session
@@ -278,7 +279,7 @@ def write_figures(
 
     Figures that were written before a cancel stay; each is complete.
     """
-    folder = output_folder(folder)
+    folder = output_folder(folder, make=False)
     figures: dict[str, Callable[[], Figure]] = {}
     sweep, components, recording = session.sweep, session.components, session.recording
     if sweep is not None:
@@ -295,15 +296,16 @@ def write_figures(
         numbers = hue_numbers(session.communities, shown)
         figures["traces"] = partial(plot_traces, recording, shown, numbers=numbers)
     paths = []
-    for number, (name, draw) in enumerate(figures.items()):
-        check_cancel(cancel)
-        report(progress, number / len(figures), name.replace("_", " "))
-        figure = draw()
-        ask_while_drawing(figure, cancel)
-        for suffix in formats:
+    with our_files(folder, owner=session.uid) as mine:
+        for number, (name, draw) in enumerate(figures.items()):
             check_cancel(cancel)
-            path = folder / f"{name}.{suffix}"
-            with atomic_file(path) as temporary:
-                figure.savefig(temporary, format=suffix, metadata={"Date": None} if suffix == "svg" else None)
-            paths.append(path)
+            report(progress, number / len(figures), name.replace("_", " "))
+            targets = [mine.path(f"{name}.{suffix}") for suffix in formats]
+            figure = draw()
+            ask_while_drawing(figure, cancel)
+            for suffix, path in zip(formats, targets, strict=True):
+                check_cancel(cancel)
+                with atomic_file(path) as temporary:
+                    figure.savefig(temporary, format=suffix, metadata={"Date": None} if suffix == "svg" else None)
+                paths.append(path)
     return paths

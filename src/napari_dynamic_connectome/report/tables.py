@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..io.files import output_folder
 from ..io.formats.text_tables import write_csv
+from ..io.ownership import OurFiles, our_files
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.results import Components
 from ..session.session import Session
@@ -126,14 +127,24 @@ def write_tables(
     ----------
     session : Session
     folder : path
-        Created if absent.
+        Created if absent. Tables of an earlier time that are no longer true are removed; a file of these names that is not
+        ours is refused.
     extra : dict, optional
         Further tables by file name without ".csv" (scores, for example).
     progress, cancel : callable, optional
         Tables that were written before a cancel stay; each is complete.
     """
-    folder = output_folder(folder)
-    (folder / "traces").mkdir(exist_ok=True)
+    with our_files(output_folder(folder, make=False), owner=session.uid) as mine:
+        return _write_tables(session, mine, extra or {}, progress, cancel)
+
+
+def _write_tables(
+    session: Session,
+    mine: OurFiles,
+    extra: dict[str, pd.DataFrame],
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+) -> list[Path]:
     stems = file_names(session.recordings)
     paths = []
     for number, (name, recording) in enumerate(session.recordings.items()):
@@ -141,7 +152,7 @@ def write_tables(
         report(progress, 0.8 * number / len(session.recordings), f"traces of {name}")
         table = recording.traces.to_pandas()
         table.index.name = "time_s"
-        paths.append(write_csv(table, folder / "traces" / f"{stems[name]}.csv", index=True))
+        paths.append(write_csv(table, mine.path(f"traces/{stems[name]}.csv"), index=True))
     tables = {"neurons": neuron_table(session)}
     check_cancel(cancel)
     tables |= component_tables(session)
@@ -149,15 +160,15 @@ def write_tables(
     tables["communities"] = community_table(session)
     if session.cohort is not None:
         presence = session.cohort.presence.to_pandas().astype(int)
-        paths.append(write_csv(presence, folder / "presence.csv", index=True))
+        paths.append(write_csv(presence, mine.path("presence.csv"), index=True))
     if session.sweep is not None:
         tables["rank_sweep"] = session.sweep.table
-    tables.update(extra or {})
+    tables.update(extra)
     for name, table in tables.items():
         check_cancel(cancel)
         report(progress, 0.9, name)
         if len(table):
-            paths.append(write_csv(table, folder / f"{name}.csv"))
+            paths.append(write_csv(table, mine.path(f"{name}.csv")))
     return paths
 
 

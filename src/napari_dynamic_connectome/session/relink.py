@@ -226,4 +226,4 @@ def _stamp(path: str | Path) -> dict[str, Any]:
 
 
 def _without_path(stamp: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in stamp.items() if k != "path"}
+    return {k: v for k, v in stamp.items() if k not in ("path", "changed")}

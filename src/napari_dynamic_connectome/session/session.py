@@ -264,6 +264,18 @@ class Session:
         self.done = [e for e in self.done if e.recording != name]
         self.undone = [e for e in self.undone if e.recording != name]
 
+    def start_again(self) -> Session:
+        """Close all recordings and drop all results, keeping identity, history and place on disk; return what there was.
+
+        The recordings are about to be read or extracted again; `carry_over` puts the corrections onto them.
+        """
+        before = self.snapshot()
+        with self.lock:
+            self.recordings, self.current, self.raw, self.left_out = {}, None, {}, frozenset()
+            self.cohort, self.sweep, self.components, self.communities, self.surrogates = None, None, None, {}, {}
+            self.truth, self.done, self.undone = None, [], []
+        return before
+
     def set_current(self, name: str) -> None:
         """Make a recording the one that is shown."""
         self._known(name)
@@ -308,7 +320,7 @@ class Session:
                     raise InputError(f"'{column}' cannot be edited", fix=f"Editable: {', '.join(EDITABLE)}.")
                 old = table.loc[rows[0], column]
                 steps.append((int(label), column, _plain(old), _clean(column, value)))
-        steps = [s for s in steps if not _same(s[2], s[3])]
+        steps = [s for s in steps if not same_value(s[2], s[3])]
         edit = Edit(recording, tuple(steps), who or user(), now(), text or _describe(steps))
         return self._do(edit) if steps else edit
 
@@ -376,7 +388,7 @@ class Session:
             if column == LEFT_OUT and label == 0:
                 fits = bool(old) == (edit.recording in self.left_out)
             else:
-                fits = len(rows) == 1 and column in EDITABLE and _same(_plain(table.loc[rows[0], column]), old)
+                fits = len(rows) == 1 and column in EDITABLE and same_value(_plain(table.loc[rows[0], column]), old)
             if not fits:
                 raise InputError(
                     f"the edit '{edit.text}' does not fit the present table", where=f"recording '{edit.recording}'"
@@ -574,7 +586,8 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _same(a: Any, b: Any) -> bool:
+def same_value(a: Any, b: Any) -> bool:
+    """Whether two cells of a neuron table hold the same value; NaN is the same as NaN."""
     return bool(a == b or (isinstance(a, float) and isinstance(b, float) and np.isnan(a) and np.isnan(b)))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from ...model.errors import InputError
 from ...model.recording import Recording
 from ..files import existing
+from ..ownership import OurFiles
 from .side_tables import read_behaviour, read_stimuli
 from .text_tables import find_column, find_time, read_table, write_csv
 from .trace_tables import long_table, recordings_from_table, wide_table, with_sidecar
@@ -70,7 +71,7 @@ def _check_is_traces(table: object, path: Path) -> None:
         raise InputError("this is a connectome, not traces", where=str(path), fix="Open it as a connectome.")
 
 
-def write_recording(recording: Recording, path: str | Path, *, layout: str = "wide") -> Path:
+def write_recording(recording: Recording, path: str | Path, *, layout: str = "wide", overwrite: bool = False) -> Path:
     """Write a recording as CSV with its tables beside it.
 
     Parameters
@@ -80,17 +81,27 @@ def write_recording(recording: Recording, path: str | Path, *, layout: str = "wi
         Ending in `.csv` or `.csv.gz`.
     layout : str
         "wide" or "long".
+    overwrite : bool
+        Tables beside it (`*_neurons.csv`, `*_stimuli.csv`) that this program did not write, or that were changed since, may be
+        replaced. Without it they are refused: people make such tables by hand.
     """
     path = Path(path)
     if layout not in ("wide", "long"):
         raise InputError(f"there is no layout '{layout}'", fix="Choose wide or long.")
     if layout == "long":
         return write_csv(long_table(recording), path)
+    neurons, stimuli = sidecar(path, "neurons"), sidecar(path, "stimuli")
+    mine = OurFiles(path.parent)
+    mine.path(neurons.name, overwrite=overwrite)
+    if len(recording.stimuli) or stimuli.exists():
+        mine.path(stimuli.name, overwrite=overwrite)
     # the tables come first: once the traces are there, the recording is whole
-    write_csv(recording.neurons, sidecar(path, "neurons"), index=True)
-    stimuli = sidecar(path, "stimuli")
+    write_csv(recording.neurons, neurons, index=True)
     if len(recording.stimuli):
         write_csv(recording.stimuli, stimuli)
     else:
-        stimuli.unlink(missing_ok=True)
-    return write_csv(wide_table(recording), path)
+        stimuli.unlink(missing_ok=True)  # of an earlier recording of ours under this name, or given up by the user
+    written = write_csv(wide_table(recording), path)
+    mine.handed[path.name] = path
+    mine.finish(stale=False)
+    return written

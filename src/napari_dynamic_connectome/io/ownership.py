@@ -1,0 +1,189 @@
+"""Which files are ours to replace or remove: those that a marker beside them lists, unchanged since we wrote them.
+
+The one rule for every writer that names files by itself (folders of results, tables, figures, tables beside a CSV): a file that
+is there and is not listed, or was changed since, belongs to the user; it is neither replaced nor removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..model.errors import InputError
+from .atomic import writing
+
+MARKER = ".dynamic-connectome.json"
+
+
+class OurFiles:
+    """The files of a folder that this program wrote.
+
+    Parameters
+    ----------
+    folder : str or Path
+    owner : str
+        Whose files they are (the identity of a session); a folder with files of another owner is refused.
+    """
+
+    def __init__(self, folder: str | Path, *, owner: str = "") -> None:
+        self.folder = Path(folder)
+        held = read_marker(self.folder)
+        self.about: dict[str, Any] = {k: v for k, v in held.items() if k != "files"}
+        files = held.get("files")
+        self.known: dict[str, str] = {str(k): str(v) for k, v in files.items()} if isinstance(files, Mapping) else {}
+        self.handed: dict[str, Path] = {}
+        before = str(self.about.get("owner", ""))
+        if owner and before and before != owner and self.known:
+            raise InputError(
+                "the folder holds the results of another session",
+                where=str(self.folder),
+                fix="Choose another folder.",
+            )
+        if owner:
+            self.about["owner"] = owner
+
+    def path(self, name: str, *, overwrite: bool = False) -> Path:
+        """Return the path of a file that is about to be written.
+
+        Parameters
+        ----------
+        name : str
+            Below the folder.
+        overwrite : bool
+            The user said that a file of his may be replaced.
+
+        Raises
+        ------
+        InputError
+            There is a file of this name that is not ours.
+        """
+        path = self.folder / name
+        if not overwrite and not self.is_ours(name):
+            why = "was changed since this program wrote it" if name in self.known else "was not written by this program"
+            raise InputError(
+                f"{name} is there already and {why}",
+                where=str(path),
+                fix="Move it away, or choose another place; it is not replaced.",
+            )
+        self.handed[name] = path
+        return path
+
+    def is_ours(self, name: str) -> bool:
+        """True where nothing of the user's would be lost: there is no such file, or it is just as we wrote it."""
+        path = self.folder / name
+        if not path.exists() and not path.is_symlink():
+            return True
+        return path.is_file() and not path.is_symlink() and self.known.get(name) == _digest(path)
+
+    def remove(self, name: str) -> bool:
+        """Remove a file if it is ours; return whether it is gone."""
+        path = self.folder / name
+        if not path.exists():
+            return True
+        if not self.is_ours(name):
+            return False
+        path.unlink()
+        self.known.pop(name, None)
+        return True
+
+    def finish(self, *, stale: bool = True) -> list[str]:
+        """Note what was written, and remove our older files that were not written again.
+
+        Parameters
+        ----------
+        stale : bool
+            Whether files that were not written again are removed; False after a part of the work.
+
+        Returns
+        -------
+        list of str
+            Files of an earlier time that were changed by the user and so stay.
+        """
+        stay = []
+        for name in list(self.known):
+            if stale and name not in self.handed and not self.remove(name):
+                stay.append(name)
+        for name, path in self.handed.items():
+            if path.is_file():
+                self.known[name] = _digest(path)
+        write_marker(self.folder, {**self.about, "files": self.known})
+        return stay
+
+
+@contextmanager
+def our_files(folder: str | Path, *, owner: str = "") -> Iterator[OurFiles]:
+    """Write files of a folder by the rule; what was finished before an error is noted, and nothing is removed then."""
+    mine = OurFiles(folder, owner=owner)
+    try:
+        yield mine
+    except BaseException:
+        if mine.handed and mine.folder.is_dir():
+            mine.finish(stale=False)
+        raise
+    mine.finish()
+
+
+def read_marker(folder: Path) -> dict[str, Any]:
+    """Return what the marker of a folder says; empty if there is none."""
+    try:
+        held = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return held if isinstance(held, dict) and held.get("program") == "napari-dynamic-connectome" else {}
+
+
+def write_marker(folder: Path, about: Mapping[str, Any]) -> None:
+    """Mark a folder as one in which this program writes; made if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"program": "napari-dynamic-connectome", **about}, indent=1, default=str)
+    with writing(folder / MARKER) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def claim_folder(folder: str | Path, *, make: bool = True) -> Path:
+    """Return a folder that is ours as a whole: new, empty, or marked by an earlier use.
+
+    Parameters
+    ----------
+    folder : str or Path
+    make : bool
+        Make and mark it now; otherwise it is only checked.
+
+    Raises
+    ------
+    InputError
+        It is a file, or it holds things and no marker of ours.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise InputError("this is a file, not a folder", where=str(folder), fix="Choose another output folder.")
+    held = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    if held and not read_marker(folder):
+        shown = ", ".join(held[:3]) + (", ..." if len(held) > 3 else "")
+        raise InputError(
+            f"the folder is not empty, and no earlier run made it (it holds {shown})",
+            where=str(folder),
+            fix="Choose another output folder.",
+        )
+    if make and not read_marker(folder):
+        write_marker(folder, {"made": True})
+    return folder
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder if it carries our marker; anything else stays."""
+    if folder.is_dir() and not folder.is_symlink() and read_marker(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()

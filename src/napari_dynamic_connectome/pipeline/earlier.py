@@ -1,0 +1,90 @@
+"""The session that an earlier run left in an output folder: taken on with what was corrected in it, never wiped.
+
+A run works on the session that lies there: it takes its lock, does the edits of a crashed window, keeps identity and history, and
+puts corrections onto recordings that it reads again. A session that no run made is not replaced unless the user says so, and then
+a copy of it stays.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..model.errors import DynamicConnectomeError, InputError
+from ..session.journal import Journal
+from ..session.save_load import load_session
+from ..session.session import Session
+
+
+@contextmanager
+def held_session(target: Path, *, replace: bool = False) -> Iterator[Session]:
+    """Give the session at `target`, or a new one, locked for this run.
+
+    Parameters
+    ----------
+    target : Path
+        Where the session lies or will lie.
+    replace : bool
+        The user said that a session which no run made may be replaced; a backup is made.
+
+    Raises
+    ------
+    InputError
+        Another window or run has it open; it cannot be read; it was not made by a run. Nothing has been computed yet.
+    """
+    session = Session()
+    if target.exists():
+        try:
+            session = load_session(target)
+        except DynamicConnectomeError as error:
+            if not replace:
+                raise InputError(
+                    f"the session of an earlier run cannot be read ({error})",
+                    where=str(target),
+                    fix="Repair or move it away, or replace it (--replace): a backup is made.",
+                ) from error
+            back_up(target)
+        else:
+            if "stages" not in session.provenance:
+                if not replace:
+                    raise InputError(
+                        "a session lies here that no run made; it is not replaced",
+                        where=str(target),
+                        fix="Choose another output folder, or replace it (--replace): a backup is made.",
+                    )
+                back_up(target)
+                session = Session()
+    if not session.path:
+        session.path = str(target)  # its lock and journal lie there from the beginning
+    journal = Journal.attach(session)
+    try:
+        if journal.read_only:
+            raise InputError(
+                f"the session is open in another window or run ({journal.owner})",
+                where=str(target),
+                fix="Close it there, or choose another output folder.",
+            )
+        if journal.pending:
+            refused = journal.recover()
+            if refused:
+                back_up(target)
+        yield session
+    finally:
+        journal.close()
+
+
+def back_up(target: Path) -> Path:
+    """Copy what lies at a path to a new name beside it, and return that name."""
+    when = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    for number in range(1000):
+        copy = target.with_name(f"{target.stem}-backup-{when}{f'-{number}' if number else ''}{target.suffix}")
+        if not copy.exists():
+            break
+    if target.is_dir():
+        shutil.copytree(target, copy)
+    else:
+        shutil.copy2(target, copy)
+    return copy
