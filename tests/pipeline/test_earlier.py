@@ -80,7 +80,7 @@ def test_corrections_survive_a_run_that_reads_everything_again(paths, tmp_path, 
     assert session.cohort is not None
     assert "c" not in session.cohort.worms and "AVEL" in session.cohort.neurons
     assert not session.provenance.get("not carried over")
-    assert {e.who for e in session.trail if e.recording == "a"} == {"ada"}
+    assert {e.who for e in session.history if e.recording == "a"} == {"ada"}
 
 
 def test_the_analysis_is_done_again_with_corrected_names_and_only_then(paths, tmp_path, monkeypatch) -> None:

@@ -29,7 +29,7 @@ def corrected_cells(session: Session, recording: str) -> dict[int, dict[str, Any
     """
     table = session.recordings[recording].neurons.set_index("label")
     touched: dict[int, dict[str, Any]] = {}
-    for edit in session.trail:
+    for edit in session.history:
         if edit.recording != recording:
             continue
         for label, column, _, _ in edit.changes:
@@ -64,7 +64,7 @@ def carry_over(before: Session, session: Session) -> list[str]:
                 lost.append(f"worm '{name}' is no longer among the inputs: {len(cells)} corrected neurons")
             continue
         lost += _carry_cells(session, name, cells, _last_editor(before, name))
-        if any(e.recording == name and e.text == EDITED_STIMULI for e in before.trail):
+        if any(e.recording == name and e.text == EDITED_STIMULI for e in before.history):
             session.amend(session.recordings[name].replace(stimuli=old.stimuli), EDITED_STIMULI)
         if name in before.left_out:
             session.leave_out(name, who=_last_editor(before, name))
@@ -105,7 +105,7 @@ def _said(values: dict[str, Any]) -> str:
 
 
 def _last_editor(session: Session, name: str) -> str:
-    return next((e.who for e in reversed(session.trail) if e.recording == name), "")
+    return next((e.who for e in reversed(session.history) if e.recording == name), "")
 
 
 def _by_hand(before: Session, session: Session) -> list[str]:
