@@ -50,63 +50,16 @@ def modularity(links: Any, labels: Array, resolution: float = 1.0) -> float:
 
 
 def _move(
-    links: Any, strength: Array, labels: Array, resolution: float, rng: np.random.Generator, within: Array | None = None
+    links: Any, strength: Array, labels: Array, resolution: float, random: Array, within: Array | None = None
 ) -> Array:
-    """Local moving with a queue; with `within`, only single nodes merge, and only inside the same group of `within`."""
-    labels = labels.copy()
-    n = len(labels)
-    whole = strength.sum()
-    total = np.bincount(labels, strength, n)
-    size = np.bincount(labels, minlength=n)
-    queue = list(rng.permutation(n))
-    waiting = np.ones(n, dtype=bool)
-    while queue:
-        u = queue.pop()
-        waiting[u] = False
-        here = labels[u]
-        if within is not None and size[here] > 1:
-            continue
-        neighbours = links.indices[links.indptr[u] : links.indptr[u + 1]]
-        values = links.data[links.indptr[u] : links.indptr[u + 1]]
-        if within is not None:
-            keep = within[neighbours] == within[u]
-            neighbours, values = neighbours[keep], values[keep]
-        other = neighbours != u
-        neighbours, values = neighbours[other], values[other]
-        if not len(neighbours):
-            continue
-        toward = labels[neighbours]
-        groups = np.flatnonzero(np.bincount(toward))
-        weight = np.bincount(toward, values)[groups]
-        lost = total[groups] - np.where(groups == here, strength[u], 0.0)
-        gain = weight - resolution * strength[u] * lost / whole
-        stay = (
-            gain[groups == here][0]
-            if (groups == here).any()
-            else -resolution * strength[u] * (total[here] - strength[u]) / whole
-        )
-        if within is None:
-            best = int(np.argmax(gain))
-        else:
-            good = np.flatnonzero(gain >= max(stay, 0.0))
-            if not len(good):
-                continue
-            scale = max(float(gain[good].max()), 1e-300)
-            odds = np.exp((gain[good] - scale) / (0.1 * scale))
-            best = int(rng.choice(good, p=odds / odds.sum()))
-        if gain[best] <= stay + 1e-12 * whole or groups[best] == here:
-            continue
-        there = groups[best]
-        labels[u] = there
-        total[here] -= strength[u]
-        total[there] += strength[u]
-        size[here] -= 1
-        size[there] += 1
-        if within is None:
-            again = neighbours[(labels[neighbours] != there) & ~waiting[neighbours]]
-            waiting[again] = True
-            queue[:0] = list(again)
-    return np.unique(labels, return_inverse=True)[1].reshape(-1)
+    """Local moving; with `within`, only single nodes merge, and only inside the same group of `within`."""
+    from .leiden_kernels import local_moves
+
+    moved = labels.astype(np.int64)
+    inside = np.zeros(0, dtype=np.int64) if within is None else within
+    pointer, neighbour = links.indptr.astype(np.int64), links.indices.astype(np.int64)
+    local_moves(pointer, neighbour, links.data, strength, moved, inside, float(resolution), random)
+    return np.unique(moved, return_inverse=True)[1].reshape(-1)
 
 
 def leiden(graph: WeightedGraph, resolution: float = 1.0, seed: int = 0) -> Array:
@@ -119,17 +72,17 @@ def leiden(graph: WeightedGraph, resolution: float = 1.0, seed: int = 0) -> Arra
 
 def leiden_of(links: Any, resolution: float = 1.0, seed: int = 0) -> Array:
     """As `leiden`, for a symmetric sparse matrix of weights."""
-    rng = np.random.default_rng(seed)
+    random = np.array([np.random.default_rng(seed).integers(1, 2**63)], dtype=np.uint64)
     member = np.arange(links.shape[0])
     labels = np.arange(links.shape[0])
     strength = np.asarray(links.sum(axis=1)).ravel()
     if strength.sum() == 0:
         return labels
     for _ in range(50):
-        moved = _move(links, strength, labels, resolution, rng)
+        moved = _move(links, strength, labels, resolution, random)
         if int(moved.max()) + 1 == len(moved):
             return np.asarray(moved[member])
-        refined = _move(links, strength, np.arange(len(moved)), resolution, rng, within=moved)
+        refined = _move(links, strength, np.arange(len(moved)), resolution, random, within=moved)
         if int(refined.max()) + 1 == len(refined):
             return np.asarray(moved[member])
         groups = int(refined.max()) + 1

@@ -188,7 +188,7 @@ def draw(p, st, sweeps, out):
 def merge_costs(p, st):
     """For every slot of level 0: the least change of description length if its group joined another one."""
     cost = np.full(st.top[0], np.inf)
-    alive = group_list(st, 0)
+    alive = group_list(st, ZERO)
     for r in alive:
         own = start_merging(p, st, ZERO, r)
         for s in alive:
