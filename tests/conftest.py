@@ -9,7 +9,7 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("NAPARI_ASYNC", "0")
-os.environ.setdefault("DYNAMIC_CONNECTOME_PRECOMPILE", "0")
+os.environ.setdefault("DYNAMIC_CONNECTOME_PRELOAD", "0")
 
 
 def data_folder() -> Path | None:

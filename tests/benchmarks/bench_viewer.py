@@ -196,7 +196,7 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="also the tutorial on a large recording (minutes)")
     options = parser.parse_args()
     os.environ.setdefault("DYNAMIC_CONNECTOME_CONFIG", tempfile.mkdtemp())
-    os.environ["DYNAMIC_CONNECTOME_PRECOMPILE"] = "imports"
+    os.environ["DYNAMIC_CONNECTOME_PRELOAD"] = "1"
     steps = 40 if options.quick else 200
     print(f"A step of the time slider (target: {TARGETS['slider']:.0f} ms, median of CPU time)\n")
     print("| neurons | coloured by | steps | median ms | 95 % ms | median CPU ms |")

@@ -36,7 +36,7 @@ def stress(folder: Path, seconds: float, seed: int = 0) -> Counter[str] | str:
     environment = os.environ | {
         "DYNAMIC_CONNECTOME_CACHE": str(folder / "cache"),
         "DYNAMIC_CONNECTOME_CONFIG": str(folder / "config"),
-        "DYNAMIC_CONNECTOME_PRECOMPILE": "0",
+        "DYNAMIC_CONNECTOME_PRELOAD": "0",
         "NAPARI_CONFIG": str(folder / "napari.yaml"),
     }
     command = [sys.executable, __file__, "--child", str(folder), "--seconds", str(seconds), "--seed", str(seed)]

@@ -13,21 +13,28 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[ProgressCallback]:
-    """Show one bar while a step runs (plain lines where standard error is no terminal)."""
+    """Show one bar while a step runs (plain lines where standard error is no terminal), also while kernels are compiled."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    from ..model.compiling import COMPILING, compiling_told
+
     console = Console(stderr=True)
     if not console.is_terminal:
-        shown = {"twentieth": -1}
+        shown = {"twentieth": -1, "compiling": 0}
 
         def plain(fraction: float, message: str = "", /) -> None:
             twentieth = int(20 * fraction)
-            if message and twentieth > shown["twentieth"]:
+            if message.startswith(COMPILING):
+                if not shown["compiling"]:
+                    shown["compiling"] = 1
+                    print(f"{title}: {100 * fraction:3.0f} %  {COMPILING} (later runs start at once)", file=sys.stderr)
+            elif message and twentieth > shown["twentieth"]:
                 shown["twentieth"] = twentieth
                 print(f"{title}: {100 * fraction:3.0f} %  {message}", file=sys.stderr, flush=True)
 
-        yield plain
+        with compiling_told(plain) as told:
+            yield told
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
@@ -36,4 +43,5 @@ def progress_bar(title: str) -> Iterator[ProgressCallback]:
         def update(fraction: float, message: str = "", /) -> None:
             bar.update(task, completed=fraction, description=f"{title}: {message}" if message else title)
 
-        yield update
+        with compiling_told(update) as told:
+            yield told

@@ -16,7 +16,7 @@ from tests.widgets.helpers import NAMES, recording
 from napari_dynamic_connectome.widgets.qt import garbage
 from napari_dynamic_connectome.widgets.qt.scheduler import Scheduler
 from napari_dynamic_connectome.widgets.viewer import grey_levels
-from napari_dynamic_connectome.widgets.workspace import precompile
+from napari_dynamic_connectome.widgets.workspace import preload
 
 pytestmark = pytest.mark.gui
 
@@ -276,15 +276,13 @@ def test_docks_open_once_however_often_they_are_asked_for(viewer, work, qtbot) -
 
 def test_modules_are_imported_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     called = []
-    assert precompile.import_modules(lambda: called.append(1)) is None  # the tests turn it off
-    monkeypatch.setenv("DYNAMIC_CONNECTOME_PRECOMPILE", "imports")
-    monkeypatch.setattr(precompile, "_process", None)
-    assert precompile.start() is None
-    for name in precompile.MODULES:
+    assert preload.import_modules(lambda: called.append(1)) is None  # the tests turn it off
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_PRELOAD", "1")
+    for name in preload.MODULES:
         __import__(name)  # they exist
-    monkeypatch.setattr(precompile, "MODULES", ("no.such.module", "this_test_only"))
+    monkeypatch.setattr(preload, "MODULES", ("no.such.module", "this_test_only"))
     monkeypatch.setitem(sys.modules, "this_test_only", types.ModuleType("this_test_only"))
-    thread = precompile.import_modules(lambda: called.append(1))
+    thread = preload.import_modules(lambda: called.append(1))
     assert thread is not None
     thread.join(20)
     assert called == [1]

@@ -16,6 +16,7 @@ from psygnal import Signal
 from qtpy.QtCore import QObject, QThread, QTimer
 from qtpy.QtCore import Signal as QtSignal
 
+from ...model.compiling import compiling_told
 from ...model.errors import Cancelled
 from .notify import show_failure
 
@@ -36,7 +37,8 @@ class _Thread(QThread):
     def run(self) -> None:
         job = self.job
         try:
-            job.result = job.function(progress=job.report, cancel=job.cancelled.is_set)
+            with compiling_told(None if job.quiet else job.report) as told:
+                job.result = job.function(progress=told or job.report, cancel=job.cancelled.is_set)
         except BaseException as error:
             job.error = error
             job.details = traceback.format_exc()

@@ -62,11 +62,9 @@ class Workspace:
         from ..qt.notify import describe_with
         from ..qt.scheduler import Scheduler
         from ..viewer.scene_view import SceneView
-        from . import precompile
         from .preferences import load
         from .recovery import Recovery
 
-        precompile.start()
         self._viewer = weakref.ref(viewer)
         self.session = Session()
         self.view = ViewState()
@@ -129,9 +127,9 @@ def _canvas_of(viewer: weakref.ref[Any]) -> Callable[[], Any]:
 
 def _import_modules() -> None:
     from ..qt import garbage
-    from . import precompile
+    from . import preload
 
-    precompile.import_modules(garbage.set_aside_again)
+    preload.import_modules(garbage.set_aside_again)
 
 
 _workspaces: weakref.WeakKeyDictionary[Any, Workspace] = weakref.WeakKeyDictionary()
