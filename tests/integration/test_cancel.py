@@ -183,10 +183,10 @@ def test_a_cancel_ends_a_figure_in_the_middle_and_leaves_no_part_of_it(suffix, s
 
     from napari_dynamic_connectome.report.html import write_figures
 
-    counter = Counter(40)
+    counter = Counter(12)
     counter.count(monkeypatch, Text, "draw")
     with pytest.raises(Cancelled):
         write_figures(session, tmp_path, (suffix,), cancel=counter)
-    assert counter.pieces == 40 and counter.after == 0
+    assert counter.pieces == 12 and counter.after == 0
     whole = [p.name for p in tmp_path.iterdir()]
     assert len(whole) <= 1 and not any(name.startswith(".") for name in whole)

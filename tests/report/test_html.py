@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html.parser
 import re
 from pathlib import Path
@@ -223,3 +224,14 @@ def test_long_tables_say_how_much_is_left_out() -> None:
 def test_figures_are_written_in_both_formats(tmp_path: Path) -> None:
     paths = write_figures(small_session(), tmp_path)
     assert {p.suffix for p in paths} == {".png", ".svg"} and all(p.stat().st_size > 1000 for p in paths)
+
+
+def test_the_report_shows_the_figures_that_were_written_and_draws_the_others(tmp_path: Path) -> None:
+    session = small_session()
+    paths = {p.stem: p for p in write_figures(session, tmp_path, ("png",))}
+    marked = tmp_path / "marked.png"
+    marked.write_bytes(b"a picture of the components")
+    report = build_report(session, drawn={**paths, "components": marked})
+    assert base64.b64encode(marked.read_bytes()).decode() in report
+    drawn, new = (re.findall(r"base64,([^\"]+)", build_report(session, drawn=d)) for d in (paths, None))
+    assert len(drawn) == len(new) and drawn == new

@@ -61,7 +61,7 @@ def write_outputs(session: Session, output: Path, *, screenshot: bool, title: st
         named = {f"score_{safe_file_name(k.split(' (')[0].lower()).replace('.', '')}": v for k, v in tables.items()}
         write_tables(session, output / "tables", named)
         progress(0.5, "figures")
-        write_figures(session, output / "figures")
+        drawn = {path.stem: path for path in write_figures(session, output / "figures") if path.suffix == ".png"}
         pictures: dict[str, Path] = {}
         with our_files(output / "screenshots", owner=session.uid) as shots:
             if screenshot:
@@ -71,7 +71,8 @@ def write_outputs(session: Session, output: Path, *, screenshot: bool, title: st
                     pictures["The session in napari: neurons coloured by community."] = picture
         progress(0.9, "report")
         mine = OurFiles(output)
-        write_report(session, mine.path("report.html"), title=title, pictures=pictures, scores=tables)
+        report = mine.path("report.html")
+        write_report(session, report, title=title, pictures=pictures, scores=tables, drawn=drawn)
         mine.finish(stale=False)
 
 

@@ -51,6 +51,8 @@ def plot_matrix(
     with styled():
         import matplotlib
 
+        from .name_column import NameColumn
+
         picture = np.asarray(grey_ramp(scaled)(np.nan_to_num(scaled)))
         for community in np.unique(labels[labels >= 0]):
             inside = labels == community
@@ -65,8 +67,8 @@ def plot_matrix(
         bar.imshow(strip, aspect="auto", interpolation="nearest")
         bar.set_xticks([])
         size = max(2.2, min(7.0, 330 / max(len(names), 1)))
-        bar.set_yticks(np.arange(len(names)), names, fontsize=size)
-        bar.tick_params(length=0, pad=1)
+        bar.set_yticks([])
+        NameColumn(bar, names, size)
         axes.set_yticks([])
         axes.set_xticks([])
         for spine in (*bar.spines.values(), *axes.spines.values()):

@@ -49,12 +49,22 @@ border: 1px solid #0003; vertical-align: -1px; } nav a { margin-right: 14px; col
 """
 
 
-def figure_png(figure: Figure, dpi: int = 130, *, cancel: CancelCallback | None = None) -> bytes:
+DPI = 130
+"""Of figures in the report, and of those written as PNG."""
+
+
+def figure_png(figure: Figure, dpi: int = DPI, *, cancel: CancelCallback | None = None) -> bytes:
     """Draw a figure into PNG bytes."""
     ask_while_drawing(figure, cancel)
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
     return stream.getvalue()
+
+
+def _png(name: str, draw: Callable[[], Figure], drawn: Mapping[str, Path], cancel: CancelCallback | None) -> bytes:
+    """PNG of a figure: the file that `write_figures` made of it, if there is one."""
+    path = drawn.get(name)
+    return path.read_bytes() if path is not None and path.is_file() else figure_png(draw(), cancel=cancel)
 
 
 def _image(png: bytes, caption: str, alt: str) -> str:
@@ -103,6 +113,7 @@ def build_report(
     pictures: Mapping[str, Path] | None = None,
     scores: Mapping[str, pd.DataFrame] | None = None,
     states: StatesResult | None = None,
+    drawn: Mapping[str, Path] | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> str:
@@ -118,9 +129,12 @@ def build_report(
         Heading -> table (recovery against the truth, left/right control, behaviour).
     states : StatesResult, optional
         Switching states, if they were computed: they get a section.
+    drawn : dict, optional
+        Name of a figure -> its PNG file, of those that `write_figures` has drawn of this session: they are not drawn again.
     progress, cancel : callable, optional
     """
     parts: list[str] = [f"<h1>{html.escape(title)}</h1>"]
+    drawn = drawn or {}
     components, cohort = session.components, session.cohort
     if cohort is not None:
         lead = f"{len(cohort.worms)} worms, {len(cohort.neurons)} neurons seen in {cohort.settings.min_worms} worm(s) or more"
@@ -146,7 +160,7 @@ def build_report(
         reason = str(session.sweep.reason)
         parts.append(
             _image(
-                figure_png(plot_sweep(session.sweep.table, session.sweep.suggested), cancel=cancel),
+                _png("rank_sweep", partial(plot_sweep, session.sweep.table, session.sweep.suggested), drawn, cancel),
                 reason,
                 "rank sweep",
             )
@@ -159,10 +173,14 @@ def build_report(
             "Time courses (shaded: stimuli, or the binary behaviour channel), worm loadings, strongest neurons. "
             + (why[:1].upper() + why[1:] if why else "")
         )
-        parts.append(_image(figure_png(plot_components(components, cohort), cancel=cancel), caption, "components"))
+        parts.append(
+            _image(
+                _png("components", partial(plot_components, components, cohort), drawn, cancel), caption, "components"
+            )
+        )
         for component in range(1, components.rank + 1):
             report(progress, component / (components.rank + 1), f"component {component}")
-            parts.append(_component_section(session, component, cancel))
+            parts.append(_component_section(session, component, drawn, cancel))
     if states is not None:
         parts.append(_states_section(states, cohort, cancel))
     for heading, table in (scores or {}).items():
@@ -177,7 +195,7 @@ def build_report(
     if session.recording is not None:
         shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
         numbers = hue_numbers(session.communities, shown)
-        picture = figure_png(plot_traces(session.recording, shown, numbers=numbers), cancel=cancel)
+        picture = _png("traces", partial(plot_traces, session.recording, shown, numbers=numbers), drawn, cancel)
         parts.append("<h2>Traces</h2>" + _image(picture, "Traces of the current worm.", "traces"))
     record = json.dumps(session.provenance, indent=1, default=str, ensure_ascii=False)
     parts.append(
@@ -209,7 +227,9 @@ def recording_summary(session: Session) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _component_section(session: Session, component: int, cancel: CancelCallback | None = None) -> str:
+def _component_section(
+    session: Session, component: int, drawn: Mapping[str, Path], cancel: CancelCallback | None = None
+) -> str:
     components = session.components
     assert components is not None
     names = ", ".join(strongest_neurons(components, component, 5))
@@ -229,13 +249,9 @@ def _component_section(session: Session, component: int, cancel: CancelCallback 
         what = "structure beyond strength" if kind == "modules" else "who takes part, and how strongly"
         parts.append(f"<p><b>{kind}</b> ({what}); {html.escape(communities.rule)}</p>")
         if kind == "core" or len(table) > 1:
-            parts.append(
-                _image(
-                    figure_png(plot_matrix(components, component, communities, numbers=numbers), 110, cancel=cancel),
-                    "",
-                    f"matrix of component {component}",
-                )
-            )
+            draw = partial(plot_matrix, components, component, communities, numbers=numbers)
+            png = _png(f"matrix_component{component}_{kind}", draw, drawn, cancel)
+            parts.append(_image(png, "", f"matrix of component {component}"))
         parts.append(html_table(table, swatches=shown))
     pairs = html_table(strongest_pairs(components, component))
     parts.append(f"<details><summary>Strongest pairs</summary>{pairs}</details>")
@@ -306,6 +322,8 @@ def write_figures(
             for suffix, path in zip(formats, targets, strict=True):
                 check_cancel(cancel)
                 with atomic_file(path) as temporary:
-                    figure.savefig(temporary, format=suffix, metadata={"Date": None} if suffix == "svg" else None)
+                    about = {"svg": {"Date": None}, "png": {"Software": None}}.get(suffix)
+                    figure.savefig(temporary, format=suffix, dpi=DPI, metadata=about)
+                figure.set_layout_engine("none")  # laid out once; every format shows the same
                 paths.append(path)
     return paths
