@@ -31,13 +31,18 @@ def compiling_told(progress: ProgressCallback | None) -> Iterator[Any]:
         yield None
         return
     event = importlib.import_module("numba.core.event")
-    last = [0.0, ""]
+    say: ProgressCallback = progress
     depth = local()
-    count = [0]
+    last: tuple[float, str] = (0.0, "")
+    count = 0
 
     def tell(fraction: float, message: str = "", /) -> None:
-        last[0], last[1] = fraction, message or last[1]
-        progress(fraction, message)
+        nonlocal last
+        last = (fraction, message or last[1])
+        say(fraction, message)
+
+    def tell_of_it() -> None:
+        say(last[0], f"{COMPILING} ({count} kernels so far)")
 
     class Compiled(event.Listener):  # type: ignore[name-defined, misc]
         def on_start(self, _: Any) -> None:
@@ -46,15 +51,13 @@ def compiling_told(progress: ProgressCallback | None) -> Iterator[Any]:
                 tell_of_it()
 
         def on_end(self, _: Any) -> None:
+            nonlocal count
             depth.now = getattr(depth, "now", 1) - 1
-            count[0] += 1
+            count += 1
             if depth.now == 0:
-                progress(last[0], last[1])
-            elif count[0] % 10 == 0:
+                say(*last)
+            elif count % 10 == 0:
                 tell_of_it()
-
-    def tell_of_it() -> None:
-        progress(last[0], f"{COMPILING} ({count[0]} kernels so far)")
 
     with event.install_listener("numba:compile", Compiled()):
         yield tell

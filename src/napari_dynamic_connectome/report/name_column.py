@@ -44,7 +44,7 @@ class NameColumn(Artist):
         self.set_clip_on(False)
         self.set_zorder(3)
         axes.add_artist(self)
-        self.text.set_figure(self.get_figure(root=False))
+        self.text.set_figure(axes.figure)
         self._width: tuple[float, float] | None = None
 
     def _edge(self) -> float:
