@@ -29,6 +29,7 @@ lint: setup ## check style, types and layers
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@.venv/bin/deptry src
 
 docs: setup ## build the site into docs/_build/html, warnings are errors
 	@$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html && echo "docs/_build/html/index.html"

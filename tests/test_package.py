@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -55,6 +56,20 @@ for m in pkgutil.walk_packages(p.__path__, p.__name__ + '.'):
 print(seen)
 """
     assert int(run_python(code)) > 40
+
+
+def test_extras_that_readme_and_docs_name_exist() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "pages").glob("*.md"))]
+    named = {
+        extra
+        for page in pages
+        for found in re.findall(r"""["'](?:\.|napari-dynamic-connectome)\[([\w,]+)\]["']""", page.read_text())
+        for extra in found.split(",")
+    }
+    assert named >= {"all", "pyqt6", "pyside6"}
+    assert named <= set(extras)
+    assert " @ ." not in (ROOT / "README.md").read_text()  # which no pip can install
 
 
 def test_version_is_the_same_everywhere() -> None:

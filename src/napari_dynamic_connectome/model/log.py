@@ -20,7 +20,18 @@ from .places import log_folder
 
 LOGGER = "napari_dynamic_connectome"
 MAX_BYTES, KEPT = 1 << 20, 3
-PACKAGES = ("napari", "numpy", "pandas", "xarray", "zarr", "numba", "scipy", "PyQt6", "napari-dynamic-connectome")
+PACKAGES = (
+    "napari",
+    "numpy",
+    "pandas",
+    "xarray",
+    "zarr",
+    "numba",
+    "scipy",
+    "PyQt6",
+    "PySide6",
+    "napari-dynamic-connectome",
+)
 
 
 def start_log(settings: Mapping[str, Any] | None = None) -> Path:

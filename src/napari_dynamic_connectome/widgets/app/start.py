@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...model.errors import DynamicConnectomeError
+from ..qt.present import require_qt, require_screen
 
 
 def open_viewer(
@@ -71,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--theme", choices=("dark", "light"))
     options = parser.parse_args(arguments)
     try:
+        require_qt()
+        require_screen()
         import napari
 
         open_viewer(options.session, theme=options.theme)

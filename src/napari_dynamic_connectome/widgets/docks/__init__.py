@@ -1,1 +1,5 @@
 """The seven docks."""
+
+from ..qt.present import require_qt
+
+require_qt()
