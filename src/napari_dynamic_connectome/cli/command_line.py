@@ -19,12 +19,38 @@ from .. import __version__
 from ..model.errors import Cancelled, DynamicConnectomeError
 from ..model.log import start_log
 from ..model.memory import START_MB, check_room, explained
-from . import baselines, demo, extract, report, run, settings, simulate, states, validate
+from . import (
+    baselines,
+    compare_labels,
+    compare_structure,
+    demo,
+    extract,
+    report,
+    run,
+    settings,
+    simulate,
+    states,
+    suggest_tests,
+    validate,
+)
 
 log = logging.getLogger("napari_dynamic_connectome")
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
-COMMANDS = (demo, simulate, extract, run, report, states, baselines, settings, validate)
+COMMANDS = (
+    demo,
+    simulate,
+    extract,
+    run,
+    report,
+    states,
+    baselines,
+    settings,
+    validate,
+    compare_structure,
+    suggest_tests,
+    compare_labels,
+)
 
 
 class _Interrupt(KeyboardInterrupt):

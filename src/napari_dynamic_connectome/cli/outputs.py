@@ -6,12 +6,20 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..model.progress import part
 from .progress import progress_bar
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..comparison.next_tests import NextTests
+    from ..comparison.settings import StructureSettings
+    from ..model.network import Network
+    from ..pipeline.structure import SessionStructure
     from ..pipeline.settings import PipelineSettings
     from ..session.session import Session
 
@@ -26,6 +34,7 @@ def run_and_write(
     client: Any = None,
 ) -> Session:
     """Run the pipeline and write session, tables, figures, screenshot and report into `output`."""
+    from ..comparison.sources import read_networks
     from ..io.files import atomic_file
     from ..io.ownership import OurFiles, claim_folder
     from ..pipeline.run import run_pipeline
@@ -33,6 +42,8 @@ def run_and_write(
 
     claim_folder(output, make=False)
     OurFiles(output).path("report.html")  # what cannot be written is said before the work
+    # and so is what cannot be read of that which the results are compared with
+    networks = read_networks(settings.comparison) if settings.comparison.wanted else []
     with progress_bar("run") as progress:
         session = run_pipeline(settings, output, resume=resume, replace=replace, progress=progress, client=client)
     for line in session.provenance.get("not carried over", ()):
@@ -43,25 +54,52 @@ def run_and_write(
     with atomic_file(mine.path(name)) as temporary:
         temporary.write_text(to_toml(settings), encoding="utf-8")
     mine.finish(stale=False)
-    write_outputs(session, output, screenshot=screenshot, title=settings.title)
+    write_outputs(
+        session,
+        output,
+        screenshot=screenshot,
+        title=settings.title,
+        comparison=settings.comparison,
+        networks=networks,
+        seed=settings.seed,
+    )
     return session
 
 
-def write_outputs(session: Session, output: Path, *, screenshot: bool, title: str) -> None:
+def write_outputs(
+    session: Session,
+    output: Path,
+    *,
+    screenshot: bool,
+    title: str,
+    comparison: StructureSettings | None = None,
+    networks: Sequence[Network] | None = None,
+    seed: int = 0,
+) -> None:
     """Write tables, figures, the screenshot of the viewer and the report of a session that lies in `output`."""
     from ..io.ownership import OurFiles, our_files
     from ..pipeline.run import SESSION_NAME, scores
+    from ..pipeline.structure import compare_session, shown_communities, suggest_for_session
     from ..report.html import write_figures, write_report
     from ..report.tables import safe_file_name, write_tables
 
     with progress_bar("write") as progress:
         progress(0.0, "scores")
         tables = scores(session)
+        structure = None
+        if comparison is not None and comparison.wanted and session.components is not None:
+            step = part(progress, 0.1, 0.3)
+            structure = compare_session(session, comparison, networks=networks, seed=seed, progress=step)
+        following = None
+        if session.components is not None and shown_communities(session):
+            following = suggest_for_session(session, networks=structure.networks if structure is not None else ())
         progress(0.3, "tables")
         named = {f"score_{safe_file_name(k.split(' (')[0].lower()).replace('.', '')}": v for k, v in tables.items()}
+        named |= second_opinions(structure, following)
         write_tables(session, output / "tables", named)
         progress(0.5, "figures")
-        drawn = {path.stem: path for path in write_figures(session, output / "figures") if path.suffix == ".png"}
+        figures = write_figures(session, output / "figures", structure=structure)
+        drawn = {path.stem: path for path in figures if path.suffix == ".png"}
         pictures: dict[str, Path] = {}
         with our_files(output / "screenshots", owner=session.uid) as shots:
             if screenshot:
@@ -72,8 +110,33 @@ def write_outputs(session: Session, output: Path, *, screenshot: bool, title: st
         progress(0.9, "report")
         mine = OurFiles(output)
         report = mine.path("report.html")
-        write_report(session, report, title=title, pictures=pictures, scores=tables, drawn=drawn)
+        write_report(
+            session,
+            report,
+            title=title,
+            pictures=pictures,
+            scores=tables,
+            drawn=drawn,
+            structure=structure,
+            next_tests=following,
+        )
         mine.finish(stale=False)
+
+
+def second_opinions(structure: SessionStructure | None, following: NextTests | None) -> dict[str, pd.DataFrame]:
+    """Tables of structure against function and of what to test next, by file name."""
+    found: dict[str, pd.DataFrame] = {}
+    if structure is not None:
+        compared = structure.comparison
+        found |= {
+            "structure_tests": compared.tests,
+            "structure_communities": compared.enrichment,
+            "structure_side_by_side": compared.regression,
+            "structure_ceiling": compared.ceiling,
+        }
+    if following is not None:
+        found |= {"what_to_test_neurons": following.neurons, "what_to_test_pairs": following.pairs}
+    return found
 
 
 def has_screen() -> bool:

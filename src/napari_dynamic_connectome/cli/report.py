@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .outputs import write_outputs
+from .sessions import add_networks, comparison_of, opened
 
 
 def add(commands: Any) -> None:
@@ -15,6 +16,7 @@ def add(commands: Any) -> None:
     report.add_argument("session", help="session.zarr, or the output folder of a run")
     report.add_argument("-o", "--output", help="folder (default: the folder that holds the session)")
     report.add_argument("--no-screenshot", action="store_true", help="skip the picture of the napari window")
+    add_networks(report)
     report.set_defaults(action=execute)
 
 
@@ -25,10 +27,8 @@ def execute(options: argparse.Namespace) -> None:
     from ..pipeline.run import SESSION_NAME
     from ..session.save_load import load_session, save_session
 
-    path = Path(options.session)
-    if path.is_dir() and (path / SESSION_NAME).exists():
-        path = path / SESSION_NAME
-    session = load_session(path)
+    session, path = opened(options.session)
+    comparison = comparison_of(options, session)
     output = Path(options.output) if options.output else path.parent
     if options.output:
         claim_folder(output, make=False)
@@ -42,5 +42,5 @@ def execute(options: argparse.Namespace) -> None:
             save_session(session, held)
     OurFiles(output).path("report.html")
     title = str(session.settings.get("title", "Dynamic functional connectome"))
-    write_outputs(session, output, screenshot=not options.no_screenshot, title=title)
+    write_outputs(session, output, screenshot=not options.no_screenshot, title=title, comparison=comparison)
     print(f"wrote {output / 'report.html'}")

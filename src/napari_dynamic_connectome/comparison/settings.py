@@ -35,6 +35,11 @@ class StructureSettings(StepSettings):
     left_right: bool = setting(True, "Also test what being a left/right pair does not explain.")
     largest_q: float = setting(0.05, "Signal propagation: a pair responds if its q value is at most this.", gt=0, le=1)
 
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything to compare with."""
+        return bool(self.connectome or self.propagation)
+
 
 class ConfoundSettings(StepSettings):
     """What is partialled out of the traces before affinities are computed."""

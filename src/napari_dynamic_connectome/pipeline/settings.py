@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from ..affinity.settings import AffinitySettings
 from ..communities.settings import CommunitySettings
+from ..comparison.settings import StructureSettings
 from ..extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
 from ..factorization.settings import FactorizationSettings
 from ..model.cohort import CohortSettings
@@ -100,6 +101,9 @@ class PipelineSettings(StepSettings):
         default_factory=ChanceSettings, description="Surrogate cohorts, with which everything is compared."
     )
     communities: CommunitySettings = Field(default_factory=CommunitySettings, description="The block model.")
+    comparison: StructureSettings = Field(
+        default_factory=StructureSettings, description="Connectomes and other networks to compare with."
+    )
     robustness: RobustnessSettings = Field(
         default_factory=RobustnessSettings, description="What `dynamic-connectome robustness` does again."
     )
@@ -130,4 +134,11 @@ class PipelineSettings(StepSettings):
                 "truth": absolute(self.input.truth),
             }
         )
-        return self.model_copy(update={"input": new})
+        compared = self.comparison.model_copy(
+            update={
+                "connectome": tuple(c if c.startswith("cect:") else absolute(c) for c in self.comparison.connectome),
+                "propagation": absolute(self.comparison.propagation),
+                "positions": absolute(self.comparison.positions),
+            }
+        )
+        return self.model_copy(update={"input": new, "comparison": compared})

@@ -28,9 +28,13 @@ from .community_figures import plot_matrix, plot_traces
 from .component_figures import plot_components, plot_sweep, strongest_neurons, strongest_pairs
 from .figure_style import ask_while_drawing
 from .state_figures import plot_states
+from .structure_section import next_tests_html, split_figures, structure_html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ..comparison.next_tests import NextTests
+    from ..pipeline.structure import SessionStructure
 
 CSS = """
 :root { color-scheme: light; }
@@ -114,6 +118,8 @@ def build_report(
     scores: Mapping[str, pd.DataFrame] | None = None,
     states: StatesResult | None = None,
     drawn: Mapping[str, Path] | None = None,
+    structure: SessionStructure | None = None,
+    next_tests: NextTests | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> str:
@@ -131,6 +137,10 @@ def build_report(
         Switching states, if they were computed: they get a section.
     drawn : dict, optional
         Name of a figure -> its PNG file, of those that `write_figures` has drawn of this session: they are not drawn again.
+    structure : SessionStructure, optional
+        Adds structure against function.
+    next_tests : NextTests, optional
+        Adds what to test next.
     progress, cancel : callable, optional
     """
     parts: list[str] = [f"<h1>{html.escape(title)}</h1>"]
@@ -191,6 +201,11 @@ def build_report(
                 "<p>Over all worms; each worm by itself is in the CSV table.</p>",
             )
         parts.append(f"<h2>{html.escape(heading)}</h2>" + html_table(shown) + note)
+    if structure is not None:
+        draw = partial(figure_png, dpi=110, cancel=cancel)
+        parts.append(structure_html(session, structure, picture=draw, table=html_table, cancel=cancel))
+    if next_tests is not None:
+        parts.append(next_tests_html(next_tests, table=html_table))
     check_cancel(cancel)
     if session.recording is not None:
         shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
@@ -288,6 +303,7 @@ def write_figures(
     folder: str | Path,
     formats: Sequence[str] = ("png", "svg"),
     *,
+    structure: SessionStructure | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> list[Path]:
@@ -311,6 +327,8 @@ def write_figures(
         shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
         numbers = hue_numbers(session.communities, shown)
         figures["traces"] = partial(plot_traces, recording, shown, numbers=numbers)
+    if structure is not None:
+        figures |= split_figures(session, structure)
     paths = []
     with our_files(folder, owner=session.uid) as mine:
         for number, (name, draw) in enumerate(figures.items()):

@@ -1,0 +1,66 @@
+"""The command `compare-labels`: a segmentation beside a reference."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from .progress import progress_bar
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    compare = commands.add_parser("compare-labels", help="compare labels, or a series of them, with a reference")
+    compare.add_argument("labels", help="labels to judge: OME-Zarr, TIFF, HDF5, NWB, npy")
+    compare.add_argument("reference", help="labels that are held to be right")
+    compare.add_argument("--names", help="CSV with columns label, name, of the reference")
+    for what in ("label", "reference"):
+        compare.add_argument(f"--{what}-axes", default="", help=f"axes of the {what}s, if the file does not name them")
+        compare.add_argument(f"--{what}-dataset", default="", help=f"HDF5: path of the {what}s inside the file")
+    compare.add_argument(
+        "--match", type=float, help="IoU above which a pair counts as matched, for the list and the tracks"
+    )
+    compare.add_argument("-o", "--output", help="folder for the tables (default: only the scores on the screen)")
+    compare.set_defaults(action=execute)
+
+
+def execute(options: argparse.Namespace) -> None:
+    """Run the command."""
+    from ..comparison.segmentation import LabelSettings, compare_labels
+    from ..io.files import output_folder
+    from ..io.formats.side_tables import read_names
+    from ..io.formats.text_tables import write_csv
+    from ..io.ownership import our_files
+    from ..io.registry import open_labels
+
+    output = output_folder(options.output, make=False) if options.output else None
+    settings = LabelSettings.parse(where="--match", match=options.match)
+    names = read_names(options.names) if options.names else None
+    opened = []
+    for path, axes, dataset in (
+        (options.labels, options.label_axes, options.label_dataset),
+        (options.reference, options.reference_axes, options.reference_dataset),
+    ):
+        more = {k: v for k, v in (("axes", axes), ("dataset", dataset)) if v}
+        opened.append(open_labels(path, **more))
+    with progress_bar("compare") as progress:
+        found = compare_labels(opened[0], opened[1], settings, names=names, progress=progress)
+    print(found.sentence())
+    for row in found.scores.itertuples():
+        print(
+            f"IoU > {row.threshold:g}: {row.matched} matched, {row.missed} missed, {row.extra} extra, F1 {row.f1:.3f}"
+        )
+    for row in found.objects.head(5).itertuples():
+        called = f" ({row.name})" if row.name else ""
+        print(
+            f"worst: {row.reference}{called}, mean IoU {row.score:.2f}, frame {row.worst_frame}, "
+            f"z {row.z:.0f}, y {row.y:.0f}, x {row.x:.0f}"
+        )
+    if output is None:
+        return
+    tables = {"scores": found.scores, "neurons": found.objects, "extra": found.extra, "tracks": found.tracks}
+    with our_files(output) as mine:
+        for name, table in tables.items():
+            if len(table):
+                write_csv(table, mine.path(f"{name}.csv"))
+    print(f"wrote {output}")

@@ -1,0 +1,54 @@
+"""The command `suggest-tests`: which neurons and pairs an experiment should silence, ranked, with reasons."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from .sessions import add_networks, comparison_of, opened
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser."""
+    suggest = commands.add_parser("suggest-tests", help="rank neurons and pairs to silence, with reasons")
+    suggest.add_argument("session", help="session.zarr, or the output folder of a run")
+    suggest.add_argument(
+        "--access", metavar="FILE", help="CSV with neuron, access (0 to 1, or yes, partial, no) and how"
+    )
+    suggest.add_argument("--each-side", action="store_true", help="silence left and right neurons one by one")
+    add_networks(suggest)
+    suggest.add_argument("-o", "--output", help="folder for the tables (default: the first ten on the screen)")
+    suggest.set_defaults(action=execute)
+
+
+def execute(options: argparse.Namespace) -> None:
+    """Run the command."""
+    from ..comparison.next_tests import NextTestSettings
+    from ..comparison.sources import read_networks
+    from ..io.files import output_folder
+    from ..io.formats.side_tables import read_access
+    from ..io.formats.text_tables import write_csv
+    from ..io.ownership import our_files
+    from ..pipeline.structure import suggest_for_session
+    from .outputs import second_opinions
+
+    output = output_folder(options.output, make=False) if options.output else None
+    access = read_access(options.access) if options.access else None
+    session, _ = opened(options.session)
+    settings = comparison_of(options, session)
+    found = suggest_for_session(
+        session,
+        networks=read_networks(settings) if settings.wanted else (),
+        access=access,
+        settings=NextTestSettings(sides_together=not options.each_side),
+    )
+    print(found.sentence())
+    for row in found.neurons.head(10).itertuples():
+        print(f"{row.rank}. {row.target} (component {row.component}, {row.purpose}): {row.reasons}")
+    for note in found.notes:
+        print(f"note: {note}")
+    if output is not None:
+        with our_files(output) as mine:
+            for name, table in second_opinions(None, found).items():
+                write_csv(table, mine.path(f"{name}.csv"))
+        print(f"wrote {output}")
