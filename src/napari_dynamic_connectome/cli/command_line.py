@@ -32,6 +32,7 @@ from . import (
     states,
     suggest_tests,
     validate,
+    worms,
 )
 
 log = logging.getLogger("napari_dynamic_connectome")
@@ -50,6 +51,7 @@ COMMANDS = (
     compare_structure,
     suggest_tests,
     compare_labels,
+    worms,
 )
 
 

@@ -36,8 +36,10 @@ def table_kind(path: str | Path) -> TableKind:
     columns = _parquet_columns(path) if path.is_dir() or start.startswith(b"PAR1") else _csv_columns(path)
     table = pd.DataFrame(columns=pd.Index(columns, dtype=object))
     if find_column(
-        table, "pre", "source", "presynaptic", "pre_cell", "stimulated", "neuron 1", "neuron1"
-    ) and find_column(table, "post", "target", "postsynaptic", "post_cell", "responder", "neuron 2", "neuron2"):
+        table, "pre", "source", "presynaptic", "pre_cell", "stimulated", "neuron 1", "neuron1", "from_neuron"
+    ) and find_column(
+        table, "post", "target", "postsynaptic", "post_cell", "responder", "neuron 2", "neuron2", "to_neuron"
+    ):
         return "connectome"
     if is_long(table) or {"source_dataset", "worm", "neuron"} <= {c.lower() for c in columns}:
         return "traces"

@@ -127,7 +127,7 @@ def load_recordings(
     for path in paths:
         check_cancel(cancel)
         report(progress, done / jobs, f"reading {path.name}")
-        for recording in read_recordings(path):
+        for recording in read_recordings(path, **_collection_options(path, settings)):
             recordings.append(
                 correct_traces(recording, settings.correction, cancel=cancel)
                 if settings.correct == "all"
@@ -145,6 +145,15 @@ def load_recordings(
     if twice is not None:
         raise InputError(f"two recordings are called '{twice}'", where="input", fix="Rename one of them.")
     return [assess_quality(r, settings.quality, cancel=cancel) if r.quality is None else r for r in recordings]
+
+
+def _collection_options(path: Path, settings: PipelineSettings) -> dict[str, Any]:
+    """Options that choose worms, for the files that are a homogenized collection."""
+    from ..io.formats.parquet import is_collection
+
+    if not (path.is_dir() or path.suffix.lower() in (".parquet", ".pq")) or not is_collection(path):
+        return {}
+    return settings.input.collection.options
 
 
 def _extract(

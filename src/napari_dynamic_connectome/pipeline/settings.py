@@ -49,12 +49,40 @@ class VolumeInput(StepSettings):
     frame_rate_hz: float | None = setting(None, "Volumes per second, if the file does not say.", unit="Hz", gt=0)
 
 
+class CollectionSettings(StepSettings):
+    """Which worms of a homogenized collection (Simeon et al. 2024) are analyzed; other files are not concerned."""
+
+    datasets: tuple[str, ...] = setting((), "Source data sets, such as Kato2015; all by default.")
+    worms: tuple[str, ...] = setting((), "Worms, such as worm0; all by default.")
+    min_named: int = setting(0, "Worms with fewer named neurons are left out.", ge=0)
+    min_neurons: int = setting(0, "Worms with fewer neurons are left out.", ge=0)
+    min_duration_s: float = setting(0.0, "Shorter recordings are left out.", unit="s", ge=0)
+    labeled_only: bool = setting(False, "Leave out neurons without a name.")
+    column: str = setting("", "List column of the traces; by default original_calcium_data, on its own clock.")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of `read_recordings`."""
+        return {
+            "dataset": self.datasets or None,
+            "worm": self.worms or None,
+            "min_named": self.min_named,
+            "min_neurons": self.min_neurons,
+            "min_duration_s": self.min_duration_s,
+            "labeled_only": self.labeled_only,
+            "column": self.column or None,
+        }
+
+
 class InputSettings(StepSettings):
     """What is analyzed; paths are relative to the settings file, and may hold * and ?."""
 
     recordings: tuple[str, ...] = setting((), "Files with traces: npz, mat, NWB, CSV, Parquet.")
     volumes: tuple[VolumeInput, ...] = Field(default=(), description="Worms given as images: [[input.volumes]] tables.")
     worms: tuple[str, ...] = setting((), "Use only the worms of these names; all by default.")
+    collection: CollectionSettings = Field(
+        default_factory=CollectionSettings, description="Which worms of a homogenized collection."
+    )
     truth: str = setting("", "Folder with the truth of simulated data, to score the recovery against.")
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from ..model.errors import InputError
 from ..model.network import Network
 from ..model.progress import CancelCallback, ProgressCallback
-from ..model.results import Communities, Kind
+from ..model.results import Communities, CommunityKind
 
 if TYPE_CHECKING:
     from ..comparison.next_tests import NextTests, NextTestSettings
@@ -31,7 +31,7 @@ class SessionStructure:
 def shown_communities(session: Session) -> dict[int, Communities]:
     """Communities of every component: core where there are some, else modules."""
     found: dict[int, Communities] = {}
-    kinds: tuple[Kind, ...] = ("core", "modules")
+    kinds: tuple[CommunityKind, ...] = ("core", "modules")
     for component in sorted({c for c, _ in session.communities}):
         for kind in kinds:
             one = session.communities.get((component, kind))

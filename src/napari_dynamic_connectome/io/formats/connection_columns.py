@@ -12,9 +12,26 @@ from ..wiring import SYNAPSES
 from .text_tables import find_column
 
 LISTED = "rows listed"
-PRE = ("pre", "source", "from", "pre_cell", "presynaptic", "neuron 1", "neuron1", "stimulated")
-POST = ("post", "target", "to", "post_cell", "postsynaptic", "neuron 2", "neuron2", "responder", "responding")
+PRE = ("pre", "source", "from", "pre_cell", "presynaptic", "from_neuron", "neuron 1", "neuron1", "stimulated")
+POST = (
+    "post",
+    "target",
+    "to",
+    "post_cell",
+    "postsynaptic",
+    "to_neuron",
+    "neuron 2",
+    "neuron2",
+    "responder",
+    "responding",
+)
 KINDS = ("type", "syntype", "kind", "synapse_type", "connection_type")
+# Tables with a column of weights for each type, such as the consensus connectome of Simeon et al. (2024): column, type, quantity.
+WIDE = (
+    ("mean_chem_weight", "chemical", "mean over connectomes"), ("mean_gap_weight", "electrical", "mean over connectomes"),
+    ("functional_weight", "signal propagation", "dF/F of the responder"), ("chem_weight", "chemical", "synapses"),
+    ("gap_weight", "electrical", "synapses"), ("chemical", "chemical", "synapses"), ("electrical", "electrical", "synapses"),
+)  # fmt: skip
 # What a column of weights is called, and what it then is; "" = told by the type of the connection.
 WEIGHTS = {
     "synapses": SYNAPSES, "number_of_synapses": SYNAPSES, "number of synapses": SYNAPSES, "n_synapses": SYNAPSES,

@@ -7,6 +7,7 @@ Published connectomes are read by `cect.read_cect`; matrices are made by `wiring
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pandas as pd
 from ...model.errors import InputError
 from ..files import existing, head
 from ..wiring import SYNAPSES, connectome_matrix, weight_column
-from .connection_columns import KINDS, LISTED, POST, PRE, WEIGHTS, choose_weight
+from .connection_columns import KINDS, LISTED, POST, PRE, WEIGHTS, WIDE, choose_weight
 from .text_tables import find_column, plain_cell, read_table, to_numbers
 
 __all__ = ["connectome_matrix", "read_connectome", "tidy", "weight_column"]
@@ -45,7 +46,8 @@ def read_connectome(path: str | Path, *, weight: str | None = None) -> pd.DataFr
     Parameters
     ----------
     path : str or Path
-        CSV with the columns pre, post (or source, target), synapses (or weight, contact_area, ...) and type; or GraphML.
+        CSV with the columns pre, post (or source, target), synapses (or weight, contact_area, ...) and type; or with a column of
+        weights for each type (the consensus connectome of Simeon et al. 2024); or GraphML.
     weight : str, optional
         Name of the column, or GraphML attribute, that holds the weights, if its name does not tell.
 
@@ -83,6 +85,9 @@ def _read_csv(path: Path, asked: str | None) -> pd.DataFrame:
             where=where,
             fix="Needed: pre, post, synapses, type.",
         )
+    wide = [(c, k, q) for name, k, q in WIDE if (c := find_column(table, name)) is not None]
+    if asked is None and kind is None and wide:
+        return _read_wide(table, pre, post, wide, where)
     others = [str(c) for c in table.columns if str(c) not in (pre, post, kind)]
     numeric = [c for c in others if len(table) and pd.to_numeric(table[c], errors="coerce").notna().all()]
     weight = choose_weight(others, numeric, asked, where)
@@ -98,6 +103,28 @@ def _read_csv(path: Path, asked: str | None) -> pd.DataFrame:
     if pre.strip().lower() == "stimulated":
         read["type"] = [t or "signal propagation" for t in read["type"]]
     return read
+
+
+def _read_wide(
+    table: pd.DataFrame, pre: str, post: str, columns: Sequence[tuple[str, str, str]], where: str
+) -> pd.DataFrame:
+    """One row a connection from a table with a column of weights for each type; an empty weight is no connection."""
+    parts = []
+    for column, kind, quantity in columns:
+        weight = to_numbers(table[column].tolist(), column, where)
+        there = np.isfinite(weight)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "pre": [plain_cell(v.strip()) for v in table[pre][there]],
+                    "post": [plain_cell(v.strip()) for v in table[post][there]],
+                    "type": kind,
+                    "weight": weight[there],
+                    "quantity": quantity,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
 
 
 def tidy(table: pd.DataFrame, where: str) -> pd.DataFrame:

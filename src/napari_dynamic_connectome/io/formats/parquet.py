@@ -64,8 +64,9 @@ def column_names(path: Path) -> list[str]:
     return [str(n) for n in _schema(path).names]
 
 
-def is_collection(path: Path) -> bool:
+def is_collection(path: str | Path) -> bool:
     """Whether this is a homogenized collection: one row a neuron with list columns."""
+    path = existing(path)
     if path.is_dir():
         if next(path.rglob("*.parquet"), None) is None:
             return False
@@ -101,6 +102,9 @@ def read_recordings(
     worm: str | Sequence[str] | None = None,
     column: str | None = None,
     labeled_only: bool = False,
+    min_named: int = 0,
+    min_neurons: int = 0,
+    min_duration_s: float = 0.0,
 ) -> list[Recording]:
     """Read recordings from Parquet.
 
@@ -118,10 +122,22 @@ def read_recordings(
         Collection only: which list column holds the traces; original_calcium_data if it is there, on its own clock.
     labeled_only : bool
         Collection only: leave out neurons without a name.
+    min_named, min_neurons, min_duration_s : int, int, float
+        Collection only: leave out worms with less.
     """
     path = existing(path)
     if is_collection(path):
-        return list(iterate_collection(path, dataset=dataset, worm=worm, column=column, labeled_only=labeled_only))
+        found = iterate_collection(
+            path,
+            dataset=dataset,
+            worm=worm,
+            column=column,
+            labeled_only=labeled_only,
+            min_named=min_named,
+            min_neurons=min_neurons,
+            min_duration_s=min_duration_s,
+        )
+        return list(found)
     if path.is_dir():
         raise FormatError(
             "these Parquet files are not a collection of worms", where=str(path), fix="Open them one by one."
@@ -134,23 +150,96 @@ def read_recordings(
     return recordings
 
 
-def list_worms(path: str | Path) -> pd.DataFrame:
-    """Return the worms of a collection (source_dataset, worm, neurons, named) without reading any trace.
+def list_worms(
+    path: str | Path,
+    *,
+    dataset: str | Sequence[str] | None = None,
+    worm: str | Sequence[str] | None = None,
+    min_named: int = 0,
+    min_neurons: int = 0,
+    min_duration_s: float = 0.0,
+    lengths: bool = False,
+) -> pd.DataFrame:
+    """Return the worms of a collection without reading any trace.
 
     Parameters
     ----------
     path : str or Path
+    dataset, worm : str or sequence of str, optional
+        Only these.
+    min_named, min_neurons : int
+        Only worms with at least so many neurons with a name, and in all.
+    min_duration_s : float
+        Only worms that were recorded at least so long.
+    lengths : bool
+        Also say samples and duration_s (NaN where the collection does not tell them without its traces).
+
+    Returns
+    -------
+    pandas.DataFrame
+        source_dataset, worm, neurons, named; with `lengths` or `min_duration_s` samples and duration_s.
+
+    Raises
+    ------
+    InputError
+        A source or worm that is not there, or no worm that fits.
     """
     path = existing(path)
     pa = _pyarrow()
     names = set(_schema(path).names)
-    columns = [*COLLECTION_COLUMNS, *[c for c in ("is_labeled_neuron",) if c in names]]
+    timed = lengths or min_duration_s > 0
+    original = "original_calcium_data" in names
+    samples = next((c for c in (f"{'original_' * original}max_timesteps", "max_timesteps") if c in names), None)
+    step = next((c for c in (f"{'original_' * original}median_dt", "median_dt") if c in names), None)
+    clock = next((c for c in (f"{'original_' * original}time_in_seconds", "time_in_seconds") if c in names), None)
+    wanted = [*COLLECTION_COLUMNS, "is_labeled_neuron", *((samples, step) if timed else ())]
     with reading(path, "Parquet file"):
-        table = pa.dataset.dataset(path, format="parquet").to_table(columns=columns).to_pandas()
+        source = pa.dataset.dataset(path, format="parquet")
+        table = source.to_table(columns=[c for c in wanted if c in names]).to_pandas()
     if "is_labeled_neuron" not in table:
         table["is_labeled_neuron"] = True
-    grouped = table.groupby(["source_dataset", "worm"], sort=False)
-    return grouped.agg(neurons=("neuron", "size"), named=("is_labeled_neuron", "sum")).reset_index()
+    asked: dict[str, Any] = {"neurons": ("neuron", "size"), "named": ("is_labeled_neuron", "sum")}
+    if timed and samples is not None:
+        asked["samples"] = (samples, "first")
+    if timed and step is not None:
+        asked["step"] = (step, "first")
+    listed = table.groupby(["source_dataset", "worm"], sort=False).agg(**asked).reset_index()
+    listed = _select(listed, "source_dataset", dataset, path)
+    listed = _select(listed, "worm", worm, path)
+    listed = listed[(listed["named"] >= min_named) & (listed["neurons"] >= min_neurons)]
+    if timed:
+        listed = _with_durations(listed, source, clock, path)
+        if min_duration_s > 0:
+            listed = listed[listed["duration_s"] >= min_duration_s]
+    if not len(listed):
+        raise InputError(
+            f"no worm has at least {min_named} named neurons, {min_neurons} neurons and {min_duration_s:g} s",
+            where=str(path),
+            fix="Ask for less; list_worms(path, lengths=True) shows what there is.",
+        )
+    return listed.reset_index(drop=True)
+
+
+def _with_durations(listed: pd.DataFrame, source: Any, clock: str | None, path: Path) -> pd.DataFrame:
+    """Add samples and duration_s, from the columns that tell them, else from the clocks of the worms that are left."""
+    listed = listed.copy()
+    if {"samples", "step"} <= set(listed.columns):
+        listed["duration_s"] = (listed["samples"] - 1) * listed["step"].astype(float)
+        return listed.drop(columns="step")
+    pa = _pyarrow()
+    field = pa.dataset.field
+    samples, durations = [], []
+    for row in listed.itertuples():
+        chosen = (field("source_dataset") == row.source_dataset) & (field("worm") == row.worm)
+        time = np.empty(0)
+        if clock is not None:
+            with reading(path, "Parquet file"):
+                held = source.head(1, columns=[clock], filter=chosen).to_pydict()[clock]
+            time = np.asarray(held[0] if held and held[0] is not None else [], float)
+        samples.append(len(time) or math.nan)
+        durations.append(float(time[-1] - time[0]) if len(time) > 1 else math.nan)
+    listed["samples"], listed["duration_s"] = samples, durations
+    return listed.drop(columns=[c for c in ("step",) if c in listed])
 
 
 def iterate_collection(
@@ -160,12 +249,15 @@ def iterate_collection(
     worm: str | Sequence[str] | None = None,
     column: str | None = None,
     labeled_only: bool = False,
+    min_named: int = 0,
+    min_neurons: int = 0,
+    min_duration_s: float = 0.0,
 ) -> Iterator[Recording]:
     """Yield the worms of a collection one by one; only the one at hand is in memory.
 
     Parameters
     ----------
-    path, dataset, worm, column, labeled_only
+    path, dataset, worm, column, labeled_only, min_named, min_neurons, min_duration_s
         As in `read_recordings`.
     """
     path = existing(path)
@@ -187,9 +279,14 @@ def iterate_collection(
         for c in (*COLLECTION_COLUMNS, "raw_data_file", "slot", "is_labeled_neuron", traces, clock, step)
         if c in names
     ]
-    listed = list_worms(path)
-    listed = _select(listed, "source_dataset", dataset, path)
-    listed = _select(listed, "worm", worm, path)
+    listed = list_worms(
+        path,
+        dataset=dataset,
+        worm=worm,
+        min_named=min_named,
+        min_neurons=min_neurons,
+        min_duration_s=min_duration_s,
+    )
     several = listed["source_dataset"].nunique() > 1
     source = pa.dataset.dataset(path, format="parquet")
     for row in listed.itertuples():
