@@ -14,8 +14,15 @@ import numpy as np
 import pandas as pd
 from make_real_worms import HERE, recordings
 
-from napari_dynamic_connectome import Cohort, compare_structure, compute_affinity, factorize, find_communities, functional_matrices
-from napari_dynamic_connectome.comparison.next_tests import suggest_tests
+from napari_dynamic_connectome import (
+    Cohort,
+    compare_structure,
+    compute_affinity,
+    factorize,
+    find_communities,
+    functional_matrices,
+    suggest_tests,
+)
 from napari_dynamic_connectome.comparison.settings import StructureSettings
 from napari_dynamic_connectome.comparison.sources import read_networks
 from napari_dynamic_connectome.io.formats.side_tables import read_positions
@@ -61,26 +68,67 @@ def main() -> None:
     title = f"Component {reversal} (reversals) above, chemical synapses below"
     figure = plot_split_matrix(matrices[f"component {reversal}"], chemical, communities[reversal], title=title)
     figure.savefig(images / "structure_split.png", dpi=130, bbox_inches="tight")
-    shown = ["function", "kind", "network", "r", "low", "high", "p_value", "q_value", "p_degrees", "r_partial", "p_partial", "n_neurons"]
+    shown = [
+        "function",
+        "kind",
+        "network",
+        "r",
+        "low",
+        "high",
+        "p_value",
+        "q_value",
+        "p_degrees",
+        "r_partial",
+        "p_partial",
+        "n_neurons",
+    ]
     whole = found.enrichment[found.enrichment["community"] == "all"]
-    inside = ["communities", "kind", "network", "inside", "outside", "odds_ratio", "low", "high", "p_value", "p_degrees", "p_partial"]
+    inside = [
+        "communities",
+        "kind",
+        "network",
+        "inside",
+        "outside",
+        "odds_ratio",
+        "low",
+        "high",
+        "p_value",
+        "p_degrees",
+        "p_partial",
+    ]
     side = ["function", "predictor", "coefficient", "partial_r", "p_value", "n_pairs"]
     ceiling = ["kind", "first", "second", "n_neurons", "share_of_first", "share_of_second", "r", "low", "high"]
     suggested = suggest_tests(components, communities, networks=networks)
-    columns = ["rank", "target", "component", "purpose", "predicted_drop", "low", "high", "fair_share", "membership", "coverage", "connections"]
+    columns = [
+        "rank",
+        "target",
+        "component",
+        "purpose",
+        "predicted_drop",
+        "low",
+        "high",
+        "fair_share",
+        "membership",
+        "coverage",
+        "connections",
+    ]
     values = {
         "reversal": reversal,
         "tests": markdown(found.tests[shown]),
         "enrichment": markdown(whole[inside]),
         "side": markdown(found.regression[side]),
         "ceiling": markdown(found.ceiling[ceiling]),
-        "sentences": "\n".join(f"* {s}" for s in found.sentences() if s.startswith(("All components", f"Component {reversal} "))),
+        "sentences": "\n".join(
+            f"* {s}" for s in found.sentences() if s.startswith(("All components", f"Component {reversal} "))
+        ),
         "count": len(found.tests),
         "seconds": f"{seconds:.0f}",
         "first": suggested.sentence(),
         "targets": markdown(suggested.neurons[columns].head(8)),
         "reasons": "\n".join(f"* **{r.target}**: {r.reasons}" for r in suggested.neurons.head(4).itertuples()),
-        "pairs": markdown(suggested.pairs[["rank", "silence", "record", "percentile", "together", "direct", "propagation"]].head(6)),
+        "pairs": markdown(
+            suggested.pairs[["rank", "silence", "record", "percentile", "together", "direct", "propagation"]].head(6)
+        ),
     }
     for name in ("structure", "what_to_test"):
         text = (TEXTS / f"{name}.md").read_text(encoding="utf-8")

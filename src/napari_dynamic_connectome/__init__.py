@@ -58,6 +58,8 @@ _API = {
     "mantel_test": "comparison.permutation",
     "matrix_regression": "comparison.regression",
     "compare_labels": "comparison.segmentation",
+    "suggest_tests": "comparison.next_tests",
+    "list_worms": "io.formats.parquet",
     "read_neuron_list": "io.formats.side_tables",
     "write_report": "report.html",
     "write_tables": "report.tables",
@@ -77,6 +79,7 @@ if TYPE_CHECKING:
     from .baselines.panel import static_baselines as static_baselines
     from .communities.find import find_communities as find_communities
     from .comparison.functional import functional_matrices as functional_matrices
+    from .comparison.next_tests import suggest_tests as suggest_tests
     from .comparison.permutation import mantel_test as mantel_test
     from .comparison.regression import matrix_regression as matrix_regression
     from .comparison.segmentation import compare_labels as compare_labels
@@ -91,6 +94,7 @@ if TYPE_CHECKING:
     from .io.formats.centres import read_centres as read_centres
     from .io.formats.connectome import connectome_matrix as connectome_matrix
     from .io.formats.connectome import read_connectome as read_connectome
+    from .io.formats.parquet import list_worms as list_worms
     from .io.formats.propagation import read_propagation as read_propagation
     from .io.formats.side_tables import read_neuron_list as read_neuron_list
     from .io.registry import open_labels as open_labels
