@@ -30,7 +30,7 @@ def execute(options: argparse.Namespace) -> None:
     from ..io.files import output_folder
     from ..io.formats.side_tables import read_names
     from ..io.formats.text_tables import write_csv
-    from ..io.ownership import our_files
+    from ..io.ownership import OurFiles
     from ..io.registry import open_labels
 
     output = output_folder(options.output, make=False) if options.output else None
@@ -59,8 +59,9 @@ def execute(options: argparse.Namespace) -> None:
     if output is None:
         return
     tables = {"scores": found.scores, "neurons": found.objects, "extra": found.extra, "tracks": found.tracks}
-    with our_files(output) as mine:
-        for name, table in tables.items():
-            if len(table):
-                write_csv(table, mine.path(f"{name}.csv"))
+    mine = OurFiles(output)
+    for name, table in tables.items():
+        if len(table):
+            write_csv(table, mine.path(f"{name}.csv"))
+    mine.finish(stale=False)
     print(f"wrote {output}")

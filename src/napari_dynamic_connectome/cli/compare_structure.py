@@ -39,14 +39,15 @@ def execute(options: argparse.Namespace) -> None:
     if output is None:
         return
     from ..io.files import atomic_file
-    from ..io.ownership import our_files
+    from ..io.ownership import OurFiles
     from ..report.structure_section import split_figures
 
-    with our_files(output) as mine:
-        for name, table in second_opinions(found, None).items():
-            if len(table):
-                write_csv(table, mine.path(f"{name}.csv"))
-        for name, draw in split_figures(session, found).items():
-            with atomic_file(mine.path(f"{name}.png")) as temporary:
-                draw().savefig(temporary, format="png")
+    mine = OurFiles(output)
+    for name, table in second_opinions(found, None).items():
+        if len(table):
+            write_csv(table, mine.path(f"{name}.csv"))
+    for name, draw in split_figures(session, found).items():
+        with atomic_file(mine.path(f"{name}.png")) as temporary:
+            draw().savefig(temporary, format="png")
+    mine.finish(stale=False)
     print(f"wrote {output}")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ..comparison.next_tests import NextTests
     from ..comparison.settings import StructureSettings
     from ..model.network import Network
-    from ..pipeline.structure import SessionStructure
     from ..pipeline.settings import PipelineSettings
+    from ..pipeline.structure import SessionStructure
     from ..session.session import Session
 
 

@@ -28,7 +28,7 @@ def execute(options: argparse.Namespace) -> None:
     from ..io.files import output_folder
     from ..io.formats.side_tables import read_access
     from ..io.formats.text_tables import write_csv
-    from ..io.ownership import our_files
+    from ..io.ownership import OurFiles
     from ..pipeline.structure import suggest_for_session
     from .outputs import second_opinions
 
@@ -48,7 +48,8 @@ def execute(options: argparse.Namespace) -> None:
     for note in found.notes:
         print(f"note: {note}")
     if output is not None:
-        with our_files(output) as mine:
-            for name, table in second_opinions(None, found).items():
-                write_csv(table, mine.path(f"{name}.csv"))
+        mine = OurFiles(output)
+        for name, table in second_opinions(None, found).items():
+            write_csv(table, mine.path(f"{name}.csv"))
+        mine.finish(stale=False)
         print(f"wrote {output}")
