@@ -36,7 +36,7 @@ class Extraction:
     quality: QualitySettings
     inputs: list[dict[str, Any]] | None
     options: dict[str, Any]
-    _kept: list[Any] = field(default_factory=list)
+    _checkpoints: list[Any] = field(default_factory=list)
 
     def run(self, progress: ProgressCallback, cancel: CancelCallback) -> tuple[Recording, Any]:
         """Extract, correct and judge; return the recording and its uncorrected traces. Runs in a worker."""
