@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 
 import numpy as np
@@ -232,16 +231,6 @@ def test_a_cluster_gives_the_same(cohort) -> None:
     ):
         there = assess_robustness(cohort, settings, client=client)
     pd.testing.assert_frame_equal(there.refits, here.refits)
-
-
-def test_results_are_written_as_tables_and_json(result, tmp_path) -> None:
-    paths = result.write(tmp_path)
-    assert (tmp_path / "robustness_components.csv") in paths
-    table = pd.read_csv(tmp_path / "robustness_components.csv")
-    np.testing.assert_allclose(table["bootstraps"], result.support["bootstraps"])
-    record = json.loads((tmp_path / "robustness.json").read_text())
-    assert record["sentences"] == result.sentences()
-    assert len(record["tables"]["robustness_refits"]) == len(result.refits)
 
 
 def test_one_worm_says_what_can_be_done(cohort) -> None:

@@ -340,3 +340,46 @@ def _cross(halves: list[_Sums], common: Array | None, use: Array, cancel: Cancel
         rest += _rest(second, _solve(first, common, use)) + _rest(first, _solve(second, common, use))
         norm += first.norm + second.norm
     return float(np.sqrt(max(rest, 0.0) / norm)) if norm > 0 else float("nan")
+
+
+def own_courses(
+    affinity: Any, components: Components, *, cancel: CancelCallback | None = None
+) -> dict[str, xr.DataArray]:
+    """Every recording's own time course of every component, also where the components have one course for all.
+
+    For known pair factors, solved sample by sample as in `project_worm` for `unaligned` components; what a worm did at a moment then does
+    not depend on what the others did. Our definition.
+
+    Parameters
+    ----------
+    affinity : AffinitySpec
+        That the components were made from. Windows around events of one recording are put together in order.
+    components : Components
+
+    Returns
+    -------
+    dict of str to xarray.DataArray
+        Recording -> (time, component), time in seconds of the recording, weight included; recordings that share no pair with the components
+        are left out.
+    """
+    found: dict[str, list[tuple[Array, Array]]] = {}
+    for block in affinity.blocks:
+        check_cancel(cancel)
+        observed = np.asarray(block.observed, bool)
+        factors, rows, _ = _known_rows(affinity, components, block)
+        if not np.isfinite(factors).all(axis=2).any() or not observed.any():
+            continue
+        (sums,) = _sums(block, factors, [np.ones(len(rows), bool)], observed, cancel)
+        times = np.asarray(getattr(block, "source_time_s", block.time_s), float)[observed]
+        found.setdefault(str(getattr(block, "source", block.worm)), []).append((times, _solve(sums, None).T))
+    result = {}
+    for worm, parts in found.items():
+        times, first = np.unique(np.concatenate([t for t, _ in parts]), return_index=True)
+        values = np.concatenate([v for _, v in parts])[first]
+        result[worm] = xr.DataArray(
+            values,
+            dims=("time", "component"),
+            coords={"time": times, "component": components.weight["component"].values},
+            name=f"time courses of {worm}",
+        )
+    return result

@@ -32,6 +32,7 @@ from ..model.results import Communities, CommunityKind, Components
 from ..model.truth import Truth
 from ..session.carry_over import carry_over, edits_state
 from ..session.session import Session
+from .contrasts import give_attributes
 from .earlier import back_up, held_session
 from .images import extract_files
 from .provenance import settings_hash, versions
@@ -91,6 +92,14 @@ def find_inputs(settings: PipelineSettings) -> tuple[list[Path], list[VolumeInpu
     return paths, list(settings.input.volumes)
 
 
+def input_prints(paths: list[Path], volumes: list[VolumeInput]) -> list[dict[str, Any]]:
+    """Fingerprints of all files of `find_inputs`."""
+    prints = [fingerprint(p) for p in paths]
+    return prints + [
+        fingerprint(f) for v in volumes for f in (v.volume, v.labels, v.names, v.stimuli, v.behaviour) if f
+    ]
+
+
 def _beside(path: Path) -> bool:
     """True for a table that belongs to another file ("worm1_stimuli.csv" beside "worm1.csv")."""
     for ending in ("_neurons", "_stimuli", "_behaviour"):
@@ -144,6 +153,7 @@ def load_recordings(
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
         raise InputError(f"two recordings are called '{twice}'", where="input", fix="Rename one of them.")
+    recordings = give_attributes(recordings, settings.input)
     return [assess_quality(r, settings.quality, cancel=cancel) if r.quality is None else r for r in recordings]
 
 
@@ -222,10 +232,12 @@ def decompose(
 ) -> tuple[AffinitySpec, Any, Components]:
     """Cohort -> affinity -> (rank sweep ->) components; finished fits are kept in the folder `checkpoint`."""
     from ..affinity.compute import compute_affinity
+    from ..comparison.confounds import partial_out_cohort
     from ..factorization.factorize import factorize
     from ..factorization.sweep import sweep_ranks
 
     report(progress, 0, "affinities")
+    cohort = partial_out_cohort(cohort, settings.confounds, cancel=cancel)
     affinity = compute_affinity(cohort, settings.affinity, cancel=cancel)
     rank = settings.rank
     if rank.rank is not None:
@@ -345,8 +357,7 @@ def run_pipeline(
         settings = PipelineSettings.from_file(settings)
     output = check_output(output)
     paths, volumes = find_inputs(settings)
-    inputs = [fingerprint(p) for p in paths]
-    inputs += [fingerprint(f) for v in volumes for f in (v.volume, v.labels, v.names, v.stimuli, v.behaviour) if f]
+    inputs = input_prints(paths, volumes)
     claim_folder(output)
     with held_session(output / SESSION_NAME, replace=replace) as session:
         log.info("run %s: %s", output.name, json.dumps(settings.model_dump(mode="json"), default=str))
@@ -477,10 +488,14 @@ def stage_hashes(settings: PipelineSettings, inputs: list[dict[str, Any]], edits
     """Hash of everything that a stage depends on, for each stage; `edits`: what a person decided about neurons and worms."""
     values = settings.model_dump(mode="json")
     prints = [{k: v for k, v in i.items() if k != "path"} for i in inputs]
+    # which group a worm is in changes neither its traces nor the components
+    values["input"] = {k: v for k, v in values["input"].items() if not k.startswith("attributes")}
     first = settings_hash(
         prints, versions(), *(values[k] for k in ("input", "extraction", "correction", "quality", "correct"))
     )
-    second = settings_hash(first, edits, *(values[k] for k in ("seed", "cohort", "affinity", "rank", "factorization")))
+    second = settings_hash(
+        first, edits, *(values[k] for k in ("seed", "cohort", "confounds", "affinity", "rank", "factorization"))
+    )
     third = settings_hash(second, values["communities"], values["kinds"])
     return {"recordings": first, "components": second, "communities": third}
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from ..affinity.settings import AffinitySettings
 from ..communities.settings import CommunitySettings
-from ..comparison.settings import StructureSettings
+from ..comparison.settings import ConfoundSettings, ContrastSettings, StructureSettings
 from ..extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
 from ..factorization.settings import FactorizationSettings
 from ..model.cohort import CohortSettings
@@ -83,6 +83,12 @@ class InputSettings(StepSettings):
     collection: CollectionSettings = Field(
         default_factory=CollectionSettings, description="Which worms of a homogenized collection."
     )
+    attributes_file: str = setting(
+        "", "CSV about the worms: a column worm, and others such as strain or condition, to compare groups by."
+    )
+    attributes: dict[str, dict[str, str]] = setting(
+        {}, 'The same for single worms: worm1 = { strain = "N2" }; goes before the file.'
+    )
     truth: str = setting("", "Folder with the truth of simulated data, to score the recovery against.")
 
 
@@ -120,6 +126,9 @@ class PipelineSettings(StepSettings):
     )
     quality: QualitySettings = Field(default_factory=QualitySettings, description="Measures of every neuron.")
     cohort: CohortSettings = Field(default_factory=CohortSettings, description="Which neurons take part.")
+    confounds: ConfoundSettings = Field(
+        default_factory=ConfoundSettings, description="Behaviour or movement that is taken out of the traces before."
+    )
     affinity: AffinitySettings = Field(default_factory=AffinitySettings, description="Time-varying affinity of pairs.")
     rank: RankSettings = Field(default_factory=RankSettings, description="Number of components.")
     factorization: FactorizationSettings = Field(
@@ -131,6 +140,9 @@ class PipelineSettings(StepSettings):
     communities: CommunitySettings = Field(default_factory=CommunitySettings, description="The block model.")
     comparison: StructureSettings = Field(
         default_factory=StructureSettings, description="Connectomes and other networks to compare with."
+    )
+    contrasts: ContrastSettings = Field(
+        default_factory=ContrastSettings, description="Averages around events, and differences between groups of worms."
     )
     robustness: RobustnessSettings = Field(
         default_factory=RobustnessSettings, description="What `dynamic-connectome robustness` does again."
@@ -160,6 +172,7 @@ class PipelineSettings(StepSettings):
                 "recordings": tuple(absolute(r) for r in self.input.recordings),
                 "volumes": volumes,
                 "truth": absolute(self.input.truth),
+                "attributes_file": absolute(self.input.attributes_file),
             }
         )
         compared = self.comparison.model_copy(

@@ -44,6 +44,7 @@ def surrogate_components(
     """
     from ..affinity.compute import compute_affinity
     from ..affinity.surrogates import surrogate_cohort
+    from ..comparison.confounds import partial_out_cohort
     from ..factorization.factorize import factorize
 
     if cohort is None or tuple(cohort.neurons) != tuple(components.neurons):
@@ -52,6 +53,7 @@ def surrogate_components(
             where="surrogates",
             fix="Open the cohort of these components, or let communities.null be 'weights'.",
         )
+    cohort = partial_out_cohort(cohort, settings.confounds, cancel=cancel)
     found: list[Components] = []
     for number in range(count):
         check_cancel(cancel)

@@ -71,7 +71,8 @@ def _png(name: str, draw: Callable[[], Figure], drawn: Mapping[str, Path], cance
     return path.read_bytes() if path is not None and path.is_file() else figure_png(draw(), cancel=cancel)
 
 
-def _image(png: bytes, caption: str, alt: str) -> str:
+def figure_image(png: bytes, caption: str, alt: str) -> str:
+    """Return a figure with the picture inside the text."""
     data = base64.b64encode(png).decode("ascii")
     text = html.escape(caption)
     return f'<figure><img alt="{html.escape(alt)}" src="data:image/png;base64,{data}"><figcaption>{text}</figcaption></figure>'
@@ -162,14 +163,14 @@ def build_report(
         parts.append(_facts(facts))
     for caption, path in (pictures or {}).items():
         if Path(path).is_file():
-            parts.append(_image(Path(path).read_bytes(), caption, caption))
+            parts.append(figure_image(Path(path).read_bytes(), caption, caption))
     parts.append("<h2>Recordings</h2>" + html_table(recording_summary(session)))
     check_cancel(cancel)
     if session.sweep is not None:
         parts.append("<h2>Number of components</h2>")
         reason = str(session.sweep.reason)
         parts.append(
-            _image(
+            figure_image(
                 _png("rank_sweep", partial(plot_sweep, session.sweep.table, session.sweep.suggested), drawn, cancel),
                 reason,
                 "rank sweep",
@@ -184,7 +185,7 @@ def build_report(
             + (why[:1].upper() + why[1:] if why else "")
         )
         parts.append(
-            _image(
+            figure_image(
                 _png("components", partial(plot_components, components, cohort), drawn, cancel), caption, "components"
             )
         )
@@ -211,12 +212,16 @@ def build_report(
         shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
         numbers = hue_numbers(session.communities, shown)
         picture = _png("traces", partial(plot_traces, session.recording, shown, numbers=numbers), drawn, cancel)
-        parts.append("<h2>Traces</h2>" + _image(picture, "Traces of the current worm.", "traces"))
+        parts.append("<h2>Traces</h2>" + figure_image(picture, "Traces of the current worm.", "traces"))
     record = json.dumps(session.provenance, indent=1, default=str, ensure_ascii=False)
     parts.append(
         f"<h2>Provenance</h2><details><summary>Versions, settings, seeds</summary><pre>{html.escape(record)}</pre></details>"
     )
-    body = "\n".join(parts)
+    return page(title, "\n".join(parts))
+
+
+def page(title: str, body: str) -> str:
+    """Return one self-contained HTML document: no scripts, nothing from the network."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
@@ -266,7 +271,7 @@ def _component_section(
         if kind == "core" or len(table) > 1:
             draw = partial(plot_matrix, components, component, communities, numbers=numbers)
             png = _png(f"matrix_component{component}_{kind}", draw, drawn, cancel)
-            parts.append(_image(png, "", f"matrix of component {component}"))
+            parts.append(figure_image(png, "", f"matrix of component {component}"))
         parts.append(html_table(table, swatches=shown))
     pairs = html_table(strongest_pairs(components, component))
     parts.append(f"<details><summary>Strongest pairs</summary>{pairs}</details>")
@@ -276,7 +281,7 @@ def _component_section(
 def _states_section(states: StatesResult, cohort: Cohort | None, cancel: CancelCallback | None = None) -> str:
     parts = [f"<h2>Switching states</h2><p>{html.escape(states.verdict())}</p>"]
     caption = "States of every worm over its traces, dwell times, transitions."
-    parts.append(_image(figure_png(plot_states(states, cohort), 110, cancel=cancel), caption, "states"))
+    parts.append(figure_image(figure_png(plot_states(states, cohort), 110, cancel=cancel), caption, "states"))
     parts.append(html_table(states.table()))
     if states.held_out is not None:
         parts.append("<h3>Held-out frames (nats a value)</h3>" + html_table(states.held_out))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..io.files import atomic_file, output_folder
-from ..io.formats.text_tables import write_csv
 from ..pipeline.robustness_settings import RobustnessSettings
 
 
@@ -89,19 +85,3 @@ class Robustness:
                 text += f"; {100 * row.top_worm_share:.0f} % of it is in one worm ({row.top_worm})"
             found.append(text + ".")
         return found
-
-    def write(self, folder: str | Path) -> list[Path]:
-        """Write every table as CSV, and everything as robustness.json, into a folder; return the paths."""
-        folder = output_folder(folder)
-        paths = [write_csv(table, folder / f"{name}.csv") for name, table in self.tables().items() if len(table)]
-        record = {
-            "tables": {name: json.loads(table.to_json(orient="records")) for name, table in self.tables().items()},
-            "sentences": self.sentences(),
-            "settings": self.settings.model_dump(mode="json"),
-            "notes": list(self.notes),
-            "provenance": dict(self.provenance),
-        }
-        path = folder / "robustness.json"
-        with atomic_file(path) as temporary:
-            temporary.write_text(json.dumps(record, indent=1, default=str, ensure_ascii=False), encoding="utf-8")
-        return [*paths, path]

@@ -70,8 +70,10 @@ def assess_robustness(
         Within a second of `cancel()` returning True; finished pieces are kept if there is a `checkpoint`.
     """
     from ..affinity.compute import compute_affinity
+    from ..comparison.confounds import partial_out_cohort
 
     settings = settings or PipelineSettings()
+    cohort = partial_out_cohort(cohort, settings.confounds, cancel=cancel)
     folder = None if checkpoint is None else Path(checkpoint)
     if components is None:
         kept = None if folder is None else folder / "analysis"
