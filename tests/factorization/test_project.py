@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.optimize import nnls
 
 from napari_dynamic_connectome.factorization.factorize import factorize
@@ -53,7 +56,7 @@ def test_unaligned_courses_are_nnls_over_the_observed_pairs(planted, signs) -> N
 
 def test_aligned_loadings_are_nnls_on_the_common_course(planted) -> None:
     affinity, _ = planted("aligned", worms=5)
-    known = factorize(affinity, 3, starts=2, worms=["worm 1", "worm 2", "worm 3", "worm 4"])
+    known = factorize(affinity, 3, starts=2, model="aligned", worms=["worm 1", "worm 2", "worm 3", "worm 4"])
     found = project_worm(affinity, known, "worm 5", splits=0)
     block = affinity.blocks[4]
     a, t = known.pair.values[block.rows] * known.weight.values, known.time.values
@@ -64,6 +67,30 @@ def test_aligned_loadings_are_nnls_on_the_common_course(planted) -> None:
     again = project_worm(affinity, known, "worm 2", splits=0)
     np.testing.assert_allclose(again.loading.values, known.worm.sel(worm="worm 2").values, rtol=0.02)
     assert found.error == pytest.approx(rest / np.linalg.norm(block.values), rel=1e-6)
+
+
+def test_components_with_both_clocks_are_solved_together(planted) -> None:
+    """One common course and free courses beside it, against scipy's NNLS of the whole design."""
+    affinity, _ = planted("aligned", worms=4, pairs=15, times=20)
+    known = factorize(affinity, 3, starts=2, model="aligned", worms=["worm 1", "worm 2", "worm 3"])
+    own = xr.DataArray(
+        np.ones((3, 20, 1)),
+        dims=("worm", "time", "component"),
+        coords={"worm": known.worm["worm"].values, "time": known.time["time"].values, "component": [2]},
+    )
+    mixed = replace(known, model="mixed", own_time=own)
+    found = project_worm(affinity, mixed, "worm 4", splits=0)
+    block = affinity.blocks[3]
+    a, t = known.pair.values[block.rows] * known.weight.values, known.time.values
+    columns = [np.outer(a[:, r], t[:, r]).ravel() for r in (0, 2)]
+    for sample in range(20):
+        column = np.zeros((len(a), 20))
+        column[:, sample] = a[:, 1]
+        columns.append(column.ravel())
+    expected, rest = nnls(np.stack(columns, axis=1), block.values[0].astype(float).ravel())
+    assert found.error == pytest.approx(rest / np.linalg.norm(block.values), rel=1e-6)
+    np.testing.assert_allclose(found.courses.values[:, 1], expected[2:], atol=1e-4)
+    np.testing.assert_allclose(found.courses.values[:, 0], expected[0] * t[:, 0], atol=1e-4)
 
 
 def test_error_on_other_neurons_is_that_of_brute_force(planted) -> None:

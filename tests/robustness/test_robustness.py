@@ -17,7 +17,7 @@ from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 from napari_dynamic_connectome.robustness.checkpoint import fingerprint
 from napari_dynamic_connectome.robustness.intervals import percentile_interval, share_interval
 from napari_dynamic_connectome.robustness.pieces import drawn_worms
-from napari_dynamic_connectome.robustness.run import assess_robustness
+from napari_dynamic_connectome.robustness.run import assess_robustness, with_support
 from napari_dynamic_connectome.simulation.simulate import simulate_cohort
 
 FEW = {
@@ -51,8 +51,8 @@ def result(cohort):
 
 def test_planted_components_come_back_and_the_tables_say_how_often(result) -> None:
     support = result.table()
-    assert (support["bootstraps_of"] == 4).all() and (support["left_out_of"] == 5).all()
-    for share in ("bootstraps", "left_out", "seeds"):
+    assert (support["bootstrap_of"] == 4).all() and (support["left_out_of"] == 5).all()
+    for share in ("bootstrap", "left_out", "seeds"):
         values = support[[f"{share}_low", share, f"{share}_high"]].to_numpy()
         assert (np.diff(values, axis=1) >= 0).all() and values.min() >= 0 and values.max() <= 1
     assert (support["left_out"] >= 0.8).sum() >= 2  # two planted motifs
@@ -127,7 +127,7 @@ def test_unrelated_neurons_have_components_that_do_not_come_back() -> None:
     support = found.table()
     # what comes back in noise comes back in shifted noise too, and is called unspecific
     believable = support[
-        (support["bootstraps"] >= 0.8) & support["specific"].astype(bool) & (support["foretold"] >= 0.8)
+        (support["bootstrap"] >= 0.8) & support["specific"].astype(bool) & (support["foretold"] >= 0.8)
     ]
     assert len(believable) == 0
 
@@ -237,7 +237,7 @@ def test_one_worm_says_what_can_be_done(cohort) -> None:
     alone = Cohort(cohort.recordings[:1])
     found = assess_robustness(alone, settings_for(2))
     assert any("there is one worm" in note for note in found.notes)
-    assert (found.support["bootstraps_of"] == 0).all() and found.support["bootstraps"].isna().all()
+    assert (found.support["bootstrap_of"] == 0).all() and found.support["bootstrap"].isna().all()
     assert (found.support["seeds_of"] == 1).all()
     with pytest.raises(InputError, match=r"nothing can be done again.*one worm"):
         assess_robustness(alone, settings_for(2, parts=("bootstrap",)))
@@ -246,6 +246,16 @@ def test_one_worm_says_what_can_be_done(cohort) -> None:
 def test_what_cannot_be_refitted_is_counted_and_said(cohort) -> None:
     found = assess_robustness(cohort, settings_for(2, parts=("settings",), ranks=(2, 100_000)))
     assert any("1 of" in note and "100000" in note for note in found.notes)
+
+
+def test_components_carry_their_support(cohort) -> None:
+    components = factorize(compute_affinity(cohort), 2, starts=2)
+    found = assess_robustness(cohort, settings_for(2, parts=("bootstrap",), bootstraps=2), components=components)
+    support = with_support(components, found).support
+    assert support.loc[1, "bootstrap"] == found.support["bootstrap"][0] and np.isnan(support.loc[1, "left_out"])
+    assert components.support is None
+    with pytest.raises(InputError, match="about other components"):
+        with_support(factorize(compute_affinity(cohort), 3, starts=1), found)
 
 
 def test_components_of_another_cohort_are_refused(cohort) -> None:

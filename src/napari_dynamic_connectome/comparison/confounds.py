@@ -276,7 +276,8 @@ def _planes(recording: Recording, settings: ConfoundSettings, shift: int, where:
 def _done(recording: Recording) -> Any:
     """Settings of the last operation, if that was to partial out."""
     history = list(recording.provenance.get("history", []))
-    return history[-1].get("settings") if history and history[-1].get("operation") == OPERATION else None
+    last = history[-1] if history and isinstance(history[-1], dict) else {}
+    return last.get("settings") if last.get("operation") == OPERATION else None
 
 
 def _shift(recording: Recording, rng: np.random.Generator) -> int:

@@ -91,7 +91,7 @@ def compare_groups(
 ) -> GroupDifference:
     """Compare two groups of worms, component by component and pair by pair.
 
-    A worm's value for a component is the root mean square of its course there (aligned components: its loading), weight included; for a
+    A worm's value for a component is the root mean square of its course there (with a common clock: its loading), weight included; for a
     pair, its affinity averaged over the time that the worm was observed. The statistic is the absolute difference of the two means; its
     null exchanges worms between the groups, among the worms that have the value. Components and affinities are made without knowing
     the groups, so exchanging worms is fair. Our definition.
@@ -200,21 +200,16 @@ def two_groups(
 def component_levels(components: Components) -> pd.DataFrame:
     """How strongly every worm shows every component, weight included; index worm, columns component numbers.
 
-    Where every worm has its own course: its root mean square, so that long recordings do not count for more. With a common course: the
-    worm's loading; where windows around events take the worms' place, the root mean square over a recording's events.
+    Components with a clock of their own: root mean square of the worm's course, so that long recordings do not count for more. With a
+    common clock: the worm's loading; where windows around events take the worms' place, the root mean square over a recording's events.
     """
-    numbers = components.weight["component"].values
-    loading = components.worm.values * components.weight.values
+    numbers = components.weight["component"].values.tolist()
     names = [str(w) for w in components.worm["worm"].values]
-    if components.model == "unaligned":
-        owner = np.asarray(components.time["worm"].values, dtype=object)
-        samples = np.array([(owner == w).sum() for w in names])
-        return pd.DataFrame(loading / np.sqrt(np.maximum(samples, 1))[:, None], index=names, columns=numbers)
-    if components.own_time is not None:
-        own = np.array([clock == "own" for clock in components.clocks])
-        samples = np.isfinite(components.own_time.values[:, :, 0]).sum(axis=1)
-        loading[:, own] /= np.sqrt(np.maximum(samples, 1))[:, None]
-    table = pd.DataFrame(loading, index=names, columns=numbers)
+    table = pd.DataFrame(components.worm.values * components.weight.values, index=names, columns=numbers)
+    for number, clock in zip(numbers, components.clocks, strict=True):
+        if clock == "own":
+            courses = [components.time_course(number, worm).values for worm in names]
+            table[number] = [np.sqrt(np.nanmean(c**2)) if np.isfinite(c).any() else np.nan for c in courses]
     if components.worm_time is not None:
         source = [str(s) for s in components.worm_time["source"].values]
         table = np.sqrt((table**2).groupby(source, sort=False).mean())

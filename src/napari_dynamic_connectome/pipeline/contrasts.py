@@ -132,7 +132,7 @@ def contrasts(
     if own.column or (own.events and components is not None):
         affinity = compute_affinity(clean, settings.affinity, cancel=cancel)
     courses = None
-    if own.events and components is not None and components.model == "aligned":
+    if own.events and components is not None and components.has_common_clock:
         courses = own_courses(affinity, components, cancel=cancel)
     found = []
     for number, event in enumerate(own.events):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHARES = (("bootstraps", "bootstraps", "o"), ("left_out", "left-out worms", "s"), ("seeds", "other seeds", "^"))
+SHARES = (("bootstrap", "bootstraps", "o"), ("left_out", "left-out worms", "s"), ("seeds", "other seeds", "^"))
 FIELDS = {
     "sigma_s": "smoothing sigma (s)",
     "kappa": "noise threshold kappa",
@@ -66,8 +66,8 @@ def plot_neurons(result: Robustness, count: int = LEAST_NEURONS) -> Figure:
             axes.plot(table["strength"], y, "o", color=INK, ms=3)
             axes.set_yticks(y, [f"{n}  ({w})" for n, w in zip(table["neuron"], table["worms"], strict=True)])
             axes.invert_yaxis()
-            axes.set_xlim(0, None)
-            right = axes.get_xlim()[1]
+            right = 1.3 * float(np.nanmax(table[["strength", "high"]].to_numpy(float), initial=0.0))
+            axes.set_xlim(0, right if right > 0 else 1.0)
             for line, share in zip(y, table["leading"], strict=True):
                 if np.isfinite(share):
                     axes.text(right, line, f"{100 * share:.0f} %", ha="right", va="center", fontsize=6, color=MUTED)
@@ -94,7 +94,7 @@ def _shares(axes: Axes, result: Robustness) -> None:
             axes.axvspan(k - 0.4, k + 0.4, color=SHADE, lw=0, zorder=0)
     axes.set_xticks(x, support["component"].astype(str))
     axes.set_ylim(-0.03, 1.05)
-    axes.set_xlabel("component (shaded: chance has one like it)")
+    axes.set_xlabel("component (grey: so by chance)")
     axes.set_title(f"Share with match ≥ {result.settings.match:g}")
     if shown:
         axes.legend(loc="lower left")
@@ -139,9 +139,10 @@ def _ranks(axes: Axes, result: Robustness) -> None:
     axes.axvline(known.index(own) if (own := len(result.support)) in known else -9, color=ACCENT, lw=0.8, zorder=0)
     axes.set_xlim(-0.6, len(known) - 0.4)
     axes.set_xticks(range(len(known)), [str(r) for r in known])
-    axes.set_ylim(0, 1.03)
+    axes.set_ylim(0, 1.5)
+    axes.set_yticks([0, 0.5, 1])
     axes.set_xlabel("rank (line: the analysis)")
-    axes.legend()
+    axes.legend(loc="upper left")
 
 
 def _worms(axes: Axes, result: Robustness) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
-from threading import Event
 from typing import Any
 
 from ..model.errors import Cancelled, DynamicConnectomeError, MissingExtraError
+from ..model.execution import thread_count, workers
 from ..model.memory import SHARE, free_mb
 from ..model.progress import CancelCallback, ProgressCallback, report
 from .pieces import Context, Piece, PieceResult, run_piece
@@ -60,34 +58,17 @@ def _on_threads(
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
 ) -> None:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
     settings = context.settings.factorization
-    cores = settings.threads or len(
-        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    )
-    # Whole pieces side by side need not wait for each other; each may take the memory of a factorization.
-    room = int(SHARE * free_mb() // settings.memory_mb)
-    side_by_side = max(1, min(cores, len(pieces), room))
-    inner = replace(context, threads=1 if side_by_side > 1 else settings.threads)
-    stop = Event()
-    pool = ThreadPoolExecutor(side_by_side, thread_name_prefix="robustness")
-    with threadpool_limits(limits=1, user_api="blas"):
-        futures = {pool.submit(run_piece, inner, piece, stop.is_set): piece for piece in pieces}
-        pending = set(futures)
-        try:
-            while pending:
-                done, pending = wait(pending, timeout=POLL_S, return_when=FIRST_COMPLETED)
-                if cancel is not None and cancel():
-                    raise Cancelled
-                for future in done:
-                    found(futures[future], future.result())
-                count = len(pieces) - len(pending)
-                if done:
-                    report(progress, count / len(pieces), _said(futures[next(iter(done))], count, len(pieces)))
-        finally:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+    # whole pieces side by side need not wait for each other; each may take the memory of a factorization
+    room = max(1, int(SHARE * free_mb() // settings.memory_mb))
+    with workers(min(thread_count(settings.threads), room), cancel) as pool:
+
+        def one(piece: Piece) -> PieceResult:
+            return run_piece(context, piece, pool.stop.is_set)
+
+        for count, (piece, result) in enumerate(pool.stream(one, pieces, ordered=False), start=1):
+            found(piece, result)
+            report(progress, count / len(pieces), _said(piece, count, len(pieces)))
 
 
 def _on_cluster(

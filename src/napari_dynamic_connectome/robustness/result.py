@@ -18,8 +18,8 @@ class Robustness:
     Parameters
     ----------
     support : pandas.DataFrame
-        One row a component: component; loading_worms (effective number of worms that carry it), top_worm and top_worm_share (of its
-        power); for each of bootstraps, left_out and seeds the share in which it came back, with `_low`, `_high` (interval) and `_of`
+        One row a component: component; loading_worms (effective number of worms that carry it), largest_worm and largest_worm_share (of its
+        power); for each of bootstrap, left_out and seeds the share in which it came back, with `_low`, `_high` (interval) and `_of`
         (number of refits); match (median over the bootstraps, else over all refits); foretold, foretold_low, foretold_high,
         foretold_of (share of left-out worms in which it predicts neurons that were not looked at); chance_match (largest match with
         a component of a time-shifted cohort); specific (whether that is below the stated match).
@@ -66,7 +66,7 @@ class Robustness:
         found = []
         for row in self.support.itertuples():
             said = []
-            for name, what in (("bootstraps", "bootstraps"), ("left_out", "left-out worms"), ("seeds", "seeds")):
+            for name, what in (("bootstrap", "bootstraps"), ("left_out", "left-out worms"), ("seeds", "seeds")):
                 of = int(getattr(row, f"{name}_of"))
                 if of:
                     said.append(
@@ -81,7 +81,7 @@ class Robustness:
                 text += f"; it foretells unseen neurons in {hits} of {int(row.foretold_of)} worms that were not fitted"
             if row.specific is False or row.specific == 0:
                 text += f"; but time-shifted cohorts have one like it (match {row.chance_match:.2f}), so coming back says little"
-            if row.top_worm_share > 0.5:
-                text += f"; {100 * row.top_worm_share:.0f} % of it is in one worm ({row.top_worm})"
+            if row.largest_worm_share > 0.5:
+                text += f"; {100 * row.largest_worm_share:.0f} % of it is in one worm ({row.largest_worm})"
             found.append(text + ".")
         return found

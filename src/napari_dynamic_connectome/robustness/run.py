@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from ..model.cohort import Cohort
 from ..model.errors import InputError
+from ..model.evidence import SUPPORT
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Components
 from ..pipeline.provenance import versions
@@ -24,7 +26,7 @@ from .result import Robustness
 
 Array = np.ndarray
 Found = list[tuple[Piece, PieceResult]]
-COUNTED = {"bootstraps": "bootstrap", "left_out": "left-out worms", "seeds": "seeds"}
+COUNTED = {"bootstrap": "bootstrap", "left_out": "left-out worms", "seeds": "seeds"}
 """Columns of `support` and the parts that they count."""
 
 
@@ -109,6 +111,32 @@ def assess_robustness(
     return summarize(context, [(p, known[p.key]) for p in pieces], notes)
 
 
+def with_support(components: Components, result: Robustness) -> Components:
+    """Components whose `support` also says in how many bootstraps and left-out worms each comes back.
+
+    Raises
+    ------
+    InputError
+        The result is about other components.
+    """
+    numbers = components.weight["component"].values.tolist()
+    table = result.support.set_index("component")
+    if list(table.index) != numbers or result.provenance.get("worms") != [
+        str(w) for w in components.worm["worm"].values
+    ]:
+        raise InputError(
+            "the result is about other components",
+            where="robustness",
+            fix="Run it again for the components as they are.",
+        )
+    known = components.support
+    support = pd.DataFrame(index=numbers, columns=list(SUPPORT)) if known is None else known.copy()
+    for column in ("bootstrap", "left_out"):
+        for end in ("", "_low", "_high"):
+            support[f"{column}{end}"] = table[f"{column}{end}"].to_numpy(float)
+    return replace(components, support=support)
+
+
 def check_components(cohort: Cohort, components: Components) -> None:
     """Refuse components that were made from other neurons."""
     if tuple(cohort.neurons) != tuple(components.neurons):
@@ -164,13 +192,13 @@ def _support(context: Context, found: Found) -> pd.DataFrame:
         row: dict[str, Any] = {
             "component": int(reference.weight["component"].values[r]),
             "loading_worms": float(1 / (share**2).sum()) if share.any() else float("nan"),
-            "top_worm": worms[top],
-            "top_worm_share": float(share[top]),
+            "largest_worm": worms[top],
+            "largest_worm_share": float(share[top]),
         }
         for column, results in parts.items():
             hits = sum(bool(x.match[r] >= own.match) for x in results)
             row |= _share(column, hits, len(results), context)
-        matches = [x.match[r] for x in parts["bootstraps"] or [y for some in parts.values() for y in some]]
+        matches = [x.match[r] for x in parts["bootstrap"] or [y for some in parts.values() for y in some]]
         row["match"] = float(np.nanmedian(matches)) if np.isfinite(matches).any() else float("nan")
         known = [x for x in left_out if np.isfinite(x.held_out["cross_without"][r])]
         hits = sum(
