@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 from uuid import uuid4
@@ -474,6 +474,33 @@ class Session:
         self.components_changed.emit()
         self.communities_changed.emit()
         self.select(component=1, community=None, level=0)
+
+    def set_support(self, components: Components, support: pd.DataFrame) -> Components | None:
+        """Say what speaks for components that the session has; communities and the selection stay as they are.
+
+        Parameters
+        ----------
+        components : Components
+            The present ones, or those of another rank of the sweep.
+        support : pandas.DataFrame
+            As in `Components.support`.
+
+        Returns
+        -------
+        Components or None
+            The components with it; None if the session has not got these any more.
+        """
+        present, swept = components is self.components, self._of_sweep(components)
+        if not present and not swept:
+            return None
+        told = replace(components, support=support)
+        if swept:
+            assert self.sweep is not None
+            self.sweep = replace(self.sweep, components=dict(self.sweep.components) | {components.rank: told})
+        if present:
+            self.components = told
+            self.components_changed.emit()
+        return told
 
     def _of_sweep(self, components: Components) -> bool:
         return self.sweep is not None and self.sweep.components.get(components.rank) is components

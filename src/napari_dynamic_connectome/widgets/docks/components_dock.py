@@ -16,6 +16,7 @@ from ..views.affinity_preview import AffinityPreview
 from ..views.chance_view import ChanceView
 from ..views.component_card import Card
 from ..views.match_view import MatchView
+from ..views.robustness_view import RobustnessView
 from ..views.sweep_view import SweepView
 from ..views.worms_view import WormsView
 from .base import Dock
@@ -70,6 +71,9 @@ class ComponentsDock(Dock):
         self.pairs_fold = Fold("Strongest pairs", self.pairs)
         self.chance = ChanceView(self.work)
         self.chance_fold = Fold("Chance", self.chance, summary="not computed")
+        self.robustness = RobustnessView(self.work)
+        self.robustness.chosen.connect(lambda number: self.session.select(component=number))
+        self.robustness_fold = Fold("Robustness", self.robustness, summary="not computed")
         self.preview = AffinityPreview(self.work)
         self.preview.edited.connect(self._affinity_edited)
         self.preview_fold = Fold("Affinity of two neurons", self.preview)
@@ -84,9 +88,10 @@ class ComponentsDock(Dock):
             self.worms_fold,
             self.pairs_fold,
             self.chance_fold,
+            self.robustness_fold,
             self.match_fold,
         )
-        for widget in (*self.results[:7], self.preview_fold, self.match_fold):
+        for widget in (*self.results[:8], self.preview_fold, self.match_fold):
             layout.addWidget(widget)
         layout.addStretch(1)
         self._matched: Any = None
@@ -178,6 +183,7 @@ class ComponentsDock(Dock):
         total = float(weight.sum()) or 1.0
         bands = {clock: self.chance.band(components, current, clock) for clock in set(components.clocks)}
         self.chance_fold.summary.setText(self.chance.show_for(components))
+        self.robustness_fold.summary.setText(self.robustness.show_for(components, self.colours))
         for place, card in enumerate(self.cards):
             number = place + 1
             self.grid.addWidget(card, place // columns, place % columns)

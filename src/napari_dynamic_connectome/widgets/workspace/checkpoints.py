@@ -10,7 +10,7 @@ from ...model.places import cache_folder
 from ...model.progress import CancelCallback
 
 FOLDER = "checkpoints"
-STEPS = ("seed", "cohort", "affinity", "rank", "factorization")
+STEPS = ("seed", "cohort", "confounds", "affinity", "rank", "factorization")
 
 
 def stored_in(layer: Any) -> dict[str, Any] | None:
@@ -49,3 +49,8 @@ def analysis_checkpoint(cohort: Cohort, settings: dict[str, Any]) -> CheckpointF
 
     about = {"cohort": cohort_hash(cohort), "settings": {k: settings[k] for k in STEPS}, "versions": versions()}
     return CheckpointFolder(cache_folder() / FOLDER, "analyze", about)
+
+
+def robustness_checkpoint() -> CheckpointFolder:
+    """Place for the pieces of robustness runs; the pieces know which cohort and settings they belong to."""
+    return CheckpointFolder(cache_folder() / FOLDER, "robustness", {})
