@@ -67,6 +67,12 @@ _API = {
     "FormatError": "model.errors",
     "MissingExtraError": "model.errors",
     "ChoiceNeeded": "io.choice",
+    "assess_robustness": "robustness.run",
+    "partial_out": "comparison.confounds",
+    "average_onsets": "comparison.onsets",
+    "compare_groups": "comparison.groups",
+    "with_attributes": "model.attributes",
+    "worm_table": "model.attributes",
     "DynamicConnectomeError": "model.errors",
     "InputError": "model.errors",
     "Cancelled": "model.errors",
@@ -78,8 +84,11 @@ if TYPE_CHECKING:
     from .baselines.panel import BaselinePanel as BaselinePanel
     from .baselines.panel import static_baselines as static_baselines
     from .communities.find import find_communities as find_communities
+    from .comparison.confounds import partial_out as partial_out
     from .comparison.functional import functional_matrices as functional_matrices
     from .comparison.next_tests import suggest_tests as suggest_tests
+    from .comparison.groups import compare_groups as compare_groups
+    from .comparison.onsets import average_onsets as average_onsets
     from .comparison.permutation import mantel_test as mantel_test
     from .comparison.regression import matrix_regression as matrix_regression
     from .comparison.segmentation import compare_labels as compare_labels
@@ -103,6 +112,8 @@ if TYPE_CHECKING:
     from .io.registry import read_recordings as read_recordings
     from .io.registry import write_recording as write_recording
     from .io.wiring import networks_of as networks_of
+    from .model.attributes import with_attributes as with_attributes
+    from .model.attributes import worm_table as worm_table
     from .model.cohort import Cohort as Cohort
     from .model.errors import Cancelled as Cancelled
     from .model.errors import DynamicConnectomeError as DynamicConnectomeError
@@ -122,6 +133,7 @@ if TYPE_CHECKING:
     from .pipeline.surrogates import surrogate_components as surrogate_components
     from .report.html import write_report as write_report
     from .report.tables import write_tables as write_tables
+    from .robustness.run import assess_robustness as assess_robustness
     from .session.save_load import load_session as load_session
     from .session.save_load import save_session as save_session
     from .session.session import Session as Session

@@ -61,6 +61,43 @@ def test_run_writes_session_tables_figures_and_report(result: Path) -> None:
     assert again.rank.rank == 2
 
 
+def test_robustness_uses_the_components_of_the_run_and_its_own_finished_pieces(
+    worms: Path, result: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from napari_dynamic_connectome.pipeline import run
+    from napari_dynamic_connectome.robustness import execute
+
+    def forbidden(*args: object, **options: object) -> None:
+        raise AssertionError("this was done already")
+
+    few = ["bootstraps=2", "rank_bootstraps=0", "parts=['bootstrap', 'seeds']", "seeds=1", "starts=1"]
+    command = ["robustness", str(worms / "settings.toml"), "-o", str(result), *QUICK[:4]]
+    command += [part for item in few for part in ("--set", f"robustness.{item}")]
+    monkeypatch.setattr(run, "load_recordings", forbidden)
+    assert main(command) == 0
+    folder = result / "robustness"
+    table = pd.read_csv(folder / "robustness_components.csv")
+    assert table["bootstrap_of"].tolist() == [2, 2] and table["seeds_of"].tolist() == [1, 1]
+    assert "robustness.html" in capsys.readouterr().out and (folder / "robustness.html").stat().st_size > 10_000
+    monkeypatch.setattr(execute, "run_piece", forbidden)
+    assert main(command) == 0
+
+
+def test_contrasts_of_a_run(worms: Path, result: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = worms.parent / "attributes.csv"
+    names = sorted(p.stem for p in worms.glob("*.npz"))
+    table.write_text("worm,strain\n" + "".join(f"{n},{'a' if k else 'b'}\n" for k, n in enumerate(names)))
+    command = ["contrasts", str(worms / "settings.toml"), "-o", str(result), *QUICK[:4]]
+    assert main(command) == 2
+    assert "nothing is asked for" in capsys.readouterr().err
+    few = ["--set", "contrasts.surrogates=19", "--set", "contrasts.bootstraps=10"]
+    assert main([*command, *few, "--event", "NaCl"]) == 0
+    rows = pd.read_csv(result / "contrasts" / "onsets_NaCl.csv")
+    assert {"neuron", "component"} <= set(rows["kind"]) and (result / "contrasts" / "contrasts.html").is_file()
+    assert main([*command, "--column", "strain", "--set", f"input.attributes_file={table}"]) == 2
+    assert "group 'b' has one worm" in capsys.readouterr().err
+
+
 def test_a_second_run_uses_finished_stages_and_a_changed_setting_redoes_only_what_follows(
     worms: Path, result: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
