@@ -61,13 +61,13 @@ def test_the_table_says_what_comes_back_and_the_session_keeps_it(analysed, dock,
     assert np.isfinite(view.table.rows_model.rows[0]["bootstrap"])
 
 
-def test_it_can_be_cancelled_and_goes_on(analysed, dock, qtbot) -> None:
+def test_it_can_be_cancelled(analysed, dock, qtbot) -> None:
     work, view = analysed, dock.robustness
     dock.flush()
     view.count.setValue(500)
     job = view.run()
     assert view.run() is None  # one at a time
-    qtbot.waitUntil(lambda: job.fraction > 0.05 if hasattr(job, "fraction") else True, timeout=60_000)
+    qtbot.wait(500)
     job.cancel()
     qtbot.waitUntil(lambda: not work.jobs.running, timeout=60_000)
     assert view.result is None and work.session.components.support is None
