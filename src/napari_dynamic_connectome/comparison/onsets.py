@@ -22,12 +22,12 @@ from ..model.cohort import Cohort
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.recording import Recording
-from ..model.results import Communities, Components, Kind
+from ..model.results import Communities, CommunityKind, Components
 from .measures import false_discovery_rate
 from .settings import ContrastSettings
 
 Array = np.ndarray
-Key = tuple[int, Kind]
+Key = tuple[int, CommunityKind]
 LEAST_SHIFT_S = 5.0
 """Events are moved by at least this much, or by a fifth of the recording if that is less."""
 

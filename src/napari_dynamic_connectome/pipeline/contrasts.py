@@ -13,7 +13,7 @@ from ..model.cohort import Cohort
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, part, report
 from ..model.recording import Recording
-from ..model.results import Communities, Components, Kind
+from ..model.results import Communities, CommunityKind, Components
 from .settings import InputSettings, PipelineSettings
 
 
@@ -98,7 +98,7 @@ def contrasts(
     settings: PipelineSettings,
     *,
     components: Components | None = None,
-    communities: Mapping[tuple[int, Kind], Communities] | None = None,
+    communities: Mapping[tuple[int, CommunityKind], Communities] | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> Contrasts:

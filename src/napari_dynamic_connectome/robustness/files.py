@@ -9,7 +9,7 @@ from typing import Any
 from ..model.cohort import Cohort
 from ..model.errors import DynamicConnectomeError
 from ..model.progress import CancelCallback, ProgressCallback, part
-from ..model.results import Communities, Components, Kind
+from ..model.results import Communities, CommunityKind, Components
 from ..pipeline.run import SESSION_NAME, find_inputs, input_prints, load_recordings, stage_hashes
 from ..pipeline.settings import PipelineSettings
 from .result import Robustness
@@ -24,7 +24,7 @@ class Analysis:
 
     cohort: Cohort
     components: Components | None = None
-    communities: dict[tuple[int, Kind], Communities] | None = None
+    communities: dict[tuple[int, CommunityKind], Communities] | None = None
 
 
 def earlier_analysis(
