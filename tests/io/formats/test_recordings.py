@@ -154,3 +154,16 @@ def test_real_volumes_ask_for_their_axes(shared_data) -> None:
     tracked = open_labels(folder / "tgmm_mini_labels.npz")
     assert tracked.data.shape == (31, 29, 101, 151)
     assert len(np.unique(tracked.data.compute())) == 213
+
+
+def test_texts_about_the_whole_worm_become_its_attributes(tmp_path) -> None:
+    from napari_dynamic_connectome.model.attributes import attributes_of
+
+    np.savez(
+        tmp_path / "w.npz", traces=np.random.default_rng(0).random((30, 2)), fs=4.0, strain="N2", sex=["male"], stage=3
+    )
+    worm = read_recording(tmp_path / "w.npz")
+    assert attributes_of(worm) == {"strain": "N2", "sex": "male"}
+    assert "strain" not in worm.provenance["reading"] and "stage" in worm.provenance["reading"]
+    write_recording(worm, tmp_path / "again.npz")
+    assert attributes_of(read_recording(tmp_path / "again.npz")) == attributes_of(worm)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ...model.attributes import KEY
 from ...model.errors import FormatError, InputError
 from ...model.recording import Recording, VolumeReference, empty_stimuli
 from .. import limits
@@ -111,6 +112,7 @@ def mapped(fields: Mapping[str, Any], mapping: Mapping[str, str] | None, where: 
 def _check_left_over(fields: Mapping[str, Any], shape: tuple[int, int], where: str) -> str:
     """Ask about texts that fit the neurons where no names were found; return the names of the fields that are not read."""
     known = {alias for aliases in ALIASES.values() for alias in aliases} | _OTHER_FIELDS
+    known |= set(_attributes(fields))
     rest = {str(k): v for k, v in fields.items() if str(k) not in known and not str(k).startswith(BEHAVIOUR_PREFIX)}
     if _find(fields, "names") is None:
         fitting = [k for k, v in rest.items() if (held := texts(v)) is not None and len(held) == shape[1] > 1]
@@ -123,6 +125,19 @@ def _check_left_over(fields: Mapping[str, Any], shape: tuple[int, int], where: s
                 choices=tuple(fitting),
             )
     return ", ".join(sorted(rest))
+
+
+ATTRIBUTES = ("strain", "genotype", "sex", "condition", "treatment", "stage", "dataset")
+"""Fields that hold one text about the whole worm; they become its attributes (`model.attributes`)."""
+
+
+def _attributes(fields: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    for key in ATTRIBUTES:
+        held = texts(fields[key]) if key in fields else None
+        if held is not None and len(held) == 1 and held[0].strip():
+            found[key] = held[0].strip()
+    return found
 
 
 _OTHER_FIELDS = {
@@ -210,6 +225,9 @@ def recording_from_fields(
     confidence, labels = _find(fields, "label_confidence"), _find(fields, "labels")
     title = texts(_find(fields, "worm"))
     provenance = _json(fields.get("provenance"))
+    about_worm = _attributes(fields)
+    if about_worm:
+        provenance[KEY] = about_worm | dict(provenance.get(KEY) or {})
     left = _check_left_over(fields, (traces.shape[0], n_neurons), where)
     if left and "format_version" not in fields:
         notes = "; ".join(n for n in (notes, f"fields that are not read: {left}") if n)
