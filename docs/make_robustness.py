@@ -43,7 +43,7 @@ def table(frame: pd.DataFrame) -> str:
 
     def cell(value: object) -> str:
         if isinstance(value, float):
-            return "" if value != value else f"{value:.2f}"
+            return "" if value != value else f"{value:.3g}"
         return str(value)
 
     rows = ["| " + " | ".join(cell(v) for v in row) + " |" for row in frame.itertuples(index=False, name=None)]

@@ -68,17 +68,20 @@ def plot_groups(found: GroupDifference) -> Figure:
                 left.plot(axes_x, values / scale, "o", color=color, ms=3, label=name if k == 0 else "_")
         left.set_xticks(x, components["component"].astype(str) if len(components) else [])
         left.set_xlabel("component")
-        left.set_title("Strength in every worm (of the largest)")
+        left.set_ylabel("of the largest")
+        left.set_title("Strength in every worm")
         left.set_ylim(0, 1.05)
         if len(components):
             left.legend()
             middle.vlines(x, components["effect_low"], components["effect_high"], color=HAIRLINE, lw=3)
-            middle.plot(x, components["effect"], "o", color=INK, ms=4)
-            middle.set_xticks(
-                x, [f"{c}\np {p:.2g}" for c, p in zip(components["component"], components["p_value"], strict=True)]
-            )
+            sure = (components["q_value"] <= 0.05).to_numpy()
+            middle.plot(x[~sure], components["effect"][~sure], "o", color=INK, ms=4)
+            middle.plot(x[sure], components["effect"][sure], "o", color=ACCENT, ms=4)
+            middle.set_xticks(x, components["component"].astype(str))
+            middle.set_xlabel("component (blue: q ≤ .05)")
         middle.axhline(0, color=HAIRLINE, lw=0.8, zorder=0)
-        middle.set_title(f"Hedges' g ({b} - {a})")
+        middle.set_ylabel(f"{b} - {a}")
+        middle.set_title("Hedges' g")
         if len(pairs):
             sure = (pairs["q_value"] <= 0.05).to_numpy()
             for mask, color in ((~sure, MUTED), (sure, ACCENT)):

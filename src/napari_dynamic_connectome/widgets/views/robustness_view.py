@@ -84,6 +84,9 @@ class RobustnessView(QWidget):
             ]
         )
         self.table.setFixedHeight(120)
+        self.table.setToolTip(
+            "Shares in which each component comes back, with intervals. Choosing a row shows the component."
+        )
         self.table.setVisible(False)
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._picked())
         layout = QVBoxLayout(self)
