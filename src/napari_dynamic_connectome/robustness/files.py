@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,23 +40,26 @@ def earlier_analysis(
 
     Recordings of another run, or components of other settings, are not taken; recordings are then read (and extracted) again.
     """
+    from ..session.carry_over import edits_state
     from ..session.save_load import load_session
 
     paths, volumes = find_inputs(settings)
-    hashes = stage_hashes(settings, input_prints(paths, volumes))
+    inputs = input_prints(paths, volumes)
+    session, stages = None, {}
     if (output / SESSION_NAME).exists():
-        try:
+        with suppress(DynamicConnectomeError):  # an unusable earlier session is no obstacle
             session = load_session(output / SESSION_NAME)
             stages = dict(session.provenance.get("stages", {}))
-        except DynamicConnectomeError:
-            session, stages = None, {}
-        if session is not None and stages.get("recordings") == hashes["recordings"]:
-            if stages.get("components") == hashes["components"] and session.cohort is not None:
-                communities = dict(session.communities) if stages.get("communities") == hashes["communities"] else None
-                return Analysis(session.cohort, session.components, communities)
-            return Analysis(Cohort(session.recordings.values(), settings.cohort))
-    recordings = load_recordings(settings, client=client, progress=progress, cancel=cancel)
-    return Analysis(Cohort(recordings, settings.cohort))
+    if session is None or stages.get("recordings") != stage_hashes(settings, inputs)["recordings"]:
+        recordings = load_recordings(settings, client=client, progress=progress, cancel=cancel)
+        return Analysis(Cohort(recordings, settings.cohort))
+    # what a person named, rejected or left out since then counts here too
+    hashes = stage_hashes(settings, inputs, edits_state(session))
+    if stages.get("components") == hashes["components"] and session.cohort is not None:
+        communities = dict(session.communities) if stages.get("communities") == hashes["communities"] else None
+        return Analysis(session.cohort, session.components, communities)
+    taking_part = [r for name, r in session.recordings.items() if name not in session.left_out]
+    return Analysis(Cohort(taking_part, settings.cohort))
 
 
 def robustness_of_files(

@@ -41,7 +41,9 @@ class RobustnessView(QWidget):
         self.count.setRange(2, 10_000)
         self.count.setValue(50)
         self.count.setSuffix(" bootstraps")
-        self.count.setToolTip("Number of bootstraps: cohorts that are drawn from the worms, with replacement. Default: 50.")
+        self.count.setToolTip(
+            "Number of bootstraps: cohorts that are drawn from the worms, with replacement. Default: 50."
+        )
         self.count.setAccessibleName("bootstraps")
         self.run_button = button(
             "What stays?",
