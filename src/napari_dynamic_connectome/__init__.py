@@ -86,8 +86,8 @@ if TYPE_CHECKING:
     from .communities.find import find_communities as find_communities
     from .comparison.confounds import partial_out as partial_out
     from .comparison.functional import functional_matrices as functional_matrices
-    from .comparison.next_tests import suggest_tests as suggest_tests
     from .comparison.groups import compare_groups as compare_groups
+    from .comparison.next_tests import suggest_tests as suggest_tests
     from .comparison.onsets import average_onsets as average_onsets
     from .comparison.permutation import mantel_test as mantel_test
     from .comparison.regression import matrix_regression as matrix_regression
