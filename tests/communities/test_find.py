@@ -291,3 +291,17 @@ def test_progress_rises_and_cancel_stops():
     assert len(seen) > 4
     with pytest.raises(Cancelled):
         find_communities(weights, cancel=lambda: True)
+
+
+@pytest.mark.parametrize("kind", ["core", "modules"])
+def test_any_number_of_threads_gives_the_same(kind, monkeypatch):
+    weights, _ = graphs.planted(8, n=36, ratio=2.0)
+    found = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("DYNAMIC_CONNECTOME_THREADS", threads)
+        found.append(find_communities(weights, kind=kind, samples=5, null_fits=11, starts=2, rounds=2, seed=3))
+    one, three = found
+    np.testing.assert_array_equal(one.labels.values, three.labels.values)
+    np.testing.assert_array_equal(one.probability.values, three.probability.values)
+    assert one.description_length == three.description_length
+    np.testing.assert_array_equal(one.diagnostics["null_gain_nats"], three.diagnostics["null_gain_nats"])

@@ -150,8 +150,8 @@ CASES = {
     "correction": (_correction, "extraction.bleaching._positive", 3, 0),
     "affinity": (_affinity, "affinity.compute.worm_features", 2, 0),
     "rank sweep": (_sweep, "factorization.solver.Solver.sweep", 3, 0),
-    "modules": (_communities("modules"), "communities.consensus_kernels.anneal", 2, 0),
-    "core": (_communities("core"), "communities.search.refine", 1, 0),
+    "modules": (_communities("modules"), "communities.consensus_kernels.anneal", 2, 1),
+    "core": (_communities("core"), "communities.search.refine", 1, 1),
     "session": (_save, "session.store._array_files", 3, 0),
     "session, flushed to disk": (_save, "io.atomic.fsync_path", 3, 8),  # eight at a time
     "tables": (_tables, "report.tables.write_csv", 3, 0),
@@ -163,6 +163,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_cancel_ends_a_step_at_the_next_piece(name, session, tmp_path: Path, monkeypatch) -> None:
     step, piece, before, most = CASES[name]
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_THREADS", "2")
     place, _, function = f"napari_dynamic_connectome.{piece}".rpartition(".")
     holder = pkgutil.resolve_name(place)
     counter = Counter(before)

@@ -22,6 +22,7 @@ from scipy import sparse
 from scipy.optimize import linear_sum_assignment
 from scipy.special import gammaln
 
+from ..model.execution import workers
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from .graph import WeightedGraph
 from .methods import leiden_of
@@ -202,13 +203,18 @@ def sample_partitions(
     complete = len(graph.weights) == n * (n - 1) // 2
     drawn = np.empty((chains, len(betas) - RAMP, n), dtype=np.int64)
     energy = np.empty((chains, len(betas)))
-    for chain in range(chains):
-        check_cancel(cancel)
-        report(progress, chain / chains, f"sampling partitions, chain {chain + 1}")
+
+    def one_chain(chain: int) -> None:
+        check_cancel(pool.stopped)
         random = np.array([np.random.default_rng([seed, chain]).integers(1, 2**63)], dtype=np.uint64)
         out = np.empty(drawn.shape[1:], dtype=np.int64)
         anneal(pointer, neighbour, weight, complete, slots, table, prior, betas, out, energy[chain], random)
         drawn[chain] = out[:, place]
+
+    report(progress, 0.0, "sampling partitions")
+    with workers(cancel=cancel) as pool:
+        for chain, _ in pool.stream(one_chain, range(chains)):
+            report(progress, (chain + 1) / chains, f"sampling partitions, chain {chain + 1}")
     return Samples(
         drawn[:, :KEPT],
         drawn[:, end - RAMP :],

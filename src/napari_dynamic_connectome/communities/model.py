@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from ..model.errors import SettingsError
-from ..model.progress import CancelCallback, ProgressCallback, part
+from ..model.execution import workers
+from ..model.progress import CancelCallback, ProgressCallback, report
 from ..model.results import CommunityKind
 from .graph import WeightedGraph, fill_zeros, normalize_strength
 from .search import SINGLETON_LIMIT, Fit, build_hierarchy, one_group, search, state_cost
@@ -126,25 +127,34 @@ def fit_model(
 ) -> list[Fit]:
     """Best fit of every variant (degree-corrected or not), the best one first.
 
-    Every variant gets one start; the rest go to those within `CLOSE` nats of the best.
+    Every variant gets one start; the rest go to those within `CLOSE` nats of the best. Variants run side by side.
     """
     slots = max(settings.max_groups, min(graph.n, SINGLETON_LIMIT), 2)
-    more: dict[str, Any] = {"rounds": settings.rounds, "max_groups": settings.max_groups, "cancel": cancel}
-    fits = []
-    share = 1 / (settings.starts * len(model.degree_corrected))
-    for number, corrected in enumerate(model.degree_corrected):
-        own = part(progress, number * share, (number + 1) * share)
-        problem = problem_of(graph, model, corrected, slots)
-        fit = search(problem, starts=1, seed=seed, progress=own, **more)
-        fits.append(replace(fit, degree_corrected=corrected))
-    low = min(fit.cost for fit in fits)
-    begin = share * len(fits)
-    for number, fit in enumerate(fits):
-        if fit.cost < low + CLOSE and settings.starts > 1:
-            span = (1 - begin) / len(fits)
-            own = part(progress, begin + number * span, begin + (number + 1) * span)
-            better = search(fit.problem, starts=settings.starts - 1, first=1, seed=seed, best=fit, progress=own, **more)
-            fits[number] = replace(better, degree_corrected=fit.degree_corrected)
+    more: dict[str, Any] = {"rounds": settings.rounds, "max_groups": settings.max_groups}
+    fits: list[Fit] = []
+    share = 1 / settings.starts
+    with workers(cancel=cancel) as pool:
+        more["cancel"] = pool.stopped
+
+        def first(corrected: bool) -> Fit:
+            fit = search(problem_of(graph, model, corrected, slots), starts=1, seed=seed, **more)
+            return replace(fit, degree_corrected=corrected)
+
+        for _, fit in pool.stream(first, model.degree_corrected):
+            fits.append(fit)
+            report(progress, share * len(fits) / len(model.degree_corrected), "start 1")
+        low = min(fit.cost for fit in fits)
+
+        def rest(number: int) -> Fit:
+            fit = fits[number]
+            better = search(fit.problem, starts=settings.starts - 1, first=1, seed=seed, best=fit, **more)
+            return replace(better, degree_corrected=fit.degree_corrected)
+
+        if settings.starts > 1:
+            close = [number for number, fit in enumerate(fits) if fit.cost < low + CLOSE]
+            for done, (number, fit) in enumerate(list(pool.stream(rest, close)), start=1):
+                fits[number] = fit
+                report(progress, share + (1 - share) * done / len(close), "more starts")
     return sorted(fits, key=lambda fit: fit.cost)
 
 

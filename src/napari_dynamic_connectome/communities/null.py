@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from ..model.execution import workers
+from ..model.progress import CancelCallback, ProgressCallback, report
 from .consensus import TESTED_CHAINS, Consensus, find_consensus
 from .graph import WeightedGraph, normalize_strength
 from .model import BlockModel, quick_fit
@@ -110,8 +111,8 @@ def compare_with_null(
         return NullResult(0.0, 1.0, community, np.ones(len(community)), 0, np.zeros(0))
     variant = replace(model, degree_corrected=(fit.degree_corrected,))
 
-    def statistics(null_graph: WeightedGraph, own_seed: int) -> tuple[float, float]:
-        null, null_gain = quick_fit(null_graph, variant, settings, own_seed, cancel)
+    def statistics(null_graph: WeightedGraph, own_seed: int, stop: CancelCallback) -> tuple[float, float]:
+        null, null_gain = quick_fit(null_graph, variant, settings, own_seed, stop)
         best = float(community_gains(null, null.levels[0]).max()) if null.n_groups > 1 else 0.0
         return max(null_gain, 0.0), best
 
@@ -148,7 +149,7 @@ def compare_consensus(
         one = np.ones(len(found.group_gain))
         return NullResult(0.0, 1.0, found.group_gain, one, 0, np.zeros(0))
 
-    def statistics(null_graph: WeightedGraph, own_seed: int) -> tuple[float, float]:
+    def statistics(null_graph: WeightedGraph, own_seed: int, stop: CancelCallback) -> tuple[float, float]:
         null = find_consensus(
             null_graph,
             chains=min(TESTED_CHAINS, len(found.chain_gain)),
@@ -156,7 +157,7 @@ def compare_consensus(
             max_groups=settings.max_groups,
             seed=own_seed,
             quick=True,
-            cancel=cancel,
+            cancel=stop,
         )
         return null.gain, float(null.group_gain.max())
 
@@ -184,7 +185,7 @@ def _p_values(
     gain: float,
     community: Array,
     nulls: Iterable[Callable[[], WeightedGraph]],
-    statistics: Callable[[WeightedGraph, int], tuple[float, float]],
+    statistics: Callable[[WeightedGraph, int, CancelCallback], tuple[float, float]],
     settings: CommunitySettings,
     seed: int,
     what: str,
@@ -192,17 +193,25 @@ def _p_values(
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
 ) -> NullResult:
-    """Compare gains with those of nulls; `statistics` gives a null's gain and that of its best community."""
+    """Compare gains with those of nulls; `statistics` gives a null's gain and that of its best community.
+
+    Nulls have seeds of their own and run side by side; they are counted in their order, so the result does not depend on how many
+    run at once.
+    """
     gains: list[float] = []
     tops: list[float] = []
-    for number, make in enumerate(nulls):
-        check_cancel(cancel)
-        report(progress, number / max(settings.null_fits, number + 1), f"null {number + 1}")
-        one, top = statistics(make(), seed + number)
-        gains.append(one)
-        tops.append(top)
-        if sum(g >= gain for g in gains) >= ENOUGH:
-            break
+    with workers(cancel=cancel) as pool:
+
+        def fitted(item: tuple[int, Callable[[], WeightedGraph]]) -> tuple[float, float]:
+            number, make = item
+            return statistics(make(), seed + number, pool.stopped)
+
+        for (number, _), (one, top) in pool.stream(fitted, enumerate(nulls)):
+            report(progress, (number + 1) / max(settings.null_fits, number + 1), f"null {number + 1}")
+            gains.append(one)
+            tops.append(top)
+            if sum(g >= gain for g in gains) >= ENOUGH:
+                break
     total = 1 + len(gains)
     p_value = (1 + sum(g >= gain for g in gains)) / total if gains else float("nan")
     each = np.array([(1 + sum(t >= c for t in tops)) / total if gains else np.nan for c in community])

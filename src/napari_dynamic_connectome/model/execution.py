@@ -106,6 +106,10 @@ class Workers:
         self.stop = Event()
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="dynamic-connectome", initializer=_mark)
 
+    def stopped(self) -> bool:
+        """Whether a piece shall give up: to be asked from the pieces (`cancel` is then asked from their threads, too)."""
+        return self.stop.is_set() or (self.cancel is not None and self.cancel())
+
     def map(self, function: Callable[[Any], T], items: Iterable[Any]) -> list[T]:
         """Results in the order of the items; all of them are under way at once."""
         futures = [self._pool.submit(function, item) for item in items]
@@ -179,21 +183,26 @@ class InlineWorkers(Workers):
     ----------
     stop : threading.Event
         Set by whoever started this thread; looked at before every piece.
+    cancel : callable, optional
+        Likewise.
     """
 
-    def __init__(self, stop: Event) -> None:
+    def __init__(self, stop: Event, cancel: CancelCallback | None = None) -> None:
         self.threads = 1
-        self.cancel = None
+        self.cancel = cancel
         self.stop = stop
 
     def map(self, function: Callable[[Any], T], items: Iterable[Any]) -> list[T]:
         """Results in the order of the items."""
-        results = []
+        return [result for _, result in self.stream(function, items)]
+
+    def stream(self, function: Callable[[S], T], items: Iterable[S], *, ordered: bool = True) -> Iterator[tuple[S, T]]:
+        """Items and their results, one by one."""
         for item in items:
             if self.stop.is_set():
                 raise Cancelled
-            results.append(function(item))
-        return results
+            check_cancel(self.cancel)
+            yield item, function(item)
 
     def close(self, *, patient: bool = True) -> None:
         """Nothing to stop."""
@@ -210,7 +219,8 @@ def workers(threads: int = 0, cancel: CancelCallback | None = None, *, patient: 
     patient : bool
         After a cancel or an error, wait for the pieces that run; without, whatever they return later is thrown away.
     """
-    pool = Workers(threads, cancel)
+    inside = getattr(_here, "working", False)
+    pool = InlineWorkers(Event(), cancel) if inside else Workers(threads, cancel)
     try:
         with one_blas_thread():
             yield pool
