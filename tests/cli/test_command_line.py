@@ -234,6 +234,22 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert [p.name for p in full.iterdir()] == ["thesis.txt"]
 
 
+def test_threads_hold_for_the_whole_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from napari_dynamic_connectome.cli import settings
+    from napari_dynamic_connectome.model.execution import thread_count
+
+    monkeypatch.delenv("DYNAMIC_CONNECTOME_THREADS", raising=False)
+    outside, seen = thread_count(), []
+    monkeypatch.setattr(settings, "execute", lambda options: seen.append(thread_count()))
+    assert main(["--threads", "3", "settings"]) == 0
+    assert seen == [3] and thread_count() == outside
+    with pytest.raises(SystemExit):
+        main(["--threads", "none", "settings"])
+    assert "not a number of threads" in capsys.readouterr().err
+
+
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "extract" in capsys.readouterr().out

@@ -17,6 +17,7 @@ from typing import Any
 
 from .. import __version__
 from ..model.errors import Cancelled, DynamicConnectomeError
+from ..model.execution import limited_threads
 from ..model.log import start_log
 from ..model.memory import START_MB, check_room, explained
 from . import (
@@ -100,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_BAD_INPUT
     start_log({"command": " ".join(map(str, sys.argv[1:] if arguments is None else arguments))})
     try:
-        with _interrupts():
+        with _interrupts(), limited_threads(options.threads):
             check_room("the program", address=START_MB)
             options.action(options)
     except Cancelled as error:
@@ -136,6 +137,12 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def _threads(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of threads (1 to 1024)")
+    return int(text)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser with all subcommands."""
     parser = argparse.ArgumentParser(
@@ -143,6 +150,13 @@ def build_parser() -> argparse.ArgumentParser:
         description="From segmented whole-brain calcium imaging of C. elegans to a dynamic functional connectome.",
     )
     parser.add_argument("--version", action="version", version=f"dynamic-connectome {__version__}")
+    parser.add_argument(
+        "--threads",
+        type=_threads,
+        default=0,
+        metavar="N",
+        help="threads of every step (default: one a core); same results",
+    )
     parser.set_defaults(action=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in COMMANDS:
