@@ -23,12 +23,32 @@ from .hdf5_chunks import ChunkReader
 from .volume import Volume, build_volume
 
 
+def open_file(path: str | Path) -> Any:
+    """Open an HDF5 file for reading, without locks (network folders often have none).
+
+    HDF5 refuses to open a file twice in one process with different settings of its locks, so a file that a script, a notebook or
+    another plugin holds open is opened as they did.
+    """
+    import h5py
+
+    try:
+        return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        if "flag values don't match" not in str(error):
+            raise
+    for locking in (None, True, "best-effort"):
+        try:
+            return h5py.File(path, "r", locking=locking)
+        except OSError as error:
+            if "flag values don't match" not in str(error):
+                raise
+    raise InputError("the file is open elsewhere in this program", where=str(path), fix="Close it there first.")
+
+
 @contextmanager
 def opened(path: str | Path, what: str = "HDF5 file") -> Iterator[Any]:
     """Open an HDF5 file for reading; library errors become `FormatError`."""
-    import h5py
-
-    with reading(path, what), h5py.File(path, "r", locking=False) as file:
+    with reading(path, what), open_file(path) as file:
         yield file
 
 
@@ -136,10 +156,8 @@ class Hdf5Array:
         self._open()
 
     def _open(self) -> None:
-        import h5py
-
         with reading(self.path, "HDF5 file"):
-            self.file = h5py.File(self.path, "r", locking=False)
+            self.file = open_file(self.path)
             self.dataset = self.file[self.name]
             self.shape = tuple(int(n) for n in self.dataset.shape)
             self.dtype = np.dtype(self.dataset.dtype)
