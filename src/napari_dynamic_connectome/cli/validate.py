@@ -1,4 +1,4 @@
-"""The command `validate`: a check of a settings file or of any input file."""
+"""The command `validate`: what a file is and holds, and whether a settings file is good."""
 
 from __future__ import annotations
 
@@ -6,29 +6,98 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..model.errors import InputError
+
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
-    validate = commands.add_parser("validate", help="check a settings file, or any input file, and say what is in it")
-    validate.add_argument("path", help="settings .toml, or a recording")
+    validate = commands.add_parser("validate", help="say what a file is and what is in it; check a settings file")
+    validate.add_argument("path", help="settings .toml, recording, image, labels, connectome, session, or a folder")
+    validate.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="what a file leaves open: rate_hz=2.5, signal=..., dataset=..., axes=...; repeatable",
+    )
     validate.set_defaults(action=execute)
 
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
+    from ..pipeline.toml import parse_overrides
+
+    said = parse_overrides(options.set)
     path = Path(options.path)
-    if path.suffix == ".toml":
-        from ..pipeline.run import find_inputs
-        from ..pipeline.settings import PipelineSettings
+    lines = _settings_file(path) if path.suffix == ".toml" else describe(path, said)
+    print("\n".join(lines))
 
-        settings = PipelineSettings.from_file(path)
-        paths, volumes = find_inputs(settings)
-        print(f"{path}: good; {len(paths)} recordings, {len(volumes)} worms given as images")
-        return
-    from ..io.registry import read_recordings
 
-    for recording in read_recordings(path):
-        print(
-            f"{recording.name}: {recording.n_neurons} neurons ({len(recording.named)} named), {recording.n_times} time points, "
-            f"{recording.rate_hz:.3g} Hz, {len(recording.stimuli)} stimuli, {len(recording.behaviour.data_vars)} behaviour channels"
-        )
+def _settings_file(path: Path) -> list[str]:
+    from ..pipeline.run import find_inputs, read_as_said
+    from ..pipeline.settings import PipelineSettings
+
+    settings = PipelineSettings.from_file(path)
+    paths, volumes = find_inputs(settings)
+    lines = [f"{path}: good; {len(paths)} recordings, {len(volumes)} worms given as images"]
+    for one in paths:
+        for recording in read_as_said(one, settings):
+            lines += _recording_lines(recording)
+    return lines
+
+
+def describe(path: Path, said: dict[str, Any]) -> list[str]:
+    """Say what a file or folder is and what it holds, a line each.
+
+    Parameters
+    ----------
+    path : Path
+    said : dict
+        Options of the reader.
+    """
+    from ..io.formats.connectome import read_connectome
+    from ..io.formats.text_tables import find_column, read_table
+    from ..io.registry import identify, open_labels, open_volume, read_recordings
+    from ..session.save_load import find_session, is_session, load_session
+
+    if path.exists() and is_session(find_session(path)):
+        session = load_session(find_session(path))
+        found = f"{len(session.recordings)} worms, {len(session.history)} edits"
+        if session.components is not None:
+            found += f", {session.components.rank} components"
+        return [f"{path}: a session; {found}"]
+    form = identify(path)
+    if form.key == "graphml" or (form.key == "csv" and _is_connectome(find_column, read_table, path)):
+        edges = read_connectome(path)
+        cells = len(set(edges["pre"]) | set(edges["post"]))
+        return [f"{path}: a connectome; {len(edges)} connections between {cells} cells"]
+    if "recording" in form.holds and form.key not in ("hdf5", "nwb", "npz"):
+        return [f"{path}: {form.title}", *[line for r in read_recordings(path, **said) for line in _recording_lines(r)]]
+    refused: list[InputError] = []
+    for what, read in (("recording", read_recordings), ("image", open_volume), ("labels", open_labels)):
+        if what == "recording" and "recording" not in form.holds:
+            continue
+        try:
+            held: Any = read(path, **said)
+        except InputError as error:
+            refused.append(error)
+            continue
+        if what == "recording":
+            return [f"{path}: {form.title}", *[line for r in held for line in _recording_lines(r)]]
+        axes, size = held.reference.axes, held.reference.voxel_size_um
+        return [f"{path}: {form.title}; {what} of shape {held.shape} ({axes}), voxels of {size} um (z, y, x)"]
+    raise refused[0]
+
+
+def _is_connectome(find_column: Any, read_table: Any, path: Path) -> bool:
+    table = read_table(path)
+    pre = find_column(table, "pre", "source", "from", "presynaptic")
+    return pre is not None and find_column(table, "post", "target", "to", "postsynaptic") is not None
+
+
+def _recording_lines(recording: Any) -> list[str]:
+    first = (
+        f"{recording.name}: {recording.n_neurons} neurons ({len(recording.named)} named), {recording.n_times} time points, "
+        f"{recording.rate_hz:.3g} Hz, {len(recording.stimuli)} stimuli, {len(recording.behaviour.data_vars)} behaviour channels"
+    )
+    return [first, *[f"  {line}" for line in recording.remarks]]

@@ -6,6 +6,7 @@ again only if its settings or its input changed.
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import json
 import logging
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..io.choice import ChoiceNeeded
 from ..io.files import output_folder
 from ..io.fingerprint import fingerprint
 from ..io.ownership import claim_folder, remove_folder
@@ -36,7 +38,7 @@ from .contrasts import give_attributes
 from .earlier import back_up, held_session
 from .images import extract_files
 from .provenance import settings_hash, versions
-from .settings import PipelineSettings, VolumeInput
+from .settings import PipelineSettings, ReadingSettings, VolumeInput
 
 if TYPE_CHECKING:
     from ..affinity.spec import AffinitySpec
@@ -74,7 +76,7 @@ def find_inputs(settings: PipelineSettings) -> tuple[list[Path], list[VolumeInpu
             if not found:
                 raise InputError("no file fits this pattern", where=pattern, fix="Check input.recordings.")
         else:
-            found = [Path(pattern)]
+            found = _tables_of(Path(pattern))
         paths.extend(p for p in found if p not in paths)
     for path in paths:
         if not path.exists():
@@ -90,6 +92,47 @@ def find_inputs(settings: PipelineSettings) -> tuple[list[Path], list[VolumeInpu
             "nothing to analyze", where="input", fix="Name files in input.recordings or images in [[input.volumes]]."
         )
     return paths, list(settings.input.volumes)
+
+
+def _tables_of(path: Path) -> list[Path]:
+    """Return the tables of traces of a folder of CSV files, which is a cohort; else the path itself."""
+    if not path.is_dir():
+        return [path]
+    endings = (".csv", ".tsv", ".csv.gz")
+    found = [p for p in sorted(path.iterdir()) if p.name.lower().endswith(endings) and not _beside(p)]
+    others = [
+        p for p in path.iterdir() if p.suffix.lower() in (".parquet", ".pq", ".tif", ".tiff") or p.name == "zarr.json"
+    ]
+    return found if found and not others else [path]
+
+
+def reading_options(path: Path, settings: PipelineSettings) -> dict[str, Any]:
+    """Options for reading one file, from all `[[input.reading]]` tables that fit it; later ones win."""
+    found: dict[str, Any] = {}
+    for one in settings.input.reading:
+        if fnmatch.fnmatch(path.name, one.files) or fnmatch.fnmatch(path.as_posix(), f"*{one.files}"):
+            found |= one.options()
+    return found
+
+
+def read_as_said(path: Path, settings: PipelineSettings, **more: Any) -> list[Recording]:
+    """Read the recordings of a file as the settings say; what is still open is asked in the words of the settings file."""
+    from ..io.registry import read_recordings
+
+    try:
+        return read_recordings(path, **{**more, **reading_options(path, settings)})
+    except ChoiceNeeded as error:
+        value = {"rate_hz": "2.5", "fields": '{ names = "..." }'}.get(error.option, f'"{error.example or "..."}"')
+        how = f'In the settings file: [[input.reading]] files = "{path.name}", {error.option} = {value}.'
+        known = error.option in ReadingSettings.model_fields
+        raise ChoiceNeeded(
+            error.what,
+            where=error.where,
+            fix=f"{error.fix} {how}" if known else error.fix,
+            option=error.option,
+            choices=error.choices,
+            example=error.example,
+        ) from error
 
 
 def input_prints(paths: list[Path], volumes: list[VolumeInput]) -> list[dict[str, Any]]:
@@ -119,7 +162,6 @@ def load_recordings(
     """Read the recordings and extract those given as images; correct and assess them as the settings say."""
     from ..extraction.correct import correct_traces
     from ..extraction.quality import assess_quality
-    from ..io.registry import read_recordings
 
     paths, volumes = find_inputs(settings)
     jobs = len(volumes) * 10 + len(paths)
@@ -136,7 +178,7 @@ def load_recordings(
     for path in paths:
         check_cancel(cancel)
         report(progress, done / jobs, f"reading {path.name}")
-        for recording in read_recordings(path, **_collection_options(path, settings)):
+        for recording in read_as_said(path, settings, **_collection_options(path, settings)):
             recordings.append(
                 correct_traces(recording, settings.correction, cancel=cancel)
                 if settings.correct == "all"

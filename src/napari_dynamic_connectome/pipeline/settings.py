@@ -74,11 +74,35 @@ class CollectionSettings(StepSettings):
         }
 
 
+class ReadingSettings(StepSettings):
+    """What some files leave open, said once for all of them: the options of `read_recording`."""
+
+    files: str = setting("*", "Which files: a name, or a pattern such as lab_a_*.csv, or the end of a path.")
+    rate_hz: float | None = setting(None, "Samples per second, where a file has no times.", unit="Hz", gt=0)
+    names: Literal["neurons", "as written"] = setting(
+        "neurons", "Headers that name no neuron (1, n12, AVAL?) stay unnamed, or every header is a name."
+    )
+    signal: str = setting("", "NWB: which of several sets of traces.")
+    dataset: str = setting("", "HDF5: path of the traces in the file.")
+    axes: Literal["", "tn", "nt"] = setting("", "npy, HDF5: time first (tn) or neurons first (nt).")
+    fields: dict[str, str] = setting({}, "npz, mat, HDF5: our name of a field (traces, names, t, fs) = its name there.")
+
+    def options(self) -> dict[str, Any]:
+        """Options that were set, by name."""
+        held = {k: getattr(self, k) for k in ("rate_hz", "signal", "dataset", "axes", "fields") if getattr(self, k)}
+        return held | ({"names": self.names} if self.names != "neurons" else {})
+
+
 class InputSettings(StepSettings):
     """What is analyzed; paths are relative to the settings file, and may hold * and ?."""
 
-    recordings: tuple[str, ...] = setting((), "Files with traces: npz, mat, NWB, CSV, Parquet.")
+    recordings: tuple[str, ...] = setting(
+        (), "Files with traces: npz, mat, NWB, HDF5, CSV, Parquet; or a folder of CSV files."
+    )
     volumes: tuple[VolumeInput, ...] = Field(default=(), description="Worms given as images: [[input.volumes]] tables.")
+    reading: tuple[ReadingSettings, ...] = Field(
+        default=(), description="How files are read that leave something open: [[input.reading]] tables."
+    )
     worms: tuple[str, ...] = setting((), "Use only the worms of these names; all by default.")
     collection: CollectionSettings = Field(
         default_factory=CollectionSettings, description="Which worms of a homogenized collection."
