@@ -41,7 +41,7 @@ _API = {
     "PipelineSettings": "pipeline.settings",
     "analyze": "pipeline.run",
     "decompose": "pipeline.run",
-    "partition": "pipeline.run",
+    "partition": "pipeline.partition",
     "surrogate_components": "pipeline.surrogates",
     "read_recordings": "io.registry",
     "open_volume": "io.registry",
@@ -125,9 +125,9 @@ if TYPE_CHECKING:
     from .model.recording import Recording as Recording
     from .model.results import Communities as Communities
     from .model.results import Components as Components
+    from .pipeline.partition import partition as partition
     from .pipeline.run import analyze as analyze
     from .pipeline.run import decompose as decompose
-    from .pipeline.run import partition as partition
     from .pipeline.run import run_pipeline as run_pipeline
     from .pipeline.settings import PipelineSettings as PipelineSettings
     from .pipeline.surrogates import surrogate_components as surrogate_components

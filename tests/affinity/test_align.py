@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from napari_dynamic_connectome import Cohort, InputError, Recording, simulate_cohort
+from napari_dynamic_connectome.affinity.align import nearest
 from napari_dynamic_connectome.affinity.compute import compute_affinity
 
 RATE = 2.0
@@ -208,3 +209,10 @@ def test_aligned_worms_share_their_stimulus_responses():
     for block in spec.blocks:
         course = block.dense()[0][inside].mean(axis=0)
         assert course[during & block.observed].mean() > 1.5 * course[~during & block.observed].mean()
+
+
+def test_onsets_halfway_between_samples_take_every_sample_once():
+    clock = np.arange(600) / 2.5
+    for onset in 15.0 + 28.0 * np.arange(8):  # 37.5 samples and so on
+        taken = nearest(clock, onset + np.arange(60) / 2.5, 2.5)
+        assert (np.diff(taken) == 1).all()

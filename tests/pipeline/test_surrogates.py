@@ -1,36 +1,137 @@
-"""Chance by surrogate cohorts: components of shifted traces are the null graphs of the communities."""
+"""Chance by surrogate cohorts: what is planted is found with its p value, noise is called noise, and what cannot be tested is said."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from napari_dynamic_connectome import Cohort, Recording
-from napari_dynamic_connectome.model.errors import InputError
-from napari_dynamic_connectome.pipeline.run import decompose, partition
+from napari_dynamic_connectome.affinity.coarse import coarse_affinity
+from napari_dynamic_connectome.affinity.compute import compute_affinity
+from napari_dynamic_connectome.affinity.shift import Shifter
+from napari_dynamic_connectome.model.errors import Cancelled
+from napari_dynamic_connectome.model.evidence import NOTHING
+from napari_dynamic_connectome.pipeline.run import analyze
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
+from napari_dynamic_connectome.pipeline.surrogate_fits import fit_surrogates
+from napari_dynamic_connectome.session.session import Session
+
+NAMES = [
+    f"{stem}{side}"
+    for stem in ["AVA", "AVE", "AIB", "RIM", "AVB", "RIB", "RMD", "SMD", "SMB", "RIA", "RIV", "AIY"]
+    for side in "LR"
+]
+QUICK = {"rank": {"largest": 3, "starts": 2, "folds": 0}, "communities": {"samples": 0, "starts": 1}, "kinds": ["core"]}
 
 
-def test_shifted_traces_give_the_null_of_communities():
-    rng = np.random.default_rng(0)
-    shared = np.cumsum(rng.normal(size=(600, 2)), axis=0)
-    traces = shared[:, np.arange(12) // 6] + 0.5 * rng.normal(size=(600, 12))
-    names = [f"AV{letter}{side}" for letter in "ABDEFG" for side in "LR"]
-    cohort = Cohort([Recording.from_arrays(traces, name="w", rate_hz=4, names=names)])
-    settings = PipelineSettings.parse(
-        {
-            "kinds": ["modules"],
-            "rank": {"rank": 2, "starts": 1},
-            "communities": {"null": "circular shift", "surrogates": 3, "samples": 0, "starts": 1},
-        }
+def cohort(
+    seed: int, groups: int, *, worms: int = 4, samples: int = 500, stimuli: pd.DataFrame | None = None
+) -> Cohort:
+    """Independent noise; neurons 0-5 (and 6-11) follow a course of their own in every worm, which is smooth."""
+    rng = np.random.default_rng(seed)
+    kernel = np.exp(-0.5 * (np.arange(-12, 13) / 4) ** 2)
+    recordings = []
+    for worm in range(worms):
+        traces = rng.normal(size=(samples, 24))
+        traces = np.apply_along_axis(np.convolve, 0, traces, kernel, "same")
+        for group in range(groups):
+            course = np.convolve(rng.normal(size=samples), kernel, "same")
+            traces[:, 6 * group : 6 * group + 6] = 0.5 * traces[:, 6 * group : 6 * group + 6] + course[:, None]
+        keep = np.sort(rng.permutation(24)[:21])
+        more = {} if stimuli is None else {"stimuli": stimuli}
+        recordings.append(
+            Recording.from_arrays(traces[:, keep], name=f"w{worm}", rate_hz=4, names=[NAMES[i] for i in keep], **more)
+        )
+    return Cohort(recordings)
+
+
+def test_planted_groups_are_found_and_everyone_else_is_background():
+    result = analyze(cohort(1, 2), PipelineSettings.parse(QUICK))
+    assert not result.sweep.nothing and result.components.rank == result.sweep.suggested
+    claims = [set(row["members"].split()) for c in result.communities.values() for _, row in c.table().iterrows()]
+    assert {frozenset(c) for c in claims} == {frozenset(NAMES[:6]), frozenset(NAMES[6:12])}
+    for communities in result.communities.values():
+        table, states = communities.table(), communities.states()
+        assert (table["q_value"] <= 0.05).all() and (table["ratio_low"] > 1).all()
+        assert (states[NAMES[12:]] == "background").all()
+        assert "act together" in communities.answer
+    table = result.sweep.chance.table.set_index("rank")
+    assert table.loc[result.components.rank, "believable"] == 2
+    assert (table["gain"] > table["chance_gain_high"]).any()
+    support = result.components.support
+    assert (support.loc[~support["background"], "p_value"] <= 0.05).all()
+    assert (support["worms_low"] <= support["worms"] / 4).all()
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_noise_is_no_structure_and_nobody_is_named(seed):
+    noise = cohort(seed, 0)
+    result = analyze(noise, PipelineSettings.parse(QUICK))
+    assert result.sweep.suggested == 0 and result.components.rank == 0
+    assert result.sweep.reason.startswith(NOTHING)
+    assert result.communities == {}
+    session = Session()
+    result.put_into(session, noise)
+    assert session.components is None and session.sweep.nothing
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_a_rank_that_the_user_chose_is_tested_too(seed):
+    settings = PipelineSettings.parse({**QUICK, "rank": {"rank": 2, "starts": 1}, "chance": {"surrogates": 9}})
+    result = analyze(cohort(seed, 0), settings)
+    assert result.components.rank == 2
+    assert all(not len(c.table()) and (c.labels.values == -1).all() for c in result.communities.values())
+
+
+def test_surrogates_keep_each_neuron_and_break_who_goes_with_whom():
+    affinity = compute_affinity(cohort(5, 1, worms=2))
+    shifter = Shifter(affinity, cohort(5, 1, worms=2))
+    made, again, other = shifter.make(3), shifter.make(3), shifter.make(4)
+    for block, same, new, third in zip(affinity.blocks, again.blocks, made.blocks, other.blocks, strict=True):
+        assert np.array_equal(same.features.size, new.features.size)
+        assert not np.array_equal(new.features.size, third.features.size)
+        assert np.array_equal(np.sort(block.features.size, axis=1), np.sort(new.features.size, axis=1))
+        assert np.array_equal(block.features.size[:, :8], new.features.size[:, :8])  # two seconds at the end stay
+
+    def inside(spec) -> float:
+        mean = spec.mean_affinity().sel(neuron=NAMES[:6], neuron_b=NAMES[:6]).values
+        return float(np.nanmean(mean[np.triu_indices(6, 1)]))
+
+    assert inside(made) < 0.5 * inside(affinity)
+
+
+def test_bins_are_means_of_the_affinity():
+    affinity = compute_affinity(cohort(6, 1, worms=1))
+    coarse = coarse_affinity(affinity, 2.0)
+    fine, block = affinity.blocks[0].dense()[0], coarse.blocks[0]
+    expected = np.stack([fine[:, a:b].mean(axis=1) for a, b in zip(block.edges[:-1], block.edges[1:])], axis=1)
+    assert np.allclose(block.tile(0, len(fine), 0, len(block.observed)), expected, atol=1e-6)
+    assert np.allclose(block.tile(3, 7, 5, 9), expected[3:7, 5:9], atol=1e-6)
+    assert (np.diff(block.edges)[:-1] == 8).all()
+
+
+def test_the_number_of_threads_changes_nothing_and_a_cancel_stops_it():
+    mine = cohort(7, 1, worms=2, samples=200)
+    shifter = Shifter(compute_affinity(mine), mine)
+    settings = PipelineSettings().factorization
+    one, two = (
+        fit_surrogates(shifter, (1, 2), range(4), settings.model_copy(update={"threads": t}), held_out=1)
+        for t in (1, 3)
     )
-    _, _, components = decompose(cohort, settings)
-    found = partition(components, settings, cohort=cohort)
-    assert set(found) == {(1, "modules"), (2, "modules")}
-    for communities in found.values():
-        assert len(communities.diagnostics["null_gain_nats"]) <= 6
-        assert 0 < communities.significance.attrs["p_more_than_one"] <= 1
-        if communities.n_levels > 1:
-            assert "circular shift" in communities.rule
-    with pytest.raises(InputError, match="needs the traces"):
-        partition(components, settings)
+    assert one.top.equals(two.top) and one.explained.equals(two.explained) and one.held_out.equals(two.held_out)
+    assert one.held_out.notna().any(axis=1).tolist() == [True, False, False, False]
+    with pytest.raises(Cancelled):
+        fit_surrogates(shifter, (1, 2), range(50), settings, cancel=lambda: True)
+
+
+def test_blocks_too_short_to_shift_are_said_and_nothing_is_claimed():
+    often = pd.DataFrame({"name": "a", "onset": np.arange(2.0, 120, 6.0), "offset": np.arange(4.0, 122, 6.0)})
+    settings = PipelineSettings.parse({**QUICK, "affinity": {"alignment": "none"}})
+    result = analyze(cohort(8, 2, stimuli=often), settings)
+    assert "cannot be shifted" in result.sweep.reason
+    assert result.components.rank > 0 and result.components.support["p_value"].isna().all()
+    for communities in result.communities.values():
+        states = communities.states()
+        assert not (states == "member").any()
+        assert communities.answer.startswith("Not compared with chance")

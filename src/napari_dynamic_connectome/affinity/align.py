@@ -110,10 +110,14 @@ def choose(recordings: tuple[Recording, ...]) -> tuple[Alignment, str]:
 
 
 def nearest(clock: Array, wanted: Array, rate_hz: float) -> Array:
-    """Index of the clock time nearest to each wanted time, -1 where none is within half a sampling interval."""
+    """Index of the clock time nearest to each wanted time, -1 where none is within half a sampling interval.
+
+    Halfway between two, it is the earlier one, whatever the last digits say: otherwise some samples would be taken twice and their
+    neighbours not at all.
+    """
     after = np.clip(np.searchsorted(clock, wanted), 1, len(clock) - 1) if len(clock) > 1 else np.zeros(len(wanted), int)
     before = np.maximum(after - 1, 0)
-    index = np.where(np.abs(clock[before] - wanted) <= np.abs(clock[after] - wanted), before, after)
+    index = np.where(np.abs(clock[before] - wanted) <= np.abs(clock[after] - wanted) + 1e-6 / rate_hz, before, after)
     return np.where(np.abs(clock[index] - wanted) <= (0.5 + 1e-6) / rate_hz, index, -1)
 
 

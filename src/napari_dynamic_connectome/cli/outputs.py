@@ -177,17 +177,33 @@ def take_screenshot(session: Path, picture: Path, *, size: str = "1600x1000") ->
 
 def print_summary(session: Session, output: Path) -> None:
     """Say in a few lines what was found and where it lies."""
-    components = session.components
+    components, sweep = session.components, session.sweep
+    if components is None and sweep is not None and sweep.nothing:
+        print(str(sweep.reason))
     if components is not None:
         print(
             f"{components.rank} components ({components.model}), relative error {components.error:.3f} over observed entries"
         )
-        from ..report.component_figures import strongest_neurons
-
         for component in range(1, components.rank + 1):
-            shown = session.communities.get((component, "core")) or session.communities.get((component, "modules"))
-            groups = len(shown.sizes()) if shown is not None else 0
-            names = ", ".join(strongest_neurons(components, component, 6))
-            clock = f" ({components.clock(component)} clock)" if components.model == "mixed" else ""
-            print(f"  component {component}{clock}: {names}; {groups} {'community' if groups == 1 else 'communities'}")
+            print(f"  {component_line(session, component)}")
     print(f"report: {output / 'report.html'}\nsession: {output / 'session.zarr'}")
+
+
+def component_line(session: Session, component: int) -> str:
+    """One component in a line: background or leading neurons, p value, what acts together, what to beware of."""
+    from ..report.component_figures import strongest_neurons
+
+    components = session.components
+    assert components is not None
+    support = components.support
+    if support is not None and bool(support.loc[component, "background"]):
+        return f"component {component}: background (nearly everyone, evenly)"
+    names = ", ".join(strongest_neurons(components, component, 6))
+    shown = session.communities.get((component, "core")) or session.communities.get((component, "modules"))
+    said = "" if shown is None else f"; {shown.answer or f'{len(shown.sizes())} communities'}"
+    if support is None or support["p_value"].isna()[component]:
+        return f"component {component}: {names}{said}"
+    clock = f", {components.clock(component)} clock" if components.model == "mixed" else ""
+    warning = str(support.loc[component, "warning"])
+    beware = f" Beware: {warning}." if warning else ""
+    return f"component {component} (p = {support.loc[component, 'p_value']:.2g}{clock}): {names}{said}{beware}"

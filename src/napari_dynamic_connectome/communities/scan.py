@@ -73,16 +73,19 @@ def standardise(weights: Array) -> Standardised:
     return Standardised(np.where(observed, (weights - mean) / scale, 0.0), observed, mean, spread)
 
 
-def strength_residuals(weights: Array, steps: int = 30) -> Array:
+def strength_residuals(weights: Array, apart: Sequence[int] = (), steps: int = 30) -> Array:
     """Weights less what the strengths of their two neurons explain, over the root of that.
 
-    The expectation theta_i theta_j keeps the sum of every neuron's observed weights; the root makes strong and weak neurons
-    comparable where a weight is a sum of many small events.
+    The expectation theta_i theta_j keeps the sum of every neuron's observed weights, but for pairs inside of the group `apart`: a
+    strong group would raise the strengths of its members, so that all pairs of others seemed to hold together. The root makes
+    strong and weak neurons comparable where a weight is a sum of many small events.
 
     Parameters
     ----------
     weights : ndarray of float
         (N, N), not negative; NaN: not observed.
+    apart : sequence of int
+        Members of a group whose inside has no say in the strengths, such as the strongest one.
     steps : int
         Iterations for the strengths theta.
 
@@ -94,10 +97,12 @@ def strength_residuals(weights: Array, steps: int = 30) -> Array:
     observed = np.isfinite(weights)
     np.fill_diagonal(observed, False)
     filled = np.where(observed, weights, 0.0)
-    strength = filled.sum(axis=1)
+    used = observed.copy()
+    used[np.ix_(apart, apart)] = False
+    strength = (filled * used).sum(axis=1)
     theta = strength / np.sqrt(max(float(strength.sum()), 1e-300))
     for _ in range(steps):
-        reach = observed @ theta
+        reach = used @ theta
         theta = np.sqrt(theta * np.where(reach > 0, strength / np.where(reach > 0, reach, 1.0), 0.0))
     expected = np.outer(theta, theta)
     known = observed & (expected > 1e-12 * max(float(expected.max()), 1e-300))
@@ -121,25 +126,51 @@ def scan_groups(matrix: Standardised, *, largest: int | None = None, starts: int
     list of Group
         Of `LEAST` nodes or more and a positive statistic; may be empty.
     """
-    values, observed = matrix.values, matrix.observed.astype(float)
-    seen = int(observed.any(axis=1).sum())
-    largest = max(seen // 2, 2) if largest is None else largest
-    begin = _seeds(values, matrix.observed, starts)
+    largest = default_largest(matrix) if largest is None else largest
+    begin = _seeds(matrix.values, matrix.observed, starts)
     if not len(begin) or largest < LEAST:
         return []
-    rows = np.arange(len(begin))
     inside = np.zeros((len(begin), matrix.n), dtype=bool)
+    rows = np.arange(len(begin))
     inside[rows, begin[:, 0]] = inside[rows, begin[:, 1]] = True
-    total, pairs = values[begin[:, 0], begin[:, 1]].copy(), np.ones(len(begin))
-    pull, links = values[begin[:, 0]] + values[begin[:, 1]], observed[begin[:, 0]] + observed[begin[:, 1]]
-    size, active = np.full(len(begin), 2), np.ones(len(begin), dtype=bool)
+    found = {g.members: g for g in climb(matrix, inside, largest) if len(g.members) >= LEAST and g.statistic > 0}
+    return sorted(found.values(), key=lambda g: (-g.statistic, g.members))
+
+
+def default_largest(matrix: Standardised) -> int:
+    """Half of the nodes with an observed pair, at least 2."""
+    return max(int(matrix.observed.any(axis=1).sum()) // 2, 2)
+
+
+def climb(matrix: Standardised, inside: Array, largest: int) -> list[Group]:
+    """Let groups gain and lose one node after the other while their statistic grows.
+
+    Parameters
+    ----------
+    matrix : Standardised
+    inside : ndarray of bool
+        (group, N), where to begin; two nodes or more each.
+    largest : int
+        Nodes of the largest group; larger ones only lose nodes.
+
+    Returns
+    -------
+    list of Group
+        One for each row of `inside`.
+    """
+    values, observed = matrix.values, matrix.observed.astype(float)
+    inside = inside.copy()
+    rows = np.arange(len(inside))
+    pull, links = inside @ values, inside @ observed
+    total, pairs = (pull * inside).sum(axis=1) / 2, (links * inside).sum(axis=1) / 2
+    size, active = inside.sum(axis=1), np.ones(len(inside), dtype=bool)
     for _ in range(STEPS * largest):
         sign = np.where(inside, -1.0, 1.0)
         left = pairs[:, None] + sign * links
         allowed = np.where(inside, (size > 2)[:, None], (size < largest)[:, None] & (links > 0)) & (left > 0)
         score = np.where(allowed, (total[:, None] + sign * pull) / np.sqrt(np.maximum(left, 1.0)), -np.inf)
         node = score.argmax(axis=1)
-        active &= score[rows, node] > total / np.sqrt(pairs) + 1e-9
+        active &= score[rows, node] > total / np.sqrt(np.maximum(pairs, 1.0)) + 1e-9
         if not active.any():
             break
         go, who = rows[active], node[active]
@@ -150,12 +181,14 @@ def scan_groups(matrix: Standardised, *, largest: int | None = None, starts: int
         links[go] += step[:, None] * observed[who]
         size[go] += step.astype(int)
         inside[go, who] ^= True
-    found: dict[tuple[int, ...], float] = {}
-    for row in rows:
-        statistic = float(total[row] / np.sqrt(pairs[row]))
-        if size[row] >= LEAST and statistic > 0:
-            found[tuple(int(i) for i in np.flatnonzero(inside[row]))] = statistic
-    return sorted((Group(s, m) for m, s in found.items()), key=lambda g: (-g.statistic, g.members))
+    ends = total / np.sqrt(np.maximum(pairs, 1.0))
+    return [Group(float(ends[r]), tuple(int(i) for i in np.flatnonzero(inside[r]))) for r in rows]
+
+
+def beyond_strength(weights: Array) -> Standardised:
+    """Standardised residuals of the strengths that neurons have outside of the strongest group; see `strength_residuals`."""
+    best = scan_groups(standardise(weights))
+    return standardise(strength_residuals(weights, best[0].members if best else ()))
 
 
 def largest_statistic(matrix: Standardised, **options: Any) -> float:

@@ -1,7 +1,7 @@
 """P values from few surrogates: counting, refined by a gamma distribution that is fitted to them.
 
 Counting K surrogates cannot give less than 1 / (1 + K). A gamma distribution with the mean and the variance of the surrogates'
-statistics resolves smaller values; its scale is widened for having been estimated, so that few surrogates are not too bold.
+statistics resolves smaller values; its tail is widened for having been estimated, so that few surrogates are not too bold.
 """
 
 from __future__ import annotations
@@ -38,23 +38,26 @@ def tail_p_value(statistic: float, nulls: Sequence[float] | Array) -> float:
     Returns
     -------
     float
-        Survival function of a gamma distribution with the surrogates' mean and (1 + 1 / K) times their variance, not below
-        `FLOOR`; counted with fewer than `FEWEST` surrogates, or where all are alike. NaN without surrogates.
+        Not below `FLOOR`; counted with fewer than `FEWEST` surrogates, or where all are alike. NaN without surrogates.
 
     Notes
     -----
-    Winkler et al. (2016, NeuroImage 141, 502) compare such tails. The widening is our definition: it is the variance of a new
-    draw about an estimated mean.
+    The survival function of a gamma distribution with the surrogates' mean and variance (Winkler et al. 2016, NeuroImage 141, 502,
+    compare such tails) says how far out the statistic lies. As mean and variance are estimates from K surrogates, the tail is
+    that of the prediction of one more draw: the normal deviate of equal probability, over sqrt(1 + 1 / K), in Student's
+    distribution with K - 1 degrees of freedom (our definition; exact for normal statistics).
     """
     known = np.asarray(nulls, float)
     known = known[np.isfinite(known)]
-    if len(known) < FEWEST or not np.isfinite(statistic):
+    count = len(known)
+    if count < FEWEST or not np.isfinite(statistic):
         return counted_p_value(statistic, known)
-    mean, variance = float(known.mean()), float(known.var(ddof=1)) * (1 + 1 / len(known))
+    mean, variance = float(known.mean()), float(known.var(ddof=1))
     if mean <= 0 or variance <= 1e-12 * mean**2:
         return counted_p_value(statistic, known)
-    value = float(stats.gamma.sf(statistic, mean**2 / variance, scale=variance / mean))
-    return float(np.clip(value, FLOOR, 1.0))
+    outside = max(float(stats.gamma.sf(statistic, mean**2 / variance, scale=variance / mean)), 1e-300)
+    deviate = float(stats.norm.isf(outside)) / np.sqrt(1 + 1 / count)
+    return float(np.clip(stats.t.sf(deviate, count - 1), FLOOR, 1.0))
 
 
 def false_discovery(p_values: Sequence[float] | Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from .folds import draw_folds, split_one_worm
 from .jobs import FitCheckpoint, FitJob, run_jobs
 from .prepare import Prepared, prepare, prepare_problem
 from .settings import FactorizationSettings
-from .starts import join_starts
+from .starts import Starts, join_starts
 
 AGREE = 0.9
 COLUMNS = ("rank", "error", "error_min", "held_out", "held_out_se", "similarity", "core_consistency")
@@ -43,6 +43,7 @@ def sweep_ranks(
     worms: Sequence[str] | None = None,
     worm_weights: Mapping[str, float] | None = None,
     checkpoint: str | Path | None = None,
+    inspect: Callable[[int, Prepared, Starts], None] | None = None,
     **options: Any,
 ) -> RankSweep:
     """Fit a range of ranks and suggest one.
@@ -70,6 +71,8 @@ def sweep_ranks(
         Jobs run there; the result is the same as here.
     worms, worm_weights, checkpoint, **options
         As in `factorize`.
+    inspect : callable, optional
+        Shown the fits of all starts of every rank, which are not kept.
 
     Returns
     -------
@@ -124,6 +127,8 @@ def sweep_ranks(
             fits = join_starts([result.fits for _, result in parts])
             one = build_components(prepared, fits, pool, provenance={**made, "rank": rank})
             components[rank] = one
+            if inspect is not None:
+                inspect(rank, prepared, fits)
             fitted[rank] = (
                 float(np.median(fits.errors)),
                 one.error,

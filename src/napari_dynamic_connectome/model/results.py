@@ -383,8 +383,7 @@ class Communities:
         pairs in the community, and of pairs of its members with others), ratio with ratio_low and ratio_high (95 % interval over
         its members).
     overlaps : pandas.DataFrame, optional
-        Columns neuron, community (its own), other (where it belongs, too), ratio (mean weight towards the other's members over
-        that of the other's outside).
+        Columns neuron, community (its own), other (where it belongs, too), pull (towards the other; see `communities.judge`).
     answer : str
         What was found, in one sentence.
     """

@@ -13,6 +13,8 @@ import pandas as pd
 from ..affinity.shift import Shifter
 from ..communities.scan import scan_groups, standardise
 from ..communities.tail import tail_p_value
+from ..factorization.prepare import Prepared
+from ..factorization.starts import Starts
 from ..model.cohort import Cohort
 from ..model.errors import DynamicConnectomeError
 from ..model.evidence import Chance
@@ -26,6 +28,64 @@ if TYPE_CHECKING:
     from .settings import PipelineSettings
 
 HIGH = 0.95
+Strongest = tuple[list[tuple[float, frozenset[int]]], np.ndarray]
+"""Strongest group (statistic, members) of every component of a fit, and the spreads of their strengths."""
+
+
+class StartGroups:
+    """Looks at every random start of a rank sweep while it runs: what its components' strongest groups are."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, list[Strongest]] = {}
+
+    def __call__(self, rank: int, prepared: Prepared, fits: Starts) -> None:
+        """Note the groups of all starts of one rank."""
+        problem = prepared.problem
+        pairs = np.asarray(problem.affinity.pairs, int)
+        count = len(problem.affinity.neurons)
+        seen = problem.seen_slots.reshape(-1, len(pairs)).any(axis=0)
+        starts = []
+        for factor in fits.factors.pair:
+            matrices = []
+            for row in factor.reshape(len(factor), -1, len(pairs)).sum(axis=1):
+                weights = np.full((count, count), np.nan)
+                weights[pairs[:, 0], pairs[:, 1]] = weights[pairs[:, 1], pairs[:, 0]] = np.where(seen, row, np.nan)
+                matrices.append(weights)
+            starts.append(start_groups(matrices))
+        self.found[rank] = starts
+
+
+def no_components(components: Components, reason: str) -> Components:
+    """Components of rank 0: what is left where nothing is beyond chance."""
+    none = slice(0, 0)
+    own = components.own_time
+    return replace(
+        components,
+        time=components.time.isel(component=none),
+        worm=components.worm.isel(component=none),
+        pair=components.pair.isel(component=none),
+        weight=components.weight.isel(component=none),
+        own_time=None if own is None else own.isel(component=none),
+        error=1.0,
+        support=None if components.support is None else components.support.iloc[:0],
+        diagnostics={"notes": list(components.diagnostics.get("notes", [])), "explained": [], "reason": reason},
+    )
+
+
+def _judged(components: Components, chance: Chance) -> Components:
+    """Components with their support and what the surrogates of their rank gave, for their communities."""
+    rank = components.rank
+    known = {"method": chance.method, "note": chance.note, "surrogates": 0}
+    tops = np.empty(0)
+    if chance.tested and rank in chance.top:
+        tops = chance.top[rank].dropna().to_numpy(float)
+        modules = chance.top_modules[rank].dropna().to_numpy(float)
+        known |= {"surrogates": len(tops), "top": tops.tolist(), "top_modules": modules.tolist()}
+    return replace(
+        components,
+        support=component_support(components, tops),
+        diagnostics={**components.diagnostics, "chance": known},
+    )
 
 
 def judge_components(
@@ -36,20 +96,18 @@ def judge_components(
     *,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
-) -> tuple[Chance, Components]:
+) -> Components:
     """Compare components of a rank that the user chose with surrogate cohorts of the same rank.
 
     Returns
     -------
-    chance : Chance
-        `note` says why if nothing could be tested.
-    components : Components
-        With `support`.
+    Components
+        With `support`, and in diagnostics["chance"] what the surrogates gave, or why nothing could be tested.
     """
     shifter, note = _shifter(affinity, cohort, settings)
     own = settings.chance
     if note:
-        return Chance(own.method, note=note), replace(components, support=component_support(components, ()))
+        return _judged(components, Chance(own.method, note=note))
     ranks = [r for r in (components.rank - 1, components.rank) if r > 0]
     fits = fit_surrogates(
         shifter,
@@ -61,9 +119,7 @@ def judge_components(
         cancel=cancel,
     )
     data = _data_fits(affinity, ranks, settings, held_out=False)
-    chance = _chance(fits, data, {}, settings)
-    tops = chance.top[components.rank].to_numpy(float)
-    return chance, replace(components, support=component_support(components, tops))
+    return _judged(components, _chance(fits, data, {}, settings))
 
 
 def judge_sweep(
@@ -72,7 +128,7 @@ def judge_sweep(
     sweep: RankSweep,
     settings: PipelineSettings,
     *,
-    starts: Mapping[int, Sequence[tuple[Sequence[tuple[float, frozenset[int]]], np.ndarray]]] | None = None,
+    starts: Mapping[int, Sequence[Strongest]] | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> RankSweep:
@@ -99,9 +155,10 @@ def judge_sweep(
     own = settings.chance
     shifter, note = _shifter(affinity, cohort, settings)
     if note:
-        found = {r: replace(c, support=component_support(c, ())) for r, c in sweep.components.items()}
+        unknown = Chance(own.method, note=note)
+        found = {r: _judged(c, unknown) for r, c in sweep.components.items()}
         reason = f"{sweep.reason} Not compared with chance: {note}."
-        return replace(sweep, components=found, chance=Chance(own.method, note=note), reason=reason)
+        return replace(sweep, components=found, chance=unknown, reason=reason)
     ranks = sorted({1, *sweep.components})
     report(progress, 0.0, "the cohort as its surrogates are fitted")
     data = _data_fits(affinity, ranks, settings, held_out=own.held_out_surrogates > 0)
@@ -138,10 +195,7 @@ def judge_sweep(
         counts[rank] = again[1].get(rank, 0) if rank else 0
         any_p = again[2]
     chance = _chance(fits, data, counts, settings)
-    found = {
-        r: replace(c, support=component_support(c, chance.top[r].dropna().to_numpy(float)))
-        for r, c in sweep.components.items()
-    }
+    found = {r: _judged(c, chance) for r, c in sweep.components.items()}
     reason = reason_for(rank, counts.get(rank, 0), chance.table, few if rank == 0 else own.surrogates, any_p)
     chosen = _choices(fits, data, starts or {}, own.alpha)
     return replace(sweep, components=found, suggested=rank, reason=reason, chance=chance, choices=chosen)
@@ -183,7 +237,7 @@ def _gain_p(fits: SurrogateFits, data: Mapping[int, RankFit], rank: int) -> floa
 def _suggest(
     fits: SurrogateFits,
     data: Mapping[int, RankFit],
-    groups: Mapping[int, tuple[Sequence[tuple[float, frozenset[int]]], np.ndarray]],
+    groups: Mapping[int, Strongest],
     alpha: float,
     least: int = 0,
 ) -> tuple[int, dict[int, int], float]:
@@ -201,7 +255,7 @@ def _suggest(
 def _choices(
     fits: SurrogateFits,
     data: Mapping[int, RankFit],
-    starts: Mapping[int, Sequence[tuple[Sequence[tuple[float, frozenset[int]]], np.ndarray]]],
+    starts: Mapping[int, Sequence[Strongest]],
     alpha: float,
 ) -> pd.DataFrame:
     """Rank that each random start alone would suggest."""
@@ -213,7 +267,7 @@ def _choices(
     return pd.DataFrame(rows, columns=["varied", "which", "rank"])
 
 
-def start_groups(components: Sequence[np.ndarray]) -> tuple[list[tuple[float, frozenset[int]]], np.ndarray]:
+def start_groups(components: Sequence[np.ndarray]) -> Strongest:
     """Strongest group and spread of components given as matrices (N, N), NaN where not observed."""
     found, spread = [], []
     for weights in components:
@@ -232,7 +286,6 @@ def _chance(
 ) -> Chance:
     own = settings.chance
     gain = pd.DataFrame(gains({r: fits.explained[r] for r in fits.explained}))
-    gain.columns.name = "rank"
     mine = gains({r: f.explained for r, f in data.items()})
     rows = []
     for rank in fits.explained:

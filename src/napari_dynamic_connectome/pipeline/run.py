@@ -27,7 +27,6 @@ from ..io.fingerprint import fingerprint
 from ..io.ownership import claim_folder, remove_folder
 from ..model.cohort import Cohort
 from ..model.errors import InputError
-from ..model.memory import check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.recording import Recording
 from ..model.results import Communities, CommunityKind, Components
@@ -37,6 +36,7 @@ from ..session.session import Session
 from .contrasts import give_attributes
 from .earlier import back_up, held_session
 from .images import extract_files
+from .partition import partition
 from .provenance import settings_hash, versions
 from .settings import PipelineSettings, ReadingSettings, VolumeInput
 
@@ -63,7 +63,7 @@ class AnalysisResult:
         """Make this what a session shows: `cohort`, of which it is, and all results."""
         session.set_cohort(cohort)
         session.set_sweep(self.sweep)
-        session.set_components(self.components)
+        session.set_components(self.components if self.components.rank else None)
         session.set_communities(self.communities)
 
 
@@ -272,11 +272,15 @@ def decompose(
     client: Any = None,
     checkpoint: Path | None = None,
 ) -> tuple[AffinitySpec, Any, Components]:
-    """Cohort -> affinity -> (rank sweep ->) components; finished fits are kept in the folder `checkpoint`."""
+    """Cohort -> affinity -> (rank sweep ->) components, compared with chance.
+
+    Finished fits are kept in the folder `checkpoint`. Where there is no structure beyond chance, the components have rank 0.
+    """
     from ..affinity.compute import compute_affinity
     from ..comparison.confounds import partial_out_cohort
     from ..factorization.factorize import factorize
     from ..factorization.sweep import sweep_ranks
+    from .chance import StartGroups, judge_components, judge_sweep, no_components
 
     report(progress, 0, "affinities")
     cohort = partial_out_cohort(cohort, settings.confounds, cancel=cancel)
@@ -289,12 +293,17 @@ def decompose(
             settings.factorization,
             starts=rank.starts,
             seed=settings.seed,
-            progress=progress,
+            progress=part(progress, 0, 0.5),
             cancel=cancel,
             client=client,
             checkpoint=checkpoint,
         )
-        return affinity, None, components
+        return (
+            affinity,
+            None,
+            judge_components(affinity, cohort, components, settings, progress=part(progress, 0.5, 1), cancel=cancel),
+        )
+    starts = StartGroups()
     sweep = sweep_ranks(
         affinity,
         range(rank.smallest, rank.largest + 1),
@@ -302,59 +311,18 @@ def decompose(
         starts=rank.starts,
         folds=rank.folds,
         seed=settings.seed,
-        progress=progress,
+        progress=part(progress, 0, 0.5),
         cancel=cancel,
         client=client,
         checkpoint=checkpoint,
+        inspect=starts,
     )
+    sweep = judge_sweep(
+        affinity, cohort, sweep, settings, starts=starts.found, progress=part(progress, 0.5, 1), cancel=cancel
+    )
+    if sweep.nothing:
+        return affinity, sweep, no_components(sweep.components[min(sweep.components)], sweep.reason)
     return affinity, sweep, sweep.components[sweep.suggested]
-
-
-def partition(
-    components: Components,
-    settings: PipelineSettings,
-    *,
-    progress: ProgressCallback | None = None,
-    cancel: CancelCallback | None = None,
-    known: Mapping[tuple[int, CommunityKind], Communities] | None = None,
-    keep: Callable[[dict[tuple[int, CommunityKind], Communities]], None] | None = None,
-    cohort: Cohort | None = None,
-) -> dict[tuple[int, CommunityKind], Communities]:
-    """Communities of every component and kind; those in `known` are taken, `keep` is told after each new one.
-
-    `cohort` is needed where chance means surrogate cohorts (`settings.communities.null`).
-    """
-    from ..communities.find import find_communities
-    from .surrogates import surrogate_graphs
-
-    null_graphs = None
-    if settings.communities.null != "weights":
-        null_graphs = surrogate_graphs(cohort, components, settings, progress=part(progress, 0, 0.5), cancel=cancel)
-        progress = part(progress, 0.5, 1)
-
-    jobs = [(component, kind) for component in range(1, components.rank + 1) for kind in settings.kinds]
-    found: dict[tuple[int, CommunityKind], Communities] = {}
-    for done, (component, kind) in enumerate(jobs):
-        check_cancel(cancel)
-        if known is not None and (component, kind) in known:
-            found[component, kind] = known[component, kind]
-            continue
-        step = part(progress, done / len(jobs), (done + 1) / len(jobs))
-        report(step, 0, f"communities of component {component} ({kind})")
-        check_room("the search for communities")
-        found[component, kind] = find_communities(
-            components,
-            settings.communities,
-            component=component,
-            kind=kind,
-            seed=settings.seed,
-            null_graphs=null_graphs,
-            progress=step,
-            cancel=cancel,
-        )
-        if keep is not None:
-            keep(found)
-    return found
 
 
 def run_pipeline(
@@ -470,14 +438,13 @@ def _run_stages(
             checkpoint=kept["components"],
         )
         session.set_sweep(sweep)
-        session.set_components(components)
+        session.set_components(components if components.rank else None)
         session.provenance["model"] = components.model
         session.provenance["model_reason"] = components.diagnostics.get("model_reason", affinity.model_reason)
         stages.pop("communities", None)
         _stamp(session, settings, inputs, stages, "components", hashes)
         save_session(session, target)
     if stages.get("communities") != hashes["communities"]:
-        assert session.components is not None
         begun = stages.get("some communities") == hashes["communities"]
         last = time.monotonic()
 
@@ -491,15 +458,17 @@ def _run_stages(
                 save_session(session, target)
                 last = time.monotonic()
 
-        found = partition(
-            session.components,
-            settings,
-            progress=part(progress, 0.75, 1),
-            cancel=cancel,
-            known=session.communities if begun else None,
-            keep=keep,
-            cohort=session.cohort,
-        )
+        found: dict[tuple[int, CommunityKind], Communities] = {}
+        if session.components is not None:
+            found = partition(
+                session.components,
+                settings,
+                progress=part(progress, 0.75, 1),
+                cancel=cancel,
+                known=session.communities if begun else None,
+                keep=keep,
+                cohort=session.cohort,
+            )
         stages.pop("some communities", None)
         session.communities = {}
         session.set_communities(found)
@@ -536,7 +505,9 @@ def stage_hashes(settings: PipelineSettings, inputs: list[dict[str, Any]], edits
         prints, versions(), *(values[k] for k in ("input", "extraction", "correction", "quality", "correct"))
     )
     second = settings_hash(
-        first, edits, *(values[k] for k in ("seed", "cohort", "confounds", "affinity", "rank", "factorization"))
+        first,
+        edits,
+        *(values[k] for k in ("seed", "cohort", "confounds", "affinity", "rank", "factorization", "chance")),
     )
     third = settings_hash(second, values["communities"], values["kinds"])
     return {"recordings": first, "components": second, "communities": third}

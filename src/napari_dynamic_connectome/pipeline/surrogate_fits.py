@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..affinity.coarse import coarse_affinity
 from ..affinity.shift import Shifter
-from ..communities.scan import largest_statistic, standardise, strength_residuals
+from ..communities.scan import beyond_strength, largest_statistic, standardise
 from ..factorization.build import build_components
 from ..factorization.folds import draw_folds
 from ..factorization.jobs import FitJob, run_job
@@ -112,7 +112,7 @@ def tops(components: Components) -> tuple[float, float]:
     for number in range(1, components.rank + 1):
         weights = components.matrix(number).values
         core = max(core, largest_statistic(standardise(weights)))
-        modules = max(modules, largest_statistic(standardise(strength_residuals(weights))))
+        modules = max(modules, largest_statistic(beyond_strength(weights)))
     return core, modules
 
 
@@ -170,7 +170,7 @@ def fit_surrogates(
     def table(field: str) -> pd.DataFrame:
         values: dict[int, Any] = {n: {r: getattr(f, field) for r, f in row.items()} for n, row in rows.items()}
         made = pd.DataFrame.from_dict(values, orient="index", columns=None).reindex(columns=sorted(ranks))
-        made.index.name, made.columns.name = "surrogate", "rank"
+        made.index.name = "surrogate"
         return made.astype(float)
 
     return SurrogateFits(*(table(f) for f in ("explained", "held_out", "top", "top_modules")))

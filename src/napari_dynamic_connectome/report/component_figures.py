@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from ..model.cohort import Cohort
+from ..model.evidence import NOTHING, Chance
 from ..model.results import Components
 from .figure_style import ACCENT, HAIRLINE, INK, MUTED, new_figure, shade_binary, shade_stimuli, styled
 
@@ -16,10 +18,8 @@ if TYPE_CHECKING:
 
 
 def strongest_neurons(components: Components, component: int, count: int = 8) -> list[str]:
-    """Names of the neurons with the largest mean pair factor in a component, strongest first."""
-    strength = components.strength(component)
-    order = np.argsort(-np.nan_to_num(strength.values, nan=-np.inf), kind="stable")
-    return [str(strength["neuron"].values[i]) for i in order[:count] if np.isfinite(strength.values[i])]
+    """Names of the neurons with the largest mean pair factor in a component, drawn to the mean for those few worms show."""
+    return [str(n) for n in components.leading(component).index[:count]]
 
 
 def strongest_pairs(components: Components, component: int, count: int = 10) -> pd.DataFrame:
@@ -122,7 +122,7 @@ def _binary_channel(behaviour: object, wanted: str | None) -> str | None:
     return next(iter(preferred or channels), None)
 
 
-def plot_sweep(table: pd.DataFrame, suggested: int, reason: str = "") -> Figure:
+def plot_sweep(table: pd.DataFrame, suggested: int, reason: str = "", chance: Chance | None = None) -> Figure:
     """Error, held-out error and restart similarity against the rank, with the suggestion marked.
 
     Parameters
@@ -130,11 +130,15 @@ def plot_sweep(table: pd.DataFrame, suggested: int, reason: str = "") -> Figure:
     table : pandas.DataFrame
         Columns rank, error, held_out, held_out_se, similarity.
     suggested : int
+        0: none.
     reason : str
+    chance : Chance, optional
+        What surrogate cohorts gave: drawn beside the data in two more panels.
     """
+    beside = chance is not None and len(chance.table) > 1
     with styled():
-        figure = new_figure(6.4, 2.3)
-        left, right = figure.subplots(1, 2)
+        figure = new_figure(9.6 if beside else 6.4, 2.3)
+        left, right, *more = figure.subplots(1, 4 if beside else 2)
         left.plot(table["rank"], table["error"], "o-", color=INK, ms=3, label="observed")
         if "held_out" in table and table["held_out"].notna().any():
             left.errorbar(
@@ -154,8 +158,29 @@ def plot_sweep(table: pd.DataFrame, suggested: int, reason: str = "") -> Figure:
         right.set_ylim(0, 1.03)
         right.set_xlabel("rank")
         right.set_ylabel("similarity of restarts")
-        for axes in (left, right):
-            axes.axvline(suggested, color=ACCENT, lw=1)
+        if beside and chance is not None:
+            _plot_chance(more, chance.table)
+        for axes in (left, right, *more):
+            if suggested:
+                axes.axvline(suggested, color=ACCENT, lw=1)
             axes.set_xticks(table["rank"])
-        right.set_title(f"suggested: {suggested}", color=ACCENT, fontweight="normal", fontsize=8)
+        said = f"suggested: {suggested}" if suggested else NOTHING
+        right.set_title(said, color=ACCENT, fontweight="normal", fontsize=8)
         return figure
+
+
+def _plot_chance(panels: Sequence[Any], table: pd.DataFrame) -> None:
+    """What each rank adds, and the error on held-out fibres, of the data beside time-shifted cohorts."""
+    added, held = panels
+    later = table[table["rank"] > 1]
+    added.plot(later["rank"], 100 * later["gain"], "o-", color=INK, ms=3, label="data")
+    added.fill_between(later["rank"], 0, 100 * later["chance_gain_high"], color=HAIRLINE, lw=0)
+    added.plot(later["rank"], 100 * later["chance_gain"], "--", color=MUTED, lw=1, label="chance")
+    added.set_ylabel("added by the last (%)")
+    held.plot(table["rank"], table["held_out"], "s-", color=INK, ms=3, label="data")
+    held.fill_between(table["rank"], table["chance_held_out_low"], table["chance_held_out_high"], color=HAIRLINE, lw=0)
+    held.plot(table["rank"], table["chance_held_out"], "--", color=MUTED, lw=1, label="chance")
+    held.set_ylabel("held-out error (bins)")
+    for axes in panels:
+        axes.set_xlabel("rank")
+        axes.legend()

@@ -26,6 +26,7 @@ from ..session.session import Session
 from ..states.result import StatesResult
 from .community_figures import plot_matrix, plot_traces
 from .component_figures import plot_components, plot_sweep, strongest_neurons, strongest_pairs
+from .evidence import support_table, sweep_evidence, tested_against
 from .figure_style import ask_while_drawing
 from .state_figures import plot_states
 from .structure_section import next_tests_html, split_figures, structure_html
@@ -168,14 +169,10 @@ def build_report(
     check_cancel(cancel)
     if session.sweep is not None:
         parts.append("<h2>Number of components</h2>")
-        reason = str(session.sweep.reason)
-        parts.append(
-            figure_image(
-                _png("rank_sweep", partial(plot_sweep, session.sweep.table, session.sweep.suggested), drawn, cancel),
-                reason,
-                "rank sweep",
-            )
-        )
+        sweep = session.sweep
+        draw_sweep = partial(plot_sweep, sweep.table, sweep.suggested, chance=sweep.chance)
+        curves = figure_image(_png("rank_sweep", draw_sweep, drawn, cancel), str(sweep.reason), "rank sweep")
+        parts.append(sweep_evidence(sweep, curves, html_table))
     check_cancel(cancel)
     if components is not None:
         parts.append("<h2>Components</h2>")
@@ -189,6 +186,8 @@ def build_report(
                 _png("components", partial(plot_components, components, cohort), drawn, cancel), caption, "components"
             )
         )
+        if components.support is not None:
+            parts.append(html_table(support_table(components)) + f"<p>{html.escape(tested_against(components))}</p>")
         for component in range(1, components.rank + 1):
             report(progress, component / (components.rank + 1), f"component {component}")
             parts.append(_component_section(session, component, drawn, cancel))
@@ -268,7 +267,7 @@ def _component_section(
         shown = styles(communities, communities.chosen_level, dark=False, numbers=numbers)
         what = "structure beyond strength" if kind == "modules" else "who takes part, and how strongly"
         parts.append(f"<p><b>{kind}</b> ({what}); {html.escape(communities.rule)}</p>")
-        if kind == "core" or len(table) > 1:
+        if len(table):
             draw = partial(plot_matrix, components, component, communities, numbers=numbers)
             png = _png(f"matrix_component{component}_{kind}", draw, drawn, cancel)
             parts.append(figure_image(png, "", f"matrix of component {component}"))
@@ -320,7 +319,7 @@ def write_figures(
     figures: dict[str, Callable[[], Figure]] = {}
     sweep, components, recording = session.sweep, session.components, session.recording
     if sweep is not None:
-        figures["rank_sweep"] = partial(plot_sweep, sweep.table, sweep.suggested)
+        figures["rank_sweep"] = partial(plot_sweep, sweep.table, sweep.suggested, chance=sweep.chance)
     if components is not None:
         figures["components"] = partial(plot_components, components, session.cohort)
         for (component, kind), communities in sorted(session.communities.items()):

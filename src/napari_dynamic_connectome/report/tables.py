@@ -15,7 +15,7 @@ from ..io.files import output_folder
 from ..io.formats.text_tables import write_csv
 from ..io.ownership import OurFiles, our_files
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
-from ..model.results import Components
+from ..model.results import Communities, Components
 from ..session.session import Session
 
 
@@ -93,7 +93,7 @@ def _own_courses(components: Components) -> pd.DataFrame:
 
 
 def community_table(session: Session) -> pd.DataFrame:
-    """One row a component, kind, level and neuron: community, probability, chosen."""
+    """One row a component, kind, level and neuron: community, state, probability, chosen, other (of overlapping neurons)."""
     parts = []
     for (component, kind), communities in sorted(session.communities.items()):
         for level in range(communities.n_levels):
@@ -106,11 +106,46 @@ def community_table(session: Session) -> pd.DataFrame:
                         "chosen": level == communities.chosen_level,
                         "neuron": list(communities.neurons),
                         "community": communities.labels.isel(level=level).values,
+                        "state": communities.states(level).to_list(),
+                        "other": _others(communities),
                         "probability": communities.probability.isel(level=level).values,
                     }
                 )
             )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _others(communities: Communities) -> list[str]:
+    """Further communities of every neuron, as text; empty for most."""
+    also: dict[str, list[str]] = {}
+    if communities.overlaps is not None:
+        for neuron, other in zip(communities.overlaps["neuron"], communities.overlaps["other"], strict=True):
+            also.setdefault(str(neuron), []).append(str(int(other)))
+    return [" ".join(also.get(n, [])) for n in communities.neurons]
+
+
+def claim_table(session: Session) -> pd.DataFrame:
+    """One row a community that is shown: component, kind, and the columns of `Communities.table`."""
+    parts = []
+    for (component, kind), communities in sorted(session.communities.items()):
+        table = communities.table()
+        table.insert(0, "component", component)
+        table.insert(1, "kind", kind)
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def evidence_tables(session: Session) -> dict[str, pd.DataFrame]:
+    """What speaks for ranks and components: beside chance, support, how often each rank is suggested."""
+    found = {}
+    sweep, components = session.sweep, session.components
+    if sweep is not None and sweep.chance is not None and len(sweep.chance.table):
+        found["rank_chance"] = sweep.chance.table
+    if sweep is not None and len(sweep.choices):
+        found["rank_choices"] = sweep.choices
+    if components is not None and components.support is not None:
+        found["components_support"] = components.support.reset_index()
+    return found
 
 
 def write_tables(
@@ -158,6 +193,8 @@ def _write_tables(
     tables |= component_tables(session)
     check_cancel(cancel)
     tables["communities"] = community_table(session)
+    tables["communities_claims"] = claim_table(session)
+    tables |= evidence_tables(session)
     if session.cohort is not None:
         presence = session.cohort.presence.to_pandas().astype(int)
         paths.append(write_csv(presence, mine.path("presence.csv"), index=True))

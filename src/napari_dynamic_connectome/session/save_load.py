@@ -20,6 +20,7 @@ import xarray as xr
 from ..io.atomic import recover, writing
 from ..model.cohort import Cohort, CohortSettings
 from ..model.errors import DynamicConnectomeError, FormatError, InputError
+from ..model.evidence import Chance
 from ..model.progress import CancelCallback, check_cancel
 from ..model.recording import Recording
 from ..model.results import Communities, Components, RankSweep
@@ -309,7 +310,13 @@ def decode_session(body: Mapping[str, Any], source: StoreReader, base: Path) -> 
         )
     if body["sweep"] is not None:
         found = {int(rank): code.record(Components, c) for rank, c in body["sweep"]["components"]}
-        session.sweep = code.record(RankSweep, body["sweep"], components=found)
+        chance = body["sweep"].get("chance")
+        session.sweep = code.record(
+            RankSweep,
+            body["sweep"],
+            components=found,
+            chance=None if chance is None else code.record(Chance, chance),
+        )
     if body["components"] is not None:
         # those of the sweep are the same object, as they were: what is known about a rank is known about them
         same = [] if body["sweep"] is None else [r for r, c in body["sweep"]["components"] if c == body["components"]]

@@ -301,7 +301,7 @@ class ComponentsDock(Dock):
     def choose_rank(self, rank: int) -> Any | None:
         """Use another rank of the sweep; communities are found for it in the background."""
         sweep, old = self.session.sweep, self.session.components
-        if sweep is None or rank not in sweep.components or old is None or rank == old.rank:
+        if sweep is None or rank not in sweep.components or (old is not None and rank == old.rank):
             return None
         components = sweep.components[rank]
         self.session.set_components(components)

@@ -1,0 +1,192 @@
+"""Communities of all components and kinds, judged together against chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from ..communities.judge import Candidate, candidates, claim, judged_matrix, untested
+from ..communities.scan import scan_groups
+from ..communities.tail import false_discovery, tail_p_value
+from ..model.cohort import Cohort
+from ..model.memory import check_room
+from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
+from ..model.results import Communities, CommunityKind, Components
+from .settings import PipelineSettings
+
+Array = np.ndarray
+Key = tuple[int, CommunityKind]
+STRONGEST = "strongest group"
+"""Method of communities that are the strongest group itself, or nobody."""
+UNKNOWN = "the components were not compared with chance"
+
+
+def partition(
+    components: Components,
+    settings: PipelineSettings,
+    *,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+    known: Mapping[Key, Communities] | None = None,
+    keep: Callable[[dict[Key, Communities]], None] | None = None,
+    cohort: Cohort | None = None,
+) -> dict[Key, Communities]:
+    """Communities of every component and kind; those in `known` are taken, `keep` is told after each new one.
+
+    Where the components were compared with surrogate cohorts (`Components.diagnostics["chance"]`), a community is kept if its
+    statistic exceeds theirs, corrected over all components, kinds and communities (false discovery rate); everyone else is
+    background. Components in which even the strongest group is not beyond chance, and the background component, are not searched.
+
+    Parameters
+    ----------
+    components : Components
+    settings : PipelineSettings
+    known : mapping, optional
+        Communities of an interrupted call.
+    keep : callable, optional
+    cohort : Cohort, optional
+        Not needed any more: the surrogates are known from the components.
+    """
+    del cohort
+    chance = dict(components.diagnostics.get("chance", {}))
+    jobs: list[Key] = [(c, k) for c in range(1, components.rank + 1) for k in settings.kinds]
+    found: dict[Key, Communities] = {}
+    listed: dict[Key, list[Candidate]] = {}
+    for done, key in enumerate(jobs):
+        check_cancel(cancel)
+        step = part(progress, 0.9 * done / len(jobs), 0.9 * (done + 1) / len(jobs))
+        report(step, 0, f"communities of component {key[0]} ({key[1]})")
+        listed[key] = []
+        if known is not None and key in known and known[key].state is None and known[key].method != STRONGEST:
+            found[key] = known[key]
+        elif chance.get("surrogates"):
+            found[key], listed[key] = _search(components, key, settings, chance, step, cancel)
+        else:
+            found[key] = _find(components, key, settings, settings.seed, step, cancel)
+        if chance.get("surrogates") and found[key].method != STRONGEST:
+            listed[key] = _listed(components, key, found[key], chance)
+        if keep is not None:
+            keep(found)
+    if not chance.get("surrogates"):
+        why = str(chance.get("note") or UNKNOWN)
+        return {key: untested(one, _weights(components, key), why) for key, one in found.items()}
+    return _claimed(components, settings, chance, found, listed, part(progress, 0.9, 1), cancel)
+
+
+def _claimed(
+    components: Components,
+    settings: PipelineSettings,
+    chance: Mapping[str, Any],
+    found: Mapping[Key, Communities],
+    listed: Mapping[Key, list[Candidate]],
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+) -> dict[Key, Communities]:
+    """Correct all p values together and keep what is beyond chance; with a second run where something is."""
+    alpha = settings.chance.alpha
+    family = [(key, c) for key, some in listed.items() for c in some]
+    corrected = false_discovery([c.p_value for _, c in family])
+    values: dict[Key, dict[int, float]] = {key: {} for key in found}
+    for (key, candidate), q in zip(family, corrected, strict=True):
+        values[key][candidate.community] = float(q)
+    what = f"{chance['surrogates']} surrogate cohorts ({chance['method']})"
+    judged = {}
+    for done, (key, one) in enumerate(found.items()):
+        check_cancel(cancel)
+        report(progress, done / max(len(found), 1), "a second run, to see what depends on chance")
+        second = None
+        if any(q <= alpha for q in values[key].values()) and one.method == "nested sbm":
+            own = settings.communities.model_copy(update={"samples": 0, "null_fits": 0})
+            second = _find(
+                components, key, settings.model_copy(update={"communities": own}), settings.seed + 1, None, cancel
+            )
+            second = _level(second)
+        judged[key] = claim(
+            one,
+            _weights(components, key),
+            listed[key],
+            values[key],
+            alpha=alpha,
+            where=f"component {key[0]}",
+            chance=what,
+            second=second,
+        )
+    return judged
+
+
+def _search(
+    components: Components,
+    key: Key,
+    settings: PipelineSettings,
+    chance: Mapping[str, Any],
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+) -> tuple[Communities, list[Candidate]]:
+    """Communities of one component and kind that may be claimed, and their p values; nobody where none can be."""
+    alpha = settings.chance.alpha
+    matrix = judged_matrix(_weights(components, key), key[1])
+    best = scan_groups(matrix)
+    p_value = tail_p_value(best[0].statistic, _tops(chance, key[1])) if best else 1.0
+    support = components.support
+    background = support is not None and bool(support.loc[key[0], "background"])
+    if background or not best or p_value > alpha:
+        nobody = _plain(components, key, np.full(len(components.neurons), -1))
+        return nobody, [] if background else [Candidate(-1, best[0].statistic if best else 0.0, p_value)]
+    found = _level(_find(components, key, settings, settings.seed, progress, cancel))
+    listed = candidates(found, matrix, _tops(chance, key[1]))
+    if any(c.p_value <= alpha for c in listed):
+        return found, listed
+    labels = np.full(len(components.neurons), -1)
+    labels[list(best[0].members)] = 0
+    return _plain(components, key, labels), [Candidate(0, best[0].statistic, p_value)]
+
+
+def _listed(components: Components, key: Key, found: Communities, chance: Mapping[str, Any]) -> list[Candidate]:
+    return candidates(found, judged_matrix(_weights(components, key), key[1]), _tops(chance, key[1]))
+
+
+def _find(
+    components: Components,
+    key: Key,
+    settings: PipelineSettings,
+    seed: int,
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+) -> Communities:
+    """The block model's communities, not compared with shuffled weights."""
+    from ..communities.find import find_communities
+
+    check_room("the search for communities")
+    own = settings.communities.model_copy(update={"null_fits": 0, "null": "weights"})
+    return find_communities(components, own, component=key[0], kind=key[1], seed=seed, progress=progress, cancel=cancel)
+
+
+def _level(found: Communities) -> Communities:
+    """The finest level as the one that is shown: what is not beyond chance will be background."""
+    return replace(found, chosen_level=0)
+
+
+def _plain(components: Components, key: Key, labels: Array) -> Communities:
+    """Communities of one level, without samples."""
+    coords = {"level": [0], "neuron": np.asarray(components.neurons, dtype=object)}
+    shape = (1, len(labels))
+    return Communities(
+        labels=xr.DataArray(labels.reshape(shape), dims=("level", "neuron"), coords=coords, name="community"),
+        chosen_level=0,
+        probability=xr.DataArray(np.full(shape, np.nan), dims=("level", "neuron"), coords=coords, name="probability"),
+        kind=key[1],
+        method=STRONGEST,
+        provenance={"component": key[0], "kind": key[1]},
+    )
+
+
+def _weights(components: Components, key: Key) -> Array:
+    return np.asarray(components.matrix(key[0]).values)
+
+
+def _tops(chance: Mapping[str, Any], kind: str) -> Array:
+    return np.asarray(chance["top" if kind == "core" else "top_modules"], float)
