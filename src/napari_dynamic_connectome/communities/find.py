@@ -13,7 +13,7 @@ from ..model.errors import InputError, SettingsError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Communities, CommunityKind
 from .consensus import KEPT, Consensus, find_consensus, posterior_of
-from .graph import WeightedGraph, apply_threshold, normalize_strength, read_graph
+from .graph import DENSE_LIMIT, WeightedGraph, apply_threshold, normalize_strength, read_graph
 from .levels import expand, number_levels
 from .methods import leiden, louvain, spectral
 from .model import NEARLY_COMPLETE, BlockModel, consensus_fit, fit_model, prepare
@@ -21,6 +21,7 @@ from .null import NullResult, compare_consensus, compare_with_null
 from .posterior import Posterior, sample_posterior
 from .search import Fit, one_group
 from .settings import CommunitySettings
+from .settle import settle
 
 Method = Literal["sbm", "louvain", "leiden", "spectral"]
 Array = np.ndarray[Any, Any]
@@ -178,6 +179,21 @@ def _by_consensus(
     labels[:-1, found.labels < 0] = -1
     posterior = posterior_of(found, fit.levels[1:], labels) if settings.samples else None
     null = None
+    alone = null_graphs is None and settings.null_fits > 0 and settings.level == "auto"
+    if alone and graph.subset(used).density >= NEARLY_COMPLETE and graph.n <= DENSE_LIMIT:
+        base = _result(graph, used, [fit], model, posterior, None, settings, kind, provenance, labels, found)
+        matrix = graph.matrix()
+        matrix[graph.unobserved[:, 0], graph.unobserved[:, 1]] = np.nan
+        matrix[graph.unobserved[:, 1], graph.unobserved[:, 0]] = np.nan
+        return settle(
+            base,
+            matrix,
+            nulls=settings.null_fits,
+            alpha=settings.alpha,
+            seed=seed + 2,
+            progress=part(progress, 0.6, 1.0),
+            cancel=cancel,
+        )
     if null_graphs is not None or settings.null_fits:
         brought = None if null_graphs is None else (_prepared(one, settings, kind, used) for one in null_graphs)
         null = compare_consensus(

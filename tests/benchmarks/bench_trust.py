@@ -1,0 +1,263 @@
+"""What the program claims where the truth is known: planted cohorts, noise, planted graphs, size of the p values.
+
+    python tests/benchmarks/bench_trust.py claims --seeds 100 101      planted cohorts: false and found communities, rank
+    python tests/benchmarks/bench_trust.py noise --seeds 100 --kinds white 5 --aligned both
+    python tests/benchmarks/bench_trust.py background --seeds 100 101  planted graphs with background, and N = 60, r = 2
+    python tests/benchmarks/bench_trust.py seeds --seeds 100           the same cohort with two seeds
+    python tests/benchmarks/bench_trust.py size --seeds 100 101        size of p on fresh noise cohorts
+
+Seeds from 100 on were never used to choose anything. Every line is printed as soon as it is known.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.signal import lfilter
+from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
+
+from napari_dynamic_connectome import Cohort, Recording, find_communities, simulate_cohort
+from napari_dynamic_connectome.affinity.compute import compute_affinity
+from napari_dynamic_connectome.affinity.shift import Shifter
+from napari_dynamic_connectome.communities.tail import tail_p_value
+from napari_dynamic_connectome.pipeline.run import AnalysisResult, analyze
+from napari_dynamic_connectome.pipeline.settings import PipelineSettings
+from napari_dynamic_connectome.pipeline.surrogate_fits import fit_ranks
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+NAMES = [
+    c + s
+    for c in [
+        "AVA",
+        "AVE",
+        "AIB",
+        "RIM",
+        "AVB",
+        "RIB",
+        "RMD",
+        "SMD",
+        "SMB",
+        "RIA",
+        "RIV",
+        "AIY",
+        "AIZ",
+        "AIA",
+        "AWA",
+        "AWB",
+        "AWC",
+        "ASE",
+        "ASH",
+        "ASK",
+        "ASI",
+        "ADL",
+        "ADF",
+        "AFD",
+        "URX",
+        "URY",
+        "OLL",
+        "IL1",
+        "BAG",
+        "NSM",
+    ]
+    for s in "LR"
+]
+
+
+def overlap(a: set[str], b: set[str]) -> float:
+    """Jaccard index."""
+    return len(a & b) / len(a | b)
+
+
+def noise_cohort(seed: int, kind: str, *, aligned: bool, worms: int = 10, missing: float = 0.4) -> Cohort:
+    """Independent noise: white, or autoregressive with a time constant in seconds."""
+    rng = np.random.default_rng(seed)
+    rate, count, burn = 2.5, 600, 400
+    recordings = []
+    for worm in range(worms):
+        keep = [n for n in NAMES if rng.random() >= missing]
+        traces = rng.normal(size=(count, len(keep)))
+        if kind != "white":
+            phi = float(np.exp(-1 / (float(kind) * rate)))
+            slow = lfilter([np.sqrt(1 - phi**2)], [1, -phi], rng.normal(size=(count + burn, len(keep))), axis=0)
+            traces = slow[burn:] + 0.1 * traces
+        onset = 15 + 28.0 * np.arange(8)
+        stimuli = pd.DataFrame(
+            {"name": rng.permutation(["a", "b", "c", "d"] * 2), "onset": onset, "offset": onset + 10}
+        )
+        more = {"stimuli": stimuli} if aligned else {}
+        recordings.append(
+            Recording.from_arrays(1 + 0.2 * traces, name=f"w{worm}", time_s=np.arange(count) / rate, names=keep, **more)
+        )
+    return Cohort(recordings)
+
+
+def claims_of(result: AnalysisResult) -> list[tuple[int, str, set[str], float]]:
+    """Component, kind, members and corrected p of every community that is claimed."""
+    return [
+        (component, kind, set(row["members"].split()), float(row["q_value"]))
+        for (component, kind), communities in result.communities.items()
+        for _, row in communities.table().iterrows()
+    ]
+
+
+def bench_claims(options: argparse.Namespace) -> None:
+    """Planted cohorts of ten worms, default settings."""
+    total: dict[str, list[int]] = {k: [0, 0] for k in ("core", "modules", "all")}
+    found: dict[str, list[float]] = {"core": [], "all": []}
+    ranks = []
+    for seed in options.seeds:
+        cohort, truth = simulate_cohort(n_worms=options.worms, seed=seed)
+        motifs = {m: set(g) for m, g in truth.members.groupby("motif")["neuron"]}
+        start = time.process_time()
+        result = analyze(cohort, PipelineSettings())
+        claims = claims_of(result)
+        for _, kind, members, _ in claims:
+            false = max(overlap(members, m) for m in motifs.values()) < 0.5
+            for key in (kind, "all"):
+                total[key][0] += 1
+                total[key][1] += int(false)
+        for m in motifs.values():
+            for key in found:
+                own = [c[2] for c in claims if key in ("all", c[1])]
+                found[key].append(max((overlap(c, m) for c in own), default=0.0))
+        support = result.components.support
+        shown = 0 if support is None else int((~support["background"].astype(bool)).sum())
+        ranks.append(shown)
+        print(
+            f"seed {seed}: rank {result.components.rank}, {shown} beside the background, {len(claims)} claims; motifs found "
+            f"{[round(f, 2) for f in found['all'][-len(motifs) :]]}; {time.process_time() - start:.0f} CPU s",
+            flush=True,
+        )
+    for key, (count, false) in total.items():
+        print(f"{key}: {count} claims, {false} false")
+    for key, values in found.items():
+        print(f"{key}: {np.mean([v >= 0.7 for v in values]):.0%} of {len(values)} planted motifs found at .7")
+    print(f"components beside the background: {ranks} (4 planted)")
+
+
+def bench_noise(options: argparse.Namespace) -> None:
+    """Noise cohorts: is 'nothing' said, and nothing claimed?"""
+    said = claimed = count = 0
+    for seed in options.seeds:
+        for kind in options.kinds:
+            for aligned in {"yes": [True], "no": [False], "both": [True, False]}[options.aligned]:
+                result = analyze(noise_cohort(seed, kind, aligned=aligned, worms=options.worms), PipelineSettings())
+                count += 1
+                said += int(result.components.rank == 0)
+                claimed += int(len(claims_of(result)) > 0)
+                print(f"seed {seed} {kind} aligned={aligned}: rank {result.components.rank}", flush=True)
+    print(f"{count} noise cohorts: 'no structure beyond chance' in {said}, a community claimed in {claimed}")
+
+
+def bench_background(options: argparse.Namespace) -> None:
+    """Planted graphs: background called background, and what is shown of dense graphs of 60 nodes."""
+    from bench_communities import planted
+
+    hits: list[float] = []
+    shown: list[bool] = []
+    for seed in options.seeds:
+        for ratio in (2.5, 4.0):
+            rng = np.random.default_rng(seed)
+            truth = np.repeat([0, 1, 2, -1], [32, 32, 32, 24])
+            inside = (truth[:, None] == truth) & (truth[:, None] >= 0)
+            weights = np.triu(rng.exponential(np.where(inside, ratio, 1.0)), 1)
+            found = find_communities(weights + weights.T, seed=0, samples=50)
+            labels, out = found.labels.values[found.chosen_level], truth < 0
+            hits += (labels[out] < 0).tolist()
+            groups = [labels == g for g in found.sizes().index] if len(found.sizes()) > 1 else []
+            shown.append(any((out & g).sum() > 0.5 * g.sum() for g in groups))
+    print(
+        f"background called background {np.mean(hits):.1%}; shown as a community in {sum(shown)} of {len(shown)} graphs"
+    )
+    scores: dict[str, list[float]] = {"shown": [], "Louvain": [], "Leiden": []}
+    for seed in options.seeds:
+        weights, truth = planted(60, 2.0, np.random.default_rng([77, seed]), unequal=bool(seed % 2))
+        real = truth >= 0
+        for name, more in (
+            ("shown", {"samples": 0}),
+            ("Louvain", {"method": "louvain"}),
+            ("Leiden", {"method": "leiden"}),
+        ):
+            found = find_communities(weights, seed=seed, **more)
+            scores[name].append(adjusted_mutual_info_score(truth[real], found.labels.values[found.chosen_level][real]))
+    print("N = 60, r = 2, AMI on planted nodes: " + ", ".join(f"{k} {np.mean(v):.2f}" for k, v in scores.items()))
+
+
+def bench_seeds(options: argparse.Namespace) -> None:
+    """The same cohort with two seeds: adjusted Rand index of the communities, neurons that are marked unsure left out."""
+    for seed in options.seeds:
+        cohort, _ = simulate_cohort(n_worms=options.worms, seed=seed)
+        one, two = (analyze(cohort, PipelineSettings.parse({"seed": s})) for s in (0, 1))
+        print(f"cohort {seed}: ranks {one.components.rank}, {two.components.rank}", flush=True)
+        for key, first in one.communities.items():
+            if key[1] != "core" or not len(first.table()):
+                continue
+            others = [c for k, c in two.communities.items() if k[1] == "core" and len(c.table())]
+            best = max(
+                ((adjusted_rand_score(*_sure(first, c)), adjusted_rand_score(*_all(first, c))) for c in others),
+                default=(0.0, 0.0),
+            )
+            print(
+                f"  component {key[0]}: adjusted Rand {best[1]:.2f}, without unsure neurons {best[0]:.2f}", flush=True
+            )
+
+
+def _all(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
+    return a.labels.values[a.chosen_level], b.labels.values[b.chosen_level]
+
+
+def _sure(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
+    keep = ((a.states() != "unsure") & (b.states() != "unsure")).to_numpy()
+    first, second = _all(a, b)
+    return first[keep], second[keep]
+
+
+def bench_size(options: argparse.Namespace) -> None:
+    """P values of fresh noise cohorts of four worms against 14 surrogates each, rank 2."""
+    p_core, p_modules, p_gain = [], [], []
+    settings = PipelineSettings().factorization
+    for seed in options.seeds:
+        cohort = noise_cohort(seed, "1", aligned=False, worms=4)
+        affinity = compute_affinity(cohort)
+        shifter = Shifter(affinity, cohort)
+        rows = []
+        for k in range(15):
+            fits = fit_ranks(affinity if k == 0 else shifter.make(k), (1, 2), settings, seed=k, stop=Event())
+            rows.append((fits[2].top, fits[2].top_modules, fits[2].explained - fits[1].explained))
+        table = np.array(rows)
+        for column, out in enumerate((p_core, p_modules, p_gain)):
+            out.append(tail_p_value(table[0, column], table[1:, column]))
+    for name, p in (("core", p_core), ("modules", p_modules), ("rank 2", p_gain)):
+        shares = [float(np.mean(np.array(p) <= level)) for level in (0.01, 0.05, 0.1, 0.5)]
+        print(f"{name}: share of {len(p)} cohorts with p <= .01, .05, .1, .5: {shares}")
+
+
+def main() -> None:
+    """Run one of the benches."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    benches = {
+        "claims": bench_claims,
+        "noise": bench_noise,
+        "background": bench_background,
+        "seeds": bench_seeds,
+        "size": bench_size,
+    }
+    parser.add_argument("bench", choices=benches)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[100])
+    parser.add_argument("--worms", type=int, default=10)
+    parser.add_argument("--kinds", nargs="+", default=["white", "1", "5", "15"])
+    parser.add_argument("--aligned", choices=("yes", "no", "both"), default="both")
+    options = parser.parse_args()
+    benches[options.bench](options)
+
+
+if __name__ == "__main__":
+    main()
