@@ -12,7 +12,7 @@ from napari_dynamic_connectome.affinity.compute import compute_affinity
 from napari_dynamic_connectome.affinity.shift import Shifter
 from napari_dynamic_connectome.model.errors import Cancelled
 from napari_dynamic_connectome.model.evidence import NOTHING
-from napari_dynamic_connectome.pipeline.run import analyze
+from napari_dynamic_connectome.pipeline.run import analyze, decompose
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 from napari_dynamic_connectome.pipeline.surrogate_fits import fit_surrogates
 from napari_dynamic_connectome.session.session import Session
@@ -135,3 +135,25 @@ def test_blocks_too_short_to_shift_are_said_and_nothing_is_claimed():
         states = communities.states()
         assert not (states == "member").any()
         assert communities.answer.startswith("Not compared with chance")
+
+
+def test_pairs_of_one_worm_are_left_out_where_there_are_three_and_that_is_said():
+    rng = np.random.default_rng(9)
+    traces = rng.normal(size=(200, 4))
+    shown = [[0, 1, 2], [0, 1, 2], [0, 1, 3]]
+    worms = [
+        Recording.from_arrays(traces[:, k], name=f"w{i}", rate_hz=4, names=[NAMES[j] for j in k])
+        for i, k in enumerate(shown)
+    ]
+    settings = PipelineSettings.parse({"rank": {"rank": 1, "starts": 1}, "chance": {"method": "none"}})
+    three, two = (decompose(Cohort(w), settings)[2] for w in (worms, worms[:2]))
+    lost = {
+        (str(a), str(b))
+        for a, b, value in zip(
+            three.pair["neuron_a"].values, three.pair["neuron_b"].values, three.pair.values[:, 0], strict=True
+        )
+        if np.isnan(value)
+    }
+    assert len(lost) == 2 and all(NAMES[3] in pair for pair in lost)
+    assert any("fewer than 2 worms" in note for note in three.diagnostics["notes"])
+    assert not np.isnan(two.pair.values).any()

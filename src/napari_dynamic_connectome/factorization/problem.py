@@ -271,17 +271,16 @@ def build_problem(
     count = np.zeros(n_pairs, np.int64)
     for block in chosen:
         count[np.asarray(block.rows)] += 1
-    keep_pair = count >= settings.min_worms
+    least = max(settings.min_worms, 1)
+    keep_pair = count >= least
     if pairs_wanted is not None:
         keep_pair &= pairs_wanted
     notes: list[str] = []
     dropped = int(((count > 0) & ~keep_pair).sum())
     if dropped:
-        notes.append(f"{dropped} pairs left out (observed by fewer than {settings.min_worms} worms, or not asked for)")
+        notes.append(f"{dropped} pairs left out (observed by fewer than {least} worms, or not asked for)")
     if not keep_pair.any():
-        raise InputError(
-            f"no pair of neurons is observed by {settings.min_worms} worm(s)", where="affinity", fix="Lower min_worms."
-        )
+        raise InputError(f"no pair of neurons is observed by {least} worm(s)", where="affinity", fix="Lower min_worms.")
     built: list[Worm] = []
     offset = 0
     for block in chosen:

@@ -51,7 +51,12 @@ class FactorizationSettings(StepSettings):
         "relative to an average worm (0: plain least squares).",
         ge=0,
     )
-    min_worms: int = setting(1, "Leave out pairs that fewer worms than this have observed.", ge=1)
+    min_worms: int = setting(
+        0,
+        "Leave out pairs that fewer worms than this have observed; 0: two in a run with three worms or more (the notes say how "
+        "many pairs that leaves out), else one.",
+        ge=0,
+    )
     worm_weighting: Literal["entries", "equal"] = setting(
         "entries", "entries: every observed value counts the same; equal: every worm counts the same."
     )

@@ -42,6 +42,7 @@ from .settings import PipelineSettings, ReadingSettings, VolumeInput
 
 if TYPE_CHECKING:
     from ..affinity.spec import AffinitySpec
+    from ..factorization.settings import FactorizationSettings
 
 SESSION_NAME = "session.zarr"
 CHECKPOINTS = "checkpoints"
@@ -263,6 +264,16 @@ def analyze(
     return AnalysisResult(affinity, sweep, components, communities)
 
 
+def enough_worms(cohort: Cohort, settings: FactorizationSettings) -> FactorizationSettings:
+    """Settle how many worms must have observed a pair: two where there are three worms or more and two share a pair."""
+    if settings.min_worms:
+        return settings
+    presence = np.asarray(cohort.presence.values, float)
+    shared = np.triu(presence.T @ presence, 1)
+    least = 2 if len(presence) >= 3 and (shared >= 2).any() else 1
+    return settings.model_copy(update={"min_worms": least})
+
+
 def decompose(
     cohort: Cohort,
     settings: PipelineSettings,
@@ -285,6 +296,7 @@ def decompose(
     report(progress, 0, "affinities")
     cohort = partial_out_cohort(cohort, settings.confounds, cancel=cancel)
     affinity = compute_affinity(cohort, settings.affinity, cancel=cancel)
+    settings = settings.model_copy(update={"factorization": enough_worms(cohort, settings.factorization)})
     rank = settings.rank
     if rank.rank is not None:
         components = factorize(
