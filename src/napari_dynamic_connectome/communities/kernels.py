@@ -2,7 +2,7 @@
 
 How a move changes these sums is in `shift.py`; `description_length.py` has the definition that the tests compare with.
 
-Numba compiles a function anew for every combination of argument types, and constants in a call are types of their own
+Numba compiles a function again for every combination of argument types, and constants in a call are types of their own
 (`Literal[int](0)`). So that each kernel is compiled once, constants that are passed on are the typed ones below. `INNER` is for
 kernels that only other kernels call: it leaves out the wrappers that Python would need, which take longer to compile than most
 kernels. Kernels that are called once for every pair of groups get the arrays that they use, not the whole problem and state:

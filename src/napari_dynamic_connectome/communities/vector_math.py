@@ -52,7 +52,7 @@ def log_all(values, bits, exponent, exponent_bits, n):
 
 @njit(**INNER)
 def exp_all(values, scale, scale_bits, n):
-    """Replace the first n of `values`, at most 700, by their exponentials (those of less than -700 are as good as 0).
+    """Replace the first n of `values`, at most 700, by their exponentials (those of less than -700 are practically 0).
 
     Parameters
     ----------

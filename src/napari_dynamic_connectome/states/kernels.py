@@ -1,6 +1,6 @@
 """Compiled recursions of a hidden Markov model, in logarithms: filter, smoother, most probable path.
 
-A chain may begin anew at any frame (`begins`), as at the breaks of a recording. A frame that was not observed has log
+A chain may begin again at any frame (`begins`), as at the breaks of a recording. A frame that was not observed has log
 likelihood 0 in every state. Rabiner (1989), Proc. IEEE 77, 257.
 """
 
