@@ -47,18 +47,21 @@ def cohort(
 
 
 def test_planted_groups_are_found_and_everyone_else_is_background():
-    result = analyze(cohort(1, 2), PipelineSettings.parse(QUICK))
+    result = analyze(cohort(1, 2), PipelineSettings.parse({**QUICK, "chance": {"without_each_worm": True}}))
     assert not result.sweep.nothing and result.components.rank == result.sweep.suggested
     claims = [set(row["members"].split()) for c in result.communities.values() for _, row in c.table().iterrows()]
     assert {frozenset(c) for c in claims} == {frozenset(NAMES[:6]), frozenset(NAMES[6:12])}
     for communities in result.communities.values():
         table, states = communities.table(), communities.states()
         assert (table["q_value"] <= 0.05).all() and (table["ratio_low"] > 1).all()
-        assert (states[NAMES[12:]] == "background").all()
+        assert set(states[NAMES[12:]]) <= {"background", "not observed"}  # one was seen with others in one worm only
         assert "act together" in communities.answer
     table = result.sweep.chance.table.set_index("rank")
     assert table.loc[result.components.rank, "believable"] == 2
     assert (table["gain"] > table["chance_gain_high"]).any()
+    choices = result.sweep.choices.groupby("varied")["rank"]
+    assert choices.size().to_dict() == {"start": 2, "worm left out": 4}
+    assert (choices.median() == result.components.rank).all()
     support = result.components.support
     assert (support.loc[~support["background"], "p_value"] <= 0.05).all()
     assert (support["worms_low"] <= support["worms"] / 4).all()

@@ -27,6 +27,9 @@ class ChanceSettings(StepSettings):
         ge=0,
         le=1000,
     )
+    without_each_worm: bool = setting(
+        False, "Also say which rank is suggested without each worm (every rank is fitted once more for each of them)."
+    )
     min_shift_s: float = setting(5.0, "Neurons are shifted by at least this much.", unit="s", gt=0, le=3600)
     alpha: float = setting(
         0.05, "Components and communities count as beyond chance up to this (corrected) p value.", gt=0, le=0.5

@@ -291,7 +291,7 @@ def decompose(
     from ..comparison.confounds import partial_out_cohort
     from ..factorization.factorize import factorize
     from ..factorization.sweep import sweep_ranks
-    from .chance import StartGroups, judge_components, judge_sweep, no_components
+    from .chance import StartGroups, judge_components, judge_sweep, no_components, try_without
 
     report(progress, 0, "affinities")
     cohort = partial_out_cohort(cohort, settings.confounds, cancel=cancel)
@@ -332,6 +332,8 @@ def decompose(
     sweep = judge_sweep(
         affinity, cohort, sweep, settings, starts=starts.found, progress=part(progress, 0.5, 1), cancel=cancel
     )
+    if settings.chance.without_each_worm:
+        sweep = try_without(affinity, sweep, settings, cancel=cancel)
     if sweep.nothing:
         return affinity, sweep, no_components(sweep.components[min(sweep.components)], sweep.reason)
     return affinity, sweep, sweep.components[sweep.suggested]
