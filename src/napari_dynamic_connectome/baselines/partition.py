@@ -66,8 +66,9 @@ def sort_neurons(similarity: Array) -> Array:
     off = ~np.eye(n, dtype=bool)
     weights = np.where(np.isfinite(similarity), similarity, np.nanmean(similarity[off]))
     np.fill_diagonal(weights, 0.0)
-    laplacian = np.diag(weights.sum(axis=1)) - weights
-    vector = np.linalg.eigh(laplacian)[1][:, 1]
+    # of the normalised Laplacian: that of the plain one tells apart a few weak neurons and all others
+    root = np.sqrt(np.maximum(weights.sum(axis=1), 1e-300))
+    vector = np.linalg.eigh(weights / np.outer(root, root))[1][:, -2] / root
     vector = vector * (1.0 if vector[np.argmax(np.abs(vector))] > 0 else -1.0)
     order = np.argsort(vector, kind="stable")
     for _ in range(TURNS):
@@ -89,12 +90,16 @@ def sort_neurons(similarity: Array) -> Array:
 def cut_order(similarity: Array, order: Array, groups: int) -> Array:
     """Cut an order into contiguous groups that are most alike inside, (n,) labels from 0, exactly (dynamic programming).
 
-    Maximised is the sum over groups of (sum of similarities above their mean over all pairs) between members.
+    Maximised is what modularity counts: the similarities between members of a group, each minus what the total similarities of the two
+    neurons let expect.
     """
     n = len(order)
     w = similarity[np.ix_(order, order)].copy()
     off = ~np.eye(n, dtype=bool)
-    w = np.where(np.isfinite(w), w - np.nanmean(w[off]), 0.0)
+    w = np.where(np.isfinite(w), w, np.nanmean(w[off]))
+    np.fill_diagonal(w, 0.0)
+    strength = w.sum(axis=0)
+    w -= np.outer(strength, strength) / max(strength.sum(), 1e-300)
     np.fill_diagonal(w, 0.0)
     grown = np.zeros((n + 1, n + 1))
     grown[1:, 1:] = w.cumsum(axis=0).cumsum(axis=1)

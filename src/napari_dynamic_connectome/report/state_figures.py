@@ -60,7 +60,7 @@ def plot_states(states: StatesResult, cohort: Cohort | None = None, *, behaviour
 def _ribbon(axes: Axes, states: StatesResult, worm: str, colors: list[str]) -> None:
     visits = states.visits()
     for row in visits[visits["worm"] == worm].itertuples():
-        axes.axvspan(row.start_s, row.stop_s, color=colors[row.state - 1], lw=0)
+        axes.axvspan(row.start_s, row.stop_s, color=colors[row.state - 1], lw=0, antialiased=False)
     time = states.of_worm(worm)["time"].values
     axes.set(xlim=(time[0], time[-1]), yticks=[], xticks=[])
     axes.set_ylabel(worm, rotation=0, ha="right", va="center", fontsize=7)

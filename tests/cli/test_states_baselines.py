@@ -1,0 +1,93 @@
+"""The commands `states` and `baselines` on a saved session."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_dynamic_connectome.cli import main
+from napari_dynamic_connectome.model.recording import Recording
+from napari_dynamic_connectome.session.save_load import save_session
+from napari_dynamic_connectome.session.session import Session
+
+NAMES = ["AVAL", "AVAR", "RIBL", "RIBR", "AIYL", "AIYR"]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    session = Session()
+    for name in ("a", "b"):
+        z = np.arange(240) // 40 % 2
+        x = np.zeros((240, 6))
+        for t in range(1, 240):
+            x[t] = (0.8 if z[t] else -0.8) * x[t - 1][::-1] + rng.standard_normal(6)
+        session.add(Recording.from_arrays(x, name=name, rate_hz=2, names=NAMES))
+    folder = tmp_path_factory.mktemp("saved")
+    save_session(session, folder / "session.zarr")
+    return folder
+
+
+WIDE = ["--set", "states=2", "--set", "state_sd=0.5", "--set", "weight_sd=0.5", "--set", "starts=3"]
+
+
+def test_states_writes_tables_a_figure_and_a_section_of_the_report(saved, tmp_path, capsys):
+    connectome = tmp_path / "wires.csv"
+    pd.DataFrame({"pre": NAMES, "post": NAMES[::-1], "type": "chemical", "synapses": 3}).to_csv(connectome, index=False)
+    command = [
+        "states",
+        str(saved),
+        "-o",
+        str(tmp_path / "out"),
+        *WIDE,
+        "--folds",
+        "2",
+        "--connectome",
+        str(connectome),
+    ]
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "2 states; " in said
+    held = pd.read_csv(tmp_path / "out" / "tables" / "states_held_out.csv").set_index("model")
+    assert {"one state", "states", "states, no connectome", "states, shifted traces"} <= set(held.index)
+    assert held.loc["states", "over_one_state"] > 0.05
+    assert len(pd.read_csv(tmp_path / "out" / "tables" / "states_sequence.csv")) == 480
+    assert (tmp_path / "out" / "figures" / "states.png").stat().st_size > 5000
+    assert "Switching states" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_baselines_writes_the_agreement_matrix(saved, tmp_path, capsys):
+    command = [
+        "baselines",
+        str(saved / "session.zarr"),
+        "-o",
+        str(tmp_path),
+        "--set",
+        "groups=2",
+        "--set",
+        "nmf_rank=2",
+    ]
+    assert main(command) == 0
+    table = pd.read_csv(tmp_path / "tables" / "baselines_ari.csv", index_col=0)
+    assert list(table.index) == list(table.columns)
+    np.testing.assert_allclose(np.diag(table), 1.0)
+    assert "shape distance" in capsys.readouterr().out
+    assert (tmp_path / "figures" / "baselines.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["states", "{}", "--set", "states=1"], "one state never switches"),
+        (["states", "{}", "--connectome", "absent.csv"], "absent.csv"),
+        (["baselines", "{}", "--set", "groups=50"], "50 groups of 6 neurons"),
+        (["baselines", "absent"], "absent"),
+    ],
+)
+def test_bad_input_ends_with_one_line_and_code_2(saved, tmp_path, capsys, command, words):
+    filled = [str(saved) if part == "{}" else part for part in command]
+    assert main([*filled, "-o", str(tmp_path)]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert words in error[-1]
+    assert not (tmp_path / "report.html").exists()
