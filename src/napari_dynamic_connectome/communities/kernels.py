@@ -6,7 +6,8 @@ Numba compiles a function again for every combination of argument types, and con
 (`Literal[int](0)`). So that each kernel is compiled once, constants that are passed on are the typed ones below. `INNER` is for
 kernels that only other kernels call: it leaves out the wrappers that Python would need, which take longer to compile than most
 kernels. Kernels that are called once for every pair of groups get the arrays that they use, not the whole problem and state:
-LLVM copies a function into its callers the sooner the more arguments it has.
+LLVM copies a function into its callers the sooner the more arguments it has. `ONCE` is for large kernels with one caller: they are
+compiled as a part of it, not by themselves before.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call"
@@ -20,6 +21,7 @@ from numba import njit
 LOG2 = math.log(2.0)
 KEEP = {"cache": True, "nogil": True, "error_model": "numpy"}
 INNER = {**KEEP, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+ONCE = {**INNER, "inline": "always"}
 
 ASK, APPLY = np.bool_(False), np.bool_(True)
 NONE, ZERO, ONE, THREE = np.int64(-1), np.int64(0), np.int64(1), np.int64(3)

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .kernels import APPLY, ASK, INNER, KEEP, NONE, ONE, THREE, WEIGHT, ZERO, choose, uniform
+from .kernels import APPLY, ASK, INNER, KEEP, NONE, ONCE, ONE, THREE, WEIGHT, ZERO, choose, uniform
 from .shift import (
     free_slot,
     gather,
@@ -65,7 +65,7 @@ def shuffled_nodes(st, level):
     return order
 
 
-@njit(**INNER)
+@njit(**ONCE)
 def place_node(p, st, level, u, beta, allow_new, targets, parents, costs):
     """Move one node to the group that a heat bath at `beta` (inf: the best) picks; returns the change.
 
@@ -242,7 +242,7 @@ def merge_down(p, st, level, target):
     return change
 
 
-@njit(**INNER)
+@njit(**ONCE)
 def merge_better(p, st, level):
     """Merge the best pair of groups as long as that lowers the description length."""
     change = 0.0
@@ -265,7 +265,7 @@ def merge_better(p, st, level):
     return change
 
 
-@njit(**INNER)
+@njit(**ONCE)
 def between(p, st, level, members, r, s, most):
     """Greedy sweeps of `members` between two groups only."""
     change = 0.0
@@ -355,7 +355,7 @@ def split_group(p, st, level, r, style):
     return 0.0
 
 
-@njit(**INNER)
+@njit(**ONCE)
 def remerge(p, st, level, r, s, style):
     """Merge s into r and divide the result again; keep it if that lowers the description length."""
     limit = node_limit(st, level)
