@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
+from napari_dynamic_connectome.comparison.pairs import dyadic_error
 from napari_dynamic_connectome.comparison.permutation import degree_test, mantel_test
 from napari_dynamic_connectome.comparison.regression import matrix_regression
 from napari_dynamic_connectome.model.errors import Cancelled, InputError
@@ -151,6 +152,37 @@ def test_p_is_uniform_where_matrices_only_share_that_some_neurons_are_strong() -
         y = b[:, None] + b[None] + symmetric(12, seed + 2000) / 2
         small += mantel_test(x, y, permutations=199, seed=seed).p_value <= 0.05
     assert 1 <= small <= 16  # 7.5 expected; binomial, 99.9 % are within
+
+
+def test_the_error_adds_the_products_of_all_pairs_that_share_a_neuron() -> None:
+    rng = np.random.default_rng(30)
+    pairs = [(i, j) for i in range(11) for j in range(11) if i != j and rng.random() < 0.6]
+    rows, columns = np.array(pairs).T
+    strong = rng.normal(size=11)
+    influence = strong[rows] + strong[columns] + rng.normal(size=len(pairs))
+    brute = sum(
+        influence[p] * influence[q]
+        for p in range(len(pairs))
+        for q in range(len(pairs))
+        if set(pairs[p]) & set(pairs[q])
+    )
+    own = np.bincount(rows, influence, 11) + np.bincount(columns, influence, 11)
+    small_sample = (own**2).sum() * (11 / 9 - 1)
+    assert dyadic_error(rows, columns, influence, 11) == pytest.approx(np.sqrt(brute + small_sample))
+    assert np.isnan(dyadic_error(rows[:3], columns[:3], influence[:3], 11)), "too few neurons"
+
+
+def test_the_interval_holds_the_truth_although_some_neurons_are_strong() -> None:
+    held = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed + 5000)
+        a, b = rng.normal(size=(2, 60))
+        e, f = (np.triu(m, 1) + np.triu(m, 1).T for m in rng.normal(size=(2, 60, 60)))
+        b, f = 0.3 * a + np.sqrt(1 - 0.09) * b, 0.3 * e + np.sqrt(1 - 0.09) * f
+        x, y = 0.5 * (a[:, None] + a) + e, 0.5 * (b[:, None] + b) + f
+        test = mantel_test(x, y, measure="pearson", permutations=1)
+        held += test.low <= 0.3 <= test.high
+    assert 85 <= held <= 99
 
 
 def ring(n: int) -> np.ndarray:

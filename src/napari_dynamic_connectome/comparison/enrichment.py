@@ -15,6 +15,7 @@ from ..model.progress import CancelCallback
 from ..model.results import Communities
 from .functional import together
 from .measures import false_discovery_rate
+from .pairs import dyadic_error
 from .permutation import degree_test, mantel_test
 from .regression import matrix_regression
 
@@ -73,7 +74,7 @@ def enrichment(
         A row "all" for all communities together, and one a community of at least two shared neurons. `inside`: share of the pairs
         inside that are linked; `outside`: share of the pairs with exactly one neuron in the community (row "all": in different
         communities, or one in a community and one in the background). `odds_ratio` with its 95 % interval (half a pair is added to
-        each of the four counts; the error of its logarithm is that of leaving out one neuron at a time), `weight_ratio`
+        each of the four counts; the error of its logarithm allows for pairs that share a neuron), `weight_ratio`
         of the mean weights. `p_value`: community labels exchange neurons. `p_degrees`: rewired networks. `p_partial`: beside the
         covariates (row "all" only). All two-sided. Values that cannot be computed are NaN.
 
@@ -179,25 +180,16 @@ def odds_ratio(rows: Array, columns: Array, inside: Array, linked: Array, n: int
     Returns
     -------
     ratio, low, high : float
-        Half a pair is added to every count (Haldane 1956; Anscombe 1956). The standard error of the logarithm is that of leaving out
-        one neuron with all its pairs at a time (Frank & Snijders 1994), since pairs that share a neuron are not independent; NaN for
-        fewer than 10 neurons.
+        Half a pair is added to every count (Haldane 1956; Anscombe 1956). The standard error of the logarithm allows for
+        pairs that share a neuron (`pairs.dyadic_error`); NaN for fewer than 10 neurons.
     """
     kind = 2 * inside.astype(int) + linked.astype(int)
     counts = np.bincount(kind, minlength=4).astype(float)
     if counts[2:].sum() == 0 or counts[:2].sum() == 0:
         return float("nan"), float("nan"), float("nan")
     value = _log_odds(counts)
-    neurons = np.unique(np.r_[rows, columns])
-    if len(neurons) < 10:
-        return math.exp(value), float("nan"), float("nan")
-    own = np.zeros((4, n))
-    for k in range(4):
-        mark = (kind == k).astype(float)
-        own[k] = np.bincount(rows, mark, n) + np.bincount(columns, mark, n)
-    left = _log_odds(counts[:, None] - own[:, neurons])
-    m = len(neurons)
-    error = math.sqrt((m - 2) / (2 * m) * float(((left - left.mean()) ** 2).sum()))
+    sign = np.array([1.0, -1.0, -1.0, 1.0])
+    error = dyadic_error(rows, columns, (sign / (counts + 0.5))[kind], n)
     return math.exp(value), math.exp(value - 1.96 * error), math.exp(value + 1.96 * error)
 
 

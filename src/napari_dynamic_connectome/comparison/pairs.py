@@ -142,3 +142,38 @@ def check_varies(values: Array, what: str) -> None:
             where="comparison of matrices",
             fix="There is nothing to compare; check the neurons, or leave it out.",
         )
+
+
+def dyadic_error(rows: Array, columns: Array, influence: Array, n: int) -> float:
+    """Standard error of a statistic of pairs, where pairs that share a neuron are not independent.
+
+    Parameters
+    ----------
+    rows, columns : array of int (pair,)
+    influence : array (pair,)
+        What each pair adds to the statistic, to first order; sums to zero.
+    n : int
+        Number of neurons.
+
+    Returns
+    -------
+    float
+        Root of the sum of products of influences over all two pairs that share a neuron (each with itself among them); NaN for
+        fewer than 10 neurons.
+
+    References
+    ----------
+    Fafchamps, M. & Gubert, F. J. Development Economics 83, 326-350 (2007). Aronow, P. M., Samii, C. & Assenova, V. A. Political
+    Analysis 23, 564-577 (2015).
+    """
+    used = len(np.unique(np.r_[rows, columns]))
+    if used < 10:
+        return float("nan")
+    own = np.bincount(rows, influence, n) + np.bincount(columns, influence, n)
+    # both directions of a pair share two neurons and would count twice
+    low, high = np.minimum(rows, columns), np.maximum(rows, columns)
+    _, dyad = np.unique(low * n + high, return_inverse=True)
+    alone = float((np.bincount(dyad, influence) ** 2).sum())
+    variance = float((own**2).sum()) * used / (used - 2) - alone
+    # in small samples the products of different pairs can outweigh the rest: never less than for independent pairs
+    return math.sqrt(max(variance, alone))

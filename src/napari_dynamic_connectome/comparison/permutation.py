@@ -28,6 +28,7 @@ from .pairs import (
     Orders,
     check_varies,
     complete,
+    dyadic_error,
     enough,
     is_symmetric,
     orders_of,
@@ -51,7 +52,7 @@ class MatrixTest:
     r : float
         Correlation over the pairs that are known in both.
     low, high : float
-        Its 95 % interval by leaving out one neuron at a time; NaN for fewer than 10 neurons.
+        Its 95 % interval, which allows for pairs that share a neuron; NaN for fewer than 10 neurons.
     p_value : float
         Two-sided.
     null : numpy.ndarray
@@ -169,8 +170,7 @@ def mantel_test(
 
     References
     ----------
-    Mantel, N. Cancer Research 27, 209-220 (1967). Interval: standard error of Fisher's z by leaving out one neuron at a time,
-    with the factor (n - 2) / (2 n) of Frank & Snijders, J. Official Statistics 10, 53-67 (1994).
+    Mantel, N. Cancer Research 27, 209-220 (1967). Interval: Fisher's z, with the error of `pairs.dyadic_error`.
 
     Examples
     --------
@@ -185,7 +185,7 @@ def mantel_test(
     observed, null = _correlations(pairs, measure, order_source, progress, cancel)
     exact = order_source.exact
     p = two_sided(observed, null, exact)
-    low, high = _jackknife(pairs, a, moving[pairs.rows, pairs.columns], observed)
+    low, high = _interval(pairs, a, moving[pairs.rows, pairs.columns], observed)
     used = _n_neurons(pairs)
     return MatrixTest(observed, low, high, p, null, used, len(a), measure, pairs.directed, exact)
 
@@ -263,7 +263,7 @@ def degree_test(
         report(progress, (start + len(part)) / networks, "rewired networks")
     null = (sums + zero * a.sum() - n * a.mean() * b.mean()) / spread
     observed = float(((a - a.mean()) * (b - b.mean())).sum() / spread)
-    low, high = _jackknife(pairs, a, b, observed)
+    low, high = _interval(pairs, a, b, observed)
     p = two_sided(observed - float(null.mean()), null - null.mean(), False)
     used = _n_neurons(pairs)
     chance = "networks with the same number of links of every neuron"
@@ -341,23 +341,13 @@ def _correlations(
     return float(first[0]), np.concatenate(parts)
 
 
-def _jackknife(pairs: _Pairs, a: Array, b: Array, r: float) -> tuple[float, float]:
-    """95 % interval of r, from Fisher's z without each neuron in turn."""
-    neurons = np.unique(np.r_[pairs.rows, pairs.columns])
-    n = len(neurons)
-    if n < 10 or not math.isfinite(r) or abs(r) >= 1:
+def _interval(pairs: _Pairs, a: Array, b: Array, r: float) -> tuple[float, float]:
+    """95 % interval of r, by Fisher's z with an error that allows for pairs that share a neuron."""
+    if not math.isfinite(r) or abs(r) >= 1:
         return float("nan"), float("nan")
-    sums = np.stack([np.ones(len(a)), a, b, a * a, b * b, a * b])
-    own = np.zeros((6, pairs.n))
-    for row, line in enumerate(sums):
-        own[row] = np.bincount(pairs.rows, line, pairs.n) + np.bincount(pairs.columns, line, pairs.n)
-    m, x, y, xx, yy, xy = sums.sum(axis=1)[:, None] - own[:, neurons]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        left = (xy - x * y / m) / np.sqrt((xx - x * x / m) * (yy - y * y / m))
-        z = np.arctanh(np.clip(left, -1 + 1e-12, 1 - 1e-12))
-    if not np.isfinite(z).all():
-        return float("nan"), float("nan")
-    error = math.sqrt((n - 2) / (2 * n) * float(((z - z.mean()) ** 2).sum()))
+    x, y = (a - a.mean()) / a.std(), (b - b.mean()) / b.std()
+    influence = (x * y - r * (x * x + y * y) / 2) / len(a)
+    error = dyadic_error(pairs.rows, pairs.columns, influence, pairs.n) / (1 - r * r)
     middle = math.atanh(r)
     return math.tanh(middle - 1.96 * error), math.tanh(middle + 1.96 * error)
 
