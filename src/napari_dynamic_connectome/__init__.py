@@ -29,6 +29,9 @@ _API = {
     "StatesResult": "states.result",
     "static_baselines": "baselines.panel",
     "BaselinePanel": "baselines.panel",
+    "project_worms": "factorization.factorize",
+    "project_worm": "factorization.project",
+    "project_recordings": "pipeline.project",
     "factorize_signed": "factorization.signed",
     "compare_signed": "factorization.signed",
     "simulate_recording": "simulation.simulate",
@@ -95,6 +98,8 @@ if TYPE_CHECKING:
     from .comparison.structure import compare_structure as compare_structure
     from .extraction.extract import extract_traces as extract_traces
     from .factorization.factorize import factorize as factorize
+    from .factorization.factorize import project_worms as project_worms
+    from .factorization.project import project_worm as project_worm
     from .factorization.signed import compare_signed as compare_signed
     from .factorization.signed import factorize_signed as factorize_signed
     from .factorization.sweep import sweep_ranks as sweep_ranks
@@ -126,6 +131,7 @@ if TYPE_CHECKING:
     from .model.results import Communities as Communities
     from .model.results import Components as Components
     from .pipeline.partition import partition as partition
+    from .pipeline.project import project_recordings as project_recordings
     from .pipeline.run import analyze as analyze
     from .pipeline.run import decompose as decompose
     from .pipeline.run import run_pipeline as run_pipeline

@@ -36,7 +36,8 @@ class WormProjection:
         (time, component), weight included, on the clock of the affinity; NaN where the worm was not observed. For components with
         a common clock the common course times the worm's loading.
     loading : xarray.DataArray
-        (component,): the worm's loading on unit factors for components with a common clock, else the norm of its course.
+        (component,), on the scale of `Components.worm`: the worm's loading for components with a common clock, else the norm of its
+        course without the weight.
     error : float
         Relative error ||X - model|| / ||X|| over all pairs that were projected.
     cross_error : float
@@ -117,7 +118,7 @@ def project_worm(
     without = [_cross(sums[1:], common, np.delete(everything, r), cancel) for r in range(rank)]
     number = components.weight["component"].values
     courses = np.full((len(observed), rank), np.nan)
-    courses[observed] = solved[0].T
+    courses[observed] = solved[0].T * components.weight.values
     loading = np.linalg.norm(solved[0], axis=1)
     shared = _shared(common, rank)
     if common is not None and shared.any():
