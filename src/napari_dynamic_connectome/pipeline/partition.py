@@ -13,6 +13,7 @@ from ..communities.judge import Candidate, candidates, claim, judged_matrix, unt
 from ..communities.scan import scan_groups
 from ..communities.tail import false_discovery, tail_p_value
 from ..model.cohort import Cohort
+from ..model.execution import workers
 from ..model.memory import check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Communities, CommunityKind, Components
@@ -40,6 +41,7 @@ def partition(
     Where the components were compared with surrogate cohorts (`Components.diagnostics["chance"]`), a community is kept if its
     statistic exceeds theirs, corrected over all components, kinds and communities (false discovery rate); everyone else is
     background. Components in which even the strongest group is not beyond chance, and the background component, are not searched.
+    Components and kinds are searched side by side, with the same result for any number of threads.
 
     Parameters
     ----------
@@ -56,21 +58,27 @@ def partition(
     jobs: list[Key] = [(c, k) for c in range(1, components.rank + 1) for k in settings.kinds]
     found: dict[Key, Communities] = {}
     listed: dict[Key, list[Candidate]] = {}
-    for done, key in enumerate(jobs):
-        check_cancel(cancel)
-        step = part(progress, 0.9 * done / len(jobs), 0.9 * (done + 1) / len(jobs))
-        report(step, 0, f"communities of component {key[0]} ({key[1]})")
-        listed[key] = []
-        if known is not None and key in known and known[key].state is None and known[key].method != STRONGEST:
-            found[key] = known[key]
-        elif chance.get("surrogates"):
-            found[key], listed[key] = _search(components, key, settings, chance, step, cancel)
-        else:
-            found[key] = _find(components, key, settings, settings.seed, step, cancel)
-        if chance.get("surrogates") and found[key].method != STRONGEST:
-            listed[key] = _listed(components, key, found[key], chance)
-        if keep is not None:
-            keep(found)
+    report(progress, 0.0, "communities")
+    with workers(cancel=cancel) as pool:
+
+        def searched(key: Key) -> tuple[Communities, list[Candidate]]:
+            check_cancel(pool.stopped)
+            own: list[Candidate] = []
+            if known is not None and key in known and known[key].state is None and known[key].method != STRONGEST:
+                one = known[key]
+            elif chance.get("surrogates"):
+                one, own = _search(components, key, settings, chance, None, pool.stopped)
+            else:
+                one = _find(components, key, settings, settings.seed, None, pool.stopped)
+            if chance.get("surrogates") and one.method != STRONGEST:
+                own = _listed(components, key, one, chance)
+            return one, own
+
+        for done, (key, (one, own)) in enumerate(pool.stream(searched, jobs), start=1):
+            found[key], listed[key] = one, own
+            report(progress, 0.9 * done / len(jobs), f"communities of component {key[0]} ({key[1]})")
+            if keep is not None:
+                keep(found)
     if not chance.get("surrogates"):
         why = str(chance.get("note") or UNKNOWN)
         return {key: untested(one, _weights(components, key), why) for key, one in found.items()}
