@@ -34,7 +34,7 @@ settings, connectome of Witvliet et al. (2021, adult):
 
 ```python
 states = fit_states(cohort, states=3, structure=read_connectome("witvliet_2020_8.csv"))
-states.held_out = compare_held_out(cohort, states=3, structure=..., folds=3)
+held_out = compare_held_out(cohort, states=3, structure=..., folds=3)
 ```
 
 ![States over the traces of four worms](../images/states_real.png)

@@ -93,7 +93,9 @@ def test_states_win_where_there_are_states_and_not_in_shifted_traces(planted, ho
 
 def test_where_nothing_switches_states_do_not_win(planted):
     cohort, _, _ = planted(k=1, frames=300, neurons=10, seed=11)
-    table = compare_held_out(cohort, WIDE, folds=2, starts=2).set_index("model")
+    table = compare_held_out(cohort, WIDE, states=2, also=(3,), folds=2, starts=2).set_index("model")
+    assert table.loc["states", "states"] == 2
+    assert table.loc["3 states", "states"] == 3
     assert table.loc["states", "over_one_state"] < 0.01
 
 

@@ -44,7 +44,7 @@ def compare_held_out(
     settings: StatesSettings | dict[str, Any] | None = None,
     *,
     structure: Any = None,
-    states: Sequence[int] = (),
+    also: Sequence[int] = (),
     hold: Literal["blocks", "worms"] = "blocks",
     folds: int = 4,
     block_s: float = 30.0,
@@ -62,7 +62,7 @@ def compare_held_out(
     settings : StatesSettings or dict, optional
     structure : optional
         As in `fit_states`.
-    states : sequence of int
+    also : sequence of int
         Further numbers of states to score.
     hold : {"blocks", "worms"}
         Keep stretches of every worm's time from the fit, or whole worms (one at a time; their noise is then the mean of the other
@@ -93,7 +93,7 @@ def compare_held_out(
     real = read_frames(cohort, chosen, cancel)
     shifted = read_frames(surrogate_cohort(cohort, seed=seed), chosen, cancel)
     splits = _by_worm(real) if hold == "worms" else _by_block(real, folds, block_s, seed)
-    variants = _variants(chosen, matrix, states, seed)
+    variants = _variants(chosen, matrix, also, seed)
     rows = np.full((len(variants), len(splits)), np.nan)
     values = 0
     with workers(chosen.threads, cancel) as pool:
@@ -159,10 +159,10 @@ def _by_worm(data: StateData) -> list[_Split]:
     return splits
 
 
-def _variants(settings: StatesSettings, matrix: Array | None, states: Sequence[int], seed: int) -> list[_Variant]:
+def _variants(settings: StatesSettings, matrix: Array | None, also: Sequence[int], seed: int) -> list[_Variant]:
     k = settings.states
     found = [_Variant("one state", 1, settings, matrix), _Variant("states", k, settings, matrix)]
-    found += [_Variant(f"{other} states", int(other), settings, matrix) for other in states if other not in (1, k)]
+    found += [_Variant(f"{other} states", int(other), settings, matrix) for other in also if other not in (1, k)]
     if settings.prior != "none":
         flat = settings.model_copy(update={"prior": "none"})
         found += [_Variant("one state, no prior", 1, flat, None), _Variant("states, no prior", k, flat, None)]
