@@ -77,7 +77,7 @@ def selected_windows(session: Session, most: int = 6) -> list[tuple[float, float
 def component_windows(session: Session, component: int) -> list[tuple[float, float]]:
     """Windows in which a component is active in the current worm, on that worm's own clock; empty for a worm it does not know."""
     components = session.components
-    if components is None or session.current is None:
+    if components is None or not components.rank or session.current is None:
         return []
     course = components.recording_course(min(component, components.rank), session.current)
     return active_windows(np.asarray(course["time"].values, float), np.asarray(course.values, float))
@@ -127,7 +127,8 @@ def telling(session: Session) -> tuple[int, CommunityKind, int] | None:
         sizes = found.sizes(found.chosen_level)
         matrix = components.matrix(component)
         mean = float(np.nanmean(matrix.values))
-        if kind != session.selection.kind or not 2 <= len(sizes) <= 20 or mean <= 0:
+        least = 1 if found.claims is not None else 2  # one group beside the background is an answer
+        if kind != session.selection.kind or not least <= len(sizes) <= 20 or mean <= 0:
             continue
         table = found.significance
         for community in (int(c) for c in sizes.index):

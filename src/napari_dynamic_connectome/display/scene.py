@@ -23,6 +23,9 @@ ColorBy = Literal["community", "strength", "probability", "activity", "naming"]
 COLOR_BY: tuple[ColorBy, ...] = ("community", "strength", "probability", "activity", "naming")
 
 SIZE_SELECTED, SIZE, SIZE_UNASSIGNED = 4.5, 2.8, 2.2
+RING_OVERLAP, RING_UNSURE = 0.45, 0.18
+PALE = 0.6
+"""Share of grey in the colour of an unsure neuron."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,10 @@ class Drawn:
     size : array (neuron,)
     lit : array of bool (neuron,)
         Selected: the members of the selected community, or all of them if none is.
+    ring : array (neuron, 3)
+        Colour of the ring around a neuron: of the other community of one that overlaps, neutral around an unsure one.
+    ring_width : array (neuron,)
+        Share of the neuron's size; 0 for all others.
     weight : array (time, neuron) or None
         0..1, the share of the base colour at every time point; None where colours don't depend on time.
     time_s : array (time,)
@@ -68,6 +75,8 @@ class Drawn:
     alpha: np.ndarray
     size: np.ndarray
     lit: np.ndarray
+    ring: np.ndarray
+    ring_width: np.ndarray
     weight: np.ndarray | None
     time_s: np.ndarray
     dim: np.ndarray
@@ -124,6 +133,32 @@ def community_of(recording: Recording, communities: Communities | None, level: i
     return result
 
 
+def state_of(recording: Recording, communities: Communities | None, level: int) -> np.ndarray:
+    """What every neuron of a recording is at a level: "member", "overlapping", "unsure", "background", "not observed", or ""."""
+    result = np.full(recording.n_neurons, "", dtype=object)
+    if communities is None or communities.state is None:
+        return result
+    level = min(max(level, 0), communities.n_levels - 1)
+    known = dict(zip(communities.neurons, communities.state.isel(level=level).values.tolist(), strict=True))
+    for index, name in enumerate(cohort_names(recording, set(known))):
+        result[index] = known.get(name, "")
+    return result
+
+
+def _rings(
+    recording: Recording, communities: Communities | None, state: np.ndarray, look: dict[int, Style], dark: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Colours and widths of the rings that mark overlapping and unsure neurons."""
+    ring = np.tile(rgb("#f2f2f2" if dark else "#202228"), (recording.n_neurons, 1))
+    width = np.where(state == "unsure", RING_UNSURE, np.where(state == "overlapping", RING_OVERLAP, 0.0))
+    if communities is not None and communities.overlaps is not None and len(communities.overlaps):
+        other = dict(zip(communities.overlaps["neuron"], communities.overlaps["other"], strict=True))
+        for index, name in enumerate(cohort_names(recording, set(other))):
+            if name in other and int(other[name]) in look:
+                ring[index] = rgb(look[int(other[name])].color)
+    return ring, width.astype(float)
+
+
 def cohort_names(recording: Recording, known: set[str]) -> list[str]:
     """Name under which a cohort knows each neuron of a recording ("" if it does not)."""
     names: list[str] = []
@@ -170,6 +205,7 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
     table = recording.neurons
     rejected = table["rejected"].to_numpy(bool)
     community = community_of(recording, communities, selection.level)
+    state = state_of(recording, communities, selection.level)
     n = recording.n_neurons
     grey = rgb(UNASSIGNED[dark])
     canvas = np.zeros(3) if dark else np.ones(3)
@@ -186,13 +222,15 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
     else:
         styles = shown_styles(session, dark)
         base = np.array([rgb(styles[c].color) if c in styles else grey for c in community.tolist()]).reshape(n, 3)
+        pale = (state == "unsure") & (community >= 0)
+        base = np.where(pale[:, None], mix(base, grey, PALE), base)
         lit = (community == selection.community) if selection.community is not None else community >= 0
         if color_by == "activity":
             weight = activity_weight(recording)
             if communities is None:
                 base = np.tile(rgb("#ffffff" if dark else "#202228"), (n, 1))
                 lit = ~rejected
-        elif color_by == "strength" and session.components is not None:
+        elif color_by == "strength" and session.components is not None and session.components.rank:
             weight, time_s = strength_weight(recording, session.components, selection.component)
         elif color_by == "probability" and communities is not None:
             alpha = _probability(recording, communities, min(selection.level, communities.n_levels - 1))
@@ -201,6 +239,9 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
     alpha = np.where(rejected, 0.15, alpha)
     if communities is not None and color_by != "naming":
         alpha = np.where(community < 0, np.minimum(alpha, 0.4), alpha)
+    by_community = communities is not None and color_by not in ("naming", "activity")
+    ring, ring_width = _rings(recording, communities, state if by_community else np.full(n, ""), styles, dark)
+    ring_width = np.where(state == "unsure", np.where(community >= 0, ring_width, 0.0), ring_width)
     focus = lit & (selection.community is not None)
     size = np.where(focus, SIZE_SELECTED, np.where((community < 0) & (communities is not None), SIZE_UNASSIGNED, SIZE))
     return Drawn(
@@ -215,6 +256,8 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
         alpha=alpha,
         size=size.astype(float),
         lit=lit,
+        ring=ring,
+        ring_width=ring_width,
         weight=weight,
         time_s=time_s,
         dim=dim,
@@ -280,7 +323,7 @@ def _probability(recording: Recording, communities: Communities, level: int) -> 
 def strongest_edges(session: Session, drawn: Drawn, count: int = 24) -> list[tuple[int, int, float]]:
     """Strongest pairs of the shown component inside the selection (or anywhere): (index, index, 0..1), strongest first."""
     components, recording = session.components, session.recording
-    if components is None or recording is None or count <= 0:
+    if components is None or components.rank == 0 or recording is None or count <= 0:
         return []
     matrix = np.nan_to_num(components.matrix(min(session.selection.component, components.rank)).values)
     place = {n: i for i, n in enumerate(components.neurons)}
@@ -320,7 +363,11 @@ def legend(session: Session, drawn: Drawn, color_by: ColorBy, *, dark: bool = Tr
     if len(here) > LEGEND_MOST:
         lines.append((f"and {len(here) - LEGEND_MOST} more", ""))
     if (drawn.community[drawn.shown] < 0).any():
-        lines.append(("none", UNASSIGNED[dark]))
+        lines.append(("background", UNASSIGNED[dark]))
+    if (drawn.ring_width[drawn.shown] == RING_UNSURE).any():
+        lines.append(("pale, ringed: unsure", ""))
+    if (drawn.ring_width[drawn.shown] == RING_OVERLAP).any():
+        lines.append(("ring: in a second one", ""))
     hint = {"strength": "bright: strong at t", "activity": "bright: active at t", "probability": "faint: unsure"}
     return [*lines, (hint[color_by], "")] if color_by in hint else lines
 

@@ -14,7 +14,7 @@ from ...display.scene import COLOR_BY, shown_styles
 from ...model.results import Communities, Components
 from ..qt.controls import Fold, JobBar, button, label, row
 from ..qt.theme import swatch
-from ..views.community_table import CommunityTable, community_rows
+from ..views.community_table import CommunityTable, community_rows, p_text
 from ..views.matrix_view import MatrixView
 from .base import Dock
 
@@ -53,6 +53,9 @@ class CommunitiesDock(Dock):
         inner = QVBoxLayout(self.body)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(6)
+        self.answer = label("", "head", wrap=True)
+        self.answer.setToolTip("What was found in this component; the other kind of communities is one click away.")
+        inner.addWidget(self.answer)
         self.color_buttons = {
             key: button(
                 WORDS[key],
@@ -173,14 +176,17 @@ class CommunitiesDock(Dock):
         self.empty.setVisible(missing)
         self.body.setVisible(not missing)
         running = bool(self.work.jobs.running)
+        nothing = components is not None and components.rank == 0
         self.empty.setText(
             "No communities yet. Press Analyze in the Cohort dock."
             if components is None
+            else nothing_text(self.session.sweep)
+            if nothing
             else "Finding the communities of these components …"
             if running
             else "These components have no communities yet."
         )
-        self.find.setVisible(components is not None and communities is None and not running)
+        self.find.setVisible(components is not None and not nothing and communities is None and not running)
         for key, one in self.color_buttons.items():
             one.setChecked(self.work.view.color_by == key)
         if communities is None or components is None:
@@ -222,6 +228,8 @@ class CommunitiesDock(Dock):
         self.level_text.setText(f"{counts[level]}{unit}")
         self.level_text.setToolTip(f"{counts[level]} communities at this level")
         self.kind.setCurrentIndex(max(self.kind.findData(selection.kind), 0))
+        self.answer.setText(communities.answer)
+        self.answer.setVisible(bool(communities.answer))
         look = shown_styles(self.session, self.colours.dark)
         self._show_table(communities, level, look)
         number = min(selection.component, components.rank)
@@ -279,6 +287,7 @@ class CommunitiesDock(Dock):
             ("worms", self._worms_with()),
             ("active", self._active(components, number)),
             ("in / out", f"{_short(within)} / {_short(without)}"),
+            *_claim_lines(communities, chosen, level),
         ]
         pairs = sorted(
             (
@@ -317,6 +326,7 @@ class CommunitiesDock(Dock):
             one = table.attrs.get("p_more_than_one")
             # One community may depart from chance, too: the rule below says how.
             claim = "more than one community" if communities.n_levels > 1 else "departs from chance"
+            claim = "smallest" if communities.claims is not None else claim
             self.significance_fold.summary.setText(f"{claim}: p = {one:.3f}" if one is not None else "tested")
         lines.append(f"method: {communities.method}, description length {communities.description_length:.0f} nats")
         self.significance.setText("\n".join(lines))
@@ -396,6 +406,22 @@ class CommunitiesDock(Dock):
         self.level_head.setVisible(not narrow)
         self.level.setMinimumWidth(60)
         self.mark("view")
+
+
+def nothing_text(sweep: Any) -> str:
+    """What is said where no component exceeds chance."""
+    reason = sweep.reason if sweep is not None else ""
+    return f"No structure beyond chance. {reason}".strip()
+
+
+def _claim_lines(communities: Communities, chosen: int, level: int) -> list[tuple[str, str]]:
+    """Lines of the claimed community: corrected p, and how much stronger its inside is."""
+    claims = communities.claims
+    if claims is None or chosen not in claims.index or level != communities.chosen_level:
+        return []
+    row = claims.loc[chosen]
+    interval = f" ({row['ratio_low']:.1f} to {row['ratio_high']:.1f})" if row["ratio_low"] == row["ratio_low"] else ""
+    return [("corrected p", p_text(float(row["q_value"]))), ("inside", f"{row['ratio']:.1f} x outside{interval}")]
 
 
 def _short(value: float) -> str:

@@ -14,12 +14,14 @@ from ..qt.controls import Fold, label, row
 from ..qt.table_view import Column, Table
 from ..views.affinity_preview import AffinityPreview
 from ..views.chance_view import ChanceView
+from ..views.community_table import p_text
 from ..views.component_card import Card
 from ..views.match_view import MatchView
 from ..views.robustness_view import RobustnessView
 from ..views.sweep_view import SweepView
 from ..views.worms_view import WormsView
 from .base import Dock
+from .communities_dock import nothing_text
 
 
 class ComponentsDock(Dock):
@@ -120,6 +122,9 @@ class ComponentsDock(Dock):
             self.preview.set_time(self.session.selection.time_s)
         if components is None:
             return
+        if components.rank == 0:
+            self._show_nothing(components)
+            return
         if topics & {"components", "sweep", "current", "theme", "recordings"}:
             self._show_rank(components)
             self._show_cards(components)
@@ -132,6 +137,16 @@ class ComponentsDock(Dock):
             self._show_worms()
         if "time" in topics:
             self.worms_view.show_time()
+
+    def _show_nothing(self, components: Components) -> None:
+        """No structure beyond chance: say so, and show the curves that say so; there is nothing else."""
+        self.empty.setText(nothing_text(self.session.sweep))
+        self.empty.setVisible(True)
+        self._show_rank(components)
+        self._show_cards(components)
+        self._show_sweep(components)
+        for widget in (self.pairs_fold, self.worms_fold, self.grid_box):
+            widget.setVisible(False)
 
     def _mark_cards(self, components: Components) -> None:
         selected = self.session.selection
@@ -154,7 +169,7 @@ class ComponentsDock(Dock):
         sweep = self.session.sweep
         self.rank.blockSignals(True)
         self.rank.clear()
-        ranks = sorted(sweep.components) if sweep is not None else [components.rank]
+        ranks = sorted({*sweep.components, components.rank}) if sweep is not None else [components.rank]
         for one in ranks:
             self.rank.addItem(f"{one} (suggested)" if sweep is not None and one == sweep.suggested else str(one), one)
         self.rank.setCurrentIndex(max(self.rank.findData(components.rank), 0))
@@ -198,7 +213,10 @@ class ComponentsDock(Dock):
             card.pair = _strongest(components, number)
             card.colours = self.colours
             how = {"own": " Every worm has its own course.", "common": " One course for all worms."}.get(card.clock, "")
-            card.setToolTip(f"Component {number}: {card.share:.0%} of the weight.{how} Click to choose.")
+            card.note, spoken = support_words(components, number)
+            card.setToolTip(
+                f"Component {number}: {card.share:.0%} of the weight.{how} {spoken} Click to choose.".replace("  ", " ")
+            )
             card.setAccessibleName(f"component {number}")
         kinds = ["common clock"] if "common" in components.clocks else []
         kinds += [f"own clock of {current if current in worms else worms[0]}"] if "own" in components.clocks else []
@@ -323,6 +341,30 @@ class ComponentsDock(Dock):
                 self.session.set_communities(found)
 
         return self.work.jobs.start(f"Communities of rank {rank}", run, done)
+
+
+def support_words(components: Components, number: int) -> tuple[str, str]:
+    """What speaks for a component: a word or two for its card, and sentences for its tooltip."""
+    support = components.support
+    if support is None or number not in support.index:
+        return "", ""
+    row = support.loc[number]
+    background = bool(row["background"])
+    parts = ["Background: it takes in nearly all neurons alike, and is no group." if background else ""]
+    p = float(row["p_value"])
+    if np.isfinite(p):
+        parts.append(f"p {p_text(p)} against surrogate cohorts, over all components.")
+    if np.isfinite(row["worms"]):
+        parts.append(f"Carried by {int(row['worms'])} of {int(row['worms_in_all'])} worms.")
+    for key, what in (("bootstrap", "bootstraps over worms"), ("left_out", "left-out worms")):
+        if np.isfinite(row[key]):
+            parts.append(
+                f"Comes back in {row[key]:.0%} of {what} ({row[f'{key}_low']:.0%} to {row[f'{key}_high']:.0%})."
+            )
+    if row["warning"]:
+        parts.append(f"{str(row['warning'])[:1].upper()}{str(row['warning'])[1:]}.".replace("..", "."))
+    short = "background" if background else f"p {p_text(p)}" if np.isfinite(p) else ""
+    return f"{short} !" if row["warning"] and short else short, " ".join(x for x in parts if x)
 
 
 def _strongest(components: Components, number: int) -> str:

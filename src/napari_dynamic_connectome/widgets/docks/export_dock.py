@@ -224,6 +224,9 @@ class ExportDock(Dock):
 
     def save_graph(self, path: Path | None = None) -> Any:
         """Write the chosen component as GraphML."""
+        if self.session.components is not None and not self.session.components.rank:
+            show_info("There is no component to write: no structure beyond chance was found.")
+            return None
         path = path or self._ask("Save the graph", "component.graphml", "GraphML (*.graphml)")
         if path is None:
             return None

@@ -60,6 +60,7 @@ class SceneView:
         self._busy = False
         self._stepping = False
         self._size: np.ndarray | None = None
+        self._rings: tuple[np.ndarray, np.ndarray] | None = None
         self._edges_zoom = 0.0
         self._moving: tuple[Any, MovingPlaces] | None = None
         self._follower = Follower(self._arrived)
@@ -256,14 +257,30 @@ class SceneView:
             )
             self.overlay.add(NEURONS, layer)
             self._added = True
+            self._rings = None
         if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
             move_points(layer, data)
             self._size = None
+            self._rings = None if self._rings is None else (np.full(1, np.nan), np.full(1, np.nan))
         if self._size is None or not np.array_equal(self._size, size):
             layer.size = size
             self._size = size
         layer.face_color = colours
+        self._draw_rings(layer)
         layer.selected_data = set()
+
+    def _draw_rings(self, layer: Points) -> None:
+        """Mark overlapping and unsure neurons by a ring; napari draws anew for it, so only where something changed."""
+        width = self.drawn.ring_width[self.drawn.shown]
+        now = (width, self.drawn.ring[self.drawn.shown])
+        if self._rings is not None and all(np.array_equal(a, b) for a, b in zip(now, self._rings, strict=True)):
+            return
+        if self._rings is None and not width.any():
+            return
+        layer.border_width_is_relative = True
+        layer.border_color = np.column_stack([now[1], np.ones(len(width))])
+        layer.border_width = width
+        self._rings = now
 
     def _activate(self) -> None:
         """Make new neurons the active layer, as napari does with every new layer."""

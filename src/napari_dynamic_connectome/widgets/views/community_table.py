@@ -33,8 +33,8 @@ class CommunityTable(Table):
                     lambda r: p_text(r["p"]),
                     52,
                     right=True,
-                    tip="p value of being separate: what would be lost if the community joined the one that suits it best, against "
-                    "chance. That of more than one community is under Significance.",
+                    tip="Corrected p value: that surrogate cohorts hold a group as strong, over all components, kinds and communities. "
+                    "For graphs of their own, that of being separate from the community that suits it best.",
                 ),
                 Column(
                     "L/R",
@@ -73,7 +73,7 @@ def community_rows(
                 "all": " ".join(members),
                 "size": line["size"],
                 "probability": float(line["probability"]),
-                "p": float(line["p_value"]),
+                "p": _corrected(communities, number, level, float(line["p_value"])),
                 "lr": _pairs_together(members, communities.neurons),
                 "chosen": number == chosen,
             }
@@ -85,7 +85,7 @@ def community_rows(
                 "community": None,
                 "label": "–",
                 "icon": swatch(UNASSIGNED[dark], dark),
-                "members": "not assigned",
+                "members": _rest(communities, level),
                 "all": "",
                 "size": none,
                 "probability": float("nan"),
@@ -95,6 +95,28 @@ def community_rows(
             }
         )
     return rows
+
+
+def _corrected(communities: Communities, number: int, level: int, plain: float) -> float:
+    """P of a claim corrected over all that was tested; the plain one where nothing was corrected."""
+    claims = communities.claims
+    if claims is None or level != communities.chosen_level or number not in claims.index:
+        return plain
+    return float(claims.loc[number, "q_value"])
+
+
+def _rest(communities: Communities, level: int) -> str:
+    """What the neurons in no community are, with their numbers."""
+    if communities.state is None:
+        return "not assigned"
+    state = communities.state.isel(level=level).values
+    none = communities.labels.isel(level=level).values < 0
+    parts = []
+    for word in ("background", "unsure", "not observed"):
+        count = int((none & (state == word)).sum())
+        if count:
+            parts.append(word if count == int(none.sum()) else f"{count} {word}")
+    return ", ".join(parts) or "background"
 
 
 def p_text(value: float) -> str:

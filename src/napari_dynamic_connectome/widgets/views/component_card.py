@@ -34,6 +34,8 @@ class Card(QWidget):
         self.clock = ""
         """"own" or "common" where the components have both clocks."""
         self.share = 0.0
+        self.note = ""
+        """What speaks for it, in a word: its p value, or that it is background."""
         self.pair = ""
         self.time: float | None = None
         self.is_chosen = False
@@ -81,6 +83,10 @@ class Card(QWidget):
         painter.setFont(font)
         painter.setPen(QColor(c.secondary))
         painter.drawText(inner, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), f"{self.share:.0%}")
+        if self.note:
+            middle = inner.adjusted(14, 1, -28, 0)
+            where = Qt.AlignmentFlag.AlignRight if self.clock == "own" else Qt.AlignmentFlag.AlignHCenter
+            painter.drawText(middle, int(where | Qt.AlignmentFlag.AlignTop), self.note)
         if self.clock == "own":
             beside = inner.adjusted(14, 1, -28, 0)
             painter.drawText(beside, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop), "own clock")
@@ -118,7 +124,8 @@ class Card(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if self.own is not None:
             self._line(painter, area, self.own, start, stop, QColor(c.accent), 0.9)
-        self._line(painter, area, self.course, start, stop, QColor(c.text if self.is_chosen else c.bar), 1.1, top)
+        line = QColor(c.secondary if self.note.startswith("background") else c.text if self.is_chosen else c.bar)
+        self._line(painter, area, self.course, start, stop, line, 1.1, top)
         if self.time is not None and start <= self.time <= stop:
             x = area.left() + (self.time - start) * scale
             painter.setPen(QPen(QColor(c.accent), 1.2))

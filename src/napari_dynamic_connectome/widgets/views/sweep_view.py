@@ -32,7 +32,8 @@ class SweepView(QWidget):
         self.restarts.setFixedHeight(74)
         self.errors.setToolTip(
             "Relative error over observed entries (grey) and on fibres that were not fitted (bright, with its standard "
-            "error). Line: the suggested rank. Click a rank to use it."
+            "error). Dashed, shaded: the same of time-shifted cohorts, which hold no structure. Line: the suggested rank. Click a "
+            "rank to use it."
         )
         self.restarts.setToolTip(
             "How alike the restarts are to the best start, 0 to 1: low means that the components depend on the start. "
@@ -89,7 +90,7 @@ class SweepView(QWidget):
     def show_sweep(self, sweep: Any, rank: int, colours: Any) -> None:
         """Show a sweep; `rank` is the one in use."""
         table = sweep.table
-        self.reason.setText(sweep.reason)
+        self.reason.setText(" ".join(x for x in (sweep.reason, often_text(sweep)) if x))
         ranks = table["rank"].to_numpy(float)
         error, held = table["error"].to_numpy(float), table["held_out"].to_numpy(float)
         alike = table["similarity"].to_numpy(float)
@@ -97,8 +98,9 @@ class SweepView(QWidget):
             plot.getPlotItem().clear()
             plots.paint_axes(plot.getPlotItem(), colours)
             plot.setBackground(colours.background)
-            line = plots.pg.InfiniteLine(sweep.suggested, angle=90, pen=plots.pg.mkPen(colours.accent, width=1.2))
-            plot.addItem(line)
+            if sweep.suggested:
+                line = plots.pg.InfiniteLine(sweep.suggested, angle=90, pen=plots.pg.mkPen(colours.accent, width=1.2))
+                plot.addItem(line)
             plot.getAxis("bottom").setTicks([[(r, str(int(r))) for r in ranks]])
             plot.setXRange(ranks.min() - 0.4, ranks.max() + 0.4, padding=0)
         self.errors.getAxis("bottom").setStyle(showValues=False)
@@ -113,7 +115,7 @@ class SweepView(QWidget):
                 plots.pg.ErrorBarItem(x=ranks[good], y=held[good], top=spread, bottom=spread, beam=0.15, pen=pen)
             )
             self._curve(self.errors, ranks[good], held[good], colours.text, 1.4)
-        values = np.concatenate([error, held[good]])
+        values = np.concatenate([error, held[good], self._show_chance(sweep, colours)])
         pad = 0.08 * (np.ptp(values) or 1.0)
         self.errors.setYRange(values.min() - pad, values.max() + pad, padding=0)
         sure = np.isfinite(alike)
@@ -127,6 +129,28 @@ class SweepView(QWidget):
         self.table.rows_model.set_rows(table.to_dict("records"))
         self.table.setFixedHeight(min(len(table), 8) * 20 + 28)
         self.table.choose([i for i, r in enumerate(ranks) if int(r) == rank])
+
+    def _show_chance(self, sweep: Any, colours: Any) -> np.ndarray:
+        """Draw the held-out errors of time-shifted cohorts; return what is drawn."""
+        table = None if sweep.chance is None else sweep.chance.table
+        if table is None or not len(table) or "chance_held_out" not in table:
+            return np.zeros(0)
+        table = table[np.isfinite(table["chance_held_out"].to_numpy(float))]
+        if not len(table):
+            return np.zeros(0)
+        x = table["rank"].to_numpy(float)
+        mean, low, high = (
+            table[c].to_numpy(float) for c in ("chance_held_out", "chance_held_out_low", "chance_held_out_high")
+        )
+        pen = plots.pg.mkPen(colours.secondary, width=1.2, style=plots.Qt.PenStyle.DashLine)
+        self.errors.plot(x, mean, pen=pen, symbol="o", symbolSize=4, symbolBrush=None, symbolPen=colours.secondary)
+        edges = [plots.pg.PlotDataItem(x, y, pen=None) for y in (low, high)]
+        fill = plots.pg.mkColor(colours.secondary)
+        fill.setAlpha(60)
+        for edge in edges:
+            self.errors.addItem(edge)
+        self.errors.addItem(plots.pg.FillBetweenItem(*edges, brush=fill))
+        return np.concatenate([mean, low, high])
 
     def _curve(self, plot: Any, x: np.ndarray, y: np.ndarray, colour: str, width: float) -> None:
         plot.plot(
@@ -143,6 +167,19 @@ class SweepView(QWidget):
         view = plot.getViewBox()
         if view.sceneBoundingRect().contains(event.scenePos()):
             self.chosen.emit(round(view.mapSceneToView(event.scenePos()).x()))
+
+
+def often_text(sweep: Any) -> str:
+    """How often each rank is suggested over random starts and with worms left out, in words."""
+    choices = sweep.choices
+    if choices is None or not len(choices):
+        return ""
+    parts = []
+    for varied, rows in choices.groupby("varied", sort=False):
+        counts = rows["rank"].value_counts()
+        told = ", ".join(f"{int(n)} x {int(rank)}" for rank, n in counts.items())
+        parts.append(f"{'over starts' if varied == 'start' else 'leaving a worm out'}: {told}")
+    return f"Suggested {'; '.join(parts)}."
 
 
 def _or_dash(value: Any, digits: int = 3) -> str:
