@@ -113,6 +113,7 @@ def _volumes(folder: Path) -> dict[str, bytes]:
 def read_image(path: Path) -> Any:
     """Open an image lazily and read its first frame; labels where there are some."""
     from napari_dynamic_connectome.io import registry
+    from napari_dynamic_connectome.io.layer_data import read_layers
 
     volume = registry.open_volume(path)
     frame = np.asarray(volume.data[0])
@@ -120,7 +121,7 @@ def read_image(path: Path) -> Any:
         labels = np.asarray(registry.open_labels(path).data)
     except DynamicConnectomeError:
         labels = None
-    return frame, labels, registry.read_layers(path)
+    return frame, labels, read_layers(path)
 
 
 def reader_of(name: str) -> Callable[[Path], Any]:

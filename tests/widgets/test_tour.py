@@ -123,10 +123,14 @@ def _check_pixels(tour: Tour) -> None:
     work.scene.layers["neurons"].shading = "none"
     tour.rest(0.3)
     drawn = work.scene.drawn
-    checked = 0
+    checked, grey = 0, 0
     for neuron in tour.uncovered():
         place = drawn.ids.index(neuron)
+        if drawn.ring_width[place] > 0:
+            continue  # unsure or in two communities: a ring, and another colour
         if drawn.community[place] < 0:
+            assert grey >= 3 or np.ptp(tour.pixels_of(neuron)) < 0.15, neuron
+            grey += 1
             continue
         wanted = rgb(drawn.styles[int(drawn.community[place])].color)
         seen = tour.pixels_of(neuron)
@@ -136,7 +140,7 @@ def _check_pixels(tour: Tour) -> None:
         checked += 1
         if checked == 5:
             break
-    assert checked >= 3
+    assert checked >= 1 and checked + grey >= 3
     work.view.set(names=True, edges=True, legend=True)
 
 

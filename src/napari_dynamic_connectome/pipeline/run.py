@@ -13,7 +13,7 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -431,7 +431,7 @@ def _run_stages(
     target = output / SESSION_NAME
     stages: dict[str, str] = dict(session.provenance.get("stages", {})) if resume else {}
     hashes = stage_hashes(settings, inputs)
-    kept = _checkpoints(output, hashes)
+    kept = _checkpoints(output, hashes, ("recordings",))
     if stages.get("recordings") != hashes["recordings"]:
         _read_again(session, settings, target, kept["recordings"], client, part(progress, 0, 0.25), cancel)
         stages = {}
@@ -493,10 +493,12 @@ def _run_stages(
     return session
 
 
-def _checkpoints(output: Path, hashes: Mapping[str, str]) -> dict[str, Path]:
-    """Folders for what is half done, by stage; those of other settings or files are removed."""
+def _checkpoints(
+    output: Path, hashes: Mapping[str, str], stages: Sequence[str] = ("recordings", "components")
+) -> dict[str, Path]:
+    """Folders for what is half done, of these stages; theirs of other settings or files are removed."""
     folder = output / CHECKPOINTS
-    kept = {stage: folder / f"{stage}-{hashes[stage][:16]}" for stage in ("recordings", "components")}
+    kept = {stage: folder / f"{stage}-{hashes[stage][:16]}" for stage in stages}
     claim_folder(folder)
     for other in folder.iterdir():
         if other.is_dir() and other not in kept.values() and other.name.split("-")[0] in kept:

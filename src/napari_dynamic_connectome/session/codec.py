@@ -210,7 +210,7 @@ class Decoder:
         if any(len(c) != len(index) for _, c in columns):
             raise FormatError("the columns of a table differ in length")
         table = pd.DataFrame({i: c.set_axis(index) for i, (_, c) in enumerate(columns)}, index=index)
-        table.columns = pd.Index([name for name, _ in columns]) if columns else pd.Index([])
+        table.columns = pd.Index([name for name, _ in columns]) if columns else pd.RangeIndex(0)
         table.attrs.update(self.value(data.get("attrs", {})))
         return table
 

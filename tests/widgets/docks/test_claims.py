@@ -57,20 +57,24 @@ def judged(worms):
     return replace(found, labels=labels, state=state, claims=claims, overlaps=overlaps, answer=answer)
 
 
-def test_nothing_beyond_chance_is_said_everywhere_and_nothing_is_coloured(viewer, work, qtbot) -> None:
-    from napari_dynamic_connectome.widgets.app.contributions import arrange
+@pytest.mark.parametrize("kept", [True, False], ids=["rank 0", "no components"])
+def test_nothing_beyond_chance_is_said_everywhere_and_nothing_is_coloured(viewer, work, qtbot, kept) -> None:
+    from napari_dynamic_connectome.widgets.docks.communities_dock import CommunitiesDock
+    from napari_dynamic_connectome.widgets.docks.components_dock import ComponentsDock
 
-    arrange(viewer)
-    qtbot.wait(400)
+    docks = {}
+    for kind in (ComponentsDock, CommunitiesDock):
+        docks[kind.__name__] = kind(viewer)
+        viewer.window.add_dock_widget(docks[kind.__name__], area="right", add_vertical_stretch=False)
+    qtbot.wait(100)
     worms = cohort()
     for one in worms.recordings:
         work.session.add(one, make_current=True)
     work.session.set_cohort(worms)
     sweep, none = nothing(worms)
     work.session.set_sweep(sweep)
-    work.session.set_components(none)
+    work.session.set_components(none if kept else None)
     qtbot.wait(400)
-    docks = {type(d).__name__: d for d in work.docks}
     for name in ("ComponentsDock", "CommunitiesDock"):
         assert "no structure beyond chance" in docks[name].empty.text().lower()
         assert not docks[name].empty.isHidden()

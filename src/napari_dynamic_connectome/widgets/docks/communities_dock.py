@@ -176,12 +176,12 @@ class CommunitiesDock(Dock):
         self.empty.setVisible(missing)
         self.body.setVisible(not missing)
         running = bool(self.work.jobs.running)
-        nothing = components is not None and components.rank == 0
+        nothing = found_nothing(self.session)
         self.empty.setText(
-            "No communities yet. Press Analyze in the Cohort dock."
-            if components is None
-            else nothing_text(self.session.sweep)
+            nothing_text(self.session.sweep)
             if nothing
+            else "No communities yet. Press Analyze in the Cohort dock."
+            if components is None
             else "Finding the communities of these components …"
             if running
             else "These components have no communities yet."
@@ -408,9 +408,19 @@ class CommunitiesDock(Dock):
         self.mark("view")
 
 
+def found_nothing(session: Any) -> bool:
+    """Whether an analysis was made that found no component beyond chance."""
+    components, sweep = session.components, session.sweep
+    if components is not None:
+        return bool(components.rank == 0)
+    return sweep is not None and sweep.suggested == 0
+
+
 def nothing_text(sweep: Any) -> str:
     """What is said where no component exceeds chance."""
     reason = sweep.reason if sweep is not None else ""
+    if reason.lower().startswith("no structure beyond chance"):
+        return str(reason)
     return f"No structure beyond chance. {reason}".strip()
 
 

@@ -21,7 +21,7 @@ from ..views.robustness_view import RobustnessView
 from ..views.sweep_view import SweepView
 from ..views.worms_view import WormsView
 from .base import Dock
-from .communities_dock import nothing_text
+from .communities_dock import found_nothing, nothing_text
 
 
 class ComponentsDock(Dock):
@@ -120,10 +120,10 @@ class ComponentsDock(Dock):
             self._take_affinity()
         if "time" in topics:
             self.preview.set_time(self.session.selection.time_s)
-        if components is None:
-            return
-        if components.rank == 0:
+        if found_nothing(self.session):
             self._show_nothing(components)
+            return
+        if components is None:
             return
         if topics & {"components", "sweep", "current", "theme", "recordings"}:
             self._show_rank(components)
@@ -138,15 +138,21 @@ class ComponentsDock(Dock):
         if "time" in topics:
             self.worms_view.show_time()
 
-    def _show_nothing(self, components: Components) -> None:
+    def _show_nothing(self, components: Components | None) -> None:
         """No structure beyond chance: say so, and show the curves that say so; there is nothing else."""
         self.empty.setText(nothing_text(self.session.sweep))
         self.empty.setVisible(True)
-        self._show_rank(components)
-        self._show_cards(components)
-        self._show_sweep(components)
-        for widget in (self.pairs_fold, self.worms_fold, self.grid_box):
+        while self.cards:
+            card = self.cards.pop()
+            card.setParent(None)
+            card.deleteLater()
+        for widget in self.results:
             widget.setVisible(False)
+        sweep = self.session.sweep
+        self.sweep_fold.setVisible(sweep is not None)
+        if sweep is not None:
+            self.sweep_fold.summary.setText(f"{len(sweep.table)} ranks, none beyond chance")
+            self.sweep_view.show_sweep(sweep, 0, self.colours)
 
     def _mark_cards(self, components: Components) -> None:
         selected = self.session.selection
@@ -169,7 +175,7 @@ class ComponentsDock(Dock):
         sweep = self.session.sweep
         self.rank.blockSignals(True)
         self.rank.clear()
-        ranks = sorted({*sweep.components, components.rank}) if sweep is not None else [components.rank]
+        ranks = sorted(sweep.components) if sweep is not None else [components.rank]
         for one in ranks:
             self.rank.addItem(f"{one} (suggested)" if sweep is not None and one == sweep.suggested else str(one), one)
         self.rank.setCurrentIndex(max(self.rank.findData(components.rank), 0))
