@@ -157,7 +157,7 @@ CASES = {
     "session, flushed to disk": (_save, "io.atomic.fsync_path", 3, 8),  # eight at a time
     "tables": (_tables, "report.tables.write_csv", 3, 0),
     "figures": (_figures, "report.html.plot_matrix", 1, 0),
-    "report": (_report, "report.html.plot_matrix", 1, 0),
+    "report": (_report, "report.html._png", 1, 0),
 }
 
 
