@@ -48,7 +48,7 @@ def fingerprint(cohort: Cohort, settings: PipelineSettings, components: Componen
         digest.hexdigest(),
         cohort.settings.model_dump(mode="json"),
         factorization,
-        *(chosen[k] for k in ("seed", "affinity", "rank")),
+        *(chosen[k] for k in ("seed", "affinity", "rank", "chance")),
         own.starts,
         own.splits,
         versions(),

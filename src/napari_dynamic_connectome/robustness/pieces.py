@@ -6,8 +6,8 @@ order, and be kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -182,11 +182,11 @@ def drawn_worms(worms: tuple[str, ...], number: int, seed: int) -> dict[str, int
 
 def _bootstrap(context: Context, piece: Piece, cancel: CancelCallback | None) -> PieceResult:
     drawn = drawn_worms(context.cohort.worms, int(piece.name), context.settings.seed)
+    if piece.choose_rank:
+        # copies of a worm would foretell its held-out pairs, so the rank is chosen from the different worms of the draw
+        return _chosen(context, _sweep(context, int(piece.name) + 1, cancel, list(drawn)))
     # A worm that was drawn twice is a worm whose squared errors count twice: same minimum, no second copy.
     how: dict[str, Any] = {"worms": list(drawn), "worm_weights": {w: float(n) for w, n in drawn.items()}}
-    if piece.choose_rank:
-        sweep = _sweep(context, context.affinity, int(piece.name) + 1, cancel, **how)
-        return _chosen(context, sweep)
     return _compared(context, _fit(context, context.affinity, int(piece.name) + 1, cancel, **how))
 
 
@@ -196,7 +196,7 @@ def _leave_out(context: Context, piece: Piece, cancel: CancelCallback | None) ->
     rest = [w for w in context.cohort.worms if w != piece.name]
     rank, chosen = context.components.rank, -1
     if piece.choose_rank:
-        sweep = _sweep(context, context.affinity, 0, cancel, worms=rest)
+        sweep = _sweep(context, 0, cancel, rest)
         fits, chosen = dict(sweep.components), int(sweep.suggested)
     else:
         fits = {}
@@ -226,7 +226,7 @@ def _seed(context: Context, piece: Piece, cancel: CancelCallback | None) -> Piec
     number = 1000 + int(piece.name)
     if not piece.choose_rank:
         return _compared(context, _fit(context, context.affinity, number, cancel))
-    sweep = _sweep(context, context.affinity, number, cancel)
+    sweep = _sweep(context, number, cancel)
     fit = sweep.components.get(context.components.rank) or _fit(context, context.affinity, number, cancel)
     return _compared(context, fit, chosen=int(sweep.suggested))
 
@@ -281,21 +281,33 @@ def _fit(
     )
 
 
-def _sweep(context: Context, affinity: Any, number: int, cancel: CancelCallback | None, **more: Any) -> RankSweep:
+def _sweep(
+    context: Context,
+    number: int,
+    cancel: CancelCallback | None,
+    worms: Sequence[str] | None = None,
+) -> RankSweep:
+    """Choose the number of components anew for some worms, by the rule of the analysis: what exceeds time-shifted cohorts."""
     from ..factorization.sweep import sweep_ranks
+    from ..pipeline.chance import StartGroups, judge_sweep
 
-    settings = context.settings
-    rank = settings.rank
-    return sweep_ranks(
+    settings, affinity, cohort = context.settings, context.affinity, context.cohort
+    settings = settings.model_copy(update={"seed": settings.seed + number, "factorization": _threads(context)})
+    if worms is not None:
+        blocks = tuple(b for b in affinity.blocks if b.worm in worms)
+        affinity, cohort = replace(affinity, blocks=blocks), cohort.subset(worms)
+    rank, starts = settings.rank, StartGroups()
+    sweep = sweep_ranks(
         affinity,
         range(rank.smallest, rank.largest + 1),
-        _threads(context),
+        settings.factorization,
         starts=rank.starts,
         folds=rank.folds,
-        seed=settings.seed + number,
+        seed=settings.seed,
         cancel=cancel,
-        **more,
+        inspect=starts,
     )
+    return judge_sweep(affinity, cohort, sweep, settings, starts=starts.found, cancel=cancel)
 
 
 def _threads(context: Context) -> Any:
@@ -339,7 +351,7 @@ def _compared(context: Context, fit: Components, **more: Any) -> PieceResult:
 def _chosen(context: Context, sweep: RankSweep) -> PieceResult:
     fit = sweep.components.get(context.components.rank)
     if fit is None:
-        fit = sweep.components[sweep.suggested]
+        fit = sweep.components[sweep.suggested or min(sweep.components)]
     return _compared(context, fit, chosen=int(sweep.suggested))
 
 
