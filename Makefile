@@ -6,7 +6,7 @@ OUT ?= demo-output
 # test processes side by side, each with a virtual screen of its own
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 
-.PHONY: help setup demo app test lint docs screenshots benchmark soak lock clean
+.PHONY: help setup demo app test lint docs screenshots benchmark soak lock lowest clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -49,6 +49,12 @@ soak: ## hundreds of kills, full disks, fuzzing, random clicks: long
 lock: ## resolve the dependencies again into requirements.lock (needs uv); ARGS=--upgrade takes the newest
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --quiet $(ARGS) -o requirements.lock
+
+lowest: ## run the tests with the oldest versions that pyproject.toml allows, in .venv-lowest (needs uv)
+	@bash tools/setup.sh system
+	@uv venv --quiet --clear --python 3.11 .venv-lowest
+	@uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e ".[all,test]"
+	@.venv-lowest/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 clean: ## remove what was built, not the environment
 	@rm -rf build dist docs/_build docs/_generated demo-output soak-output .pytest_cache .mypy_cache .ruff_cache

@@ -1,12 +1,14 @@
-"""Build hook: the manifest inside the package is a copy of the one at the top, made afresh by every build and installation."""
+"""Build hooks: the manifest inside the package is a copy of the one at the top, and README's links work outside this folder."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 
 class ManifestCopy(BuildHookInterface):
@@ -23,3 +25,19 @@ class ManifestCopy(BuildHookInterface):
         if target.is_symlink():
             target.unlink()
         shutil.copyfile(source, target)
+
+
+class AbsoluteReadme(MetadataHookInterface):
+    """Gives package indexes and napari's plugin list a README whose pictures and links are absolute.
+
+    In this folder they stay relative, so that they work in every copy of it.
+    """
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Set the field `readme`; called when the metadata of a build are made."""
+        text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
+        source = metadata["urls"]["Source"]
+        pictures = source.replace("https://github.com/", "https://raw.githubusercontent.com/") + "/main/"
+        text = re.sub(r"(!\[[^\]]*\]\()(?!\w+:)", rf"\g<1>{pictures}", text)
+        text = re.sub(r"(?<!!)(\[[^\]]*\]\()(?!\w+:|#)", rf"\g<1>{source}/blob/main/", text)
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}

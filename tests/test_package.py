@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+
+import yaml
 
 import napari_dynamic_connectome as package
 
@@ -70,6 +73,43 @@ def test_extras_that_readme_and_docs_name_exist() -> None:
     assert named >= {"all", "pyqt6", "pyside6"}
     assert named <= set(extras)
     assert " @ ." not in (ROOT / "README.md").read_text()  # which no pip can install
+
+
+def test_readme_on_a_package_index_has_no_link_into_a_folder() -> None:
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    hooks.AbsoluteReadme(str(ROOT), {}).update(metadata)
+    text = metadata["readme"]["text"]
+    links = re.findall(r"\]\(([^)]*)\)", text)
+    assert links and all(link.startswith("https://") for link in links)
+    assert any("/raw.githubusercontent.com/" in link and link.endswith(".png") for link in links)
+    assert len(text.splitlines()) == len((ROOT / "README.md").read_text().splitlines())
+
+
+def test_the_conda_recipe_asks_for_what_pyproject_asks_for() -> None:
+    recipe = yaml.safe_load((ROOT / "conda.recipe" / "recipe.yaml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    theirs = {"matplotlib": "matplotlib-base", "dask": "dask-core"}  # the names without Qt and without the dashboard
+    asked = {}
+    for line in project["dependencies"]:
+        name, bound = re.fullmatch(r"([\w-]+)(?:\[\w+\])?(.*)", line).groups()
+        asked[theirs.get(name, name)] = bound
+    in_recipe = dict(line.split(" ", 1) for line in recipe["requirements"]["run"])
+    assert in_recipe.pop("python").startswith(">=")
+    assert in_recipe == asked
+    assert recipe["context"]["version"] == project["version"]
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == project["version"]
+
+
+def test_every_python_that_is_promised_is_tested() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    promised = {line.rsplit(" ", 1)[1] for line in project["classifiers"] if re.search(r"Python :: 3\.\d", line)}
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    assert set(jobs["locked"]["strategy"]["matrix"]["python"]) == promised
+    oldest, past = re.fullmatch(r">=3\.(\d+),<3\.(\d+)", project["requires-python"]).groups()
+    assert promised == {f"3.{minor}" for minor in range(int(oldest), int(past))}
 
 
 def test_version_is_the_same_everywhere() -> None:

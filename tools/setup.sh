@@ -104,6 +104,10 @@ if command -v dpkg-query >/dev/null; then
     fi
 fi
 
+if [ "${1:-}" = "system" ]; then # the caller brings an environment of its own
+    exit 0
+fi
+
 # --- the virtual environment -----------------------------------------------------------------------------------------
 stamp=.venv/.lock-sum
 sum=$(cat requirements.lock pyproject.toml | sha256sum | cut -d' ' -f1)
