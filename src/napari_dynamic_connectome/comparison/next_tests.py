@@ -232,11 +232,12 @@ class _Case:
         found = np.where(self.labels == community, 1.0, 0.0)
         place = {n: i for i, n in enumerate(self.partition.neurons)}
         table = self.partition.membership
+        sampled = set() if table is None else set(table["neuron"].values.tolist())
         level = self.partition.probability.isel(level=self.partition.chosen_level).values
         for i, name in enumerate(self.names):
             if name not in place:
                 continue
-            if table is not None and community in table["community"].values:
+            if table is not None and name in sampled and community in table["community"].values:
                 value = float(table.sel(neuron=name, community=community))
             else:
                 value = float(level[place[name]]) if self.labels[i] == community else 0.0
