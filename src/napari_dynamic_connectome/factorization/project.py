@@ -372,7 +372,9 @@ def own_courses(
             continue
         (sums,) = _sums(block, factors, [np.ones(len(rows), bool)], observed, cancel)
         times = np.asarray(getattr(block, "source_time_s", block.time_s), float)[observed]
-        found.setdefault(str(getattr(block, "source", block.worm)), []).append((times, _solve(sums, None).T))
+        found.setdefault(str(getattr(block, "source", block.worm)), []).append(
+            (times, _solve(sums, None).T * components.weight.values)
+        )
     result = {}
     for worm, parts in found.items():
         times, first = np.unique(np.concatenate([t for t, _ in parts]), return_index=True)
