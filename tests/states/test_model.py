@@ -138,7 +138,7 @@ def test_no_iteration_lowers_the_log_posterior(simple, prior, noise, structure_a
     structure = (np.random.default_rng(6).random((n, n)) < 0.2) * 3.0
     one = one_state(data, settings, structure)
     fit = run(data, 3, settings, structure, np.random.default_rng(0), one)
-    assert len(fit.history) >= 3
+    assert len(fit.history) > 10
     assert np.diff(fit.history).min() > -1e-6 * abs(fit.history[-1])
 
 
