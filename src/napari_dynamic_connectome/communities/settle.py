@@ -133,7 +133,7 @@ def assign(weights: Array, observed: Array, labels: Array) -> tuple[Array, Array
         best = odds.argmax(axis=1)
         new = np.where(best < len(groups), best, -1)
         new[~observed.any(axis=1)] = -1
-        sizes = np.bincount(new[new >= 0], minlength=len(groups))
+        sizes = np.bincount(new[new >= 0], minlength=max(len(groups), 1))
         new = np.where((new >= 0) & (sizes[np.maximum(new, 0)] >= LEAST), new, -1)
         if np.array_equal(new, labels):
             break
