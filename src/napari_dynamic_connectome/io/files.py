@@ -114,6 +114,12 @@ def atomic_folder(path: str | Path, *, overwrite: bool = False, marker: tuple[st
 
 def inside(folder: Path, relative: str, where: str) -> Path:
     """Return `folder / relative`, or raise `FormatError` if that lies outside the folder."""
+    if "\0" in relative:
+        raise FormatError(
+            f"{relative[:100]!r} inside the file is no path",
+            where=where,
+            fix="It may be damaged or cut off; copy or export it again.",
+        )
     target = (folder / relative).resolve()
     if Path(relative).is_absolute() or not target.is_relative_to(folder.resolve()):
         raise FormatError(

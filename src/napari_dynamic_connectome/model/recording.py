@@ -364,8 +364,15 @@ def check_stimuli(table: pd.DataFrame, where: str = "stimuli") -> pd.DataFrame:
             f"the stimulus table lacks {', '.join(missing)}", where=where, fix="Needed: name, onset, offset (s)."
         )
     table = table.copy()
-    table["onset"] = pd.to_numeric(table["onset"]).astype(float)
-    table["offset"] = pd.to_numeric(table["offset"]).astype(float)
+    for column in ("onset", "offset"):
+        try:
+            table[column] = pd.to_numeric(table[column]).astype(float)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise InputError(
+                f"an {column} of a stimulus is not a number",
+                where=where,
+                fix="Give onsets and offsets as numbers, in seconds.",
+            ) from error
     table["name"] = [str(n) for n in table["name"]]
     if not np.isfinite(table[["onset", "offset"]].to_numpy()).all():
         raise InputError("a stimulus has no finite onset and offset", where=where)

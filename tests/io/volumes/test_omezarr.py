@@ -138,3 +138,51 @@ def test_attributes_of_the_rendered_volume(tmp_path, voxels) -> None:
     volume = open_volume(path)
     assert volume.time_s.tolist() == [0, 1, 2, 4]
     assert volume.stimuli["name"].tolist() == ["NaCl"]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "what"),
+    [
+        (("multiscales", 0, "axes"), -1, "axes in the metadata"),
+        (("multiscales", 0, "axes"), {"name": "t"}, "axes in the metadata"),
+        (("multiscales", 0, "coordinateTransformations"), 3.5, "coordinateTransformations in the metadata"),
+        (("multiscales", 0, "datasets", 0, "coordinateTransformations"), True, "coordinateTransformations in the"),
+        (("multiscales", 0, "datasets", 0, "coordinateTransformations", 0, "scale", 0), 10**400, "does not fit 4 axes"),
+        (("multiscales", 0, "datasets", 0, "path"), "0\0", "no path"),
+        (("dynamic_connectome",), {"time_s": [0, 1, "late", 3]}, "'late' of a frame"),
+        (("dynamic_connectome",), {"time_s": [0, 1, None, 3]}, "'None' of a frame"),
+        (
+            ("dynamic_connectome",),
+            {"stimuli": [{"name": "a", "onset": "soon", "offset": 1}]},
+            "an onset of a stimulus is not a number",
+        ),
+    ],
+)
+def test_metadata_of_another_kind_than_expected_is_refused(tmp_path, place, value, what) -> None:
+    path = tmp_path / "a.zarr"
+    omezarr_write.create_volume(path, SHAPE, "tzyx", voxel_size_um=(2, 1, 1), frame_rate_hz=2, version="0.4")
+    _set(path / ".zattrs", place, value)
+    with pytest.raises(InputError, match=what) as caught:
+        open_volume(path)
+    assert str(path) in caught.value.where and caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(("omero",), {"channels": 7}), (("image-label",), {"properties": [[[]], {"label-value": "1"}]})],
+)
+def test_metadata_that_only_describes_is_left_out_if_it_is_of_another_kind(tmp_path, place, value) -> None:
+    path = tmp_path / "a.zarr"
+    omezarr_write.create_labels(path, SHAPE[1:], "zyx", voxel_size_um=(2, 1, 1), version="0.4", image=False)
+    _set(path / ".zattrs", place, value)
+    assert open_labels(path, group="").data.shape == SHAPE[1:]
+
+
+def _set(file, place, value) -> None:
+    """Put a value into JSON."""
+    body = json.loads(file.read_text())
+    holder = body
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = value
+    file.write_text(json.dumps(body))

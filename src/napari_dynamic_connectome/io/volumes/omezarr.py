@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -143,7 +143,7 @@ def open_volume(path: str | Path, *, group: str = "", level: int = 0, labels: bo
     names = [_array_name(path, group, item, where) for item in datasets]
     main = ZarrArray(str(path), names[level])
     _check_array(path, main, where)
-    found = [a.get("name", "") if isinstance(a, dict) else str(a) for a in scale.get("axes") or ()]
+    found = [a.get("name", "") if isinstance(a, dict) else str(a) for a in _listed(scale, "axes", where)]
     letters = resolve_axes(found or None, main.shape, options.get("axes"), where)
     size, rate = _scales(scale, datasets[level], letters, where, options)
     coarser = []
@@ -162,8 +162,8 @@ def open_volume(path: str | Path, *, group: str = "", level: int = 0, labels: bo
         file_frame_rate_hz=rate,
         labels=labels,
         levels=coarser,
-        time_s=_times(ours, main.shape, letters),
-        stimuli=_stimuli(ours),
+        time_s=_times(ours, main.shape, letters, where),
+        stimuli=_stimuli(ours, where),
         **_label_properties(attrs, where, math.prod(main.shape)),
         **options,
     )
@@ -420,13 +420,13 @@ def _scales(
     factors = np.ones(len(letters))
     given = False
     for holder in (scale, dataset):
-        for step in holder.get("coordinateTransformations") or ():
+        for step in _listed(holder, "coordinateTransformations", where):
             if not isinstance(step, dict) or step.get("type") != "scale":
                 continue
             values = step.get("scale")
             if not isinstance(values, list):
                 values = []
-            numbers = all(isinstance(v, (int, float)) and math.isfinite(v) for v in values)
+            numbers = all(_is_finite(v) for v in values)
             if not numbers or len(values) != len(letters) or min(values) <= 0:
                 raise FormatError(
                     f"the scale {str(values)[:80]} does not fit {len(letters)} axes",
@@ -438,7 +438,7 @@ def _scales(
     size, rate = [math.nan] * 3, math.nan
     if not given:
         return size, rate
-    axes = [a if isinstance(a, dict) else {} for a in scale.get("axes") or ()]
+    axes = [a if isinstance(a, dict) else {} for a in _listed(scale, "axes", where)]
     axes = axes if len(axes) == len(letters) else [{}] * len(letters)
     for letter, axis, factor in zip(letters, axes, factors, strict=True):
         if letter in "zyx":
@@ -455,29 +455,60 @@ def _scales(
 def _channel_names(attrs: Mapping[str, Any]) -> list[str]:
     omero = attrs.get("omero")
     channels = omero.get("channels") if isinstance(omero, dict) else None
-    return [str(c.get("label", i)) if isinstance(c, dict) else str(i) for i, c in enumerate(channels or ())]
+    if not isinstance(channels, list):
+        return []
+    return [str(c.get("label", i)) if isinstance(c, dict) else str(i) for i, c in enumerate(channels)]
 
 
-def _times(ours: Mapping[str, Any], shape: Sequence[int], letters: str) -> np.ndarray | None:
+def _listed(block: Mapping[str, Any], key: str, where: str) -> list[Any]:
+    """Return the list under a key of the metadata; empty where there is none."""
+    found = block.get(key)
+    if found is None:
+        return []
+    if not isinstance(found, list):
+        raise FormatError(
+            f"{key} in the metadata is {str(found)[:40]!r}, not a list",
+            where=where,
+            fix="Correct the metadata, or export the image again.",
+        )
+    return found
+
+
+def _is_finite(value: Any) -> TypeGuard[float]:
+    """Whether a value of JSON is a number that a float can hold."""
+    try:
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _times(ours: Mapping[str, Any], shape: Sequence[int], letters: str, where: str) -> np.ndarray | None:
     if "t" not in letters:
         return None
     n = shape[letters.index("t")]
     listed = ours.get("time_s")
     if isinstance(listed, list) and len(listed) == n:
+        odd = [v for v in listed if not _is_finite(v)]
+        if odd:
+            raise FormatError(
+                f"the time {str(odd[0])[:40]!r} of a frame is not a number",
+                where=where,
+                fix="Correct time_s in the metadata, or write the image again.",
+            )
         return np.asarray(listed, float)
     start, rate = ours.get("time_start_s"), ours.get("frame_rate_hz")
-    if isinstance(start, (int, float)) and isinstance(rate, (int, float)) and rate > 0 and start != 0:
+    if _is_finite(start) and _is_finite(rate) and rate > 0 and start != 0:
         return np.asarray(start + np.arange(n) / rate, float)
     return None
 
 
-def _stimuli(ours: Mapping[str, Any]) -> pd.DataFrame | None:
+def _stimuli(ours: Mapping[str, Any], where: str) -> pd.DataFrame | None:
     rows = ours.get("stimuli")
     if not isinstance(rows, list) or not rows or not all(isinstance(r, dict) for r in rows):
         return None
     from ...model.recording import check_stimuli
 
-    return check_stimuli(pd.DataFrame(rows))
+    return check_stimuli(pd.DataFrame(rows), where)
 
 
 def _label_properties(attrs: Mapping[str, Any], where: str, n_voxels: int) -> dict[str, Any]:
@@ -486,6 +517,8 @@ def _label_properties(attrs: Mapping[str, Any], where: str, n_voxels: int) -> di
     if not isinstance(rows, list) or not rows:
         return {}
     rows = [r for r in rows if isinstance(r, dict) and isinstance(r.get("label-value"), int)]
+    if not rows:
+        return {}
     if len(rows) > n_voxels:
         raise FormatError(
             f"{len(rows)} labels are described for {n_voxels} voxels",
