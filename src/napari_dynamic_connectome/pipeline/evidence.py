@@ -121,18 +121,19 @@ def choose_rank(counts: Mapping[int, int], any_p: float, first_p: float, alpha: 
     Parameters
     ----------
     counts : mapping
-        Rank -> believable components.
+        Rank -> believable components, of the ranks that were tried.
     any_p : float
         P value of 'the first ranks explain more than chance'.
     first_p : float
-        The same of rank 1 alone: where nothing else stands out, everybody moving together is one component.
+        The same of rank 1 alone: where nothing else stands out, everybody moving together is one component, or as few as were
+        tried.
     alpha : float
     """
     most = max(counts.values(), default=0)
     if not any_p <= alpha:
         return 0
     if most == 0:
-        return 1 if first_p <= alpha else 0
+        return min(counts, default=1) if first_p <= alpha else 0
     return min(rank for rank, count in counts.items() if count == most)
 
 
@@ -143,11 +144,13 @@ def reason_for(rank: int, count: int, table: pd.DataFrame, surrogates: int, any_
             f"{NOTHING}: the cohort is explained no better than {surrogates} cohorts whose neurons were shifted in time "
             f"(p = {any_p:.2g})" + ("." if any_p > 0.05 else ", or no component stands out of theirs.")
         )
-    row: Any = table.set_index("rank").loc[rank]
+    rows = table.set_index("rank")
+    row: Any = rows.loc[1 if count == 0 else rank]
     if count == 0:
+        tried = "" if rank == 1 else " is the smallest rank that was tried"
         return (
-            f"1: all neurons together explain {row['gain']:.1%} of the affinities, time-shifted cohorts {row['chance_gain']:.1%} "
-            f"(p = {row['p_gain']:.2g}); no group stands out."
+            f"{rank}{tried}: all neurons together explain {row['gain']:.1%} of the affinities, time-shifted cohorts "
+            f"{row['chance_gain']:.1%} (p = {row['p_gain']:.2g}); no group stands out."
         )
     which = "1 component" if count == 1 else f"{count} different components"
     return (
