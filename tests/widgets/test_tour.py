@@ -124,7 +124,7 @@ def _check_pixels(tour: Tour) -> None:
     tour.rest(0.3)
     drawn = work.scene.drawn
     checked, grey = 0, 0
-    for neuron in tour.uncovered():
+    for neuron in tour.uncovered(bare=True):
         place = drawn.ids.index(neuron)
         if drawn.ring_width[place] > 0:
             continue  # unsure or in two communities: a ring, and another colour

@@ -339,17 +339,23 @@ class Tour:
         gap = scene.drawn.positions[scene.drawn.ids.index(neuron)] - centre
         return float(gap @ right * zoom + width / 2), float(height / 2 - gap @ up * zoom)
 
-    def uncovered(self, community: int | None = None) -> list[str]:
-        """Neurons (of a community) that no other neuron, name or line covers on the canvas, by their places on it."""
+    def uncovered(self, community: int | None = None, *, bare: bool = False) -> list[str]:
+        """Neurons (of a community) that no other neuron, name or line covers on the canvas, by their places on it.
+
+        With `bare`, names and lines are off: then only discs can cover each other, and those are as wide as they are drawn.
+        """
         drawn = self.work.scene.drawn
         places = {n: np.array(self.screen_place(n)) for n, s in zip(drawn.ids, drawn.shown, strict=True) if s}
         zoom = float(self.viewer.scene.camera.zoom)
+        radius = dict(zip(drawn.ids, np.asarray(self.work.scene.layers["neurons"].size) / 2, strict=True))
         found = []
         for index, neuron in enumerate(drawn.ids):
             if not drawn.shown[index] or (community is not None and drawn.community[index] != community):
                 continue
-            gaps = [float(np.hypot(*(places[neuron] - p))) for n, p in places.items() if n != neuron]
-            if min(gaps, default=1e9) > 5.5 * zoom:
+            others = [n for n in places if n != neuron]
+            gaps = np.array([np.hypot(*(places[neuron] - places[n])) for n in others])
+            needed = (radius[neuron] + np.array([radius[n] for n in others])) * zoom + 3 if bare else 5.5 * zoom
+            if (gaps > needed).all():
                 found.append(neuron)
         return found
 
