@@ -78,7 +78,22 @@ def test_probabilities_and_p_values_of_clear_groups():
     together = found.co_membership.values
     assert together[truth[:, None] == truth].min() > 0.9
     assert found.n_groups.idxmax() == 3
-    assert list(found.table().columns) == ["community", "size", "members", "probability", "p_value"]
+    table = found.table()
+    assert list(table.columns[:5]) == ["community", "size", "members", "probability", "p_value"]
+    assert (table["q_value"] <= 0.05).all() and (table["ratio_low"] > 1.5).all()  # planted: five times stronger inside
+    assert not table[["unsure", "overlapping"]].to_numpy().any()
+
+
+def test_groups_that_are_only_together_beyond_chance_are_unsure():
+    rng = np.random.default_rng([77, 112])
+    truth = np.where(rng.random(60) < 0.2, -1, rng.integers(0, 4, 60))
+    weights = np.triu(rng.exponential(np.where((truth[:, None] == truth) & (truth[:, None] >= 0), 2.0, 1.0)), 1)
+    found = find_communities(weights + weights.T, samples=0, seed=112)
+    table = found.table()
+    assert found.significance.attrs["p_more_than_one"] <= 0.05
+    assert len(table) > 1 and (table["q_value"] > 0.05).all()
+    assert (table["unsure"] == table["size"]).all()
+    assert "no single group is sure" in found.answer
 
 
 def test_nothing_is_claimed_where_there_is_nothing():

@@ -21,7 +21,7 @@ from .null import NullResult, compare_consensus, compare_with_null
 from .posterior import Posterior, sample_posterior
 from .search import Fit, one_group
 from .settings import CommunitySettings
-from .settle import settle
+from .settle import group_statistics, settle
 
 Method = Literal["sbm", "louvain", "leiden", "spectral"]
 Array = np.ndarray[Any, Any]
@@ -180,27 +180,34 @@ def _by_consensus(
     posterior = posterior_of(found, fit.levels[1:], labels) if settings.samples else None
     null = None
     alone = null_graphs is None and settings.null_fits > 0 and settings.level == "auto"
-    if alone and graph.subset(used).density >= NEARLY_COMPLETE and graph.n <= DENSE_LIMIT:
-        base = _result(graph, used, [fit], model, posterior, None, settings, kind, provenance, labels, found)
-        matrix = graph.matrix()
-        matrix[graph.unobserved[:, 0], graph.unobserved[:, 1]] = np.nan
-        matrix[graph.unobserved[:, 1], graph.unobserved[:, 0]] = np.nan
-        return settle(
-            base,
-            matrix,
-            nulls=settings.null_fits,
-            alpha=settings.alpha,
-            seed=seed + 2,
-            progress=part(progress, 0.6, 1.0),
-            cancel=cancel,
-        )
+    alone = alone and graph.subset(used).density >= NEARLY_COMPLETE and graph.n <= DENSE_LIMIT
     if null_graphs is not None or settings.null_fits:
         brought = None if null_graphs is None else (_prepared(one, settings, kind, used) for one in null_graphs)
         null = compare_consensus(
-            inner, model, found, settings, seed + 2, brought, progress=part(progress, 0.5, 1.0), cancel=cancel
+            inner,
+            model,
+            found,
+            settings,
+            seed + 2,
+            brought,
+            progress=part(progress, 0.5, 1.0),
+            cancel=cancel,
+            groups=(lambda one, row: group_statistics(_observed_matrix(one), row)) if alone else None,
         )
     check_cancel(cancel)
-    return _result(graph, used, [fit], model, posterior, null, settings, kind, provenance, labels, found)
+    result = _result(graph, used, [fit], model, posterior, null, settings, kind, provenance, labels, found)
+    if alone and null is not None and null.fits and len(labels) > 1:
+        chance = f"{null.fits} graphs with the same strengths and shuffled pairs"
+        return settle(result, _observed_matrix(graph), null, alpha=settings.alpha, chance=chance)
+    return result
+
+
+def _observed_matrix(graph: WeightedGraph) -> Array:
+    """Weights (N, N), 0 without a link, NaN where a pair was not observed."""
+    matrix = graph.matrix()
+    a, b = graph.unobserved[:, 0], graph.unobserved[:, 1]
+    matrix[a, b] = matrix[b, a] = np.nan
+    return matrix
 
 
 def _best_weights(

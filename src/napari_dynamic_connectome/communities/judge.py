@@ -7,7 +7,7 @@ two communities overlaps; who is inside with less or outside with more is unsure
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -98,6 +98,7 @@ def claim(
     where: str,
     chance: str,
     second: Communities | None = None,
+    undecided: Collection[int] = (),
 ) -> Communities:
     """Keep the communities that are beyond chance; everyone else is background.
 
@@ -116,10 +117,14 @@ def claim(
         What was compared with, in words.
     second : Communities, optional
         Of an independent run: neurons on which it differs are unsure.
+    undecided : collection of int, optional
+        Communities that stay although chance explains each by itself, because together they are beyond chance: all of their
+        neurons are unsure.
     """
     chosen = found.chosen_level
     old = found.labels.values
-    kept = [c for c in listed if q_values.get(c.community, 1.0) <= alpha and stronger_inside(weights, old[chosen], c)]
+    passed = [c for c in listed if q_values.get(c.community, 1.0) <= alpha or c.community in undecided]
+    kept = [c for c in passed if stronger_inside(weights, old[chosen], c)]
     background = ~np.isin(old[chosen], [c.community for c in kept])
     raw = old.copy()
     raw[:, background] = -1
@@ -142,6 +147,7 @@ def claim(
     table = pd.DataFrame(claims, columns=["community", *columns]).set_index("community").sort_index()
     towards = pulls(weights, row, table)
     unsure = _unsure(found, chosen, row, towards, second, background)
+    unsure |= np.isin(row, [renamed[c.community] for c in kept if q_values.get(c.community, 1.0) > alpha])
     overlaps = _overlaps(found.neurons, row, towards)
     states = np.full(labels.shape, "background", dtype=object)
     for level in range(len(labels)):
@@ -151,7 +157,7 @@ def claim(
         states[level, ~observed.any(axis=1)] = "not observed"
     significance = table[["statistic", "p_value"]].rename(columns={"statistic": "gain"})
     significance.attrs["p_more_than_one"] = float(min((c.p_value for c in listed), default=1.0))
-    answer = sentence(found.kind, row, table, states[chosen], where)
+    answer = sentence(found.kind, row, table, states[chosen], where, alpha)
     return replace(
         found,
         labels=found.labels.copy(data=labels),
@@ -225,20 +231,32 @@ def pulls(weights: Array, labels: Array, table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(out, index=range(len(values)))
 
 
-def sentence(kind: str, labels: Array, table: pd.DataFrame, states: Array, where: str) -> str:
-    """What was found, in one sentence."""
+def sentence(kind: str, labels: Array, table: pd.DataFrame, states: Array, where: str, alpha: float = 1.0) -> str:
+    """What was found, in one or two sentences; communities with a corrected p above `alpha` are said to be unsure."""
     n = int((states != "not observed").sum())
+    together = "act together" if kind == "core" else "hold together beyond their strengths"
+    shown: dict[bool, list[int]] = {True: [], False: []}
+    for community, q_value in zip(table.index, table["q_value"]):
+        shown[bool(q_value <= alpha)].append(int((labels == community).sum()))
     rest = int(((labels < 0) & (states != "not observed")).sum())
     if not len(table):
-        what = "neurons act together" if kind == "core" else "neurons hold together beyond their strengths"
-        return f"No {what} in {where} beyond chance; all {n} are background."
-    sizes = [int((labels == c).sum()) for c in table.index]
-    together = "act together" if kind == "core" else "hold together beyond their strengths"
-    if len(sizes) == 1:
-        text = f"{sizes[0]} neurons {together} in {where}"
-    else:
-        text = f"{len(sizes)} groups of {', '.join(map(str, sizes[:-1]))} and {sizes[-1]} neurons {together} in {where}"
+        return f"No neurons {together} in {where} beyond chance; all {n} are background."
+    if not shown[True]:
+        groups = _groups(shown[False])
+        return (
+            f"Neurons {together} in {where}, but no single group is sure: {groups} are unsure, {rest} are background."
+        )
+    text = f"{_groups(shown[True])} {together} in {where}"
+    if shown[False]:
+        return f"{text}; {_groups(shown[False])} are unsure, the other {rest} are background."
     return f"{text}; the other {rest} are background."
+
+
+def _groups(sizes: Sequence[int]) -> str:
+    """Sizes of groups in words."""
+    if len(sizes) == 1:
+        return f"{sizes[0]} neurons"
+    return f"{len(sizes)} groups of {', '.join(map(str, sizes[:-1]))} and {sizes[-1]} neurons"
 
 
 def _unsure(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from .settings import CommunitySettings
 from .state import build_state
 
 Array = np.ndarray[Any, Any]
+Statistics = tuple[float, float, tuple[float, ...]]
 ENUMERATED = 3000
 ENOUGH = 8
 SHUFFLED = "shuffled weights"
@@ -31,7 +32,7 @@ class NullResult:
 
     gain: nats that the fit saves over one group. p_value: of 'more than one group'. community_gain, community_p: per
     group, nats lost if it joined its nearest other group. fits: null fits that ran; null_gain: their gains. what: what the
-    nulls are.
+    nulls are. null_groups: of every null, what `groups` said of its groups (see `compare_consensus`).
     """
 
     gain: float
@@ -41,6 +42,7 @@ class NullResult:
     fits: int
     null_gain: Array
     what: str = SHUFFLED
+    null_groups: tuple[tuple[float, ...], ...] = ()
 
 
 def _what(settings: CommunitySettings, null_graphs: Any) -> str:
@@ -111,10 +113,10 @@ def compare_with_null(
         return NullResult(0.0, 1.0, community, np.ones(len(community)), 0, np.zeros(0))
     variant = replace(model, degree_corrected=(fit.degree_corrected,))
 
-    def statistics(null_graph: WeightedGraph, own_seed: int, stop: CancelCallback) -> tuple[float, float]:
+    def statistics(null_graph: WeightedGraph, own_seed: int, stop: CancelCallback) -> Statistics:
         null, null_gain = quick_fit(null_graph, variant, settings, own_seed, stop)
         best = float(community_gains(null, null.levels[0]).max()) if null.n_groups > 1 else 0.0
-        return max(null_gain, 0.0), best
+        return max(null_gain, 0.0), best, ()
 
     nulls = _graphs(graph, model, settings, seed, null_graphs)
     return _p_values(
@@ -139,17 +141,19 @@ def compare_consensus(
     null_graphs: Iterable[Callable[[], WeightedGraph]] | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
+    groups: Callable[[WeightedGraph, Array], Sequence[float]] | None = None,
 ) -> NullResult:
     """P values of a consensus: the same sampling on null graphs.
 
     The statistic of 'more than one group' is the mean gain of the first chains at late temperatures, of as many chains in the nulls;
-    that of a community is the gain of its own rate, compared with the best community of every null.
+    that of a community is the gain of its own rate, compared with the best community of every null. `groups` gives further
+    statistics of a null graph and the (N,) labels of its consensus, which are kept as they are.
     """
     if not np.ptp(graph.weights) > 1e-9 * graph.weights.max():
         one = np.ones(len(found.group_gain))
         return NullResult(0.0, 1.0, found.group_gain, one, 0, np.zeros(0))
 
-    def statistics(null_graph: WeightedGraph, own_seed: int, stop: CancelCallback) -> tuple[float, float]:
+    def statistics(null_graph: WeightedGraph, own_seed: int, stop: CancelCallback) -> Statistics:
         null = find_consensus(
             null_graph,
             chains=min(TESTED_CHAINS, len(found.chain_gain)),
@@ -159,7 +163,8 @@ def compare_consensus(
             quick=True,
             cancel=stop,
         )
-        return null.gain, float(null.group_gain.max())
+        more = () if groups is None else tuple(groups(null_graph, null.labels))
+        return null.gain, float(null.group_gain.max()), more
 
     nulls = _graphs(graph, model, settings, seed, null_graphs)
     what = _what(settings, null_graphs)
@@ -185,7 +190,7 @@ def _p_values(
     gain: float,
     community: Array,
     nulls: Iterable[Callable[[], WeightedGraph]],
-    statistics: Callable[[WeightedGraph, int, CancelCallback], tuple[float, float]],
+    statistics: Callable[[WeightedGraph, int, CancelCallback], Statistics],
     settings: CommunitySettings,
     seed: int,
     what: str,
@@ -193,29 +198,31 @@ def _p_values(
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
 ) -> NullResult:
-    """Compare gains with those of nulls; `statistics` gives a null's gain and that of its best community.
+    """Compare gains with those of nulls; `statistics` gives a null's gain, that of its best community, and more.
 
     Nulls have seeds of their own and run side by side; they are counted in their order, so the result does not depend on how many
     run at once.
     """
     gains: list[float] = []
     tops: list[float] = []
+    others: list[tuple[float, ...]] = []
     with workers(cancel=cancel) as pool:
 
-        def fitted(item: tuple[int, Callable[[], WeightedGraph]]) -> tuple[float, float]:
+        def fitted(item: tuple[int, Callable[[], WeightedGraph]]) -> Statistics:
             number, make = item
             return statistics(make(), seed + number, pool.stopped)
 
-        for (number, _), (one, top) in pool.stream(fitted, enumerate(nulls)):
+        for (number, _), (one, top, more) in pool.stream(fitted, enumerate(nulls)):
             report(progress, (number + 1) / max(settings.null_fits, number + 1), f"null {number + 1}")
             gains.append(one)
             tops.append(top)
+            others.append(more)
             if sum(g >= gain for g in gains) >= ENOUGH:
                 break
     total = 1 + len(gains)
     p_value = (1 + sum(g >= gain for g in gains)) / total if gains else float("nan")
     each = np.array([(1 + sum(t >= c for t in tops)) / total if gains else np.nan for c in community])
-    return NullResult(gain, p_value, community, each, len(gains), np.array(gains), what)
+    return NullResult(gain, p_value, community, each, len(gains), np.array(gains), what, tuple(others))
 
 
 def _shuffled(graph: WeightedGraph, model: BlockModel, seed: int) -> Callable[[], WeightedGraph]:

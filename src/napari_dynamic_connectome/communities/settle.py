@@ -3,8 +3,10 @@
 Our definition. A weight has the mean theta_i theta_j, times r_g inside group g. The strengths theta come from pairs that lie in no
 group together, so that a group does not raise its members' strengths. Every node is put where its weights are likeliest (gamma
 distributed about their means), or into the background, where no rate is its own. The null keeps every node's strength and what
-was observed and destroys who with whom: the weights over theta_i theta_j are shuffled among the observed pairs. A group is kept
-if its statistic (`scan`) exceeds the best group of the shuffled graphs, found by the same search; the p value holds for all groups.
+was observed and destroys who with whom: the weights over theta_i theta_j are shuffled among the observed pairs, and the same search
+and the same rule put nodes into groups there. Two questions follow each other. Is there any group? The nats that sampled partitions
+save over one group, against the nulls. Which? The nats that the group's own rate saves, against those of all groups of the nulls,
+corrected for the number of groups. Where no group passes the second question, all are shown as unsure.
 """
 
 from __future__ import annotations
@@ -16,30 +18,22 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.results import Communities
 from .judge import Candidate, claim
-from .scan import LEAST, Standardised, largest_statistic, standardise
-from .tail import tail_p_value
+from .null import NullResult
+from .scan import LEAST
+from .tail import counted_p_value, false_discovery
 
 Array = np.ndarray[Any, Any]
 ROUNDS = 6
 STEPS = 30
 TINY = 1e-12
+LARGEST_SHAPE = 20.0
 PRIOR_NATS = 1.0
 """A node must be this much likelier inside a group than in the background."""
 
 
-def settle(
-    found: Communities,
-    weights: Array,
-    *,
-    nulls: int,
-    alpha: float,
-    seed: int,
-    progress: ProgressCallback | None = None,
-    cancel: CancelCallback | None = None,
-) -> Communities:
+def settle(found: Communities, weights: Array, null: NullResult, *, alpha: float, chance: str) -> Communities:
     """Put every node into a group or the background, and keep the groups that are beyond chance.
 
     Parameters
@@ -48,11 +42,11 @@ def settle(
         Its finest level is where this begins.
     weights : ndarray of float
         (N, N), NaN: not observed.
-    nulls : int
-        Shuffled graphs.
+    null : NullResult
+        With `group_statistics` of every null graph.
     alpha : float
-    seed : int
-    progress, cancel : callable, optional
+    chance : str
+        What the nulls are, in words.
 
     Returns
     -------
@@ -64,17 +58,13 @@ def settle(
     used = found.labels.values[-1] >= 0
     labels = np.where(used, found.labels.values[0], -1)
     labels, ratios, support = assign(weights, observed, labels)
-    matrix = standardise(np.where(observed, ratios, np.nan))
-    tops = []
-    for number in range(nulls):
-        check_cancel(cancel)
-        report(progress, number / nulls, f"shuffled graph {number + 1} of {nulls}")
-        tops.append(largest_statistic(_shuffled(ratios, observed, np.random.default_rng([seed, number]))))
+    ratios = np.where(observed, ratios, np.nan)
     groups = [int(g) for g in np.unique(labels[labels >= 0])]
-    listed = []
-    for group in groups:
-        statistic = matrix.statistic(np.flatnonzero(labels == group))
-        listed.append(Candidate(group, statistic, tail_p_value(statistic, tops)))
+    own = _statistics(ratios, labels)
+    pool = np.array([s for one in null.null_groups for s in (one or (0.0,))])
+    p_values = [counted_p_value(s, pool) for s in own]
+    listed = [Candidate(g, s, p) for g, s, p in zip(groups, own, p_values)]
+    q_values = dict(zip(groups, np.maximum(false_discovery(p_values), null.p_value).tolist() if groups else []))
     levels = np.stack([labels, np.where(used, 0, -1)])
     coords = {"level": [0, 1], "neuron": found.labels["neuron"].values}
     probability = np.stack([support, np.where(used, 1.0, np.nan)])
@@ -83,19 +73,62 @@ def settle(
         labels=xr.DataArray(levels, dims=("level", "neuron"), coords=coords, name="community"),
         probability=xr.DataArray(probability, dims=("level", "neuron"), coords=coords, name="probability"),
         chosen_level=0,
-        membership=None,
     )
-    q_values = {c.community: c.p_value for c in listed}
+    something = null.p_value <= alpha
+    none_alone = min(q_values.values(), default=1.0) > alpha
     kept = claim(
         base,
-        np.where(observed, ratios, np.nan),
-        listed,
+        ratios,
+        listed if something else [],
         q_values,
         alpha=alpha,
         where="this graph",
-        chance=f"{nulls} graphs with the same strengths and shuffled pairs",
+        chance=chance,
+        undecided=groups if something and none_alone else (),
     )
-    return kept if kept.claims is not None and len(kept.claims) else _nobody(kept, levels, nulls, alpha)
+    if kept.claims is None or not len(kept.claims):
+        return _nobody(kept, levels, null, chance, alpha)
+    assert kept.significance is not None
+    kept.significance.attrs["p_more_than_one"] = null.p_value
+    return kept
+
+
+def group_statistics(weights: Array, labels: Array) -> list[float]:
+    """Statistic of every group of a graph after its nodes were put into groups or the background.
+
+    Parameters
+    ----------
+    weights : ndarray of float
+        (N, N), NaN: not observed.
+    labels : ndarray of int
+        (N,), -1 = background.
+    """
+    observed = np.isfinite(weights)
+    np.fill_diagonal(observed, False)
+    labels, ratios, _ = assign(weights, observed, labels)
+    return _statistics(np.where(observed, ratios, np.nan), labels)
+
+
+def _statistics(ratios: Array, labels: Array) -> list[float]:
+    """Nats that the own rate of every group saves over the rate of pairs that lie in no group together, which is 1.
+
+    The log-likelihood ratio of gamma distributed weights, shape n (r - 1 - ln r) for n pairs of mean r; 0 where r is below 1.
+    """
+    together = (labels[:, None] == labels) & (labels[:, None] >= 0)
+    shape = _shape(ratios[np.isfinite(ratios) & ~together])
+    gains = []
+    for group in np.unique(labels[labels >= 0]):
+        member = labels == group
+        inside = ratios[np.ix_(member, member)]
+        inside = inside[np.isfinite(inside)]
+        rate = max(float(inside.mean()), 1.0) if len(inside) else 1.0
+        gains.append(shape * len(inside) / 2 * (rate - 1 - float(np.log(rate))))
+    return gains
+
+
+def _shape(apart: Array) -> float:
+    """Shape of the gamma distribution of the ratios of pairs that lie in no group together."""
+    return 1 / max(float(apart.var() / max(apart.mean(), TINY) ** 2), 1 / LARGEST_SHAPE) if len(apart) else 1.0
 
 
 def assign(weights: Array, observed: Array, labels: Array) -> tuple[Array, Array, Array]:
@@ -117,7 +150,7 @@ def assign(weights: Array, observed: Array, labels: Array) -> tuple[Array, Array
         together = (labels[:, None] == labels) & (labels[:, None] >= 0)
         ratios = _ratios(weights, observed, observed & ~together)
         apart = ratios[observed & ~together]
-        shape = 1 / max(float(apart.var() / max(apart.mean(), TINY) ** 2), 1e-3) if len(apart) else 1.0
+        shape = _shape(apart)
         groups = [int(g) for g in np.unique(labels[labels >= 0]) if (labels == g).sum() >= LEAST]
         odds = np.zeros((len(labels), len(groups) + 1))
         for column, group in enumerate(groups):
@@ -129,7 +162,7 @@ def assign(weights: Array, observed: Array, labels: Array) -> tuple[Array, Array
                 continue
             count = observed @ member.astype(float)
             total = np.where(observed, ratios, 0.0) @ member.astype(float)
-            odds[:, column] = min(shape, 20.0) * (total * (1 - 1 / rate) - count * np.log(rate)) - PRIOR_NATS
+            odds[:, column] = shape * (total * (1 - 1 / rate) - count * np.log(rate)) - PRIOR_NATS
         best = odds.argmax(axis=1)
         new = np.where(best < len(groups), best, -1)
         new[~observed.any(axis=1)] = -1
@@ -156,25 +189,20 @@ def _ratios(weights: Array, observed: Array, used: Array) -> Array:
     return np.where(observed, filled / np.outer(theta, theta), 0.0)
 
 
-def _shuffled(ratios: Array, observed: Array, rng: np.random.Generator) -> Standardised:
-    """The ratios at other observed pairs, standardised after the strengths that this gives were taken out again."""
-    rows, columns = np.nonzero(np.triu(observed, 1))
-    moved = np.zeros(ratios.shape)
-    moved[rows, columns] = rng.permutation(ratios[rows, columns])
-    moved += moved.T
-    return standardise(np.where(observed, _ratios(moved, observed, observed), np.nan))
-
-
-def _nobody(kept: Communities, levels: Array, nulls: int, alpha: float) -> Communities:
+def _nobody(kept: Communities, levels: Array, null: NullResult, chance: str, alpha: float) -> Communities:
     """Nothing is beyond chance: one group of everyone is shown, all of them background."""
-    states = kept.state.copy() if kept.state is not None else None
-    p_value = float(kept.significance.attrs["p_more_than_one"]) if kept.significance is not None else 1.0
     table = pd.DataFrame({"gain": [0.0], "p_value": [1.0]}, index=pd.Index([0], name="community"))
-    table.attrs["p_more_than_one"] = p_value
-    rule = (
-        f"one group: p = {p_value:.2g} against {nulls} graphs with the same strengths and shuffled pairs (above {alpha:g}); "
-        "finer levels are not distinguished from chance"
-    )
+    table.attrs["p_more_than_one"] = null.p_value
+    if null.p_value > alpha:
+        rule = (
+            f"one group: p = {null.p_value:.2g} against {chance} (above {alpha:g}); "
+            "finer levels are not distinguished from chance"
+        )
+    else:
+        rule = (
+            f"one group: the weights depart from chance (p = {null.p_value:.2g} against {chance}), but no group is more strongly "
+            "linked inside than to the others"
+        )
     shown = levels.copy()
     shown[0] = levels[1]
     return replace(
@@ -182,9 +210,7 @@ def _nobody(kept: Communities, levels: Array, nulls: int, alpha: float) -> Commu
         labels=kept.labels.copy(data=shown),
         probability=kept.probability.copy(data=np.where(shown >= 0, 1.0, np.nan)),
         chosen_level=1,
-        state=states,
         significance=table,
         claims=None,
         rule=rule,
-        answer=kept.answer,
     )
