@@ -18,7 +18,7 @@ from napari_dynamic_connectome.session.journal import Journal, find_recoverable,
 from napari_dynamic_connectome.session.journal_file import JournalFile, encode_line, read_records
 from napari_dynamic_connectome.session.lock import journal_folder
 from napari_dynamic_connectome.session.save_load import load_session, save_session
-from napari_dynamic_connectome.session.session import Session
+from napari_dynamic_connectome.session.session import Selection, Session
 
 sys.path.insert(0, str(Path(__file__).parent))
 from session_sample import make_recording, make_session, same
@@ -315,3 +315,142 @@ def test_every_flipped_bit_in_a_line_is_noticed(tmp_path: Path, at: str) -> None
         found, left_out = read_records(tmp_path / "edits-000001.log")
         # an upper-case digit of the checksum means the same
         assert (found == [] and left_out == len(line)) or data[:8].lower() == line[:8]
+
+
+def with_results(journal: Journal, session: Session, source: Session, made: str) -> None:
+    """Give a session the results of another one, as the docks do."""
+    state = source.results()
+    assert session.keep_results(state, made, kept=journal.write_results(state))
+    session.take_results(state)
+
+
+def test_results_of_a_session_that_was_never_saved_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_CACHE", str(tmp_path))
+    source, session = make_session(), Session()
+    journal = Journal.attach(session)
+    for name, one in source.recordings.items():
+        session.add(one, made=f"open {name}", action="open")
+    with_results(journal, session, source, "analyze 2 worms")
+    session.choose_rank(2)
+    session.select(component=2)
+    session.name_neuron(8, "ASEL", recording="worm 1")
+    session.remove("worm 2", made="close worm 2")
+    with_results(journal, session, source, "analyze again")
+    session.select(component=2, kind="modules", level=0)
+    assert len(list(journal.folder.glob("results-*.zip"))) == 1  # the newer ones hold all of them
+    crash(journal)
+
+    (found,) = find_recoverable()
+    assert found.recordings == ("worm 1", "worm 2")
+    again, journal, refused = reopen(found)
+    assert refused == [] and list(again.recordings) == ["worm 1"]
+    for part in ("recordings", "sweep", "components", "communities", "surrogates", "history", "settings", "selection"):
+        same(getattr(again, part), getattr(session, part), part)
+    assert again.components is again.sweep.components[3]
+    crash(journal)  # and once more, from what the recovery wrote
+    again, journal, refused = reopen(find_recoverable()[0])
+    assert refused == []
+    for part in ("components", "communities", "history", "selection"):
+        same(getattr(again, part), getattr(session, part), part)
+    journal.close()
+
+
+def test_a_chosen_rank_comes_back_on_the_saved_results(tmp_path: Path) -> None:
+    session = make_session()
+    path = save_session(session, tmp_path / "s.zarr")
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.choose_rank(2)
+    crash(journal)
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert [lost.edit.text for lost in journal.pending] == ["choose rank 2"] and again.components.rank == 3
+    assert journal.recover() == [] and again.components.rank == 2
+    with pytest.raises(InputError, match="rank 7 was not tried"):
+        again.choose_rank(7)
+    journal.close()
+
+
+def test_where_somebody_looked_comes_back_unless_the_session_was_saved_since(tmp_path: Path) -> None:
+    path = save_session(make_session(), tmp_path / "s.zarr")
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.set_current("worm 1")
+    session.select(component=2)
+    crash(journal)
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert journal.pending == []
+    journal.show_again()
+    assert (again.current, again.selection.component) == ("worm 1", 2)
+    again.select(component=1)
+    log = next(journal.folder.glob("edits-*.log")).read_bytes()
+    save_session(again, path)
+    crash(journal)
+    (journal.folder / "edits-000099.log").write_bytes(log)  # killed between saving and emptying the journal
+    again = load_session(path)
+    again.selection = Selection(component=3)
+    journal = Journal.attach(again)
+    journal.show_again()
+    assert again.selection.component == 3
+    journal.close()
+
+
+def test_results_made_while_a_save_runs_stay_in_the_journal(tmp_path: Path) -> None:
+    source = make_session()
+    path = save_session(source, tmp_path / "s.zarr")
+    session = load_session(path)
+    journal = Journal.attach(session)
+    before = session.snapshot()
+    with_results(journal, session, source, "analyze")
+    journal.saved(path, before)
+    other = tmp_path / "other.zarr"
+    journal.saved(other, before)  # and in another place
+    assert not journal_folder(path).exists()
+    records = [r for log in journal.folder.glob("edits-*.log") for r in read_records(log)[0] if "edit" in r]
+    assert [r["edit"]["text"] for r in records] == ["analyze"]
+    assert (journal.folder / records[0]["results"]).is_file()
+    crash(journal)
+
+
+def test_files_that_were_only_opened_are_not_offered_after_a_usual_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_CACHE", str(tmp_path))
+    session = Session()
+    journal = Journal.attach(session)
+    session.add(make_recording("worm 1", 0), made="open worm 1", action="open")
+    folder = journal.folder
+    assert list(folder.glob("base-*.zip"))
+    journal.close()
+    assert find_recoverable() == [] and not folder.exists()
+
+
+def test_what_cannot_be_kept_is_shown_and_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    session, source = load_session(path), make_session()
+    journal = Journal.attach(session)
+    session.not_kept.connect(lambda what, why: said.append(f"{what}: {why}"))
+
+    def full(*_: object) -> None:
+        raise InputError("no space left")
+
+    monkeypatch.setattr(JournalFile, "append", full)
+    session.add(make_recording("worm 9", 9), made="open worm 9", action="open")
+    assert not session.keep_results(source.results(), "analyze")
+    session.remove("worm 9", made="close worm 9")
+    assert said == [f"{what}: no space left" for what in ("open worm 9", "analyze", "close worm 9")]
+    with pytest.raises(InputError, match="no space left"):
+        session.name_neuron(8, "ASEL", recording="worm 1")
+    crash(journal)
+
+
+def test_a_read_only_window_opens_files_and_analyzes_and_claims_nothing(path: Path) -> None:
+    first = Journal.attach(load_session(path))
+    session = load_session(path)
+    second = Journal.attach(session)
+    assert second.read_only
+    session.add(make_recording("worm 9", 9), made="open worm 9", action="open")
+    assert not session.keep_results(make_session().results(), "analyze", kept=second.write_results(session))
+    second.close()
+    first.close()

@@ -1,33 +1,42 @@
 """The journal: every edit of a neuron table is on disk before it shows; after a crash the edits are offered back.
 
 The journal of a saved session lies beside it, in `<session>.journal/`; that of a session that was never saved (or whose folder
-cannot be written) in the user's state folder. It holds the lock of the session, numbered logs of edits, and, for recordings that
-the saved session does not have, a copy of each recording as it was before its first edit. Saving the session empties it.
+cannot be written) in the user's state folder. It holds the lock of the session, numbered logs of edits, a copy of each recording
+that the saved session does not have as it was before its first edit, and the results of the last analysis. What is looked at
+(worm, component, kind, level, community) is noted in the same logs. Saving the session empties it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import re
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..io.atomic import fsync_path
+from ..model.cohort import Cohort
 from ..model.errors import DynamicConnectomeError, InputError
 from ..model.places import state_folder
 from ..model.recording import Recording
 from .codec import Decoder, Encoder
 from .journal_file import JournalFile, read_records
 from .lock import LOCK_NAME, SessionLock, is_alive, journal_folder, read_owner
-from .session import Edit, Session
+from .session import WHOLE, Edit, Session, plain
 from .store import ArrayPool, ArrayReader
 
 LOG = re.compile(r"edits-(\d{6})\.log")
-BASE = re.compile(r"base-(\d{1,9})\.zip")
+BASE = re.compile(r"(?:base|results)-(\d{1,9})\.zip")
+SHOWN = ("component", "kind", "level", "community")
+"""Fields of the selection that are noted."""
+LIGHT = frozenset({"open", "close"})
+"""What is not offered again after a window that was closed as usual: the files are still there."""
+log = logging.getLogger("napari_dynamic_connectome")
 
 
 @dataclass(frozen=True)
@@ -41,11 +50,14 @@ class Lost:
         Where in the history it was.
     base : str
         File with the recording as it was before; "" if the saved session has it.
+    results : str
+        File with the results that it brought; "" if it brought none, or a later analysis replaced them.
     """
 
     edit: Edit
     position: int
     base: str = ""
+    results: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,9 @@ class Journal:
         Who has it open, in words.
     left_out : int
         Bytes at the end of the earlier logs that were torn; they were never acknowledged.
+    shown : dict
+        What an earlier run that did not end well looked at last: worm, component, kind, level, community. `show_again` puts it
+        back.
     """
 
     def __init__(self, session: Session, folder: Path) -> None:
@@ -96,6 +111,9 @@ class Journal:
         self._old: list[Path] = []
         self._covered: dict[str, Recording] = {}
         self._bases = 0
+        self._counting = threading.Lock()
+        self._results = ""
+        self.shown: dict[str, Any] = {}
 
     @classmethod
     def attach(cls, session: Session, *, folder: str | Path | None = None) -> Journal:
@@ -129,6 +147,8 @@ class Journal:
                 journal._start()
         session.journal = journal
         session.neurons_changed.connect(journal._on_edited)
+        session.selection_changed.connect(journal._on_selected)
+        session.current_changed.connect(journal._on_current)
         return journal
 
     def _start(self) -> None:
@@ -140,7 +160,8 @@ class Journal:
         try:
             self._old = _logs(self.folder)
             self.pending, self.left_out = _read_logs(self._old, self.session)
-            names = [BASE.fullmatch(p.name) for p in self.folder.glob("base-*.zip")]
+            self.shown = _read_shown(self._old, self.session)
+            names = [BASE.fullmatch(p.name) for p in self.folder.glob("*.zip")]
             self._bases = max([int(m[1]) for m in names if m] + [0])
             self._open_log()
         except BaseException:
@@ -157,8 +178,12 @@ class Journal:
 
     # --- while it runs ------------------------------------------------------------------------------------------------
 
-    def __call__(self, edit: Edit, recording: Recording | None = None) -> None:
-        """Put an edit on disk, with the recording that it brings; the session calls this before it applies it."""
+    def __call__(
+        self, edit: Edit, recording: Recording | None = None, /, *, results: Session | None = None, kept: str = ""
+    ) -> None:
+        """Put an edit on disk, with what it brings (a recording, results); the session calls this before it applies it."""
+        if self.read_only and edit.action in WHOLE:
+            return  # it changes nothing of the session that is open elsewhere, and this window says that it is read-only
         if self.read_only or self._file is None:
             raise InputError(
                 f"the session is open in another window ({self.owner or 'closed here'}); here it can only be looked at",
@@ -167,13 +192,66 @@ class Journal:
         if not self.lock.still_mine() and self.lock.acquire():
             self.read_only = True
             raise InputError("another window took the session over", fix="Save it here under another name.")
+        record: dict[str, Any] = {"n": len(self.session.history), "edit": Encoder(ArrayPool()).record(edit)}
+        if results is not None:
+            place = self.folder / Path(kept).name
+            record["results"] = place.name if kept and place.is_file() else Path(self.write_results(results)).name
+            self._file.append(record)
+            before, self._results = self._results, str(record["results"])
+            if before and before != self._results:
+                (self.folder / before).unlink(missing_ok=True)
+            return
+        if edit.action in WHOLE and recording is None:
+            self._file.append(record)
+            return
         known = self._covered.get(edit.recording) if recording is None else None
         recording = self.session.recordings[edit.recording] if recording is None else recording
-        record: dict[str, Any] = {"n": len(self.session.history), "edit": Encoder(ArrayPool()).record(edit)}
         if known is not recording:
             record["base"] = self._keep_base(recording)
         self._file.append(record)
         self._covered[edit.recording] = recording
+
+    def write_results(self, results: Session) -> str:
+        """Write results into the journal's folder, for `Session.keep_results`; takes long, safe in a worker thread.
+
+        Parameters
+        ----------
+        results : Session
+            As `Session.results` gives it.
+
+        Returns
+        -------
+        str
+            Name of the file; "" where the session cannot be changed here.
+        """
+        from .save_load import save_session
+
+        if self.read_only or self._file is None:
+            return ""
+        name = self._next("results")
+        save_session(results, self.folder / name, overwrite=True)
+        return name
+
+    def _next(self, kind: str) -> str:
+        with self._counting:
+            self._bases += 1
+            return f"{kind}-{self._bases}.zip"
+
+    def _on_selected(self, _: Any, changed: frozenset[str]) -> None:
+        if changed & set(SHOWN):
+            self._note()
+
+    def _on_current(self, _: str) -> None:
+        self._note()
+
+    def _note(self) -> None:
+        """Note what is looked at; that this fails stops nobody from looking."""
+        if self.read_only or self._file is None:
+            return
+        try:
+            self._file.append({"n": len(self.session.history), **_shown_now(self.session)})
+        except InputError as error:
+            log.warning("what is shown is not kept: %s", error)
 
     def _on_edited(self, name: str) -> None:
         if name in self._covered:
@@ -182,8 +260,7 @@ class Journal:
     def _keep_base(self, recording: Recording) -> str:
         from .save_load import save_session
 
-        self._bases += 1
-        name = f"base-{self._bases}.zip"
+        name = self._next("base")
         alone = Session()
         alone.add(recording)
         alone.raw = {k: v for k, v in self.session.raw.items() if k == recording.name}
@@ -224,6 +301,9 @@ class Journal:
                 current.path.unlink(missing_ok=True)
         if not self.pending:
             self._remove_old()
+        self._results = next((str(r["results"]) for r in reversed(self._records_from(0)) if r.get("results")), "")
+        if _shown_now(self.session)["shown"] != _shown_now(state)["shown"]:
+            self._note()
         edited = {str(r["edit"]["recording"]) for r in newer}
         self._covered = dict(state.recordings) | {
             name: recording for name, recording in self.session.recordings.items() if name in edited
@@ -240,24 +320,32 @@ class Journal:
         """Write to the new log what was edited while the session was saved; `folder` holds the bases of these records."""
         assert self._file is not None
         for record in records:
-            base = str(record.get("base", ""))
-            if base and folder != self.folder:
-                self._bases += 1
-                shutil.copyfile(folder / base, self.folder / f"base-{self._bases}.zip")
-                fsync_path(self.folder / f"base-{self._bases}.zip")
-                record = record | {"base": f"base-{self._bases}.zip"}
+            for kind in ("base", "results"):
+                file = folder / str(record.get(kind, ""))
+                if record.get(kind) and folder != self.folder and file.is_file():
+                    place = self.folder / self._next(kind)
+                    shutil.copyfile(file, place)
+                    fsync_path(place)
+                    record = record | {kind: place.name}
             self._file.append(record)
 
     def close(self) -> None:
-        """Stop journalling and give the lock back; nothing stays on disk if all edits were saved."""
+        """Stop journalling and give the lock back; nothing stays on disk if all edits were saved, or files only opened."""
         if self._file is not None:
             self._file.close()
             records, _ = read_records(self._file.path) if self._file.path.exists() else ([], 0)
-            if not any("edit" in r for r in records):
+            if not any(r["edit"].get("action") not in LIGHT for r in records if "edit" in r):
                 self._file.path.unlink(missing_ok=True)
+                if not self._old:
+                    self._remove_old()
             self._file = None
-        with contextlib.suppress(ValueError, TypeError):
-            self.session.neurons_changed.disconnect(self._on_edited)
+        for signal, slot in (
+            (self.session.neurons_changed, self._on_edited),
+            (self.session.selection_changed, self._on_selected),
+            (self.session.current_changed, self._on_current),
+        ):
+            with contextlib.suppress(ValueError, TypeError):
+                signal.disconnect(slot)
         if self.session.journal is self:
             self.session.journal = None
         held = self.lock.held
@@ -278,9 +366,13 @@ class Journal:
         from .save_load import load_session
 
         refused: list[tuple[Lost, str]] = []
+        last = max((n for n, lost in enumerate(self.pending) if lost.results), default=-1)
         for number, lost in enumerate(self.pending):
             try:
                 if _in_trail(self.session, lost):
+                    continue
+                if lost.results and number == last and BASE.fullmatch(lost.results):
+                    self._bring_results(lost)
                     continue
                 if lost.base and BASE.fullmatch(lost.base):
                     kept = load_session(self.folder / lost.base)
@@ -294,15 +386,43 @@ class Journal:
                     raise
                 refused.append((lost, str(error)))
         self.pending = []
+        self.show_again()
         if refused:
             self._set_aside()
         else:
             self._remove_old()
         return refused
 
+    def _bring_results(self, lost: Lost) -> None:
+        from .save_load import load_session
+
+        kept = load_session(self.folder / lost.results)
+        if kept.cohort is not None:
+            # worms that are as they were are the same objects, as they were
+            own = self.session.recordings
+            members = [own[r.name] if r.name in own and _alike(own[r.name], r) else r for r in kept.cohort.recordings]
+            kept.cohort = Cohort(members, kept.cohort.settings)
+        with self.session.lock:
+            self.session._keep(lost.edit, results=kept)
+        self.session.take_results(kept)
+
+    def show_again(self) -> None:
+        """Look at what the earlier run looked at last, where it is there."""
+        shown, self.shown = self.shown, {}
+        session = self.session
+        if shown.get("current") in session.recordings and shown["current"] != session.current:
+            session.set_current(shown["current"])
+        wanted = {k: shown[k] for k in SHOWN if k in shown}
+        if session.components is None or not _is_place(wanted) or wanted["component"] > session.components.rank:
+            return
+        session.select(component=wanted["component"], kind=wanted["kind"])
+        found = session.shown_communities
+        if found is not None and wanted["level"] < found.n_levels:
+            session.select(level=wanted["level"], community=wanted["community"])
+
     def discard(self) -> None:
         """Leave the pending edits out; their logs are kept as `*.discarded`."""
-        self.pending = []
+        self.pending, self.shown = [], {}
         self._set_aside()
 
     def _set_aside(self) -> None:
@@ -311,12 +431,13 @@ class Journal:
         self._old = []
 
     def _remove_old(self) -> None:
-        used = {str(r.get("base")) for log in _logs(self.folder) if log not in self._old for r in read_records(log)[0]}
+        records = [r for log in _logs(self.folder) if log not in self._old for r in read_records(log)[0]]
+        used = {str(r.get(kind)) for r in records for kind in ("base", "results")}
         for log in self._old:
             log.unlink(missing_ok=True)
         self._old = []
-        for base in self.folder.glob("base-*.zip"):
-            if base.name not in used:
+        for base in self.folder.glob("*.zip"):
+            if BASE.fullmatch(base.name) and base.name not in used:
                 base.unlink(missing_ok=True)
 
 
@@ -332,7 +453,7 @@ def find_recoverable() -> list[Recoverable]:
             edits = [r["edit"] for r in records if isinstance(r.get("edit"), dict)]
             if edits:
                 heads = [r for r in records if "journal" in r]
-                names = tuple(dict.fromkeys(str(e.get("recording")) for e in edits))
+                names = tuple(dict.fromkeys(str(e.get("recording")) for e in edits if e.get("recording")))
                 path = str(heads[-1].get("session", "")) if heads else ""
                 found.append(Recoverable(folder, path, len(edits), names, str(edits[-1].get("when", ""))))
             elif owner and not list(folder.glob("*.discarded")):
@@ -389,7 +510,7 @@ def _read_logs(logs: list[Path], session: Session) -> tuple[list[Lost], int]:
                 if "edit" not in record:
                     continue
                 edit = code.record(Edit, record["edit"])
-                lost = Lost(edit, int(record["n"]), str(record.get("base", "")))
+                lost = Lost(edit, int(record["n"]), str(record.get("base", "")), str(record.get("results", "")))
                 if not isinstance(edit.recording, str) or any(len(c) != 4 for c in edit.changes):
                     raise TypeError
             except (KeyError, TypeError, ValueError, AttributeError, DynamicConnectomeError):
@@ -398,6 +519,42 @@ def _read_logs(logs: list[Path], session: Session) -> tuple[list[Lost], int]:
             if not _in_trail(session, lost):
                 found.append(lost)
     return found, left_out
+
+
+def _shown_now(session: Session) -> dict[str, Any]:
+    """What is looked at, and at which saved state."""
+    shown = {k: plain(getattr(session.selection, k)) for k in SHOWN} | {"current": session.current}
+    return {"shown": shown, "revision": session.revisions[-1] if session.revisions else ""}
+
+
+def _read_shown(logs: list[Path], session: Session) -> dict[str, Any]:
+    """Return what was looked at last; nothing if the session was saved since."""
+    revision = session.revisions[-1] if session.revisions else ""
+    for log in reversed(logs):
+        for record in reversed(read_records(log)[0]):
+            if isinstance(record.get("shown"), dict) and record.get("revision") == revision:
+                return dict(record["shown"])
+    return {}
+
+
+def _is_place(shown: dict[str, Any]) -> bool:
+    """Whether what a log says is a place in results."""
+
+    def number(value: Any, least: int) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+    return (
+        set(shown) == set(SHOWN)
+        and number(shown["component"], 1)
+        and number(shown["level"], 0)
+        and isinstance(shown["kind"], str)
+        and (shown["community"] is None or number(shown["community"], 0))
+    )
+
+
+def _alike(a: Recording, b: Recording) -> bool:
+    first, second = Encoder(ArrayPool()), Encoder(ArrayPool())
+    return bool(first.record(a, volume=None, labels=None) == second.record(b, volume=None, labels=None))
 
 
 def _in_trail(session: Session, lost: Lost) -> bool:
@@ -434,6 +591,6 @@ def _home(key: str) -> Path:
 
 def _remove_if_ours(folder: Path) -> None:
     """Remove a journal folder, unless someone put other things there."""
-    ours = re.compile(r"(edits-\d{6}\.log|base-\d+\.zip|lock|\.lock\..*|\..*\.partial)")
+    ours = re.compile(r"(edits-\d{6}\.log|(base|results)-\d+\.zip|lock|\.lock\..*|\..*\.partial)")
     if folder.is_dir() and all(ours.fullmatch(p.name) for p in folder.iterdir()):
         shutil.rmtree(folder, ignore_errors=True)

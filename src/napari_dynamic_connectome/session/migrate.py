@@ -11,7 +11,7 @@ from typing import Any
 
 from ..model.errors import FormatError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -75,5 +75,10 @@ def _from_3(body: dict[str, Any]) -> dict[str, Any]:
     return {"history": new.get("trail", [])} | {k: v for k, v in new.items() if k != "trail"}
 
 
-MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1, 2: _from_2, 3: _from_3}
+def _from_4(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 4: the history held no opened and closed recordings, results and chosen ranks."""
+    return dict(body)
+
+
+MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
 """Schema version -> what turns its JSON into that of the next version."""

@@ -7,6 +7,7 @@ only replaces them. Edits of neurons go through `Session.edit`, which validates,
 from __future__ import annotations
 
 import getpass
+import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,13 +20,15 @@ import pandas as pd
 from psygnal import Signal
 
 from ..model.cohort import Cohort
-from ..model.errors import InputError
+from ..model.errors import DynamicConnectomeError, InputError
 from ..model.neurons import normalize
 from ..model.recording import MAX_NAME_LENGTH, Recording, neuron_ids
 from ..model.results import Communities, CommunityKind, Components
 from ..model.truth import Truth
 
-Action = Literal["edit", "undo", "redo", "replace"]
+Action = Literal["edit", "undo", "redo", "replace", "open", "close", "results", "rank"]
+WHOLE: frozenset[Action] = frozenset({"open", "close", "results", "rank"})
+"""What is done to the session as a whole. It is kept like an edit, but not refused where it cannot be kept."""
 EDITABLE = ("name", "confidence", "rejected", "note")
 CONTENT = (
     "recordings",
@@ -55,6 +58,9 @@ MAX_NOTE_LENGTH = 10_000
 """Characters of a note."""
 LEFT_OUT = "left_out"
 """Column of an edit (label 0) that leaves a whole worm out of the analysis, or takes it in again."""
+RESULTS = ("cohort", "sweep", "components", "communities", "surrogates")
+"""What an analysis makes."""
+log = logging.getLogger("napari_dynamic_connectome")
 
 
 @dataclass(frozen=True)
@@ -70,9 +76,10 @@ class Edit:
         ISO 8601, UTC.
     text : str
         What was done, in words ("name neuron 12 AVAL").
-    action : {"edit", "undo", "redo", "replace"}
+    action : {"edit", "undo", "redo", "replace", "open", "close", "results", "rank"}
         Whether it was done for the first time, taken back, or done again; the undo history is rebuilt from it. "replace"
-        (without changes): the recording itself was extracted or corrected again.
+        (without changes): the recording itself was extracted or corrected again. "open", "close": it was added or taken out.
+        "results", "rank" (of no recording): results were made; another rank of the sweep was chosen.
     """
 
     recording: str
@@ -103,8 +110,10 @@ class Selection:
 class EditJournal(Protocol):
     """What puts edits on disk."""
 
-    def __call__(self, edit: Edit, recording: Recording | None = None, /) -> None:
-        """Put an edit, and the recording that it brings, safely on disk; raise `InputError` if that fails."""
+    def __call__(
+        self, edit: Edit, recording: Recording | None = None, /, *, results: Session | None = None, kept: str = ""
+    ) -> None:
+        """Put an edit, and the recording or the results that it brings, on disk; raise `InputError` if that fails."""
 
 
 class Session:
@@ -124,6 +133,8 @@ class Session:
         `changed` is the frozenset of the names of the fields of `Selection` that differ.
     history_changed()
         There is something else to undo or redo.
+    not_kept(what, why)
+        Something is shown that could not be put on disk.
     """
 
     recordings_changed = Signal()
@@ -136,6 +147,7 @@ class Session:
     surrogates_changed = Signal()
     selection_changed = Signal(object, object)
     history_changed = Signal()
+    not_kept = Signal(str, str)
 
     def __init__(self) -> None:
         self.recordings: dict[str, Recording] = {}
@@ -182,7 +194,14 @@ class Session:
         return self.recordings.get(self.current) if self.current is not None else None
 
     def add(
-        self, recording: Recording, *, replace: bool = False, make_current: bool = True, made: str = "", raw: Any = None
+        self,
+        recording: Recording,
+        *,
+        replace: bool = False,
+        make_current: bool = True,
+        made: str = "",
+        raw: Any = None,
+        action: Literal["replace", "open"] = "replace",
     ) -> None:
         """Add a recording.
 
@@ -197,6 +216,8 @@ class Session:
             recordings that are in a file anyway.
         raw : xarray.DataArray, optional
             Its traces before correction.
+        action : {"replace", "open"}
+            "open": it is in a file, too, and is shown even where the journal cannot be written.
         """
         old = self.recordings.get(recording.name)
         if old is not None and not replace:
@@ -208,16 +229,13 @@ class Session:
             if raw is not None:
                 self.raw[recording.name] = raw
             if made:
-                edit = Edit(recording.name, (), user(), now(), made, "replace")
                 try:
-                    if self.journal is not None:
-                        self.journal(edit, recording)
+                    self._keep(Edit(recording.name, (), user(), now(), made, action), recording)
                 except BaseException:
                     self.raw.pop(recording.name, None)
                     if kept is not None:
                         self.raw[recording.name] = kept
                     raise
-                self.history.append(edit)
             self.recordings[recording.name] = recording
             if old is not None and not old.neurons[["label", *EDITABLE]].reset_index(drop=True).equals(
                 recording.neurons[["label", *EDITABLE]].reset_index(drop=True)
@@ -239,17 +257,43 @@ class Session:
         """
         self._known(recording.name)
         with self.lock:
-            edit = Edit(recording.name, (), user(), now(), made, "replace")
-            if self.journal is not None:
-                self.journal(edit, recording)
-            self.history.append(edit)
+            self._keep(Edit(recording.name, (), user(), now(), made, "replace"), recording)
             self.recordings[recording.name] = recording
         self.neurons_changed.emit(recording.name)
 
-    def remove(self, name: str) -> None:
-        """Close a recording."""
+    def _keep(
+        self, edit: Edit, recording: Recording | None = None, *, results: Session | None = None, kept: str = ""
+    ) -> bool:
+        """Put an edit into the journal and the history; False if it is none that is refused where that fails."""
+        done = True
+        if self.journal is not None:
+            try:
+                if results is None:
+                    self.journal(edit, recording)
+                else:
+                    self.journal(edit, results=results, kept=kept)
+            except DynamicConnectomeError as error:
+                if edit.action not in WHOLE:
+                    raise
+                done = False
+                log.warning("not kept: %s (%s)", edit.text, error)
+                self.not_kept.emit(edit.text, str(error))
+        self.history.append(edit)
+        return done and self.journal is not None and not getattr(self.journal, "read_only", False)
+
+    def remove(self, name: str, *, made: str = "") -> None:
+        """Close a recording.
+
+        Parameters
+        ----------
+        name : str
+        made : str
+            What was done ("close worm 3"): it then goes to the journal and into the history.
+        """
         self._known(name)
         with self.lock:
+            if made:
+                self._keep(Edit(name, (), user(), now(), made, "close"))
             del self.recordings[name]
             self.raw.pop(name, None)
             self.left_out -= {name}
@@ -319,7 +363,7 @@ class Session:
                 if column not in EDITABLE:
                     raise InputError(f"'{column}' cannot be edited", fix=f"Editable: {', '.join(EDITABLE)}.")
                 old = table.loc[rows[0], column]
-                steps.append((int(label), column, _plain(old), _clean(column, value)))
+                steps.append((int(label), column, plain(old), _clean(column, value)))
         steps = [s for s in steps if not same_value(s[2], s[3])]
         edit = Edit(recording, tuple(steps), who or user(), now(), text or _describe(steps))
         return self._do(edit) if steps else edit
@@ -382,13 +426,16 @@ class Session:
         InputError
             It does not fit: no such recording or neuron, or the cell holds another value than when the edit was made.
         """
+        if edit.action in WHOLE:
+            self._replay_whole(edit)
+            return
         table = self._known(edit.recording).neurons
         for label, column, old, _ in edit.changes:
             rows = table.index[table["label"] == int(label)]
             if column == LEFT_OUT and label == 0:
                 fits = bool(old) == (edit.recording in self.left_out)
             else:
-                fits = len(rows) == 1 and column in EDITABLE and same_value(_plain(table.loc[rows[0], column]), old)
+                fits = len(rows) == 1 and column in EDITABLE and same_value(plain(table.loc[rows[0], column]), old)
             if not fits:
                 raise InputError(
                     f"the edit '{edit.text}' does not fit the present table", where=f"recording '{edit.recording}'"
@@ -403,6 +450,16 @@ class Session:
                 self.done.append(edit)
                 self.undone.clear()
         self._tell(edit)
+
+    def _replay_whole(self, edit: Edit) -> None:
+        """Do again what was done to the session as a whole; what an edit brought (recording, results) is there already."""
+        with self.lock:
+            self._keep(edit, self.recordings.get(edit.recording) if edit.action == "open" else None)
+        if edit.action == "close" and edit.recording in self.recordings:
+            self.remove(edit.recording)
+        rank = next((new for _, column, _, new in edit.changes if column == "rank"), None)
+        if edit.action == "rank" and self.sweep is not None and rank in self.sweep.components:
+            self.set_components(self.sweep.components[rank])
 
     def _apply(self, edit: Edit) -> None:
         """Put an edit on disk, then make it; nothing is told yet."""
@@ -450,6 +507,57 @@ class Session:
         return copy
 
     # --- results ----------------------------------------------------------------------------------------------------
+
+    def results(self) -> Session:
+        """Return a session with the present results alone: what the journal keeps of them."""
+        copy = Session()
+        with self.lock:
+            for name in (*RESULTS, "settings", "provenance"):
+                value = getattr(self, name)
+                setattr(copy, name, dict(value) if isinstance(value, dict) else value)
+        return copy
+
+    def take_results(self, other: Session) -> None:
+        """Show the results of another session, with the settings that they were made with."""
+        self.settings, self.provenance = dict(other.settings), dict(other.provenance)
+        self.set_cohort(other.cohort)
+        self.set_sweep(other.sweep)
+        self.set_components(other.components)
+        if other.communities:
+            self.set_communities(other.communities)
+        self.surrogates = dict(other.surrogates)
+        self.surrogates_changed.emit()
+
+    def keep_results(self, state: Session, made: str, *, kept: str = "") -> bool:
+        """Put results on disk that are about to be shown.
+
+        Parameters
+        ----------
+        state : Session
+            With all results as they will be; see `results`.
+        made : str
+            What was done ("analyze 8 worms").
+        kept : str
+            File in which `Journal.write_results` put them already.
+
+        Returns
+        -------
+        bool
+            False if there is no journal, or it cannot be written: they are in memory only (`not_kept` says so).
+        """
+        with self.lock:
+            return self._keep(Edit("", (), user(), now(), made, "results"), results=state, kept=kept)
+
+    def choose_rank(self, rank: int) -> Components:
+        """Use another rank of the sweep; journalled as an edit."""
+        if self.sweep is None or rank not in self.sweep.components:
+            raise InputError(f"rank {rank} was not tried", where="the session", fix="Analyze again with this rank.")
+        old = None if self.components is None else self.components.rank
+        components: Components = self.sweep.components[rank]
+        with self.lock:
+            self._keep(Edit("", ((0, "rank", old, int(rank)),), user(), now(), f"choose rank {rank}", "rank"))
+        self.set_components(components)
+        return components
 
     def set_cohort(self, cohort: Cohort | None) -> None:
         """Replace the cohort; results made from another one are dropped."""
@@ -609,7 +717,8 @@ def _clean(column: str, value: Any) -> Any:
     return text
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a number of numpy as one of Python."""
     return value.item() if isinstance(value, np.generic) else value
 
 

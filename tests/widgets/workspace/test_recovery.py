@@ -168,6 +168,40 @@ def test_an_unwritable_journal_is_told_and_does_not_stop_the_work(work, tmp_path
     assert "RID" in work.session.recording.named
 
 
+def test_results_that_cannot_be_kept_show_with_a_warning_and_their_fits_stay(
+    viewer, work, qtbot, wait_for, monkeypatch
+):
+    from napari_dynamic_connectome.model.errors import InputError
+    from napari_dynamic_connectome.pipeline import run
+    from napari_dynamic_connectome.session.journal_file import JournalFile
+    from napari_dynamic_connectome.widgets.docks.cohort_dock import CohortDock
+    from napari_dynamic_connectome.widgets.workspace import recovery
+
+    fill(work.session)
+    worms, parts = work.session.cohort, work.session.components
+    dock, said = CohortDock(viewer), []
+    kept: list = []
+
+    def analyzed(*_, checkpoint, **__):
+        kept.append(checkpoint)
+        (checkpoint / "fit").write_text("hours of work")
+        return run.AnalysisResult(None, None, parts, {})
+
+    monkeypatch.setattr(run, "analyze", analyzed)
+    monkeypatch.setattr(recovery, "show_warning", said.append)
+    append = JournalFile.append
+    monkeypatch.setattr(JournalFile, "append", lambda *_: (_ for _ in ()).throw(InputError("no space left")))
+    work.session.set_cohort(None)
+    wait_for(dock.analyze())
+    assert work.session.components is parts
+    assert any("not kept on disk" in text and "no space left" in text for text in said)
+    assert (kept[0] / "fit").is_file()
+    monkeypatch.setattr(JournalFile, "append", append)
+    wait_for(dock.analyze())
+    qtbot.waitUntil(lambda: not kept[1].exists())
+    assert edits_on_disk(work.recovery.journal.folder)[-1] == f"analyze {len(worms.worms)} worms: 2 components"
+
+
 def test_worms_that_are_left_out_stay_so(work, tmp_path, qtbot, viewer) -> None:
     from qtpy.QtCore import Qt
 

@@ -19,6 +19,7 @@ from ...display.scene import shown_styles
 from ...factorization.settings import FactorizationSettings
 from ...model.cohort import Cohort, CohortSettings
 from ...model.errors import InputError
+from ...model.progress import check_cancel
 from ...pipeline.settings import PipelineSettings, RankSettings
 from ..qt import plots
 from ..qt.controls import Fold, JobBar, button, label, row, run_key
@@ -239,7 +240,7 @@ class CohortDock(Dock):
         name = self._chosen_name()
         if name is not None:
             self.work.raw.pop(name, None)
-            self.session.remove(name)
+            self.session.remove(name, made=f"close {name}")
 
     def chosen(self) -> list[Any]:
         """Recordings that take part."""
@@ -402,17 +403,25 @@ class CohortDock(Dock):
             from ...pipeline.run import analyze
 
             checkpoints.append(analysis_checkpoint(cohort, settings.model_dump(mode="json")))
-            return analyze(cohort, settings, progress=progress, cancel=cancel, checkpoint=checkpoints[0].folder())
+            result = analyze(cohort, settings, progress=progress, cancel=cancel, checkpoint=checkpoints[0].folder())
 
-        def done(result: Any) -> None:
-            session = self.session
-            session.settings = settings.model_dump(mode="json")
-            session.provenance["model"] = result.components.model
-            session.provenance["model_reason"] = result.components.diagnostics.get("model_reason", "")
-            result.put_into(session, cohort)
+            def put_into(session: Any) -> None:
+                session.settings = settings.model_dump(mode="json")
+                session.provenance["model"] = result.components.model
+                session.provenance["model_reason"] = result.components.diagnostics.get("model_reason", "")
+                result.put_into(session, cohort)
+
+            check_cancel(cancel)
+            return result, self.work.recovery.write_results(put_into)
+
+        def done(found: Any) -> None:
+            result, written = found
+            safe = self.work.recovery.show_results(
+                written, f"analyze {len(cohort.worms)} worms: {result.components.rank} components"
+            )
             self.work.by_rank.clear()
             self.work.by_rank[result.components.rank] = dict(result.communities)
-            for one in checkpoints:
+            for one in checkpoints if safe else ():  # what was fitted stays until its result is on disk
                 Thread(target=one.remove).start()
             show_info(f"{result.components.rank} components of {len(cohort.worms)} worms.")
 
@@ -430,7 +439,8 @@ def add_cohort(work: Any, cohort: Cohort, truth: Any = None) -> None:
     session = work.session
     for recording in cohort.recordings:
         name = unique(recording.name, session.recordings)
-        session.add(recording.replace(name=name) if name != recording.name else recording, make_current=False)
+        own = recording.replace(name=name) if name != recording.name else recording
+        session.add(own, make_current=False, made=f"open {name}", action="open")
     session.truth = truth
 
 

@@ -380,12 +380,14 @@ class CommunitiesDock(Dock):
             from ...pipeline.settings import PipelineSettings
 
             own = PipelineSettings.parse(values)
-            return partition(components, own, progress=progress, cancel=cancel, cohort=cohort)
+            found = partition(components, own, progress=progress, cancel=cancel, cohort=cohort)
+            return found, self.work.recovery.write_results(lambda s: s.set_communities(found))
 
-        def done(found: Any) -> None:
+        def done(result: Any) -> None:
+            found, written = result
             if self.session.components is components:
                 self.work.by_rank[components.rank] = dict(found)
-                self.session.set_communities(found)
+                self.work.recovery.show_results(written, "find communities")
 
         job = self.work.jobs.start("Find communities", run, done)
         self.bar.watch(job)

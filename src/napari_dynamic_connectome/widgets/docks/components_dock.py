@@ -327,11 +327,8 @@ class ComponentsDock(Dock):
         sweep, old = self.session.sweep, self.session.components
         if sweep is None or rank not in sweep.components or (old is not None and rank == old.rank):
             return None
-        components = sweep.components[rank]
-        self.session.set_components(components)
-        if rank in self.work.by_rank:
-            self.session.set_communities(self.work.by_rank[rank])
-            return None
+        components = self.session.choose_rank(rank)
+        known = self.work.by_rank.get(rank)
         values, cohort = self.session.settings, self.session.cohort
 
         def run(progress: Any, cancel: Any) -> Any:
@@ -339,14 +336,16 @@ class ComponentsDock(Dock):
             from ...pipeline.settings import PipelineSettings
 
             own = PipelineSettings.parse(values)
-            return partition(components, own, progress=progress, cancel=cancel, cohort=cohort)
+            found = known or partition(components, own, progress=progress, cancel=cancel, cohort=cohort)
+            return found, self.work.recovery.write_results(lambda s: s.set_communities(found))
 
-        def done(found: Any) -> None:
+        def done(result: Any) -> None:
+            found, written = result
             self.work.by_rank[rank] = dict(found)
             if self.session.components is components:
-                self.session.set_communities(found)
+                self.work.recovery.show_results(written, f"communities of rank {rank}")
 
-        return self.work.jobs.start(f"Communities of rank {rank}", run, done)
+        return self.work.jobs.start(f"Communities of rank {rank}", run, done, quiet=known is not None)
 
 
 def support_words(components: Components, number: int) -> tuple[str, str]:

@@ -411,7 +411,8 @@ class RecordingDock(Dock):
             return assess_quality(recording, quality, cancel=cancel)
 
         def done(new: Recording) -> None:
-            self.session.add(keep_edits(new, self.session.recordings.get(name)), replace=True, make_current=False)
+            new = keep_edits(new, self.session.recordings.get(name))
+            self.session.add(new, replace=True, make_current=False, made=f"measure the quality of {name}")
 
         job = self.work.jobs.start("Measure quality", run, done)
         self.bar.watch(job)

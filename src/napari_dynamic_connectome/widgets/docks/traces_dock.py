@@ -221,6 +221,7 @@ class TracesDock(Dock):
         if self._values is None or self._source is not source or self._values_of != key:
             self._source = source
             self._number += 1
+            self.curves = []  # of other traces; they are made anew
             self._times = recording.time_s if raw is None else np.asarray(raw["time"].values, float)
             self._z = zscore(source)
             if z:

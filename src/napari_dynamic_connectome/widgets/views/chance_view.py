@@ -56,12 +56,13 @@ class ChanceView(QWidget):
             from ...pipeline.settings import PipelineSettings
             from ...pipeline.surrogates import surrogate_components
 
-            return surrogate_components(
+            found = surrogate_components(
                 cohort, components, PipelineSettings.parse(values), count=count, progress=progress, cancel=cancel
             )
+            return self.work.recovery.write_results(lambda s: s.set_surrogates(components, found))
 
-        def done(found: Any) -> None:
-            session.set_surrogates(components, found)
+        def done(written: Any) -> None:
+            self.work.recovery.show_results(written, f"compare with {count} chance cohorts")
 
         job = self.work.jobs.start("Compare with chance", run, done)
         self.bar.watch(job)

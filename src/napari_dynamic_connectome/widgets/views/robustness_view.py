@@ -124,7 +124,16 @@ class RobustnessView(QWidget):
         def done(found: Any) -> None:
             from ...robustness.run import with_support
 
-            told = session.set_support(components, with_support(components, found).support)
+            support = with_support(components, found).support
+            told = None
+            if session.results().set_support(components, support) is not None:
+                keep = self.work.recovery
+
+                def put_into(one: Any) -> None:
+                    nonlocal told
+                    told = one.set_support(components, support)
+
+                keep.show_results(keep.write_results(put_into), "what stays of the components")
             if told is None:
                 show_info("The components were replaced meanwhile; what was found about the old ones is not shown.")
                 return

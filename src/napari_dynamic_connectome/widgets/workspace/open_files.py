@@ -136,7 +136,8 @@ def place_items(work: Workspace, items: list[Item]) -> list[tuple[Any, dict[str,
         if kind == "layers":
             layers += item
         elif kind == "recording":
-            work.session.add(item.replace(name=unique(item.name, work.session.recordings)))
+            name = unique(item.name, work.session.recordings)
+            work.session.add(item.replace(name=name), made=f"open {name}", action="open")
         elif kind == "connectome":
             layers += connectome_layers(item[1], item[0], work.session.recording)
         else:
@@ -246,16 +247,8 @@ def _replace(work: Workspace, loaded: Any) -> None:
     close_images(work)
     for recording in loaded.recordings.values():
         session.add(recording, make_current=False)
-    if loaded.cohort is not None:
-        session.set_cohort(loaded.cohort)
-    session.set_sweep(loaded.sweep)
-    session.set_components(loaded.components)
-    if loaded.communities:
-        session.set_communities(loaded.communities)
-    session.surrogates = dict(loaded.surrogates)
-    session.surrogates_changed.emit()
+    session.take_results(loaded)
     session.truth = loaded.truth
-    session.settings, session.provenance = dict(loaded.settings), dict(loaded.provenance)
     session.path, session.uid, session.revisions = loaded.path, loaded.uid, loaded.revisions
     session.stored, session.references = dict(loaded.stored), dict(loaded.references)
     session.left_out, session.view = loaded.left_out, dict(loaded.view)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +21,64 @@ from ..qt.dialogs import open_dialogs, show
 from ..qt.notify import show_actions, show_failure, show_info, show_warning
 
 if TYPE_CHECKING:
+    from ...model.recording import Recording
     from ...session.journal import Journal, Lost, Recoverable
     from ...session.relink import ReferenceProblem
-    from ...session.session import Session
+    from ...session.session import Edit, Session
     from .workspace import Workspace
 
 log = logging.getLogger("napari_dynamic_connectome")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Results that are on disk, and not shown yet.
+
+    before, state : Session
+        The results before and after. change : what puts the new ones into a session. kept : name of the file.
+    """
+
+    before: Session
+    state: Session
+    change: Callable[[Session], None]
+    kept: str
+
+
+def _changed(before: Session, change: Callable[[Session], None]) -> Session:
+    state = before.results()
+    change(state)
+    return state
+
+
+def _same_results(a: Session, b: Session) -> bool:
+    def parts(one: Session) -> list[Any]:
+        found: list[Any] = [one.cohort, one.sweep, one.components]
+        for several in (one.communities, one.surrogates):
+            found += [several[key] for key in sorted(several, key=str)]
+        return found
+
+    first, second = parts(a), parts(b)
+    return len(first) == len(second) and all(x is y for x, y in zip(first, second, strict=True))
+
+
+class _FirstEdit:
+    """Stands in for the journal until there is something to lose: the first edit makes the real one and goes into it."""
+
+    def __init__(self, recovery: Recovery) -> None:
+        self._recovery = weakref.ref(recovery)
+
+    def __call__(self, edit: Edit, recording: Recording | None = None, /, **brought: Any) -> None:
+        found = self._recovery()
+        if found is not None and found.may_attach:
+            found.attach()
+            if found.journal is not None:
+                found.journal(edit, recording, **brought)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing could be kept."""
+        found = self._recovery()
+        return found is None or found.journal is None
 
 
 class Recovery:
@@ -48,6 +102,9 @@ class Recovery:
         self._closed = False
         self._opening = False
         work.session.recordings_changed.connect(self._watch)
+        work.session.not_kept.connect(self._not_kept)
+        self._first = _FirstEdit(self)
+        work.session.journal = self._first
 
     @property
     def session(self) -> Session:
@@ -77,9 +134,18 @@ class Recovery:
 
     # --- the journal ------------------------------------------------------------------------------------------------
 
+    @property
+    def may_attach(self) -> bool:
+        """Whether a journal is to be made with the first edit."""
+        idle = self.journal is None and not self._failed and not self._opening
+        return idle and self.enabled and not self._closed
+
     def _watch(self) -> None:
-        if self.session.recordings and self.journal is None and not self._failed and not self._opening:
+        if self.session.recordings and self.may_attach:
             self.attach()
+
+    def _not_kept(self, what: str, why: str) -> None:
+        show_warning(f"Shown, but not kept on disk: {what} ({why}). Save the session.")
 
     def attach(self, folder: Path | None = None) -> None:
         """Journal all edits from now on."""
@@ -105,6 +171,8 @@ class Recovery:
                 log.warning("closing the journal: %s", error)
         self.journal = None
         self._failed = False
+        if not self._closed:
+            self.session.journal = self._first
         self.changed.emit()
 
     def close(self) -> None:
@@ -137,6 +205,8 @@ class Recovery:
             show_warning(self.banner)
         elif journal is not None and journal.pending:
             self.offer()
+        elif journal is not None:
+            journal.show_again()  # looking elsewhere changed nothing, so nothing is asked
         self.check_images()
 
     # --- after a crash ----------------------------------------------------------------------------------------------
@@ -212,6 +282,44 @@ class Recovery:
             show_failure(self.viewer, "Open earlier work", error)
             return
         adopt(work, loaded, folder=found.folder)
+
+    # --- results ----------------------------------------------------------------------------------------------------
+
+    def write_results(self, change: Callable[[Session], None]) -> Results:
+        """Put results on disk that are about to be shown; in the worker that made them.
+
+        Parameters
+        ----------
+        change : callable
+            What puts them into a session.
+        """
+        before = self.session.results()
+        state = _changed(before, change)
+        name = ""
+        if self.journal is not None:
+            try:
+                name = self.journal.write_results(state)
+            except (DynamicConnectomeError, OSError) as error:
+                log.warning("results are not kept: %s", error)
+        return Results(before, state, change, name)
+
+    def show_results(self, found: Results, made: str) -> bool:
+        """Say in the journal that there are these results, then show them; False if they are in memory only.
+
+        Parameters
+        ----------
+        found : Results
+            From `write_results`.
+        made : str
+            What was done ("analyze 8 worms").
+        """
+        session = self.session
+        now, state, kept = session.results(), found.state, found.kept
+        if not _same_results(now, found.before):
+            state, kept = _changed(now, found.change), ""  # others were made meanwhile
+        safe = session.keep_results(state, made, kept=kept)
+        found.change(session)
+        return safe
 
     # --- images -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,359 @@
+"""What is on disk when: each step is done in the real window, the disk is copied in that moment, and opened anew."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.widgets.docks.test_recording_dock import add, volume
+from tests.widgets.helpers import cohort, communities, recording
+
+from napari_dynamic_connectome.model.places import VARIABLE, cache_folder, state_folder
+from napari_dynamic_connectome.session.journal import Journal, find_recoverable, reopen
+from napari_dynamic_connectome.session.save_load import load_session
+from napari_dynamic_connectome.session.session import EDITABLE, Session
+
+pytestmark = pytest.mark.gui
+PAGE = Path(__file__).parents[3] / "docs" / "pages" / "promises.md"
+
+
+def hold(session: Session) -> dict[str, Any]:
+    """All that must come back, as plain values."""
+    found: dict[str, Any] = {"left out": sorted(session.left_out), "current": session.current}
+    for name, one in session.recordings.items():
+        found[f"{name}: traces"] = one.traces.values.tobytes()
+        found[f"{name}: table"] = repr(one.neurons[["label", *EDITABLE]].to_numpy().tolist())
+        found[f"{name}: stimuli"] = repr(one.stimuli.to_numpy().tolist())
+        found[f"{name}: behaviour"] = sorted(one.behaviour.data_vars)
+        found[f"{name}: quality"] = None if one.quality is None else sorted(one.quality.columns)
+    found["components"] = None if session.components is None else session.components.pair.values.tobytes()
+    found["support"] = session.components is not None and str(
+        session.components.support is None or session.components.support.to_csv()
+    )
+    found["sweep"] = None if session.sweep is None else sorted(session.sweep.components)
+    found["communities"] = {k: v.labels.values.tobytes() for k, v in session.communities.items()}
+    found["chance"] = {rank: len(some) for rank, some in session.surrogates.items()}
+    found["cohort"] = None if session.cohort is None else list(session.cohort.worms)
+    found["done"], found["undone"] = [e.text for e in session.done], [e.text for e in session.undone]
+    found["settings"] = json.dumps(session.settings, sort_keys=True)
+    chosen = session.selection
+    if session.components is not None:
+        found["shown"] = (chosen.component, chosen.kind, chosen.level, chosen.community)
+    return found
+
+
+def killed(folder: Path, number: int, saved: Path | None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Copy what is on disk now, let its window be dead, open it anew, and return what it holds."""
+    copy = folder / f"copy-{number}"
+    shutil.copytree(state_folder() / "journals", copy / "journals", dirs_exist_ok=True)
+    if saved is not None:
+        shutil.copytree(saved.parent, copy / "work")
+    for lock in copy.rglob("lock"):
+        lock.write_text(json.dumps(json.loads(lock.read_text()) | {"pid": 2**22 + 7}))
+    before = cache_folder()
+    monkeypatch.setenv(VARIABLE, str(copy))
+    try:
+        if saved is None:
+            (found,) = find_recoverable()
+            session, journal, refused = reopen(found)
+        else:
+            session = load_session(copy / "work" / saved.name)
+            journal = Journal.attach(session)
+            refused = journal.recover()
+        assert refused == []
+        held = hold(session)
+        journal.close()
+        return held
+    finally:
+        monkeypatch.setenv(VARIABLE, str(before))
+        shutil.rmtree(copy)
+
+
+class Stays:
+    """What stays of components, without refitting them."""
+
+    support = pd.DataFrame()
+    notes = ()
+
+    def sentences(self) -> list[str]:
+        return []
+
+
+class Window:
+    """The window, and one method a step; `steps` gives them in order with what the page says."""
+
+    def __init__(self, viewer: Any, work: Any, qtbot: Any, wait_for: Any, folder: Path) -> None:
+        from napari_dynamic_connectome.widgets.app.arrange import arrange_windows
+
+        self.viewer, self.work, self.qtbot, self.wait_for, self.folder = viewer, work, qtbot, wait_for, folder
+        self.session = work.session
+        self.docks = arrange_windows(viewer)
+        self.saved: Path | None = None
+        qtbot.wait(20)
+
+    def dock(self, name: str) -> Any:
+        from napari_dynamic_connectome.widgets.app.arrange import raise_dock
+
+        raise_dock(self.docks[name])
+        self.qtbot.wait(30)
+        self.docks[name].flush()
+        return self.docks[name]
+
+    def wait(self) -> None:
+        self.qtbot.waitUntil(lambda: not self.work.jobs.running, timeout=120_000)
+        self.qtbot.wait(30)
+
+    # --- the steps --------------------------------------------------------------------------------------------------
+
+    def extract(self) -> None:
+        image, labels, _ = volume()
+        add(self.viewer, self.qtbot, image, labels[0], names={1: "AVAL", 2: "AVAR"})
+        self.wait_for(self.dock("Recording").extract())
+
+    def correct(self) -> None:
+        dock = self.dock("Recording")
+        dock.correction.set_value(dock.correction.value().model_copy(update={"baseline": "first seconds"}))
+        self.wait_for(dock.correct_again())
+
+    def measure(self) -> None:
+        self.wait_for(self.dock("Recording").measure_quality())
+
+    def table(self, what: str, table: pd.DataFrame) -> None:
+        path = self.folder / f"{what}.csv"
+        table.to_csv(path, index=False)
+        if what == "names":
+            from napari_dynamic_connectome.widgets.workspace.open_files import open_paths
+
+            open_paths(self.work, [path])
+            self.wait()
+        else:
+            self.dock("Recording").load_table(what, path)
+
+    def stimuli(self) -> None:
+        self.table("stimuli", pd.DataFrame({"name": ["NaCl"], "onset_s": [4.0], "offset_s": [8.0]}))
+
+    def behaviour(self) -> None:
+        time = np.asarray(self.session.recording.time_s)
+        self.table("behaviour", pd.DataFrame({"time_s": time, "speed": np.sin(time)}))
+
+    def names(self) -> None:
+        self.table("names", pd.DataFrame({"label": [4], "name": ["RIS"]}))
+
+    def neurons(self, label: int) -> Any:
+        table = self.session.recording.neurons
+        self.session.select(neurons=(table.index[table["label"] == label][0],))
+        return self.dock("Neurons")
+
+    def name(self) -> None:
+        self.neurons(3).assign("RID")
+
+    def swap(self) -> None:
+        self.neurons(1).swap()
+
+    def note(self) -> None:
+        dock = self.neurons(2)
+        dock.note.setText("faint")
+        dock.note.editingFinished.emit()
+
+    def sure(self) -> None:
+        dock = self.neurons(2)
+        dock.confidence.setValue(0.4)
+        dock.confidence.editingFinished.emit()
+
+    def reject(self) -> None:
+        self.neurons(5).reject()
+
+    def undo(self) -> None:
+        self.dock("Neurons").undo()
+
+    def redo(self) -> None:
+        self.dock("Neurons").redo()
+
+    def open(self) -> None:
+        from napari_dynamic_connectome.io.registry import write_recording
+        from napari_dynamic_connectome.widgets.workspace.open_files import open_paths
+
+        name = f"opened {len(self.session.recordings)}"
+        path = write_recording(recording(name, 5), self.folder / f"{name}.npz")
+        open_paths(self.work, [Path(path)])
+        self.wait()
+        assert self.session.current == name
+
+    def add_cohort(self) -> None:
+        from napari_dynamic_connectome.widgets.docks.cohort_dock import add_cohort
+
+        add_cohort(self.work, cohort())
+
+    def show_worm(self) -> None:
+        self.dock("Cohort").show_worm("worm A")
+
+    def leave_out(self) -> None:
+        from qtpy.QtCore import Qt
+
+        for name in self.session.recordings:
+            if not name.startswith("worm ") and name not in self.session.left_out:
+                break
+        dock = self.dock("Cohort")
+        item = dock.list.item(list(self.session.recordings).index(name))
+        item.setCheckState(Qt.CheckState.Unchecked)
+        assert name in self.session.left_out
+
+    def take_in(self) -> None:
+        self.dock("Cohort").all_button.click()
+
+    def none(self) -> None:
+        self.dock("Cohort").none_button.click()
+
+    def close_worm(self) -> None:
+        dock = self.dock("Cohort")
+        number = len(self.session.recordings)
+        dock.list.setCurrentRow(number - 1)
+        dock.close_button.click()
+        assert len(self.session.recordings) == number - 1
+
+    def analyze(self) -> None:
+        dock = self.dock("Cohort")
+        dock.all_button.click()
+        for name in self.session.recordings:
+            self.session.leave_out(name, not name.startswith("worm "))
+        dock.forms["rank"].set_value(dock.forms["rank"].model(smallest=1, largest=3, starts=2, folds=2))
+        dock.forms["communities"].set_value(dock.forms["communities"].model(samples=20, null_fits=0, starts=1))
+        self.wait_for(dock.analyze())
+        if self.session.components is None or self.session.components.rank == 1:
+            self.rank()  # which one is suggested is not what is tested
+        folders = (cache_folder() / "checkpoints").glob("analyze-*")
+        self.qtbot.waitUntil(lambda: not list(folders))
+        assert self.session.components is not None
+
+    def rank(self) -> None:
+        ranks = sorted(self.session.sweep.components)
+        old = None if self.session.components is None else self.session.components.rank
+        self.dock("Components").choose_rank(next(r for r in ranks if r not in (1, old)))
+        self.wait()
+
+    def component(self) -> None:
+        self.session.select(component=2 if self.session.selection.component == 1 else 1)
+
+    def kind(self) -> None:
+        kinds = [k for c, k in self.session.communities if c == self.session.selection.component]
+        self.session.select(kind=next(k for k in kinds if k != self.session.selection.kind))
+
+    def nested(self) -> None:
+        worms, at = self.session.cohort, (self.session.selection.component, self.session.selection.kind)
+        recovery = self.work.recovery
+        found = recovery.write_results(lambda s: s.set_communities({at: communities(worms)}))
+        recovery.show_results(found, "communities with two levels")
+
+    def level(self) -> None:
+        self.session.select(level=1 - self.session.selection.level)
+
+    def community(self) -> None:
+        self.session.select(community=0)
+
+    def chance(self) -> None:
+        view = self.dock("Components").chance
+        view.count.setValue(2)
+        self.wait_for(view.run())
+        assert self.session.surrogates
+
+    def robustness(self) -> None:
+        self.wait_for(self.dock("Components").robustness.run())
+
+    def again(self) -> None:
+        self.wait_for(self.dock("Communities").find_communities())
+
+    def save(self) -> None:
+        self.saved = self.folder / "work" / "s.zarr"
+        self.saved.parent.mkdir(exist_ok=True)
+        self.wait_for(self.dock("Export").save_session(self.saved))
+
+
+STEPS = (
+    ("extract traces for the first time", Window.extract),
+    ("correct traces", Window.correct),
+    ("load stimuli", Window.stimuli),
+    ("load behaviour", Window.behaviour),
+    ("drop a table of names", Window.names),
+    ("name a neuron", Window.name),
+    ("swap left and right", Window.swap),
+    ("say how sure a name is", Window.sure),
+    ("write a note", Window.note),
+    ("reject a neuron", Window.reject),
+    ("undo", Window.undo),
+    ("redo", Window.redo),
+    ("open a recording", Window.open),
+    ("measure quality", Window.measure),
+    ("add a cohort", Window.add_cohort),
+    ("show another worm", Window.show_worm),
+    ("leave a worm out", Window.leave_out),
+    ("leave all worms out", Window.none),
+    ("take worms in again", Window.take_in),
+    ("close a worm", Window.close_worm),
+    ("analyze", Window.analyze),
+    ("choose a component", Window.component),
+    ("choose a kind of communities", Window.kind),
+    ("find nested communities", Window.nested),
+    ("choose a level", Window.level),
+    ("choose a community", Window.community),
+    ("choose another rank", Window.rank),
+    ("choose the first rank again", Window.rank),
+    ("compare with chance", Window.chance),
+    ("what stays of the components", Window.robustness),
+    ("find communities again", Window.again),
+    ("name a neuron after the analysis", Window.name),
+    ("save", Window.save),
+    ("reject a neuron after saving", Window.reject),
+    ("extract traces after saving", Window.extract),
+    ("open a recording after saving", Window.open),
+    ("leave a worm out after saving", Window.leave_out),
+    ("close a worm after saving", Window.close_worm),
+    ("choose a component after saving", Window.component),
+    ("choose another rank after saving", Window.rank),
+    ("analyze after saving", Window.analyze),
+    ("undo after saving", Window.undo),
+    ("save again", Window.save),
+)
+
+
+def rows() -> list[str]:
+    """Rows of the table on the page."""
+    found, saved = [], False
+    for words, step in STEPS:
+        saved = saved or step is Window.save
+        place = "the session" if step is Window.save else "the journal beside it" if saved else "the state folder"
+        found.append(f"| {words} | {place} |")
+    return found
+
+
+def test_what_the_window_shows_as_done_is_on_disk(viewer, work, qtbot, wait_for, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "state"))
+    # what it finds takes minutes and is not what is tested; all that happens to it afterwards is real
+    monkeypatch.setattr("napari_dynamic_connectome.robustness.run.assess_robustness", lambda *_, **__: Stays())
+    monkeypatch.setattr(
+        "napari_dynamic_connectome.robustness.run.with_support",
+        lambda one, _: replace(one, support=one.support.assign(warning="one worm carries it")),
+    )
+    window = Window(viewer, work, qtbot, wait_for, tmp_path)
+    lost: dict[str, list[str]] = {}
+    for number, (words, step) in enumerate(STEPS):
+        before = hold(work.session)
+        step(window)
+        shown = hold(work.session)
+        back = killed(tmp_path, number, window.saved, monkeypatch)
+        differ = [k for k in {**shown, **back} if shown.get(k) != back.get(k)]
+        if differ:
+            lost[words] = differ
+        if step not in (Window.save, Window.again) and before == shown:
+            lost[words] = ["nothing happened"]
+    assert lost == {}
+
+
+def test_the_page_lists_these_steps() -> None:
+    text = PAGE.read_text(encoding="utf-8").partition("% begin on disk")[2].partition("% end on disk")[0]
+    assert [line for line in text.splitlines() if line.startswith("|")][2:] == rows()
