@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 import xarray as xr
+from tests.session.session_sample import make_components
 
-from napari_dynamic_connectome.display.scene import colors_at, label_colors, resolve
+from napari_dynamic_connectome.display.scene import colors_at, label_colors, resolve, strength_weight
+from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.model.results import Communities
 from napari_dynamic_connectome.session.session import Session
@@ -71,3 +73,53 @@ def test_without_positions_the_places_are_schematic() -> None:
     drawn = resolve(session)
     assert drawn.schematic
     assert drawn.shown.tolist() == [True, True, False]
+
+
+def analyzed(recording: Recording) -> Session:
+    """A session in which each of two communities has two neurons."""
+    session = Session()
+    session.add(recording)
+    session.set_cohort(Cohort([recording]))
+    names = list(session.cohort.neurons)
+    held = {"AVAL": 0, "AVAR": 0, "RIML": 1, "RIMR": 1}
+    labels = xr.DataArray([[held.get(n, -1) for n in names]], dims=("level", "neuron"), coords={"neuron": names})
+    session.set_communities({(1, "core"): Communities(labels, 0, labels * 0.0 + 1)})
+    return session
+
+
+def test_a_name_that_moves_to_another_cell_does_not_take_the_community_along(recording: Recording) -> None:
+    session = analyzed(recording)
+    before = resolve(session)
+    session.edit("w", {11: {"name": ""}})
+    session.edit("w", {15: {"name": "AVAL"}})
+    after = resolve(session)
+    assert after.ids[4] == "AVAL"
+    np.testing.assert_array_equal(after.community, before.community)
+    np.testing.assert_array_equal(after.base, before.base)
+    assert after.community[0] == 0 and after.community[4] == -1
+
+
+def test_cells_that_were_not_analyzed_and_worms_that_took_no_part(recording: Recording) -> None:
+    session = analyzed(recording)
+    later = recording.replace(
+        neurons=recording.neurons.assign(label=[11, 12, 13, 14, 15, 16, 17, 99], name=[*NAMES[:7], ""]).set_axis(
+            [*recording.neurons.index[:7], "#99"]
+        ),
+        traces=recording.traces.assign_coords(neuron=[*recording.neurons.index[:7], "#99"]),
+    )
+    session.add(later, replace=True)
+    assert resolve(session).community.tolist() == [0, 0, 1, 1, -1, -1, -1, -1]
+    # in a worm of which the analysis knows nothing, present names count
+    session.add(recording.replace(name="other"))
+    session.edit("other", {11: {"name": ""}})
+    assert resolve(session).community.tolist() == [-1, 0, 1, 1, -1, -1, -1, -1]
+
+
+def test_strength_and_edges_stay_with_the_cells(recording: Recording) -> None:
+    session = analyzed(recording)
+    session.set_components(make_components(session.cohort, 1, 0))
+    before = strength_weight(recording, session.components, 1, recording)[0]
+    session.edit("w", {11: {"name": "RIS"}})
+    session.edit("w", {15: {"name": "AVAL"}})
+    then, now = session.cohort.recordings[0], session.recordings["w"]
+    np.testing.assert_array_equal(strength_weight(now, session.components, 1, then)[0], before)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ..session.session import Session
 
 
+OLDER = "not_up_to_date.txt"
+
+
 def run_and_write(
     settings: PipelineSettings,
     output: Path,
@@ -63,7 +66,26 @@ def run_and_write(
         networks=networks,
         seed=settings.seed,
     )
+    mark_older(session, output)
     return session
+
+
+def mark_older(session: Session, output: Path) -> None:
+    """List files that are older than the results in `not_up_to_date.txt` and on standard error; no list where there are none."""
+    from ..io.files import atomic_file
+    from ..io.ownership import OurFiles
+    from ..pipeline.earlier import older_files
+
+    mine, found = OurFiles(output), older_files(output, session)
+    if not found:
+        mine.remove(OLDER)
+    elif mine.is_ours(OLDER):
+        lines = "".join(f"{name}\n" for name in found)
+        with atomic_file(mine.path(OLDER)) as temporary:
+            temporary.write_text(f"Older than the results in this folder, and not written again:\n{lines}", "utf-8")
+    mine.finish(stale=False)
+    for name in found:
+        print(f"older than the results: {name}", file=sys.stderr)
 
 
 def write_outputs(
@@ -178,6 +200,7 @@ def take_screenshot(session: Path, picture: Path, *, size: str = "1600x1000") ->
 def print_summary(session: Session, output: Path) -> None:
     """Say in a few lines what was found and where it lies."""
     components, sweep = session.components, session.sweep
+    print_older(session)
     if components is None and sweep is not None and sweep.nothing:
         print(str(sweep.reason))
     if components is not None:
@@ -187,6 +210,14 @@ def print_summary(session: Session, output: Path) -> None:
         for component in range(1, components.rank + 1):
             print(f"  {component_line(session, component)}")
     print(f"report: {output / 'report.html'}\nsession: {output / 'session.zarr'}")
+
+
+def print_older(session: Session) -> None:
+    """Say on standard error what is older than what; nothing where all is up to date."""
+    from ..session.freshness import freshness
+
+    for line in freshness(session).lines:
+        print(f"not up to date: {line}", file=sys.stderr)
 
 
 def component_line(session: Session, component: int) -> str:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .outputs import write_outputs
+from .outputs import print_older, write_outputs
 from .sessions import add_networks, comparison_of, opened
 
 
@@ -43,4 +43,5 @@ def execute(options: argparse.Namespace) -> None:
     OurFiles(output).path("report.html")
     title = str(session.settings.get("title", "Dynamic functional connectome"))
     write_outputs(session, output, screenshot=not options.no_screenshot, title=title, comparison=comparison)
+    print_older(session)
     print(f"wrote {output / 'report.html'}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model.results import CommunityKind, Components
+from ..session.freshness import at_analysis
 from ..session.session import Session
 from .scene import cohort_names
 
@@ -121,7 +122,9 @@ def telling(session: Session) -> tuple[int, CommunityKind, int] | None:
     components, recording = session.components, session.recording
     if components is None:
         return None
-    shown = set(components.neurons if recording is None else cohort_names(recording, set(components.neurons)))
+    shown = set(components.neurons)
+    if recording is not None:
+        shown = set(cohort_names(recording, shown, at_analysis(session, recording)))
     best: tuple[tuple[bool, float], int, CommunityKind, int] | None = None
     for (component, kind), found in session.communities.items():
         sizes = found.sizes(found.chosen_level)

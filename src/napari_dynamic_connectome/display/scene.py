@@ -15,6 +15,7 @@ from ..model.neurons import info
 from ..model.recording import Recording
 from ..model.results import Communities, Components
 from ..naming.confidence import doubtful
+from ..session.freshness import at_analysis
 from ..session.session import Session
 from .order import zscore
 from .palette import UNASSIGNED, Style, hue_numbers, mix, rgb, styles
@@ -121,53 +122,83 @@ def label_palette(drawn: Drawn, time_s: float, most: int) -> np.ndarray:
     return table
 
 
-def community_of(recording: Recording, communities: Communities | None, level: int) -> np.ndarray:
-    """Community of every neuron of a recording at a level, -1 = none; pairs that were merged are found by their common name."""
+def community_of(
+    recording: Recording, communities: Communities | None, level: int, then: Recording | None = None
+) -> np.ndarray:
+    """Community of every neuron of a recording at a level, -1 = none; pairs that were merged are found by their common name.
+
+    Parameters
+    ----------
+    recording : Recording
+    communities : Communities or None
+    level : int
+    then : Recording, optional
+        The worm as it was analyzed: a cell that was renamed since keeps the community of its label.
+    """
     result = np.full(recording.n_neurons, -1, int)
     if communities is None:
         return result
     level = min(max(level, 0), communities.n_levels - 1)
     known = dict(zip(communities.neurons, communities.labels.isel(level=level).values.tolist(), strict=True))
-    for index, name in enumerate(cohort_names(recording, set(known))):
+    for index, name in enumerate(cohort_names(recording, set(known), then)):
         result[index] = known.get(name, -1)
     return result
 
 
-def state_of(recording: Recording, communities: Communities | None, level: int) -> np.ndarray:
+def state_of(
+    recording: Recording, communities: Communities | None, level: int, then: Recording | None = None
+) -> np.ndarray:
     """What every neuron of a recording is at a level: "member", "overlapping", "unsure", "background", "not observed", or ""."""
     result = np.full(recording.n_neurons, "", dtype=object)
     if communities is None or communities.state is None:
         return result
     level = min(max(level, 0), communities.n_levels - 1)
     known = dict(zip(communities.neurons, communities.state.isel(level=level).values.tolist(), strict=True))
-    for index, name in enumerate(cohort_names(recording, set(known))):
+    for index, name in enumerate(cohort_names(recording, set(known), then)):
         result[index] = known.get(name, "")
     return result
 
 
 def _rings(
-    recording: Recording, communities: Communities | None, state: np.ndarray, look: dict[int, Style], dark: bool
+    recording: Recording,
+    communities: Communities | None,
+    state: np.ndarray,
+    look: dict[int, Style],
+    dark: bool,
+    then: Recording | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Colours and widths of the rings that mark overlapping and unsure neurons."""
     ring = np.tile(rgb("#f2f2f2" if dark else "#202228"), (recording.n_neurons, 1))
     width = np.where(state == "unsure", RING_UNSURE, np.where(state == "overlapping", RING_OVERLAP, 0.0))
     if communities is not None and communities.overlaps is not None and len(communities.overlaps):
         other = dict(zip(communities.overlaps["neuron"], communities.overlaps["other"], strict=True))
-        for index, name in enumerate(cohort_names(recording, set(other))):
+        for index, name in enumerate(cohort_names(recording, set(other), then)):
             if name in other and int(other[name]) in look:
                 ring[index] = rgb(look[int(other[name])].color)
     return ring, width.astype(float)
 
 
-def cohort_names(recording: Recording, known: set[str]) -> list[str]:
-    """Name under which a cohort knows each neuron of a recording ("" if it does not)."""
-    names: list[str] = []
-    table = recording.neurons
-    for neuron, name, rejected in zip(table.index, table["name"].astype(str), table["rejected"], strict=True):
+def cohort_names(recording: Recording, known: set[str], then: Recording | None = None) -> list[str]:
+    """Name under which a cohort knows each neuron of a recording ("" if it does not).
+
+    Parameters
+    ----------
+    recording : Recording
+        As it is now.
+    known : set of str
+        Names of the cohort's neurons.
+    then : Recording, optional
+        The worm as it was analyzed; its names count, by label. Without it the worm took no part, and its present names count.
+    """
+    source = recording if then is None else then
+    table = source.neurons
+    found: dict[int, str] = {}
+    cells = zip(table.index, table["label"], table["name"].astype(str), table["rejected"], strict=True)
+    for neuron, label, name, rejected in cells:
         entry = info(name) if name else None
-        options = [name, entry.pair_name if entry else "", str(neuron), f"{recording.name}{neuron}"]
-        names.append(next((o for o in options if o and o in known), "") if not rejected else "")
-    return names
+        options = [name, entry.pair_name if entry else "", str(neuron), f"{source.name}{neuron}"]
+        found[int(label)] = next((o for o in options if o and o in known), "") if not rejected else ""
+    return [found.get(int(label), "") for label in recording.neurons["label"]]
 
 
 def positions(recording: Recording) -> tuple[np.ndarray, bool]:
@@ -201,11 +232,12 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
     if recording is None:
         return None
     selection, communities = session.selection, session.shown_communities
+    then = at_analysis(session, recording)
     places, schematic = positions(recording)
     table = recording.neurons
     rejected = table["rejected"].to_numpy(bool)
-    community = community_of(recording, communities, selection.level)
-    state = state_of(recording, communities, selection.level)
+    community = community_of(recording, communities, selection.level, then)
+    state = state_of(recording, communities, selection.level, then)
     n = recording.n_neurons
     grey = rgb(UNASSIGNED[dark])
     canvas = np.zeros(3) if dark else np.ones(3)
@@ -231,16 +263,16 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
                 base = np.tile(rgb("#ffffff" if dark else "#202228"), (n, 1))
                 lit = ~rejected
         elif color_by == "strength" and session.components is not None and session.components.rank:
-            weight, time_s = strength_weight(recording, session.components, selection.component)
+            weight, time_s = strength_weight(recording, session.components, selection.component, then)
         elif color_by == "probability" and communities is not None:
-            alpha = _probability(recording, communities, min(selection.level, communities.n_levels - 1))
+            alpha = _probability(recording, communities, min(selection.level, communities.n_levels - 1), then)
         if selection.community is not None:
             base = np.where(lit[:, None], base, mix(base, canvas, 0.45))
     alpha = np.where(rejected, 0.15, alpha)
     if communities is not None and color_by != "naming":
         alpha = np.where(community < 0, np.minimum(alpha, 0.4), alpha)
     by_community = communities is not None and color_by not in ("naming", "activity")
-    ring, ring_width = _rings(recording, communities, state if by_community else np.full(n, ""), styles, dark)
+    ring, ring_width = _rings(recording, communities, state if by_community else np.full(n, ""), styles, dark, then)
     ring_width = np.where(state == "unsure", np.where(community >= 0, ring_width, 0.0), ring_width)
     focus = lit & (selection.community is not None)
     size = np.where(focus, SIZE_SELECTED, np.where((community < 0) & (communities is not None), SIZE_UNASSIGNED, SIZE))
@@ -291,7 +323,9 @@ def activity_weight(recording: Recording) -> np.ndarray:
     return np.nan_to_num(np.clip((zscore(recording.traces.values) + 0.5) / 3.5, 0, 1)).astype(np.float32)
 
 
-def strength_weight(recording: Recording, components: Components, component: int) -> tuple[np.ndarray, np.ndarray]:
+def strength_weight(
+    recording: Recording, components: Components, component: int, then: Recording | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Strength of a component at every time (time, neuron), 0 to 1, and its clock: its time course times the neuron's part in it.
 
     A worm that the components do not know (or whose clock they do not share) shows the neurons' parts alone.
@@ -299,7 +333,7 @@ def strength_weight(recording: Recording, components: Components, component: int
     component = min(max(component, 1), components.rank)
     strength = components.strength(component)
     known = dict(zip(components.neurons, np.nan_to_num(strength.values).tolist(), strict=True))
-    part = np.array([known.get(name, 0.0) for name in cohort_names(recording, set(known))])
+    part = np.array([known.get(name, 0.0) for name in cohort_names(recording, set(known), then)])
     part = np.sqrt(part / part.max()) if part.size and part.max() > 0 else part
     found = components.recording_course(component, recording.name)
     course, times = np.ones(1), recording.time_s[:1]
@@ -314,9 +348,9 @@ def strength_weight(recording: Recording, components: Components, component: int
     return np.clip(course[:, None] * part, 0, 1).astype(np.float32), times
 
 
-def _probability(recording: Recording, communities: Communities, level: int) -> np.ndarray:
+def _probability(recording: Recording, communities: Communities, level: int, then: Recording | None) -> np.ndarray:
     known = dict(zip(communities.neurons, communities.probability.isel(level=level).values.tolist(), strict=True))
-    found = np.array([known.get(n, 1.0) for n in cohort_names(recording, set(known))], float)
+    found = np.array([known.get(n, 1.0) for n in cohort_names(recording, set(known), then)], float)
     return np.asarray(np.clip(np.nan_to_num(found, nan=1.0), 0.12, 1.0))
 
 
@@ -327,7 +361,7 @@ def strongest_edges(session: Session, drawn: Drawn, count: int = 24) -> list[tup
         return []
     matrix = np.nan_to_num(components.matrix(min(session.selection.component, components.rank)).values)
     place = {n: i for i, n in enumerate(components.neurons)}
-    names = cohort_names(recording, set(place))
+    names = cohort_names(recording, set(place), at_analysis(session, recording))
     chosen = [i for i in np.flatnonzero(drawn.lit & drawn.shown) if names[i]]
     if len(chosen) < 2:
         return []

@@ -91,6 +91,13 @@ class OurFiles:
         self.known.pop(name, None)
         return True
 
+    def remove_all(self) -> list[str]:
+        """Remove all of our files and note that; return those that the user changed, which stay."""
+        stay = [name for name in list(self.known) if not self.remove(name)]
+        if self.folder.is_dir():
+            write_marker(self.folder, {**self.about, "files": self.known})
+        return stay
+
     def finish(self, *, stale: bool = True) -> list[str]:
         """Note what was written, and remove our older files that were not written again.
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..io.ownership import MARKER, OurFiles
 from ..model.errors import DynamicConnectomeError, InputError
 from ..session.journal import Journal
 from ..session.save_load import load_session
@@ -74,6 +75,56 @@ def held_session(target: Path, *, replace: bool = False) -> Iterator[Session]:
         yield session
     finally:
         journal.close()
+
+
+RESULTS = ("tables", "figures", "screenshots")
+"""Folders of what is written about a session, in the folder that holds it."""
+REPORT = "report.html"
+
+
+def withdraw(output: Path) -> list[str]:
+    """Remove what an earlier run wrote about results that are about to be made again.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the results.
+
+    Returns
+    -------
+    list of str
+        Files that were changed since and so stay.
+    """
+    stay = [
+        f"{folder}/{name}"
+        for folder in RESULTS
+        if (output / folder / MARKER).is_file()
+        for name in OurFiles(output / folder).remove_all()
+    ]
+    mine = OurFiles(output)
+    if REPORT in mine.known:
+        if mine.remove(REPORT):
+            mine.finish(stale=False)
+        else:
+            stay.append(REPORT)
+    return stay
+
+
+def older_files(output: Path, session: Session) -> list[str]:
+    """Return files of the results' folder that are older than the results of a session, and that no run writes again.
+
+    Those of other commands (baselines, states) and those that were changed by hand; nothing is removed.
+    """
+    made = session.made.get("when")
+    if not made:
+        return []
+    when = datetime.fromisoformat(str(made)).timestamp()
+    return sorted(
+        path.relative_to(output).as_posix()
+        for folder in RESULTS
+        for path in (output / folder).rglob("*")
+        if path.is_file() and path.name != MARKER and path.stat().st_mtime < when
+    )
 
 
 def back_up(target: Path) -> Path:

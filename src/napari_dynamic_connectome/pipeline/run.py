@@ -34,7 +34,7 @@ from ..model.truth import Truth
 from ..session.carry_over import carry_over, edits_state
 from ..session.session import Session
 from .contrasts import give_attributes
-from .earlier import back_up, held_session
+from .earlier import back_up, held_session, withdraw
 from .images import extract_files
 from .partition import partition
 from .provenance import settings_hash, versions
@@ -433,6 +433,7 @@ def _run_stages(
     hashes = stage_hashes(settings, inputs)
     kept = _checkpoints(output, hashes, ("recordings",))
     if stages.get("recordings") != hashes["recordings"]:
+        withdraw(output)
         _read_again(session, settings, target, kept["recordings"], client, part(progress, 0, 0.25), cancel)
         stages = {}
         _stamp(session, settings, inputs, stages, "recordings", hashes)
@@ -440,6 +441,8 @@ def _run_stages(
     hashes = stage_hashes(settings, inputs, edits_state(session))
     kept = _checkpoints(output, hashes)
     if stages.get("components") != hashes["components"]:
+        withdraw(output)
+        session.settings = settings.model_dump(mode="json")
         taking_part = [r for name, r in session.recordings.items() if name not in session.left_out]
         cohort = Cohort(taking_part, settings.cohort)
         session.set_cohort(cohort)
@@ -459,6 +462,8 @@ def _run_stages(
         _stamp(session, settings, inputs, stages, "components", hashes)
         save_session(session, target)
     if stages.get("communities") != hashes["communities"]:
+        withdraw(output)
+        session.settings = settings.model_dump(mode="json")
         begun = stages.get("some communities") == hashes["communities"]
         last = time.monotonic()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..display.palette import UNASSIGNED, Style, styles
+from ..display.scene import cohort_names
 from ..model.recording import Recording
 from ..model.results import Communities, Components
 from .figure_style import MUTED, grey_ramp, new_figure, ramp_to, shade_stimuli, styled
@@ -87,18 +88,26 @@ def plot_traces(
     communities: Communities | None = None,
     level: int | None = None,
     numbers: Mapping[int, int] | None = None,
+    then: Recording | None = None,
 ) -> Figure:
-    """Heatmap of z-scored traces of one worm, sorted by community where one is given."""
+    """Heatmap of z-scored traces of one worm, sorted by community where one is given.
+
+    `then` is the worm as it was analyzed: a cell that was renamed since keeps the community of its label.
+    """
     names = list(recording.traces["neuron"].values)
     strip_colors: list[object] = []
     if communities is not None:
         level = communities.chosen_level if level is None else level
         known = {n: i for i, n in enumerate(communities.neurons)}
-        ordered = [communities.neurons[i] for i in community_order(communities, level)]
-        names = [n for n in ordered if n in set(names)] + [n for n in names if n not in known]
+        place = {communities.neurons[i]: rank for rank, i in enumerate(community_order(communities, level))}
+        keys = cohort_names(recording, set(known), then)
+        order = sorted(range(len(names)), key=lambda i: (place.get(keys[i], len(place)), i))
+        names = [names[i] for i in order]
         shown = styles(communities, level, dark=False, numbers=numbers)
         labels = communities.labels.isel(level=level).values
-        strip_colors = [_color(shown, int(labels[known[n]])) if n in known else UNASSIGNED[False] for n in names]
+        strip_colors = [
+            _color(shown, int(labels[known[keys[i]]])) if keys[i] in known else UNASSIGNED[False] for i in order
+        ]
     values = recording.traces.sel(neuron=names).values.T.astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
         values = (values - np.nanmean(values, axis=1, keepdims=True)) / np.nanstd(values, axis=1, keepdims=True)

@@ -22,6 +22,7 @@ from ..io.files import atomic_file, output_folder
 from ..io.ownership import our_files
 from ..model.cohort import Cohort
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
 from ..states.result import StatesResult
 from .community_figures import plot_matrix, plot_traces
@@ -43,6 +44,7 @@ body { font: 14px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; color: #
        margin: 0 auto; max-width: 1080px; padding: 24px 20px 60px; }
 h1 { font-size: 24px; margin: 0 0 2px; } h2 { font-size: 18px; margin: 36px 0 8px; border-bottom: 1px solid #d7d8dc; }
 h3 { font-size: 15px; margin: 22px 0 6px; } p.lead { color: #5c6068; margin: 0 0 18px; }
+p.older { background: #fff4d6; border: 1px solid #e0b64a; border-radius: 4px; padding: 8px 12px; }
 img { max-width: 100%; height: auto; } figure { margin: 10px 0; } figcaption { color: #5c6068; font-size: 12.5px; }
 table { border-collapse: collapse; font-size: 12.5px; margin: 6px 0 14px; } td, th { padding: 3px 10px 3px 0; text-align: left;
 vertical-align: top; border-bottom: 1px solid #ececf0; } th { color: #5c6068; font-weight: 600; } td.n { text-align: right;
@@ -54,6 +56,7 @@ border: 1px solid #0003; vertical-align: -1px; } nav a { margin-right: 14px; col
 """
 
 
+AT_THE_TIME = "Results are shown by the names at the time of the analysis."
 DPI = 130
 """Of figures in the report, and of those written as PNG."""
 
@@ -148,6 +151,9 @@ def build_report(
     parts: list[str] = [f"<h1>{html.escape(title)}</h1>"]
     drawn = drawn or {}
     components, cohort = session.components, session.cohort
+    older = freshness(session).text
+    if older:
+        parts.append(f'<p class="older"><b>Not up to date.</b> {html.escape(older)} {AT_THE_TIME}</p>')
     if cohort is not None:
         lead = f"{len(cohort.worms)} worms, {len(cohort.neurons)} neurons seen in {cohort.settings.min_worms} worm(s) or more"
         parts.append(f'<p class="lead">{html.escape(lead)}</p>')
@@ -210,7 +216,9 @@ def build_report(
     if session.recording is not None:
         shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
         numbers = hue_numbers(session.communities, shown)
-        picture = _png("traces", partial(plot_traces, session.recording, shown, numbers=numbers), drawn, cancel)
+        then = at_analysis(session, session.recording)
+        draw_traces = partial(plot_traces, session.recording, shown, numbers=numbers, then=then)
+        picture = _png("traces", draw_traces, drawn, cancel)
         parts.append("<h2>Traces</h2>" + figure_image(picture, "Traces of the current worm.", "traces"))
     record = json.dumps(session.provenance, indent=1, default=str, ensure_ascii=False)
     parts.append(
@@ -330,7 +338,9 @@ def write_figures(
     if recording is not None:
         shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
         numbers = hue_numbers(session.communities, shown)
-        figures["traces"] = partial(plot_traces, recording, shown, numbers=numbers)
+        figures["traces"] = partial(
+            plot_traces, recording, shown, numbers=numbers, then=at_analysis(session, recording)
+        )
     if structure is not None:
         figures |= split_figures(session, structure)
     paths = []

@@ -16,14 +16,23 @@ from ..io.formats.text_tables import write_csv
 from ..io.ownership import OurFiles, our_files
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.results import Communities, Components
+from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
 
 
 def neuron_table(session: Session) -> pd.DataFrame:
-    """One row a neuron and worm: worm, neuron, label, name, position (um), quality."""
+    """One row a neuron and worm: worm, neuron, label, name, position (um), quality.
+
+    Where results were made before names were corrected, `name_in_results` is the name that the other tables use.
+    """
     parts = []
+    older = bool(freshness(session).components)
     for name, recording in session.recordings.items():
         table = recording.neurons.reset_index()
+        if older:
+            then = at_analysis(session, recording)
+            named = {} if then is None else dict(zip(then.neurons["label"], then.neurons["name"], strict=True))
+            table["name_in_results"] = [named.get(label, "") for label in table["label"]]
         table.insert(0, "worm", name)
         table = table.rename(columns={"z": "z_um", "y": "y_um", "x": "x_um"})
         if recording.quality is not None:
@@ -31,6 +40,21 @@ def neuron_table(session: Session) -> pd.DataFrame:
             table = table.merge(quality.reset_index(), on="neuron", how="left")
         parts.append(table)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def older_table(session: Session) -> pd.DataFrame:
+    """One row a change that results are older than: result, what, worm, count, older_than; empty where all is up to date."""
+    found = freshness(session)
+    rows = [
+        {"result": result, "what": c.what, "worm": c.worm, "count": c.count, "older_than": c.text}
+        for result, changes in (
+            ("traces", found.traces),
+            ("components and communities", found.components),
+            ("communities", found.communities),
+        )
+        for c in changes
+    ]
+    return pd.DataFrame(rows, columns=["result", "what", "worm", "count", "older_than"])
 
 
 def component_tables(session: Session) -> dict[str, pd.DataFrame]:
@@ -188,7 +212,7 @@ def _write_tables(
         table = recording.traces.to_pandas()
         table.index.name = "time_s"
         paths.append(write_csv(table, mine.path(f"traces/{stems[name]}.csv"), index=True))
-    tables = {"neurons": neuron_table(session)}
+    tables = {"neurons": neuron_table(session), "not_up_to_date": older_table(session)}
     check_cancel(cancel)
     tables |= component_tables(session)
     check_cancel(cancel)

@@ -26,10 +26,11 @@ from ..model.recording import Recording
 from ..model.results import Communities, Components, RankSweep
 from ..model.truth import Truth
 from .codec import Decoder, Encoder
+from .fingerprints import checked_print, cohort_prints
 from .lock import busy_elsewhere
 from .migrate import SCHEMA_VERSION, check_version, migrate
 from .relink import check_references, decode_reference, encode_reference
-from .session import Action, Edit, Selection, Session, now
+from .session import COMMUNITY_SETTINGS, COMPONENT_SETTINGS, Action, Edit, Selection, Session, now
 from .store import (
     ArrayPool,
     ArrayReader,
@@ -247,6 +248,8 @@ def encode_session(session: Session, pool: ArrayPool, base: Path) -> dict[str, A
             for rank, found in session.surrogates.items()
         ],
         "left_out": sorted(session.left_out),
+        "made_from": code.value(session.made),
+        "touched": code.value({k: v for k, v in session.touched.items() if k in session.recordings}),
         "raw": code.value({k: v for k, v in session.raw.items() if k in session.recordings}),
         "view": code.value(session.view),
         "selection": code.value(asdict(session.selection)),
@@ -334,12 +337,36 @@ def decode_session(body: Mapping[str, Any], source: StoreReader, base: Path) -> 
     session.view = _mapping(code.value(body["view"]))
     session.selection = code.record(Selection, body["selection"])
     session.settings = _mapping(code.value(body["settings"]))
+    _decode_made(
+        session, _mapping(code.value(body.get("made_from", {}))), _mapping(code.value(body.get("touched", {})))
+    )
     session.provenance = _mapping(code.value(body["provenance"]))
     if body["truth"] is not None:
         session.truth = code.record(Truth, body["truth"])
     for kind in ("history", "done", "undone"):
         setattr(session, kind, [_decode_edit(code, e) for e in body[kind]])
     return session
+
+
+def _decode_made(session: Session, made: dict[str, Any], touched: dict[str, Any]) -> None:
+    """What results and traces were made from; sessions of earlier versions do not say, but their cohort is as it was then."""
+    if made:
+        session.made = {k: _mapping(made[k]) for k in ("components", "communities") if k in made}
+        session.made |= {"when": _text(made["when"])} if "when" in made else {}
+        if "worms" in made:
+            session.made["worms"] = {_text(k): checked_print(v) for k, v in _mapping(made["worms"]).items()}
+    elif session.cohort is not None:
+        tables = {"components": COMPONENT_SETTINGS, "communities": COMMUNITY_SETTINGS}
+        session.made = {"worms": cohort_prints(session.cohort)} | {
+            result: {t: session.settings[t] for t in names if t in session.settings} for result, names in tables.items()
+        }
+    for worm, held in touched.items():
+        notes = _mapping(held)
+        session.touched[_text(worm)] = {
+            k: tuple(int(v) for v in notes[k]) if k == "labels" else _text(notes[k])
+            for k in ("labels", "voxel size", "rate")
+            if k in notes
+        }
 
 
 def _decode_recording(data: Mapping[str, Any], session: Session, code: Decoder, base: Path) -> Recording:

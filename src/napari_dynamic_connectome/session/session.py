@@ -25,6 +25,7 @@ from ..model.neurons import normalize
 from ..model.recording import MAX_NAME_LENGTH, Recording, neuron_ids
 from ..model.results import Communities, CommunityKind, Components
 from ..model.truth import Truth
+from .fingerprints import cohort_prints
 
 Action = Literal["edit", "undo", "redo", "replace", "open", "close", "results", "rank"]
 WHOLE: frozenset[Action] = frozenset({"open", "close", "results", "rank"})
@@ -52,8 +53,14 @@ CONTENT = (
     "uid",
     "revisions",
     "stored",
+    "made",
+    "touched",
 )
 """What a session holds; its signals, lock and journal are its own."""
+COMPONENT_SETTINGS = ("seed", "cohort", "confounds", "affinity", "rank", "factorization", "chance")
+"""Tables of the settings that components, the rank sweep and chance depend on."""
+COMMUNITY_SETTINGS = ("communities", "kinds")
+"""Tables of the settings that only communities depend on."""
 MAX_NOTE_LENGTH = 10_000
 """Characters of a note."""
 LEFT_OUT = "left_out"
@@ -135,6 +142,8 @@ class Session:
         There is something else to undo or redo.
     not_kept(what, why)
         Something is shown that could not be put on disk.
+    touched_changed(recording name)
+        Labels, voxel size or rate that traces were extracted from were corrected.
     """
 
     recordings_changed = Signal()
@@ -148,6 +157,7 @@ class Session:
     selection_changed = Signal(object, object)
     history_changed = Signal()
     not_kept = Signal(str, str)
+    touched_changed = Signal(str)
 
     def __init__(self) -> None:
         self.recordings: dict[str, Recording] = {}
@@ -178,6 +188,10 @@ class Session:
         """The saved states that this session comes from, the last one last; empty before the first save."""
         self.stored: dict[str, Recording] = {}
         """The recordings as they are in the file; another object under the same name is not saved yet."""
+        self.made: dict[str, Any] = {}
+        """What the results were made from: "worms" (fingerprints), "components", "communities" (settings), "when" (the last one)."""
+        self.touched: dict[str, dict[str, Any]] = {}
+        """What was corrected since the traces of a recording were extracted: "labels" (ids), "voxel size", "rate" (words)."""
         self.references: dict[str, dict[str, Any]] = {}
         """Size and hash of volumes and labels when they were last seen, by "<recording>/volume" or "/labels"."""
         self.journal: EditJournal | None = None
@@ -296,6 +310,7 @@ class Session:
                 self._keep(Edit(name, (), user(), now(), made, "close"))
             del self.recordings[name]
             self.raw.pop(name, None)
+            self.touched.pop(name, None)
             self.left_out -= {name}
             self._forget_history(name)
         if self.current == name:
@@ -318,6 +333,7 @@ class Session:
             self.recordings, self.current, self.raw, self.left_out = {}, None, {}, frozenset()
             self.cohort, self.sweep, self.components, self.communities, self.surrogates = None, None, None, {}, {}
             self.truth, self.done, self.undone = None, [], []
+            self.made, self.touched = {}, {}
         return before
 
     def set_current(self, name: str) -> None:
@@ -512,7 +528,7 @@ class Session:
         """Return a session with the present results alone: what the journal keeps of them."""
         copy = Session()
         with self.lock:
-            for name in (*RESULTS, "settings", "provenance"):
+            for name in (*RESULTS, "settings", "provenance", "made"):
                 value = getattr(self, name)
                 setattr(copy, name, dict(value) if isinstance(value, dict) else value)
         return copy
@@ -525,6 +541,7 @@ class Session:
         self.set_components(other.components)
         if other.communities:
             self.set_communities(other.communities)
+        self.made = dict(other.made)
         self.surrogates = dict(other.surrogates)
         self.surrogates_changed.emit()
 
@@ -562,6 +579,7 @@ class Session:
     def set_cohort(self, cohort: Cohort | None) -> None:
         """Replace the cohort; results made from another one are dropped."""
         self.cohort = cohort
+        self.made = {} if cohort is None else {"worms": cohort_prints(cohort)}
         self.cohort_changed.emit()
         self.set_sweep(None)
         self.set_components(None)
@@ -570,6 +588,7 @@ class Session:
         """Replace the rank sweep; what was known about chance was known for the old one."""
         self.sweep = sweep
         self.surrogates = {}
+        self._note_settings("components", COMPONENT_SETTINGS)
         self.sweep_changed.emit()
 
     def set_components(self, components: Components | None) -> None:
@@ -579,6 +598,7 @@ class Session:
                 self.surrogates = {rank: found for rank, found in self.surrogates.items() if rank != one.rank}
         self.components = components
         self.communities = {}
+        self._note_settings("components", COMPONENT_SETTINGS)
         self.components_changed.emit()
         self.communities_changed.emit()
         self.select(component=1, community=None, level=0)
@@ -641,6 +661,7 @@ class Session:
     def set_communities(self, communities: Mapping[tuple[int, CommunityKind], Communities]) -> None:
         """Add or replace communities, by (component, kind)."""
         self.communities = self.communities | dict(communities)
+        self._note_settings("communities", COMMUNITY_SETTINGS)
         self.communities_changed.emit()
         if self.shown_communities is None:
             other = next((kind for component, kind in self.communities if component == self.selection.component), None)
@@ -649,6 +670,36 @@ class Session:
         shown = self.shown_communities
         if shown is not None:
             self.select(level=shown.chosen_level, community=None)
+
+    def _note_settings(self, result: str, tables: tuple[str, ...]) -> None:
+        """Note the settings that a result was made with, as far as they are known."""
+        known = {table: self.settings[table] for table in tables if table in self.settings}
+        self.made = self.made | {result: known, "when": now()}
+
+    # --- what traces are older than ---------------------------------------------------------------------------------
+
+    def touch(self, recording: str, **what: Any) -> None:
+        """Note what was corrected after the traces of a recording were extracted; None or nothing takes a note back.
+
+        Parameters
+        ----------
+        recording : str
+        **what
+            labels: ids that were edited; voxel_size, rate: old and new in words.
+        """
+        self._known(recording)
+        held = dict(self.touched.get(recording, {}))
+        for key, value in what.items():
+            name = key.replace("_", " ")
+            kept = tuple(sorted(int(v) for v in value)) if key == "labels" and value is not None else value
+            if kept:
+                held[name] = kept
+            else:
+                held.pop(name, None)
+        if held == self.touched.get(recording, {}):
+            return
+        self.touched = {k: v for k, v in (self.touched | {recording: held}).items() if v}
+        self.touched_changed.emit(recording)
 
     @property
     def shown_communities(self) -> Communities | None:

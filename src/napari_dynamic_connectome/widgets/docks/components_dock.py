@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
 from ...display.chance import pair_p_value
 from ...display.highlights import course_of, selected_worms
 from ...model.results import Components
+from ...session.freshness import present_neurons
 from ..qt.controls import Fold, label, row
 from ..qt.table_view import Column, Table
 from ..views.affinity_preview import AffinityPreview
@@ -299,8 +300,10 @@ class ComponentsDock(Dock):
     def _pair_chosen(self) -> None:
         rows = self.pairs.chosen()
         if rows and not self.pairs.quiet:
-            self.session.select(neurons=(rows[0]["a"], rows[0]["b"]))
-            self.preview.show_pair(rows[0]["a"], rows[0]["b"])
+            # names of the results: the cells that had them may be called otherwise by now
+            pair = present_neurons(self.session, (rows[0]["a"], rows[0]["b"]))
+            self.session.select(neurons=pair)
+            self.preview.show_pair(*pair)
 
     # --- affinity preview -------------------------------------------------------------------------------------------
 

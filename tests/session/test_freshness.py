@@ -1,0 +1,183 @@
+"""What is older than what, in words: names, traces, worms, stimuli, settings, labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.session.session_sample import make_communities, make_components, make_recording
+from tests.session.test_save_load import rewrite
+
+from napari_dynamic_connectome.model.cohort import Cohort
+from napari_dynamic_connectome.model.errors import FormatError
+from napari_dynamic_connectome.session import fingerprints
+from napari_dynamic_connectome.session.fingerprints import recording_print
+from napari_dynamic_connectome.session.freshness import Freshness, freshness, present_neurons
+from napari_dynamic_connectome.session.save_load import load_session, save_session
+from napari_dynamic_connectome.session.session import Session
+
+SETTINGS = {"seed": 0, "cohort": {"min_worms": 1}, "affinity": {"sigma_s": 2.0}, "communities": {"samples": 10}}
+
+
+@pytest.fixture
+def session() -> Session:
+    made = Session()
+    for name, seed in (("worm1", 1), ("worm2", 2)):
+        made.add(make_recording(name, seed), make_current=False)
+    made.settings = dict(SETTINGS)
+    cohort = Cohort(made.recordings.values())
+    made.set_cohort(cohort)
+    made.set_components(make_components(cohort, 2, 0))
+    made.set_communities({(1, "core"): make_communities(cohort, 0)})
+    return made
+
+
+def test_results_are_up_to_date_after_they_were_made(session: Session) -> None:
+    assert freshness(session) == Freshness()
+    assert freshness(session).stale == () and freshness(session).text == ""
+
+
+def test_names_are_counted_worm_by_worm(session: Session) -> None:
+    session.edit("worm2", {1: {"name": ""}, 2: {"name": "RID"}, 5: {"name": "AVAL"}})
+    found = freshness(session)
+    assert found.text == "Components and communities are older than 3 names of worm2."
+    assert found.stale == ("components", "communities")
+    session.undo()
+    assert freshness(session) == Freshness()
+
+
+def test_notes_and_confidence_without_a_threshold_change_nothing(session: Session) -> None:
+    session.edit("worm1", {1: {"note": "large", "confidence": 0.2}})
+    assert freshness(session) == Freshness()
+
+
+def test_confidence_counts_where_a_least_confidence_is_asked_for(session: Session) -> None:
+    session.settings = SETTINGS | {"cohort": {"min_confidence": 0.5}}
+    session.set_components(session.components)
+    session.edit("worm1", {1: {"confidence": 0.2}})
+    assert freshness(session).components[0].text == "1 name of worm1"
+
+
+def test_rejected_neurons_stimuli_and_worms(session: Session) -> None:
+    session.edit("worm1", {1: {"rejected": True}})
+    assert freshness(session).components[0].text == "1 rejected neuron of worm1"
+    session.undo()
+    later = session.recordings["worm1"].stimuli.assign(onset=lambda t: t["onset"] - 0.5)
+    session.amend(session.recordings["worm1"].replace(stimuli=later), "edit stimuli")
+    session.leave_out("worm2")
+    session.add(make_recording("worm3", 3))
+    assert freshness(session).text == (
+        "Components and communities are older than the stimuli of worm1, the choice to leave out worm2 "
+        "and worm3, which takes part now."
+    )
+    session.leave_out("worm3")
+    session.remove("worm2")
+    assert [c.text for c in freshness(session).components] == ["the stimuli of worm1", "the closing of worm2"]
+
+
+def test_traces_are_counted_neuron_by_neuron_and_only_those_that_take_part(session: Session) -> None:
+    old = session.recordings["worm1"]
+    values = old.traces.values.copy()
+    values[:, [0, 3, 4]] += 1.0  # 4 has no name
+    session.add(old.replace(traces=old.traces.copy(data=values)), replace=True)
+    assert [c.text for c in freshness(session).components] == ["the traces of 2 neurons of worm1"]
+    clock = old.traces.assign_coords(time=old.time_s * 2)
+    session.add(old.replace(traces=clock), replace=True)
+    assert [c.text for c in freshness(session).components] == ["the times of worm1"]
+
+
+def test_neurons_that_came_and_went(session: Session) -> None:
+    old = session.recordings["worm1"]
+    keep = [i for i in range(old.n_neurons) if i != 1]
+    fewer = old.replace(
+        traces=old.traces.isel(neuron=keep), neurons=old.neurons.iloc[keep], quality=old.quality.iloc[keep]
+    )
+    session.add(fewer, replace=True)
+    assert [c.text for c in freshness(session).components] == ["the loss of 1 neuron of worm1"]
+
+
+def test_settings_of_communities_alone_leave_components_alone(session: Session) -> None:
+    wanted = {"communities": {"samples": 20}}
+    found = freshness(session, wanted)
+    assert found.stale == ("communities",)
+    assert found.text == "Communities are older than the settings of communities."
+    assert freshness(session, {"communities": {"samples": 10}, "seed": 0}) == Freshness()
+    found = freshness(session, wanted | {"affinity": {"sigma_s": 3.0}})
+    assert found.text == (
+        "Components and communities are older than the affinity settings. Communities are older than the settings of communities."
+    )
+
+
+def test_labels_voxel_size_and_rate_make_traces_old(session: Session) -> None:
+    told = []
+    session.touched_changed.connect(told.append)
+    session.touch("worm1", labels={7, 3}, voxel_size="1 x 1 x 1 to 2 x 1 x 1 um")
+    session.touch("worm1", labels=(3, 7))
+    assert told == ["worm1"]
+    found = freshness(session)
+    assert found.stale == ("traces",)
+    assert found.text == (
+        "Traces of worm1 are older than the labels of 2 neurons and the voxel size (1 x 1 x 1 to 2 x 1 x 1 um)."
+    )
+    session.touch("worm1", labels=None, voxel_size=None)
+    assert freshness(session) == Freshness() and session.touched == {}
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_saved_session_knows_what_it_was_made_from(session: Session, tmp_path: Path, edited: bool) -> None:
+    if edited:
+        session.edit("worm2", {1: {"name": ""}})
+    session.touch("worm1", labels=[4])
+    text = freshness(session, {"affinity": {"sigma_s": 1.0}}).text
+    loaded = load_session(save_session(session, tmp_path / "a.zarr"))
+    assert freshness(loaded, {"affinity": {"sigma_s": 1.0}}).text == text
+    assert ("1 name of worm2" in text) is edited and "the labels of 1 neuron" in text
+
+
+def test_a_session_of_an_earlier_version_is_compared_with_its_cohort(session: Session, tmp_path: Path) -> None:
+    session.edit("worm2", {1: {"name": ""}})
+    path = save_session(session, tmp_path / "a.zarr")
+    rewrite(path, lambda body: [body.pop(k) for k in ("made_from", "touched")])
+    assert freshness(load_session(path)).text == "Components and communities are older than 1 name of worm2."
+    body = {"worm1": {"labels": [1], "names": []}}
+    save_session(session, path)
+    rewrite(path, lambda held: held["made_from"].update(worms=body))
+    with pytest.raises(FormatError, match="made from is damaged"):
+        load_session(path)
+
+
+def test_a_renamed_worm_is_hashed_once(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = []
+    plain = fingerprints._hash
+    monkeypatch.setattr(fingerprints, "_hash", lambda parts: hashed.append(1) or plain(parts))
+    session.edit("worm1", {1: {"name": "RID"}})
+    first = recording_print(session.recordings["worm1"])
+    assert len(hashed) == 3  # clock, stimuli, behaviour; not the traces
+    assert recording_print(session.recordings["worm1"]) is first and len(hashed) == 3
+
+
+def test_fingerprints_are_plain_and_exact() -> None:
+    one, other = make_recording("w", 1), make_recording("w", 1)
+    assert json.loads(json.dumps(recording_print(one))) == recording_print(other)
+    values = one.traces.values.copy()
+    values[0, 0] = np.nextafter(values[0, 0], np.float32(10))
+    assert recording_print(one.replace(traces=one.traces.copy(data=values))) != recording_print(other)
+
+
+def test_a_name_of_the_results_leads_to_the_cell_that_had_it(session: Session) -> None:
+    session.set_current("worm1")
+    session.edit("worm1", {1: {"name": ""}})
+    session.edit("worm1", {5: {"name": "AVAL"}})
+    assert present_neurons(session, ("AVAL", "RIML", "nobody")) == ("#1", "RIML", "nobody")
+
+
+def test_results_that_another_session_shows_bring_along_what_they_were_made_from(session: Session) -> None:
+    other = Session()
+    for recording in session.recordings.values():
+        other.add(recording)
+    other.edit("worm2", {1: {"name": ""}})
+    other.take_results(session.results())
+    assert other.made == session.made
+    assert freshness(other).text == "Components and communities are older than 1 name of worm2."
