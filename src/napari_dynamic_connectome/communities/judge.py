@@ -25,6 +25,9 @@ DRAWS = 200
 HALF = 0.5
 HELD = 0.8
 """Share of a core that the group around it must hold."""
+ACROSS = 3.0
+TIGHTER = 20
+"""Rounds in which members may leave a group."""
 IMPROBABLE = 0.5
 """Members that the sampled partitions put elsewhere more often than this are unsure."""
 
@@ -41,6 +44,77 @@ class Candidate:
 def judged_matrix(weights: Array, kind: str) -> Standardised:
     """Matrix on which groups of a kind are judged: the weights, or what they are beyond the neurons' strengths."""
     return standardise(weights) if kind == "core" else beyond_strength(weights)
+
+
+def tighten(weights: Array, labels: Array) -> Array:
+    """Keep of every group the nodes that hold together in the weights themselves; the others become background.
+
+    A group that is found beyond the strengths of its nodes may hold nodes of hardly any weight, and two sets that are linked to
+    each other but not inside. Members with a pull of less than one half leave. So does a set that is hardly linked more inside than
+    with other nodes, and `ACROSS` times more to the rest of its group than strong and weak members of one group are (the square
+    of the mean weight across is the product of the means inside then).
+
+    Parameters
+    ----------
+    weights : ndarray of float
+        (N, N), NaN: not observed.
+    labels : ndarray of int
+        (N,), -1 = background.
+
+    Returns
+    -------
+    ndarray of int
+        (N,), with the same numbers; a group of fewer than `LEAST` nodes is background.
+    """
+    labels = labels.copy()
+    values = np.asarray(weights, float).copy()
+    np.fill_diagonal(values, np.nan)
+    for group in np.unique(labels[labels >= 0]):
+        for _ in range(TIGHTER):
+            inside = labels == group
+            if inside.sum() < LEAST:
+                break
+            leaving = _bystanders(values, inside)
+            if not leaving.any():
+                leaving = _second_side(values, inside)
+            if not leaving.any():
+                break
+            labels[leaving] = -1
+        if (labels == group).sum() < LEAST:
+            labels[labels == group] = -1
+    return labels
+
+
+def _bystanders(values: Array, inside: Array) -> Array:
+    """Members with a pull of less than one half (N,)."""
+    low, high = _mean(values[np.ix_(inside, ~inside)]), _mean(values[np.ix_(inside, inside)])
+    towards = values[:, inside]
+    count = np.isfinite(towards).sum(axis=1)
+    mean = np.where(count > 0, np.nansum(towards, axis=1) / np.maximum(count, 1), high)
+    low = 0.0 if np.isnan(low) else low
+    return inside & (mean - low < HALF * (high - low)) if high > low else np.zeros(len(inside), dtype=bool)
+
+
+def _second_side(values: Array, inside: Array) -> Array:
+    """Members that are linked to the other members, not to each other (N,); none in most groups."""
+    none = np.zeros(len(inside), dtype=bool)
+    members = np.flatnonzero(inside)
+    own = values[np.ix_(members, members)]
+    if not np.isfinite(own).any():
+        return none
+    vector = np.linalg.eigh(np.where(np.isfinite(own), own, _mean(own)))[1][:, 0]
+    sides = [members[vector >= 0], members[vector < 0]]
+    if min(map(len, sides)) < LEAST:
+        return none
+    means = [_mean(values[np.ix_(side, side)]) for side in sides]
+    weak = int(np.nanargmin(means))
+    outside = _mean(values[np.ix_(sides[weak], np.flatnonzero(~inside))])
+    outside = 0.0 if np.isnan(outside) else outside
+    across = _mean(values[np.ix_(*sides)])
+    apart = across**2 > ACROSS * means[0] * means[1]
+    if apart and means[weak] - outside < HALF / 2 * (_mean(own) - outside):
+        none[sides[weak]] = True
+    return none
 
 
 def candidates(found: Communities, matrix: Standardised, tops: Sequence[float] | Array) -> list[Candidate]:

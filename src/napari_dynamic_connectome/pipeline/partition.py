@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..communities.judge import Candidate, candidates, claim, judged_matrix, untested
+from ..communities.judge import Candidate, candidates, claim, judged_matrix, tighten, untested
 from ..communities.scan import scan_groups
 from ..communities.tail import false_discovery, tail_p_value
 from ..model.cohort import Cohort
@@ -112,7 +112,7 @@ def _claimed(
             second = _find(
                 components, key, settings.model_copy(update={"communities": own}), settings.seed + 1, None, cancel
             )
-            second = _level(second)
+            second = _level(second, _weights(components, key))
         judged[key] = claim(
             one,
             _weights(components, key),
@@ -144,7 +144,7 @@ def _search(
     if background or not best or p_value > alpha:
         nobody = _plain(components, key, np.full(len(components.neurons), -1))
         return nobody, [] if background else [Candidate(-1, best[0].statistic if best else 0.0, p_value)]
-    found = _level(_find(components, key, settings, settings.seed, progress, cancel))
+    found = _level(_find(components, key, settings, settings.seed, progress, cancel), _weights(components, key))
     listed = candidates(found, matrix, _tops(chance, key[1]))
     if any(c.p_value <= alpha for c in listed):
         return found, listed
@@ -173,9 +173,15 @@ def _find(
     return find_communities(components, own, component=key[0], kind=key[1], seed=seed, progress=progress, cancel=cancel)
 
 
-def _level(found: Communities) -> Communities:
-    """The finest level as the one that is shown: what is not beyond chance will be background."""
-    return replace(found, chosen_level=0)
+def _level(found: Communities, weights: Array) -> Communities:
+    """The finest level as the one that is shown, modules tightened: what is not beyond chance will be background."""
+    if found.kind == "core":
+        return replace(found, chosen_level=0)
+    kept = tighten(weights, found.labels.values[0])
+    labels = found.labels.values.copy()
+    labels[0] = kept
+    labels[1:-1, kept < 0] = -1
+    return replace(found, labels=found.labels.copy(data=labels), chosen_level=0)
 
 
 def _plain(components: Components, key: Key, labels: Array) -> Communities:
