@@ -162,6 +162,59 @@ def test_a_session_that_is_open_elsewhere_is_refused_before_anything_is_computed
         journal.close()
 
 
+def test_a_lock_of_a_silent_machine_is_taken_only_if_the_user_says_so(paths, tmp_path) -> None:
+    import json
+    import os
+
+    output = tmp_path / "out"
+    run_pipeline(settings_of(paths), output)
+    lock = output / "session.zarr.journal" / "lock"
+    lock.parent.mkdir(exist_ok=True)
+    lock.write_text(json.dumps({"pid": 12, "host": "node-17", "place": "b pid:[1]", "token": "theirs", "user": "ada"}))
+    with pytest.raises(InputError, match="ada, process 12 on node-17"):
+        run_pipeline(settings_of(paths), output, take_over=True)  # touched a moment ago
+    os.utime(lock, (1e9, 1e9))
+    with pytest.raises(InputError, match=r"no sign of life for .* days.*--take-over"):
+        run_pipeline(settings_of(paths), output)
+    assert run_pipeline(settings_of(paths), output, take_over=True).components is not None
+    assert not lock.exists()
+
+
+def test_a_second_run_is_refused_until_the_first_has_written_everything(paths, tmp_path, monkeypatch) -> None:
+    from napari_dynamic_connectome.cli import outputs
+
+    output = tmp_path / "out"
+    refused: list[str] = []
+
+    def write(*args: object, **more: object) -> None:
+        with pytest.raises(InputError) as caught:
+            run_pipeline(settings_of(paths, seed=3), output)
+        refused.append(str(caught.value))
+
+    monkeypatch.setattr(outputs, "write_outputs", write)
+    outputs.run_and_write(settings_of(paths), output, screenshot=False)
+    assert len(refused) == 1 and "open in another window or run" in refused[0]
+    assert run_pipeline(settings_of(paths), output).components is not None
+
+
+def test_a_session_that_was_saved_while_its_lock_was_taken_is_not_overwritten(paths, tmp_path, monkeypatch) -> None:
+    from napari_dynamic_connectome.pipeline import earlier
+
+    output = tmp_path / "out"
+    run_pipeline(settings_of(paths), output)
+    attach = Journal.attach
+
+    def late(session: Session, **more: object) -> Journal:
+        correct(output)  # another one saves after it was read here, and gives the lock back
+        return attach(session, **more)
+
+    monkeypatch.setattr(earlier.Journal, "attach", late)
+    with pytest.raises(InputError, match="saved the session in this moment"):
+        run_pipeline(settings_of(paths), output)
+    monkeypatch.setattr(earlier.Journal, "attach", attach)
+    check_corrected(run_pipeline(settings_of(paths), output))
+
+
 def test_edits_of_a_window_that_crashed_are_taken_in(paths, tmp_path) -> None:
     output = tmp_path / "out"
     run_pipeline(settings_of(paths), output)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,39 +35,42 @@ def run_and_write(
     screenshot: bool = True,
     resume: bool = True,
     replace: bool = False,
+    take_over: bool = False,
     client: Any = None,
 ) -> Session:
     """Run the pipeline and write session, tables, figures, screenshot and report into `output`."""
     from ..comparison.sources import read_networks
     from ..io.files import atomic_file
     from ..io.ownership import OurFiles, claim_folder
-    from ..pipeline.run import run_pipeline
+    from ..pipeline.run import finished_run
     from ..pipeline.toml import to_toml
 
     claim_folder(output, make=False)
     OurFiles(output).path("report.html")  # what cannot be written is said before the work
     # and so is what cannot be read of that which the results are compared with
     networks = read_networks(settings.comparison) if settings.comparison.wanted else []
-    with progress_bar("run") as progress:
-        session = run_pipeline(settings, output, resume=resume, replace=replace, progress=progress, client=client)
-    for line in session.provenance.get("not carried over", ()):
-        print(f"not carried over: {line}", file=sys.stderr)
-    mine = OurFiles(output)
-    # a settings file that the user edited there, or ran from there, stays as it is
-    name = "settings.toml" if mine.is_ours("settings.toml") else "settings-used.toml"
-    with atomic_file(mine.path(name)) as temporary:
-        temporary.write_text(to_toml(settings), encoding="utf-8")
-    mine.finish(stale=False)
-    write_outputs(
-        session,
-        output,
-        screenshot=screenshot,
-        title=settings.title,
-        comparison=settings.comparison,
-        networks=networks,
-        seed=settings.seed,
-    )
-    mark_older(session, output)
+    with ExitStack() as held:  # another run waits its turn until everything is written
+        with progress_bar("run") as progress:
+            how: dict[str, Any] = {"resume": resume, "replace": replace, "take_over": take_over, "client": client}
+            session = held.enter_context(finished_run(settings, output, progress=progress, **how))
+        for line in session.provenance.get("not carried over", ()):
+            print(f"not carried over: {line}", file=sys.stderr)
+        mine = OurFiles(output)
+        # a settings file that the user edited there, or ran from there, stays as it is
+        name = "settings.toml" if mine.is_ours("settings.toml") else "settings-used.toml"
+        with atomic_file(mine.path(name)) as temporary:
+            temporary.write_text(to_toml(settings), encoding="utf-8")
+        mine.finish(stale=False)
+        write_outputs(
+            session,
+            output,
+            screenshot=screenshot,
+            title=settings.title,
+            comparison=settings.comparison,
+            networks=networks,
+            seed=settings.seed,
+        )
+        mark_older(session, output)
     return session
 
 

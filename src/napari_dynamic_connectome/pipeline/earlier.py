@@ -16,12 +16,12 @@ from pathlib import Path
 from ..io.ownership import MARKER, OurFiles
 from ..model.errors import DynamicConnectomeError, InputError
 from ..session.journal import Journal
-from ..session.save_load import load_session
+from ..session.save_load import load_session, read_revision
 from ..session.session import Session
 
 
 @contextmanager
-def held_session(target: Path, *, replace: bool = False) -> Iterator[Session]:
+def held_session(target: Path, *, replace: bool = False, take_over: bool = False) -> Iterator[Session]:
     """Give the session at `target`, or a new one, locked for this run.
 
     Parameters
@@ -30,12 +30,42 @@ def held_session(target: Path, *, replace: bool = False) -> Iterator[Session]:
         Where the session lies or will lie.
     replace : bool
         The user said that a session which no run made may be replaced; a backup is made.
+    take_over : bool
+        The user said that the lock of a machine that shows no sign of life may be taken.
 
     Raises
     ------
     InputError
         Another window or run has it open; it cannot be read; it was not made by a run. Nothing has been computed yet.
     """
+    before = read_revision(target)
+    session = _found(target, replace)
+    journal = Journal.attach(session, take_over=take_over)
+    try:
+        if journal.read_only:
+            fix = "Close it there, or choose another output folder."
+            if journal.can_take_over:
+                fix = "If that program is gone, take its lock over (--take-over); else choose another output folder."
+            raise InputError(
+                f"the session is open in another window or run ({journal.owner})", where=str(target), fix=fix
+            )
+        if read_revision(target) != before:
+            raise InputError(
+                "another run saved the session in this moment",
+                where=str(target),
+                fix="Run the same command again: it goes on from there.",
+            )
+        if journal.pending:
+            refused = journal.recover()
+            if refused:
+                back_up(target)
+        yield session
+    finally:
+        journal.close()
+
+
+def _found(target: Path, replace: bool) -> Session:
+    """Return the session that lies at a path, or a new one; what may not be replaced is refused."""
     session = Session()
     if target.exists():
         try:
@@ -60,21 +90,7 @@ def held_session(target: Path, *, replace: bool = False) -> Iterator[Session]:
                 session = Session()
     if not session.path:
         session.path = str(target)  # its lock and journal lie there from the beginning
-    journal = Journal.attach(session)
-    try:
-        if journal.read_only:
-            raise InputError(
-                f"the session is open in another window or run ({journal.owner})",
-                where=str(target),
-                fix="Close it there, or choose another output folder.",
-            )
-        if journal.pending:
-            refused = journal.recover()
-            if refused:
-                back_up(target)
-        yield session
-    finally:
-        journal.close()
+    return session
 
 
 RESULTS = ("tables", "figures", "screenshots")

@@ -13,7 +13,8 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -345,6 +346,7 @@ def run_pipeline(
     *,
     resume: bool = True,
     replace: bool = False,
+    take_over: bool = False,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
     client: Any = None,
@@ -364,6 +366,8 @@ def run_pipeline(
         Use the stages of an earlier run in `output` whose settings and input are the same.
     replace : bool
         Replace a session in `output` that no run made or that cannot be read; a backup of it is kept.
+    take_over : bool
+        Take the session's lock from another machine that shows no sign of life; never from one that does.
     progress, cancel : callables, optional
     client : dask.distributed.Client, optional
 
@@ -377,15 +381,33 @@ def run_pipeline(
     InputError
         Whatever is wrong with settings, files or data; nothing is half-written.
     """
+    how: dict[str, Any] = {"progress": progress, "cancel": cancel, "client": client}
+    with finished_run(settings, output, resume=resume, replace=replace, take_over=take_over, **how) as session:
+        return session
+
+
+@contextmanager
+def finished_run(
+    settings: PipelineSettings | str | Path,
+    output: str | Path,
+    *,
+    resume: bool = True,
+    replace: bool = False,
+    take_over: bool = False,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+    client: Any = None,
+) -> Iterator[Session]:
+    """As `run_pipeline`; the session stays locked while the block writes what else belongs into the output folder."""
     if not isinstance(settings, PipelineSettings):
         settings = PipelineSettings.from_file(settings)
     output = check_output(output)
     paths, volumes = find_inputs(settings)
     inputs = input_prints(paths, volumes)
     claim_folder(output)
-    with held_session(output / SESSION_NAME, replace=replace) as session:
+    with held_session(output / SESSION_NAME, replace=replace, take_over=take_over) as session:
         log.info("run %s: %s", output.name, json.dumps(settings.model_dump(mode="json"), default=str))
-        return _run_stages(session, settings, output, inputs, resume, progress, cancel, client)
+        yield _run_stages(session, settings, output, inputs, resume, progress, cancel, client)
 
 
 def _read_again(

@@ -26,7 +26,7 @@ from ..model.places import state_folder
 from ..model.recording import Recording
 from .codec import Decoder, Encoder
 from .journal_file import JournalFile, read_records
-from .lock import LOCK_NAME, SessionLock, is_alive, journal_folder, read_owner
+from .lock import LOCK_NAME, SessionLock, journal_folder, read_owner, state_of
 from .session import WHOLE, Edit, Session, plain
 from .store import ArrayPool, ArrayReader
 
@@ -116,7 +116,7 @@ class Journal:
         self.shown: dict[str, Any] = {}
 
     @classmethod
-    def attach(cls, session: Session, *, folder: str | Path | None = None) -> Journal:
+    def attach(cls, session: Session, *, folder: str | Path | None = None, take_over: bool = False) -> Journal:
         """Journal all further edits of a session.
 
         Parameters
@@ -125,6 +125,8 @@ class Journal:
             Loaded with `load_session`, or new.
         folder : path, optional
             Where to keep the journal; by default beside the session.
+        take_over : bool
+            Take the lock of a machine that shows no sign of life; never of one that does.
 
         Returns
         -------
@@ -134,11 +136,11 @@ class Journal:
         if folder is not None:
             journal = cls(session, Path(folder))
             Path(folder).mkdir(parents=True, exist_ok=True)
-            journal._start()
+            journal._start(take_over)
         else:
             journal = cls(session, _default_folder(session))
             try:
-                journal._start()
+                journal._start(take_over)
             except InputError:
                 if not session.path:
                     raise
@@ -151,8 +153,8 @@ class Journal:
         session.current_changed.connect(journal._on_current)
         return journal
 
-    def _start(self) -> None:
-        self.owner = self.lock.acquire()
+    def _start(self, take_over: bool = False) -> None:
+        self.owner = self.lock.acquire(take_over=take_over)
         self.read_only = bool(self.owner)
         self._covered = dict(self.session.stored)  # what is in the file needs no copy
         if self.read_only:
@@ -169,6 +171,38 @@ class Journal:
             raise
         if not self.pending:
             self._remove_old()
+
+    @property
+    def can_take_over(self) -> bool:
+        """Whether who had the session open has closed it since, or shows no sign of life."""
+        return self.read_only and self.lock.state != "held"
+
+    def take_over(self) -> str:
+        """Take the lock of a window that shows no sign of life; its edits are `pending` then.
+
+        Returns
+        -------
+        str
+            "" on success, else who has it.
+
+        Raises
+        ------
+        InputError
+            Another window saved the session since it was opened here.
+        """
+        from .save_load import read_revision
+
+        if not self.read_only:
+            return ""
+        last = self.session.revisions[-1] if self.session.revisions else ""
+        if self.session.path and read_revision(Path(self.session.path)) not in ("", last):
+            raise InputError(
+                "the session was saved by another window since it was opened here",
+                where=self.session.path,
+                fix="Open it again, then take it over.",
+            )
+        self._start(take_over=True)
+        return self.owner
 
     def _open_log(self) -> None:
         names = [LOG.match(p.name) for p in self.folder.glob("edits-*")]
@@ -446,7 +480,7 @@ def find_recoverable() -> list[Recoverable]:
     found = []
     for folder in (state_folder() / "journals").glob("*"):
         owner = read_owner(folder / LOCK_NAME)
-        if not folder.is_dir() or (owner and is_alive(owner)):
+        if not folder.is_dir() or state_of(folder / LOCK_NAME, owner) == "held":
             continue
         with contextlib.suppress(DynamicConnectomeError):
             records = [r for log in _logs(folder) for r in read_records(log)[0]]
@@ -473,7 +507,7 @@ def reopen(found: Recoverable) -> tuple[Session, Journal, list[tuple[Lost, str]]
         Edits that did not fit.
     """
     session = base_session(found)
-    journal = Journal.attach(session, folder=found.folder)
+    journal = Journal.attach(session, folder=found.folder, take_over=True)
     return session, journal, journal.recover()
 
 

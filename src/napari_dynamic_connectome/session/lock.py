@@ -1,25 +1,40 @@
-"""Lock of a session: a file with process, host and start time; locks of dead processes do not count.
+"""Lock of a session: a file that says who has it since when, and is touched while its owner lives.
 
-Two windows on one session would undo each other's work. The first one that asks gets the lock; the second opens read-only.
+Two windows on one session would undo each other's work. The first one that asks gets the lock; the second opens read-only. A lock whose
+process is known to be gone does not count. Whether a process of another machine or container lives cannot be asked: its lock counts as
+long as it is touched, and can be taken over after that.
 """
 
 from __future__ import annotations
 
 import contextlib
+import getpass
+import hashlib
 import json
 import os
 import socket
+import sys
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from ..model.errors import InputError
 
 LOCK_NAME = "lock"
-_held: set[str] = set()
+BEAT_S = 20.0
+"""The owner touches its lock this often."""
+STALE_S = 180.0
+"""A lock that was not touched for this long shows no sign of life."""
+_held: dict[str, Path] = {}
 _guard = threading.Lock()
+_beating: list[threading.Thread] = []
+
+State = Literal["free", "held", "silent"]
+"""Of a lock: nobody has it; its owner lives, or did a moment ago; its owner may live, but has not been heard of for long."""
 
 
 def journal_folder(path: str | Path) -> Path:
@@ -43,26 +58,57 @@ class SessionLock:
         self.token = uuid4().hex
         self.held = False
 
-    def acquire(self) -> str:
-        """Take the lock; return "" on success, else who has it."""
+    @property
+    def state(self) -> State:
+        """Whether somebody has it now."""
+        return state_of(self.file, read_owner(self.file))
+
+    def acquire(self, *, take_over: bool = False) -> str:
+        """Take the lock; return "" on success, else who has it.
+
+        Parameters
+        ----------
+        take_over : bool
+            Take it from an owner that shows no sign of life; never from one that does.
+        """
         with _guard, _one_at_a_time(self.folder):
-            owner = read_owner(self.file)
-            if owner and is_alive(owner):
-                return describe(owner)
-            data = json.dumps({**_me(), "token": self.token}).encode()
-            temporary = self.folder / f".{LOCK_NAME}.{self.token}"
-            temporary.write_bytes(data)
-            os.replace(temporary, self.file)
-            _held.add(self.token)
-            self.held = True
-            return ""
+            for _ in range(5):
+                owner = _read_patiently(self.file)
+                state = state_of(self.file, owner)
+                if state == "held" or (state == "silent" and not take_over):
+                    return describe(owner, self.file)
+                if self._make(owner):
+                    self.held = True
+                    _held[self.token] = self.file
+                    _keep_beating()
+                    return ""
+            return describe(read_owner(self.file), self.file)
+
+    def _make(self, before: dict[str, Any]) -> bool:
+        """Put our lock in the place of `before` ({}: of none); False if somebody else was faster."""
+        data = json.dumps({**_me(), "token": self.token}).encode()
+        temporary = self.folder / f".{LOCK_NAME}.{self.token}"
+        temporary.write_bytes(data)
+        try:
+            if self.file.exists():
+                aside = self.folder / f".{LOCK_NAME}.{self.token}.old"
+                os.replace(self.file, aside)
+                if read_owner(aside) != before:  # it was taken in this moment: put it back
+                    with contextlib.suppress(OSError):
+                        _place(aside, self.file)
+                        aside.unlink()
+                    return False
+                aside.unlink(missing_ok=True)
+            return _place(temporary, self.file)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def release(self) -> None:
         """Give the lock back."""
         if not self.held:
             return
         with _guard:
-            _held.discard(self.token)
+            _held.pop(self.token, None)
             self.held = False
             owner = read_owner(self.file)
             if owner and owner.get("token") == self.token:
@@ -77,11 +123,12 @@ class SessionLock:
 
 def busy_elsewhere(path: Path, journal: Any = None) -> str:
     """Return who else has the session at `path` open; "" if nobody has, or `journal` holds the lock itself."""
-    owner = read_owner(journal_folder(path) / LOCK_NAME)
-    if not owner or not is_alive(owner):
+    file = journal_folder(path) / LOCK_NAME
+    owner = read_owner(file)
+    if not owner or state_of(file, owner) == "free":
         return ""
     lock = getattr(journal, "lock", None)
-    return "" if lock is not None and owner.get("token") == lock.token else describe(owner)
+    return "" if lock is not None and owner.get("token") == lock.token else describe(owner, file)
 
 
 def read_owner(file: Path) -> dict[str, Any]:
@@ -94,28 +141,47 @@ def read_owner(file: Path) -> dict[str, Any]:
     return owner if isinstance(owner, dict) else {}
 
 
-def is_alive(owner: dict[str, Any]) -> bool:
-    """False if the process that wrote a lock is gone; a process on another machine counts as alive."""
-    if owner.get("host") != socket.gethostname():
-        return True
-    pid = owner.get("pid")
-    if not isinstance(pid, int) or pid <= 0:
-        return False
-    if pid == os.getpid():
-        return owner.get("token") in _held
+def state_of(file: Path, owner: dict[str, Any]) -> State:
+    """Say whether the owner of a lock lives, as far as that can be known.
+
+    Parameters
+    ----------
+    file : Path
+        The lock.
+    owner : dict
+        What it says.
+    """
+    if not owner:
+        return "free"
+    if _here(owner):
+        return "held" if _runs(owner) else "free"
+    return "held" if silence_s(file) < STALE_S else "silent"
+
+
+def silence_s(file: Path) -> float:
+    """Seconds since a lock was touched; by the clock of the disk, which machines share, where that can be asked."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OSError, OverflowError):
-        return True
-    # process numbers are used again: the same number with another start is another process
-    return owner.get("started") in (None, "", start_of(pid))
+        touched = file.stat().st_mtime
+    except OSError:
+        return float("inf")
+    return max(_disk_time(file.parent) - touched, 0.0)
 
 
-def describe(owner: dict[str, Any]) -> str:
-    """Say who holds a lock."""
-    return f"process {owner.get('pid')} on {str(owner.get('host'))[:100]}"
+def describe(owner: dict[str, Any], file: Path | None = None) -> str:
+    """Say who holds a lock, since when, and when it was heard of last."""
+
+    def said(key: str) -> str:
+        return "".join(c for c in str(owner.get(key) or "")[:100] if c.isprintable())
+
+    who = f"{said('user')}, " if said("user") else ""
+    text = f"{who}process {said('pid')} on {said('host')}"
+    if said("since"):
+        text += f" since {said('since')[:16].replace('T', ' ')} UTC"
+    if file is not None and not _here(owner):
+        silence = silence_s(file)
+        if STALE_S <= silence < float("inf"):
+            text += f", no sign of life for {_duration(silence)}"
+    return text
 
 
 def start_of(pid: int) -> str:
@@ -124,16 +190,156 @@ def start_of(pid: int) -> str:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
         return text.rpartition(")")[2].split()[19]
     except (OSError, IndexError):
+        pass
+    if sys.platform.startswith("linux"):
+        return ""
+    import psutil  # type: ignore[import-untyped]
+
+    try:
+        return f"{psutil.Process(pid).create_time():.1f}"
+    except (psutil.Error, ValueError, OverflowError):
         return ""
 
 
 def _me() -> dict[str, Any]:
-    return {"pid": os.getpid(), "host": socket.gethostname(), "started": start_of(os.getpid())}
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = ""
+    pid = os.getpid()
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return {
+        "pid": pid,
+        "host": socket.gethostname(),
+        "started": start_of(pid),
+        "place": _place_of_processes(),
+        "machine": _machine(),
+        "user": user,
+        "since": since,
+    }
+
+
+def _place_of_processes() -> str:
+    """What tells one numbering of processes from another: the run of the machine and the container; "" where not known."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 (not a path)
+    except (OSError, ValueError):
+        return ""
+
+
+def _machine() -> str:
+    """What stays of a machine over its restarts; "" where not known."""
+    try:
+        text = Path("/etc/machine-id").read_bytes().strip()
+    except OSError:
+        return ""
+    return hashlib.sha256(text).hexdigest()[:16] if text else ""
+
+
+def _here(owner: dict[str, Any]) -> bool:
+    """Whether the owner's process number means something here; the name of the machine may have changed meanwhile."""
+    place, own = owner.get("place"), _place_of_processes()
+    if not place or not own:
+        return owner.get("host") == socket.gethostname()
+    if place == own:
+        return True
+    # the same machine, started again: the process is gone
+    machine = _machine()
+    again = machine != "" and owner.get("machine") == machine and str(place).split()[-1:] == own.split()[-1:]
+    return again and owner.get("host") == socket.gethostname()
+
+
+def _runs(owner: dict[str, Any]) -> bool:
+    pid, place, own = owner.get("pid"), owner.get("place"), _place_of_processes()
+    if not isinstance(pid, int) or isinstance(pid, bool) or pid <= 0 or (place and own and place != own):
+        return False
+    if pid == os.getpid():
+        return owner.get("token") in _held
+    if sys.platform == "win32":  # os.kill would end it
+        import psutil
+
+        if not psutil.pid_exists(pid):
+            return False
+    else:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except (PermissionError, OSError, OverflowError):
+            return True
+    # process numbers are used again: the same number with another start is another process
+    return owner.get("started") in (None, "", start_of(pid))
+
+
+def _duration(seconds: float) -> str:
+    for size, word in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {word}"
+    return f"{int(seconds)} s"
+
+
+def _disk_time(folder: Path) -> float:
+    guard = folder / f".{LOCK_NAME}.guard"
+    try:
+        os.utime(guard)
+        return guard.stat().st_mtime
+    except OSError:
+        return time.time()
+
+
+def _read_patiently(file: Path) -> dict[str, Any]:
+    """As `read_owner`; a lock that is just being written where no link can be made is waited for."""
+    for _ in range(20):
+        owner = read_owner(file)
+        if owner or not file.exists():
+            return owner
+        time.sleep(0.02)
+    return {}
+
+
+def _place(temporary: Path, file: Path) -> bool:
+    """Give a written file its name, only if nothing has it; False if something has."""
+    try:
+        os.link(temporary, file)
+        return True
+    except FileExistsError:
+        return False
+    except OSError:
+        pass  # no links on this file system
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(temporary.read_bytes())
+    return True
+
+
+def _keep_beating() -> None:
+    """Touch the held locks from a thread of their own, which ends with the program."""
+    if not any(t.is_alive() for t in _beating):
+        _beating[:] = [threading.Thread(target=_beat, name="session locks", daemon=True)]
+        _beating[0].start()
+
+
+def _beat() -> None:
+    while True:
+        time.sleep(BEAT_S)
+        with _guard:
+            mine = list(_held.items())
+            if not mine:
+                _beating.clear()
+                return
+        for token, file in mine:
+            with contextlib.suppress(OSError):
+                if read_owner(file).get("token") == token:
+                    os.utime(file)
 
 
 @contextlib.contextmanager
 def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let only one process of this machine look at the lock and take it."""
+    """Let only one process look at the lock and take it, where the file system can tell; creation is exclusive anyway."""
     try:
         descriptor = _open_guard(folder)
     except OSError as error:
@@ -144,6 +350,12 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
         ) from error
     try:
         yield
+    except OSError as error:
+        raise InputError(
+            f"the session cannot be locked ({error.strerror})",
+            where=str(folder),
+            fix="Save the session to a folder where you may write.",
+        ) from error
     finally:
         os.close(descriptor)
 
@@ -153,7 +365,7 @@ def _open_guard(folder: Path) -> int:
     while True:
         folder.mkdir(exist_ok=True)
         descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o644)
-        with contextlib.suppress(ImportError):  # no flock on this system: taking the lock still is one rename
+        with contextlib.suppress(ImportError, OSError):  # not on this system, or not on this file system
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -36,7 +36,7 @@ def crash(work) -> None:
 
     journal = work.recovery.journal
     journal._file.close()
-    lock._held.discard(journal.lock.token)
+    lock._held.pop(journal.lock.token, None)
     journal.lock.held = False
     work.session.journal = None
     work.recovery.journal = None
@@ -147,6 +147,36 @@ def test_a_second_window_is_read_only_says_so_and_cannot_save_over_the_first(
 
     job = wait_for(open_docks(viewer)["Export"].save_session(path))
     assert job.error is None and "RID" in load_session(path).recordings["worm A"].named
+
+
+def test_a_session_of_a_silent_machine_is_taken_over_by_a_button(work, second, tmp_path, qtbot) -> None:
+    import os
+
+    from napari_dynamic_connectome.widgets.app.arrange import arrange_windows, raise_dock
+
+    path = saved(tmp_path)
+    opened(work, path, qtbot)
+    work.session.name_neuron(13, "RID", recording="worm A")
+    lock = work.recovery.journal.lock.file
+    crash(work)
+    lock.write_text(json.dumps({"pid": 12, "host": "node-17", "place": "b pid:[1]", "token": "theirs", "user": "ada"}))
+    opened(second, path, qtbot)
+    docks = arrange_windows(second.viewer)
+    raise_dock(docks["Neurons"])
+    qtbot.wait(20)
+    dock = docks["Neurons"]
+    dock.flush()
+    assert "ada, process 12 on node-17" in dock.banner.text() and dock.take_over.isHidden()
+    os.utime(lock, (1e9, 1e9))
+    second.recovery.changed.emit()
+    qtbot.wait(20)
+    assert "no sign of life" in dock.banner.text() and dock.take_over.isVisible()
+    dock.take_over.click()
+    qtbot.wait(20)
+    assert dock.take_over.isHidden() and dock.banner.isHidden()
+    second.recovery.bring_back()
+    assert "RID" in second.session.recordings["worm A"].named
+    second.session.undo()
 
 
 def test_opening_another_session_gives_the_lock_back(work, second, tmp_path, qtbot) -> None:

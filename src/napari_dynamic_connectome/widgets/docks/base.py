@@ -11,7 +11,7 @@ from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from ..qt import garbage
-from ..qt.controls import guard_wheel, label
+from ..qt.controls import button, guard_wheel, label
 from ..qt.dialogs import real_viewer
 from ..qt.theme import NAME, Colours, colours_of, style_sheet
 from ..workspace.preferences import save
@@ -70,6 +70,11 @@ class Dock(QWidget):
         self.banner = label("", "warning", wrap=True)
         self.banner.hide()
         outer.addWidget(self.banner)
+        self.take_over = button(
+            "Take over", self.work.recovery.take_over, "Edit this session here. Do it only if the other window is gone."
+        )
+        self.take_over.hide()
+        outer.addWidget(self.take_over)
         if self.scrolls:
             area = QScrollArea()
             area.setFrameShape(QFrame.Shape.NoFrame)
@@ -181,6 +186,8 @@ class Dock(QWidget):
         if self.edits:
             self.banner.setText(self.work.recovery.banner)
             self.banner.setVisible(bool(self.work.recovery.banner))
+            journal = self.work.recovery.journal
+            self.take_over.setVisible(journal is not None and journal.can_take_over)
         self.work.scene.catch_up()
         self.refresh(topics)
 

@@ -123,6 +123,11 @@ class Recovery:
     def banner(self) -> str:
         """What docks that edit show at their top; "" as a rule."""
         journal = self.journal
+        if journal is not None and journal.can_take_over:
+            return (
+                f"Read-only: this session was opened in another window ({journal.owner}), which is closed or shows no sign of "
+                "life. If it is gone, press Take over to edit here."
+            )
         if journal is not None and journal.read_only:
             return (
                 f"Read-only: this session is open in another window ({journal.owner}). "
@@ -155,7 +160,8 @@ class Recovery:
 
         self._failed = False
         try:
-            self.journal = Journal.attach(self.session, folder=folder)
+            # what a crashed program left in the state folder is taken because the user chose it
+            self.journal = Journal.attach(self.session, folder=folder, take_over=folder is not None)
         except (DynamicConnectomeError, OSError) as error:
             self._failed = True
             log.warning("no journal: %s", error)
@@ -201,7 +207,9 @@ class Recovery:
         if journal is not None and folder is not None and not journal.read_only:
             self.bring_back()
             return
-        if journal is not None and journal.read_only:
+        if journal is not None and journal.can_take_over:
+            show_actions(self.banner, (("Take over", self.take_over),))
+        elif journal is not None and journal.read_only:
             show_warning(self.banner)
         elif journal is not None and journal.pending:
             self.offer()
@@ -210,6 +218,22 @@ class Recovery:
         self.check_images()
 
     # --- after a crash ----------------------------------------------------------------------------------------------
+
+    def take_over(self) -> None:
+        """Take the session from a window that is closed or shows no sign of life, and offer its edits."""
+        journal = self.journal
+        if journal is None or not journal.can_take_over:
+            return
+        try:
+            owner = journal.take_over()
+        except (DynamicConnectomeError, OSError) as error:
+            show_failure(self.viewer, "Take over", error)
+            return
+        if owner:
+            show_warning(f"It is open there after all ({owner}).")
+        elif journal.pending:
+            self.offer()
+        self.changed.emit()
 
     def offer(self) -> Any:
         """Show the edits that the opened session does not hold."""

@@ -1,0 +1,205 @@
+"""Locks say who has a session; those of dead processes do not count, those of silent machines can be taken over."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from napari_dynamic_connectome.model.errors import InputError
+from napari_dynamic_connectome.session import lock
+from napari_dynamic_connectome.session.journal import Journal, find_recoverable, reopen
+from napari_dynamic_connectome.session.lock import SessionLock, journal_folder, read_owner
+from napari_dynamic_connectome.session.save_load import load_session, save_session
+from napari_dynamic_connectome.session.session import Session
+
+sys.path.insert(0, str(Path(__file__).parent))
+from session_sample import make_recording, make_session
+
+ELSEWHERE = {"host": "node-17", "place": "other-boot pid:[4026531836]", "machine": "other"}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return save_session(make_session(results=False), tmp_path / "s.zarr")
+
+
+def write_lock(folder: Path, *, silent_s: float = 0.0, **owner: object) -> Path:
+    """Write the lock of a process that this machine knows nothing about, touched some time ago."""
+    folder.mkdir(exist_ok=True)
+    said = {"pid": 2**22 + 3, "token": "theirs", "user": "ada", "since": "2026-11-20T08:15:00+00:00", **ELSEWHERE}
+    file = folder / "lock"
+    file.write_text(json.dumps({**said, **owner}))
+    then = time.time() - silent_s
+    os.utime(file, (then, then))
+    return file
+
+
+def edited_elsewhere(path: Path, silent_s: float) -> None:
+    """Leave an edit of a window on another machine in the journal."""
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.name_neuron(8, "ASEL", recording="worm 1")
+    assert journal._file is not None
+    journal._file.close()
+    session.journal = None
+    write_lock(journal.folder, silent_s=silent_s)
+
+
+def test_another_machine_has_it_as_long_as_its_lock_is_touched(path: Path) -> None:
+    edited_elsewhere(path, silent_s=60)
+    journal = Journal.attach(load_session(path), take_over=True)
+    assert journal.read_only and not journal.can_take_over
+    assert journal.owner == f"ada, process {2**22 + 3} on node-17 since 2026-11-20 08:15 UTC"
+    with pytest.raises(InputError, match="ada, process"):
+        save_session(make_session(results=False), path)
+
+
+def test_a_silent_machine_is_named_and_can_be_taken_over_with_its_edits(path: Path) -> None:
+    edited_elsewhere(path, silent_s=4 * 3600)
+    session = load_session(path)
+    journal = Journal.attach(session)
+    assert journal.read_only and journal.can_take_over and journal.pending == []
+    assert journal.owner.endswith("no sign of life for 4 hours")
+    assert journal.take_over() == "" and not journal.read_only
+    assert [lost.edit.text for lost in journal.pending] == ["name neuron 8 ASEL"]
+    assert journal.recover() == []
+    save_session(session, path)
+    journal.close()
+    assert "ASEL" in load_session(path).recordings["worm 1"].named
+    assert not journal_folder(path).exists()
+
+
+def test_what_a_machine_with_another_name_left_in_the_state_folder_is_offered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_CACHE", str(tmp_path))
+    session = Session()
+    session.add(make_recording("worm 1", 0))
+    journal = Journal.attach(session)
+    session.name_neuron(8, "ASEL")
+    assert journal._file is not None
+    journal._file.close()
+    write_lock(journal.folder, silent_s=lock.STALE_S + 5)
+    (found,) = find_recoverable()
+    again, journal, refused = reopen(found)
+    assert refused == [] and not journal.read_only and "ASEL" in again.recordings["worm 1"].named
+    journal.close()
+
+
+def test_nothing_is_taken_over_that_was_saved_meanwhile(path: Path) -> None:
+    edited_elsewhere(path, silent_s=4 * 3600)
+    session = load_session(path)
+    journal = Journal.attach(session)
+    save_session(load_session(path), path, overwrite=True)
+    with pytest.raises(InputError, match="saved by another window since"):
+        journal.take_over()
+
+
+def test_a_machine_that_got_another_name_knows_its_own_processes(path: Path) -> None:
+    mine = lock._me()
+    if not mine["place"]:
+        pytest.skip("this system does not tell one start of the machine from another")
+    write_lock(journal_folder(path), host="old-name", place=mine["place"])  # that process is gone
+    assert not Journal.attach(load_session(path)).read_only
+    write_lock(journal_folder(path), host="old-name", place=mine["place"], pid=os.getppid(), started="")
+    assert Journal.attach(load_session(path)).read_only  # this one lives
+
+
+def test_a_machine_that_was_started_again_has_none_of_its_processes(path: Path) -> None:
+    mine = lock._me()
+    if not mine["place"] or not mine["machine"]:
+        pytest.skip("this system does not tell one start of the machine from another")
+    place = f"earlier-boot {mine['place'].split()[-1]}"
+    write_lock(journal_folder(path), host=mine["host"], machine=mine["machine"], place=place, pid=os.getppid())
+    assert not Journal.attach(load_session(path)).read_only
+
+
+def test_a_container_of_the_same_name_counts_processes_differently(path: Path) -> None:
+    mine = lock._me()
+    if not mine["place"]:
+        pytest.skip("this system has no containers of this kind")
+    place = f"{mine['place'].split()[0]} pid:[1]"
+    write_lock(journal_folder(path), host=mine["host"], machine=mine["machine"], place=place)
+    assert Journal.attach(load_session(path)).read_only  # no such process here says nothing
+
+
+def test_locks_of_older_versions_count(path: Path) -> None:
+    file = journal_folder(path) / "lock"
+    write_lock(file.parent)
+    for host, silent_s, read_only in (("node-17", 5, True), (lock._me()["host"], 5, False)):
+        file.write_text(json.dumps({"pid": 2**22 + 3, "host": host, "started": "1", "token": "theirs"}))
+        then = time.time() - silent_s
+        os.utime(file, (then, then))
+        journal = Journal.attach(load_session(path))
+        assert journal.read_only == read_only
+        journal.close()
+
+
+def test_a_held_lock_is_touched_and_says_who_and_since_when(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "BEAT_S", 0.02)
+    held = SessionLock(journal_folder(path))
+    assert held.acquire() == "" and held.state == "held"
+    owner = read_owner(held.file)
+    assert owner["pid"] == os.getpid() and owner["since"][:2] == "20" and owner["user"]
+    os.utime(held.file, (1, 1))
+    end = time.monotonic() + 60
+    while held.file.stat().st_mtime < 2 and time.monotonic() < end:
+        time.sleep(0.02)
+    assert held.file.stat().st_mtime > 2
+    held.release()
+    assert held.state == "free" and not held.file.exists()
+
+
+RACE = """
+import errno, fcntl, os, sys, time
+from pathlib import Path
+from napari_dynamic_connectome.session import lock
+def refuse(*_):
+    raise OSError(errno.ENOLCK, "no locks available")
+fcntl.flock = refuse
+if sys.argv[2] == "no links":
+    os.link = refuse
+while time.time() < float(sys.argv[3]):
+    pass
+mine = lock.SessionLock(Path(sys.argv[1]))
+print("held" if mine.acquire() == "" else "refused", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("links", ["links", "no links"])
+@pytest.mark.parametrize("before", ["nothing", "a dead lock"])
+def test_one_of_many_gets_the_lock_where_files_cannot_be_locked(tmp_path: Path, links: str, before: str) -> None:
+    folder = tmp_path / "s.zarr.journal"
+    folder.mkdir()
+    if before != "nothing":
+        write_lock(folder, **{k: lock._me()[k] for k in ("host", "place", "machine")})
+    start = str(time.time() + 3)
+    command = [sys.executable, "-c", RACE, str(folder), links, start]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    racers = [subprocess.Popen(command, **pipes) for _ in range(5)]
+    said = [r.stdout.readline().strip() for r in racers if r.stdout is not None]
+    for racer in racers:
+        racer.communicate("")
+    assert sorted(said) == ["held", *["refused"] * 4]
+
+
+def test_a_journal_is_kept_where_files_cannot_be_locked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    session = load_session(path)
+    journal = Journal.attach(session)
+    assert journal.folder == journal_folder(path) and not journal.read_only
+    assert Journal.attach(load_session(path)).read_only
+    journal.close()
