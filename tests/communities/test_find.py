@@ -107,6 +107,20 @@ def test_nothing_is_claimed_where_there_is_nothing():
     assert claimed <= 1  # the rate is alpha at most; `bench_communities.py` counts it on 100 graphs
 
 
+@pytest.mark.parametrize("ratio", [2.5, 4.0])
+def test_planted_background_is_background_and_no_significant_community(ratio):
+    """A small form of the row in `bench_trust.py background`, on seeds of its own."""
+    truth = np.repeat([0, 1, 2, -1], [32, 32, 32, 24])
+    inside = (truth[:, None] == truth) & (truth[:, None] >= 0)
+    weights = np.triu(np.random.default_rng(40).exponential(np.where(inside, ratio, 1.0)), 1)
+    found = find_communities(weights + weights.T, samples=0, starts=2, null_fits=19)
+    row, table = found.labels.values[found.chosen_level], found.table()
+    assert (row[truth < 0] < 0).mean() >= 0.9
+    assert len(table) and (table["q_value"] <= 0.05).all()
+    assert all((truth[row == g] >= 0).mean() > 0.5 for g in table["community"])
+    assert adjusted_mutual_info_score(truth[truth >= 0], row[truth >= 0]) > 0.8
+
+
 def test_unobserved_pairs_are_not_zeros():
     weights, truth = graphs.planted(5, n=70)
     rng = np.random.default_rng(1)

@@ -10,7 +10,7 @@ from napari_dynamic_connectome import Cohort, Recording
 from napari_dynamic_connectome.affinity.coarse import coarse_affinity
 from napari_dynamic_connectome.affinity.compute import compute_affinity
 from napari_dynamic_connectome.affinity.shift import Shifter
-from napari_dynamic_connectome.model.errors import Cancelled
+from napari_dynamic_connectome.model.errors import Cancelled, InputError
 from napari_dynamic_connectome.model.evidence import NOTHING
 from napari_dynamic_connectome.pipeline.run import analyze, decompose
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
@@ -160,3 +160,40 @@ def test_pairs_of_one_worm_are_left_out_where_there_are_three_and_that_is_said()
     assert len(lost) == 2 and all(NAMES[3] in pair for pair in lost)
     assert any("fewer than 2 worms" in note for note in three.diagnostics["notes"])
     assert not np.isnan(two.pair.values).any()
+
+
+def smooth(rng: np.random.Generator, samples: int, neurons: int) -> np.ndarray:
+    kernel = np.exp(-0.5 * (np.arange(-12, 13) / 4) ** 2)
+    return np.apply_along_axis(np.convolve, 0, rng.normal(size=(samples, neurons)), kernel, "same")
+
+
+def worm(name: str, traces: np.ndarray, first: int = 0) -> Recording:
+    return Recording.from_arrays(traces, name=name, rate_hz=4, names=NAMES[first : first + traces.shape[1]])
+
+
+def test_one_worm_is_tested_like_many_but_not_said_to_be_shown_by_worms():
+    quiet = [analyze(cohort(seed, 0, worms=1), PipelineSettings.parse(QUICK)) for seed in (200, 201)]
+    assert all(r.components.rank == 0 and not r.communities for r in quiet)
+    result = analyze(cohort(5, 2, worms=1), PipelineSettings.parse(QUICK))
+    claims = {frozenset(row["members"].split()) for c in result.communities.values() for _, row in c.table().iterrows()}
+    assert claims and all(c <= set(NAMES[:6]) or c <= set(NAMES[6:12]) for c in claims)
+    assert (result.components.support["worms_low"].fillna(0) < 0.5).all()
+
+
+def test_all_neurons_in_one_motif_are_one_component_without_a_group():
+    rng = np.random.default_rng(1)
+    worms = [worm(f"w{i}", 0.3 * smooth(rng, 500, 20) + smooth(rng, 500, 1)) for i in range(3)]
+    result = analyze(Cohort(worms), PipelineSettings.parse(QUICK))
+    assert result.components.rank == 1 and "all neurons together" in result.sweep.reason
+    assert "no group stands out" in result.sweep.reason
+    assert all(not len(c.table()) for c in result.communities.values())
+
+
+def test_what_cannot_be_analyzed_is_refused_with_what_to_do():
+    rng = np.random.default_rng(2)
+    settings = PipelineSettings.parse(QUICK)
+    apart = Cohort([worm("a", smooth(rng, 300, 8)), worm("b", smooth(rng, 300, 8), first=8)])
+    with pytest.raises(InputError, match="a shares no pair of neurons with any other worm.*name more"):
+        analyze(apart, settings)
+    with pytest.raises(InputError, match="every affinity is zero.*noise threshold"):
+        analyze(Cohort([worm(n, np.ones((300, 8))) for n in "ab"]), settings)
