@@ -193,7 +193,7 @@ def test_what_cannot_be_analyzed_is_refused_with_what_to_do():
     rng = np.random.default_rng(2)
     settings = PipelineSettings.parse(QUICK)
     apart = Cohort([worm("a", smooth(rng, 300, 8)), worm("b", smooth(rng, 300, 8), first=8)])
-    with pytest.raises(InputError, match="a shares no pair of neurons with any other worm.*name more"):
+    with pytest.raises(InputError, match=r"a shares no pair of neurons with any other worm.*name more"):
         analyze(apart, settings)
-    with pytest.raises(InputError, match="every affinity is zero.*noise threshold"):
+    with pytest.raises(InputError, match=r"every affinity is zero.*noise threshold"):
         analyze(Cohort([worm(n, np.ones((300, 8))) for n in "ab"]), settings)
