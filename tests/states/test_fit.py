@@ -216,3 +216,10 @@ def test_a_constant_neuron_is_left_out_and_said():
     assert any("still: N03 left out (never change)" in note for note in found.notes)
     assert np.isnan(found.noise.sel(worm="still", neuron="N03", state=1))
     assert np.isfinite(found.noise.sel(worm="good", neuron="N03", state=1))
+
+
+def test_states_that_may_hardly_differ_are_said_to_be_alike(simple, found):
+    alike = fit_states(simple[0], states=2, starts=2)
+    assert np.ptp(alike.posterior.values) < 0.2
+    assert any("states are alike" in note and "state_sd is 0.002" in note for note in alike.notes)
+    assert not any("alike" in note for note in found.notes)

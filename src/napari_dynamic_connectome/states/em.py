@@ -29,6 +29,12 @@ ANNEAL = (0.01, 0.03, 0.1, 0.3)
 """Shares of the log likelihood that the first iterations use: with a hundred neurons, states would freeze at once."""
 
 
+ALIKE = 0.05
+"""States whose posteriors are less certain than this are still alike; see `certainty`."""
+PATIENT = 1e-3
+"""Factor of the tolerance while states are alike: where all are the same, the log posterior has a saddle and hardly rises at first."""
+
+
 @dataclass
 class Fit:
     """One start.
@@ -67,6 +73,16 @@ def random_states(data: StateData, k: int, dwell_s: float, rng: np.random.Genera
         place = np.maximum.accumulate(np.where(switch, np.arange(worm.n_times), 0))
         found.append(np.eye(k)[drawn[place]])
     return found
+
+
+def certainty(states: list[Array]) -> float:
+    """How much posteriors of states (T, K) say: 0 where all states are equally probable at all times, 1 where one always is."""
+    k = states[0].shape[1]
+    if k == 1:
+        return 1.0
+    sure = np.concatenate(states)
+    entropy = -(sure * np.log(np.maximum(sure, 1e-300))).sum(axis=1).mean()
+    return float(1 - entropy / np.log(k))
 
 
 def one_state(
@@ -137,7 +153,8 @@ def run(
                 + log_noise_prior(noise, settings.noise)
                 + log_chain_prior(parameters, pseudo)
             )
-            if len(history) > 1 and history[-1] - history[-2] < settings.tolerance * data.n_values:
+            least = settings.tolerance * (PATIENT if certainty(states) < ALIKE else 1.0) * data.n_values
+            if len(history) > 1 and history[-1] - history[-2] < least:
                 converged = True
                 break
         parameters.log_initial, parameters.log_transition = transitions_of(found, pseudo)

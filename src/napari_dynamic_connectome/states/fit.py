@@ -13,7 +13,7 @@ from ..model.execution import Workers, workers
 from ..model.memory import check_fits, check_room
 from ..model.progress import CancelCallback, ProgressCallback, report
 from .data import StateData, read_frames
-from .em import Fit, one_state, run
+from .em import ALIKE, Fit, certainty, one_state, run
 from .kernels import best_path
 from .model import emissions, expect, on_clock
 from .priors import TYPES, OneHotPrior
@@ -188,6 +188,12 @@ def _result(data: StateData, fits: list[Fit], settings: StatesSettings, provenan
     noise = np.full((k, len(data.worms), n), np.nan)
     for number, worm in enumerate(data.worms):
         noise[:, number, worm.neurons] = np.sqrt(best.parameters.noise[order][:, number, worm.neurons])
+    notes = list(data.notes)
+    if certainty([posterior]) < ALIKE:
+        notes.append(
+            f"the {k} states are alike: at no time is one much more probable than the others, so nothing is seen to switch. "
+            f"Fewer states, or states that may differ more (state_sd is {settings.state_sd:g}), can show whether that is the data."
+        )
     names, states = np.asarray(data.neurons, dtype=object), np.arange(1, k + 1)
     pairs = {"neuron": names, "neuron_from": names, "lag": np.arange(1, data.lags + 1)}
     sample = {
@@ -223,7 +229,7 @@ def _result(data: StateData, fits: list[Fit], settings: StatesSettings, provenan
         log_likelihood=best.log_likelihood / data.n_values,
         starts=starts,
         types=types,
-        notes=data.notes,
+        notes=tuple(notes),
         provenance=provenance,
     )
 
