@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from .numbers import seed_of
 from .progress import progress_bar
 from .saved import open_run
 
@@ -14,7 +15,7 @@ def add(commands: Any) -> None:
     baselines = commands.add_parser("baselines", help="group the neurons of a run by static methods and compare")
     baselines.add_argument("session", help="session.zarr, or the output folder of a run")
     baselines.add_argument("-o", "--output", help="folder (default: the folder that holds the session)")
-    baselines.add_argument("--seed", type=int, default=0)
+    baselines.add_argument("--seed", type=seed_of, default=0)
     baselines.add_argument(
         "--set",
         action="append",
@@ -32,6 +33,7 @@ def execute(options: argparse.Namespace) -> None:
     from ..io.formats.text_tables import write_csv
     from ..pipeline.toml import parse_overrides
     from ..report.baseline_figures import plot_baselines
+    from ..report.figure_style import save_figure
 
     session, cohort, output = open_run(options.session, options.output)
     main = main_results(session.components, session.communities)
@@ -43,7 +45,7 @@ def execute(options: argparse.Namespace) -> None:
     for measure in ("ari", "ami"):
         write_csv(panel.agreement(measure), output / "tables" / f"baselines_{measure}.csv", index=True)
     with writing(output / "figures" / "baselines.png") as temporary:
-        plot_baselines(panel).savefig(temporary, format="png")
+        save_figure(plot_baselines(panel), temporary, "png")
     print(panel.agreement("ari").round(2).to_string())
     for note in panel.notes:
         print(note)

@@ -92,6 +92,9 @@ def _interrupts() -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # names of files that are no UTF-8 are said, not died of
+            stream.reconfigure(errors="backslashreplace")
     parser = build_parser()
     options, rest = parser.parse_known_args(arguments)
     if len(rest) == 1 and not rest[0].startswith("-") and getattr(options, "labels", "") is None:

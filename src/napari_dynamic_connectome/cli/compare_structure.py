@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from .numbers import seed_of
 from .progress import progress_bar
 from .sessions import add_networks, comparison_of, opened
 
@@ -15,7 +16,7 @@ def add(commands: Any) -> None:
     compare.add_argument("session", help="session.zarr, or the output folder of a run")
     add_networks(compare)
     compare.add_argument("-o", "--output", help="folder for tables and figures (default: only sentences on the screen)")
-    compare.add_argument("--seed", type=int, default=0)
+    compare.add_argument("--seed", type=seed_of, default=0)
     compare.set_defaults(action=execute)
 
 
@@ -40,6 +41,7 @@ def execute(options: argparse.Namespace) -> None:
         return
     from ..io.files import atomic_file
     from ..io.ownership import OurFiles
+    from ..report.figure_style import save_figure
     from ..report.structure_section import split_figures
 
     mine = OurFiles(output)
@@ -48,6 +50,6 @@ def execute(options: argparse.Namespace) -> None:
             write_csv(table, mine.path(f"{name}.csv"))
     for name, draw in split_figures(session, found).items():
         with atomic_file(mine.path(f"{name}.png")) as temporary:
-            draw().savefig(temporary, format="png")
+            save_figure(draw(), temporary, "png")
     mine.finish(stale=False)
     print(f"wrote {output}")

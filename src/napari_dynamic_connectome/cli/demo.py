@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from .numbers import seed_of
 from .outputs import has_screen, print_summary, run_and_write
 from .progress import progress_bar
 from .simulate import write_simulation
@@ -22,7 +23,7 @@ def add(commands: Any) -> None:
     demo = commands.add_parser("demo", help="simulate worms, run everything, write pictures and a report")
     demo.add_argument("-o", "--output", default="demo-output", help="folder for everything (default: %(default)s)")
     demo.add_argument("--worms", type=int, default=10, help="number of simulated worms (default: %(default)s)")
-    demo.add_argument("--seed", type=int, default=0)
+    demo.add_argument("--seed", type=seed_of, default=0)
     demo.add_argument(
         "--no-viewer", action="store_true", help="do not open napari at the end, even where there is a screen"
     )

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .numbers import seed_of
 from .progress import progress_bar
 from .saved import open_run
 
@@ -22,7 +23,7 @@ def add(commands: Any) -> None:
         default=4,
         help="random halves of a worm's neurons for the error on neurons not looked at (default: %(default)s)",
     )
-    project.add_argument("--seed", type=int, default=0)
+    project.add_argument("--seed", type=seed_of, default=0)
     project.set_defaults(action=execute)
 
 

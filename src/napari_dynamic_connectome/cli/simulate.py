@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..model.errors import InputError
+from .numbers import seed_of
 from .progress import progress_bar
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def add(commands: Any) -> None:
     simulate.add_argument(
         "--render", type=int, default=1, metavar="N", help="write the first N worms as 4D images (default: 1)"
     )
-    simulate.add_argument("--seed", type=int, default=0)
+    simulate.add_argument("--seed", type=seed_of, default=0)
     simulate.add_argument(
         "--set",
         action="append",

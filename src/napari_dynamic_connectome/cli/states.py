@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
+from .numbers import seed_of
 from .progress import progress_bar
 from .saved import open_run
 
@@ -23,7 +24,7 @@ def add(commands: Any) -> None:
         help="score against one state, no prior and shifted traces on held-out blocks of time or worms (default: %(default)s)",
     )
     states.add_argument("--folds", type=int, default=4, help="parts that are held out in turn (default: %(default)s)")
-    states.add_argument("--seed", type=int, default=0)
+    states.add_argument("--seed", type=seed_of, default=0)
     states.add_argument(
         "--set",
         action="append",
@@ -40,6 +41,7 @@ def execute(options: argparse.Namespace) -> None:
     from ..io.formats.connectome import read_connectome
     from ..model.progress import part
     from ..pipeline.toml import parse_overrides
+    from ..report.figure_style import save_figure
     from ..report.html import write_report
     from ..report.state_figures import plot_states
     from ..report.state_tables import write_state_tables
@@ -70,7 +72,7 @@ def execute(options: argparse.Namespace) -> None:
         picture.parent.mkdir(parents=True, exist_ok=True)
         figure = plot_states(found, cohort)
         with writing(picture) as temporary:
-            figure.savefig(temporary, format="png")
+            save_figure(figure, temporary, "png")
         progress(0.96, "report")
         title = str(session.settings.get("title", "Dynamic functional connectome"))
         write_report(session, output / "report.html", title=title, states=found)

@@ -95,6 +95,13 @@ def writing(path: Path, cancel: CancelCallback | None = None) -> Iterator[Path]:
             fsync_path(temporary)
         check_cancel(cancel)
         put_in_place(temporary, path)
+    except UnicodeEncodeError as error:
+        remove(temporary)
+        raise InputError(
+            f"a name that is no UTF-8 cannot be written ({error.object[max(error.start - 40, 0) : error.end]!a})",
+            where=str(path),
+            fix="Rename the file or folder that it comes from.",
+        ) from error
     except OSError as error:
         remove(temporary)
         raise InputError(

@@ -16,6 +16,7 @@ import xarray as xr
 
 from .errors import InputError
 from .neurons import canonical_spelling, read_names
+from .text import clean_text
 
 NEURON_COLUMNS: dict[str, Any] = {
     "label": -1,
@@ -98,6 +99,7 @@ class Recording:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", clean_text(str(self.name)))
         where = f"recording '{self.name}'"
         if not str(self.name).strip():
             raise InputError("a recording needs a name", fix="Pass name='worm 1', for example.")
@@ -111,7 +113,7 @@ class Recording:
     def _spell_names(self, where: str) -> None:
         """Give every neuron the canonical spelling of its name, and the id that follows from its name and label."""
         table = self.neurons
-        names = [canonical_spelling(n) for n in table["name"]]
+        names = [clean_text(canonical_spelling(n)) for n in table["name"]]
         ids = neuron_ids(names, table["label"].to_numpy(), where=where, written=table["name"].tolist())
         if names == table["name"].tolist() and ids == list(table.index):
             return
@@ -175,7 +177,7 @@ class Recording:
         if len(np.asarray(time_s)) != n_time:
             raise InputError(f"{len(np.asarray(time_s))} times for {n_time} time points", where=where)
         label_ids = np.arange(1, n_neurons + 1) if labels is None else np.asarray(labels)
-        given = [""] * n_neurons if names is None else [str(n).strip() for n in names]
+        given = [""] * n_neurons if names is None else [clean_text(str(n)).strip() for n in names]
         for what, items in (("names", given), ("labels", label_ids)):
             if len(items) != n_neurons:
                 raise InputError(f"{len(items)} {what} for {n_neurons} neurons", where=where)
@@ -373,7 +375,7 @@ def check_stimuli(table: pd.DataFrame, where: str = "stimuli") -> pd.DataFrame:
                 where=where,
                 fix="Give onsets and offsets as numbers, in seconds.",
             ) from error
-    table["name"] = [str(n) for n in table["name"]]
+    table["name"] = [clean_text(str(n)) for n in table["name"]]
     if not np.isfinite(table[["onset", "offset"]].to_numpy()).all():
         raise InputError("a stimulus has no finite onset and offset", where=where)
     wrong = table["offset"] < table["onset"]

@@ -14,7 +14,7 @@ from ..comparison.onsets import OnsetAverages
 from ..io.files import atomic_file, output_folder
 from ..io.formats.text_tables import write_csv
 from ..pipeline.contrasts import Contrasts
-from .figure_style import ACCENT, HAIRLINE, INK, MUTED, SHADE, new_figure, styled
+from .figure_style import ACCENT, HAIRLINE, INK, MUTED, SHADE, new_figure, save_figure, styled
 from .html import figure_image, figure_png, html_table, page
 from .tables import safe_file_name
 
@@ -88,6 +88,8 @@ def plot_groups(found: GroupDifference) -> Figure:
                 right.plot(pairs["effect"][mask], pairs["p_value"][mask], "o", color=color, ms=2, alpha=0.5, mew=0)
             right.axhline(pairs["p_smallest"].min(), color=HAIRLINE, lw=1, label="smallest p that is possible")
             right.set_yscale("log")
+            right.yaxis.set_major_formatter(lambda value, _: f"{value:g}")  # matplotlib's own writes formulas
+            right.yaxis.set_minor_formatter(lambda *_: "")
             right.invert_yaxis()
             right.set_xlabel("Hedges' g")
             right.set_ylabel("p")
@@ -127,7 +129,7 @@ def write_contrasts(found: Contrasts, folder: str | Path, *, title: str = "Contr
             for suffix in ("png", "svg"):
                 path = folder / f"{safe_file_name(heading)}.{suffix}"
                 with atomic_file(path) as temporary:
-                    figure.savefig(temporary, format=suffix, metadata={"Date": None} if suffix == "svg" else None)
+                    save_figure(figure, temporary, suffix)
                 paths.append(path)
         parts.append(html_table(table))
     if found.groups is not None and len(found.groups.pairs) and len(found.groups.components):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..model.progress import CancelCallback, check_cancel
+from ..model.text import clean_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,6 +51,10 @@ RC: dict[str, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 7,
     "figure.facecolor": "white",
+    # names are shown as they are: nothing in them is a formula
+    "text.parse_math": False,
+    "text.usetex": False,
+    "axes.formatter.use_mathtext": False,
     "savefig.dpi": 160,
     "svg.fonttype": "none",
     "svg.hashsalt": "napari-dynamic-connectome",
@@ -73,6 +78,29 @@ def new_figure(width: float, height: float, **options: Any) -> Figure:
     figure = Figure(figsize=(width, height), layout="constrained", **options)
     FigureCanvasAgg(figure)
     return figure
+
+
+def save_figure(figure: Figure, target: Any, kind: str, **options: Any) -> None:
+    """Draw a figure into a file or stream; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    target : path or binary stream
+    kind : str
+        "png", "svg", or what else matplotlib writes.
+    **options
+        For `Figure.savefig` (dpi).
+    """
+    from matplotlib.text import Text
+
+    about = {"svg": {"Date": None}, "png": {"Software": None}}.get(kind)
+    with styled():
+        for text in figure.findobj(Text):
+            said = text.get_text()
+            if (clean := clean_text(said)) != said:  # no XML otherwise
+                text.set_text(clean)
+        figure.savefig(target, format=kind, metadata=about, **options)
 
 
 def grey_ramp(values: np.ndarray) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
+from ..io.files import atomic_file
 from ..model.results import Communities, Components
+from ..model.text import clean_text
 
 
 def write_graphml(
@@ -23,14 +24,13 @@ def write_graphml(
     if communities is not None:
         row = communities.labels.isel(level=min(level, communities.n_levels - 1)).values
         labels = dict(zip(communities.neurons, row.tolist(), strict=True))
+    names = [clean_text(str(name)) for name in components.neurons]
     for index, name in enumerate(components.neurons):
-        graph.add_node(name, strength=float(np.nan_to_num(strength[index])), community=int(labels.get(name, -1)))
+        graph.add_node(
+            names[index], strength=float(np.nan_to_num(strength[index])), community=int(labels.get(name, -1))
+        )
     for i, j in zip(*np.nonzero(np.triu(np.nan_to_num(matrix), 1)), strict=True):
-        graph.add_edge(components.neurons[i], components.neurons[j], weight=float(matrix[i, j]))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+        graph.add_edge(names[i], names[j], weight=float(matrix[i, j]))
+    with atomic_file(path) as temporary:
         nx.write_graphml(graph, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path

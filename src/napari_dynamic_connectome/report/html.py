@@ -22,13 +22,14 @@ from ..io.files import atomic_file, output_folder
 from ..io.ownership import our_files
 from ..model.cohort import Cohort
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from ..model.text import clean_text
 from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
 from ..states.result import StatesResult
 from .community_figures import plot_matrix, plot_traces
 from .component_figures import plot_components, plot_sweep, strongest_neurons, strongest_pairs
 from .evidence import support_table, sweep_evidence, tested_against
-from .figure_style import ask_while_drawing
+from .figure_style import ask_while_drawing, save_figure
 from .state_figures import plot_states
 from .structure_section import next_tests_html, split_figures, structure_html
 
@@ -65,7 +66,7 @@ def figure_png(figure: Figure, dpi: int = DPI, *, cancel: CancelCallback | None 
     """Draw a figure into PNG bytes."""
     ask_while_drawing(figure, cancel)
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
+    save_figure(figure, stream, "png", dpi=dpi)
     return stream.getvalue()
 
 
@@ -229,7 +230,7 @@ def build_report(
 
 def page(title: str, body: str) -> str:
     """Return one self-contained HTML document: no scripts, nothing from the network."""
-    return (
+    return clean_text(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
         f"<title>{html.escape(title)}</title><style>{CSS}</style></head><body>{body}</body></html>\n"
@@ -354,8 +355,7 @@ def write_figures(
             for suffix, path in zip(formats, targets, strict=True):
                 check_cancel(cancel)
                 with atomic_file(path) as temporary:
-                    about = {"svg": {"Date": None}, "png": {"Software": None}}.get(suffix)
-                    figure.savefig(temporary, format=suffix, dpi=DPI, metadata=about)
+                    save_figure(figure, temporary, suffix, dpi=DPI)
                 figure.set_layout_engine("none")  # laid out once; every format shows the same
                 paths.append(path)
     return paths

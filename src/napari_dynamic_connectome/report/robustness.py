@@ -12,8 +12,9 @@ import pandas as pd
 
 from ..io.files import atomic_file, output_folder
 from ..io.formats.text_tables import write_csv
+from ..model.text import clean_text
 from ..robustness.result import Robustness
-from .figure_style import ACCENT, HAIRLINE, INK, MUTED, SHADE, new_figure, styled
+from .figure_style import ACCENT, HAIRLINE, INK, MUTED, SHADE, new_figure, save_figure, styled
 from .html import figure_image, figure_png, html_table, page
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def write_robustness(result: Robustness, folder: str | Path, *, title: str = "Ro
         for suffix in ("png", "svg"):
             path = folder / f"{name}.{suffix}"
             with atomic_file(path) as temporary:
-                figure.savefig(temporary, format=suffix, metadata={"Date": None} if suffix == "svg" else None)
+                save_figure(figure, temporary, suffix)
             paths.append(path)
     return [*paths, _text(folder / "robustness.html", build_page(result, figures, title))]
 
@@ -245,5 +246,5 @@ def _shown(support: pd.DataFrame) -> pd.DataFrame:
 
 def _text(path: Path, text: str) -> Path:
     with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(clean_text(text), encoding="utf-8")
     return path

@@ -19,6 +19,7 @@ from ..model import execution
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.recording import Recording, VolumeReference
+from ..model.text import check_seed
 from .layout import LABELS_NAME, image_attributes, label_attributes, write_tables
 from .placement import place_nuclei
 from .settings import RenderSettings
@@ -127,7 +128,7 @@ def render_recording(
     chosen = RenderSettings.parse(settings, where="render settings", **options)
     target = Path(path)
     _check_target(target, overwrite)
-    scene, drawn = _build_scene(recording, chosen, seed)
+    scene, drawn = _build_scene(recording, chosen, check_seed(seed))
     per_frame = chosen.labels == "per frame" or (chosen.labels == "auto" and chosen.motion_um > 0.5)
     temporary = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.partial"
     try:

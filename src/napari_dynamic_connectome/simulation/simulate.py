@@ -17,6 +17,7 @@ from ..model.cohort import Cohort
 from ..model.neurons import info
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.recording import Recording
+from ..model.text import check_seed
 from ..model.truth import Truth
 from .motifs import Plan, bursts, motif_drives, plan_motifs, stimulus_table, worms_with
 from .positions import worm_positions
@@ -51,7 +52,7 @@ def simulate_recording(
     truth : Truth
     """
     chosen = SimulationSettings.parse(settings, where="simulation settings", **options)
-    recordings, truth = _simulate(chosen, [name], seed, None, None)
+    recordings, truth = _simulate(chosen, [name], check_seed(seed), None, None)
     return recordings[0], truth
 
 
@@ -95,7 +96,7 @@ def simulate_cohort(
     chosen = SimulationSettings.parse(settings, where="simulation settings", n_worms=n_worms, **options)
     digits = len(str(chosen.n_worms))
     names = [f"worm{i + 1:0{max(2, digits)}d}" for i in range(chosen.n_worms)]
-    recordings, truth = _simulate(chosen, names, seed, progress, cancel)
+    recordings, truth = _simulate(chosen, names, check_seed(seed), progress, cancel)
     return Cohort(recordings), truth
 
 

@@ -53,3 +53,52 @@ def test_a_cancelled_movie_leaves_nothing(export, viewer, qtbot, tmp_path, wait_
     wait_for(movie, 10)
     assert list(tmp_path.iterdir()) == []
     assert export.bar.isHidden()
+
+
+@pytest.mark.parametrize("name", ["worm.mp4", "worm.gif"])
+@pytest.mark.parametrize("failure", ["cut off", "error at the end", "error in a frame"])
+def test_a_movie_on_a_full_disk_leaves_the_older_one(export, tmp_path, wait_for, monkeypatch, name, failure) -> None:
+    pytest.importorskip("imageio")
+    if name.endswith("mp4"):
+        pytest.importorskip("imageio_ffmpeg")
+    from napari_dynamic_connectome.widgets.viewer import movie as module
+
+    older, said = tmp_path / name, []
+    older.write_bytes(b"an older movie")
+    monkeypatch.setattr(module, "show_failure", lambda viewer, doing, error: said.append(str(error)))
+    made = export.save_movie(older)
+    writer, close = made.writer, made.writer.close
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    def cut_off():
+        close()
+        with made.temporary.open("r+b") as stream:
+            stream.truncate(made.temporary.stat().st_size * 2 // 3)
+
+    def fail():
+        close()
+        full()
+
+    if failure == "error in a frame":
+        made.writer = type("Full", (), {"append_data": full, "close": lambda self: writer.close()})()
+    else:
+        made.writer.close = cut_off if failure == "cut off" else fail
+    wait_for(made)
+    assert older.read_bytes() == b"an older movie"
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    why = "cannot be played" if failure == "cut off" else "No space left on device"
+    assert len(said) == 1 and why in said[0] and "What was there before is unchanged" in said[0]
+    assert "nothing was written" in export.said.text() and export.bar.isHidden()
+
+
+def test_a_movie_into_a_folder_that_cannot_be_is_refused(export, tmp_path, monkeypatch) -> None:
+    pytest.importorskip("imageio")
+    from napari_dynamic_connectome.widgets.docks import export_dock
+
+    said = []
+    monkeypatch.setattr(export_dock, "show_failure", lambda viewer, doing, error: said.append(str(error)))
+    (tmp_path / "file").write_text("no folder")
+    assert export.save_movie(tmp_path / "file" / "worm.gif") is None
+    assert len(said) == 1 and "the movie could not be written" in said[0]

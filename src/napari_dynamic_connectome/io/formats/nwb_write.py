@@ -61,11 +61,25 @@ def write_recording(
     """
     pynwb, ndx = _libraries()
     file = _file(recording, pynwb, ndx, session_start, strain)
-    with atomic_file(path) as temporary, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with pynwb.NWBHDF5IO(str(temporary), "w") as io:
-            io.write(file)
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(_as_hdf5(file, pynwb))
     return Path(path)
+
+
+def _as_hdf5(file: Any, pynwb: Any) -> bytes:
+    """Return a file's bytes. HDF5 makes them in memory: on a full disk it would end the program instead of failing."""
+    import h5py
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with (
+            h5py.File(f"{uuid.uuid4().hex}.nwb", "w", driver="core", backing_store=False) as content,
+            pynwb.NWBHDF5IO(file=content, mode="w") as io,
+        ):
+            io.write(file)
+            content.flush()
+            image: bytes = content.id.get_file_image()
+    return image
 
 
 def _file(recording: Recording, pynwb: Any, ndx: Any, start: datetime | None, strain: str) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from ...model.errors import FormatError, InputError
+from ...model.text import clean_text
 from .. import limits
 from ..choice import ChoiceNeeded
 from ..files import atomic_file, existing, head, reading
@@ -92,7 +93,7 @@ def write_csv(table: pd.DataFrame, path: str | Path, *, index: bool = False) -> 
             table[column] = [safe_cell(v) for v in table[column].tolist()]
     table.columns = pd.Index([safe_cell(str(c)) for c in table.columns])
     with atomic_file(path) as temporary:
-        text = table.to_csv(index=False, lineterminator="\n")
+        text = clean_text(table.to_csv(index=False, lineterminator="\n"))
         if str(path).endswith(".gz"):
             temporary.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
         else:

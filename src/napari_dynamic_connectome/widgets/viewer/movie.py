@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from ...display.movie_check import check_movie
 from ...display.movie_frames import Movement, movie_frames
+from ...io.atomic import fsync_path
 from ...model.errors import InputError, MissingExtraError
 from ..qt.notify import show_failure, show_info
 
@@ -35,14 +38,17 @@ class Movie(QObject):
         recording = work.session.recording
         times = recording.time_s if recording is not None else np.zeros(0)
         self.frames = movie_frames(movement, seconds, fps, times)
-        self.temporary = path.with_name(f".{os.getpid()}.{path.name}")
+        self.temporary = path.with_name(f".{os.getpid()}.{path.name}")  # the ending says which format it is
         options = (
             {"fps": fps, "macro_block_size": 2}
             if path.suffix.lower() == ".mp4"
             else {"duration": 1000 / fps, "loop": 0}
         )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.writer = imageio.get_writer(str(self.temporary), **options)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.writer = imageio.get_writer(str(self.temporary), **options)
+        except OSError as error:
+            raise _not_written(path, error) from error
         camera = work.viewer.scene.camera
         self.angles, self.time = tuple(camera.angles), work.session.selection.time_s
         self.at, self.running, self.stopped = 0, True, False
@@ -76,7 +82,7 @@ class Movie(QObject):
             height, width = (n - n % 2 for n in picture.shape[:2])
             self.writer.append_data(np.ascontiguousarray(picture[:height, :width]))
         except Exception as error:
-            show_failure(viewer, "Movie", error)
+            show_failure(viewer, "Movie", _not_written(self.path, error) if isinstance(error, OSError) else error)
             self._finish(False)
             return
         self.at += 1
@@ -89,16 +95,33 @@ class Movie(QObject):
         if not self.running:
             return
         self.running = False
-        self.writer.close()
-        if complete:
-            os.replace(self.temporary, self.path)
-            self.said = f"wrote {self.path}"
-            show_info(f"Wrote {self.path.name}.")
-        else:
-            self.temporary.unlink(missing_ok=True)
-            self.said = "movie stopped; nothing was written"
         viewer = self.work.viewer
+        self.said = "movie stopped; nothing was written"
+        try:
+            self.writer.close()
+            if complete:
+                check_movie(self.temporary, len(self.frames))
+                fsync_path(self.temporary)
+                os.replace(self.temporary, self.path)
+                self.said = f"wrote {self.path}"
+                show_info(f"Wrote {self.path.name}.")
+        except Exception as error:  # the encoder is a program of its own: what it raises when it ends is not known
+            if complete:
+                show_failure(viewer, "Movie", _not_written(self.path, error))
+        finally:
+            with contextlib.suppress(OSError):
+                self.temporary.unlink(missing_ok=True)
         if viewer is not None and not self.work.scene.closed:
             viewer.scene.camera.angles = self.angles
             self.work.session.select(time_s=self.time)
         self.ended.emit()
+
+
+def _not_written(path: Path, error: Exception) -> InputError:
+    said = str(error).strip().splitlines()
+    why = getattr(error, "strerror", "") or getattr(error, "what", "") or (said[-1] if said else type(error).__name__)
+    return InputError(
+        f"the movie could not be written ({why})",
+        where=str(path),
+        fix="What was there before is unchanged. Check the space on the disk and your permission to write.",
+    )
