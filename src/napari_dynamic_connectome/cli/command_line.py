@@ -20,6 +20,7 @@ from ..model.errors import Cancelled, DynamicConnectomeError
 from ..model.execution import limited_threads
 from ..model.log import start_log
 from ..model.memory import START_MB, check_room, explained
+from ..model.system import can_print_anything
 from . import (
     baselines,
     compare_labels,
@@ -92,9 +93,7 @@ def _interrupts() -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # names of files that are no UTF-8 are said, not died of
-            stream.reconfigure(errors="backslashreplace")
+    can_print_anything()
     parser = build_parser()
     options, rest = parser.parse_known_args(arguments)
     if len(rest) == 1 and not rest[0].startswith("-") and getattr(options, "labels", "") is None:

@@ -32,10 +32,9 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    import resource
-
     from ..io.ownership import claim_folder, read_marker, remove_folder, write_marker
     from ..model.errors import InputError
+    from ..model.system import peak_memory_mb
     from ..pipeline.run import check_output
     from ..pipeline.settings import PipelineSettings
 
@@ -62,8 +61,9 @@ def execute(options: argparse.Namespace) -> None:
     print_summary(session, output)
     for heading, table in _demo_scores(session).items():
         print(f"{heading}:\n{table.to_string(index=False, float_format=lambda v: f'{v:.2f}')}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"done in {time.monotonic() - start:.0f} s, {peak:.0f} MiB at most in this process")
+    peak = peak_memory_mb()
+    memory = f", {peak:.0f} MiB at most in this process" if peak == peak else ""
+    print(f"done in {time.monotonic() - start:.0f} s{memory}")
     if not options.no_viewer and has_screen() and not os.environ.get("CI"):
         print("opening napari ...")
         subprocess.run(

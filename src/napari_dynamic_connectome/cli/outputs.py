@@ -190,7 +190,9 @@ def take_screenshot(session: Path, picture: Path, *, size: str = "1600x1000") ->
             return False
         command = ["xvfb-run", "-a", "-s", f"-screen 0 {size}x24 +extension GLX", *command]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=300, check=False
+        )
     except subprocess.TimeoutExpired:
         print("the picture of the viewer took longer than 300 s and is left out", file=sys.stderr)
         return False

@@ -16,6 +16,7 @@ import numpy as np
 from ..model.errors import InputError, MissingExtraError
 from ..model.execution import workers
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from ..model.system import replace
 from .blocks import Block
 from .job import ExtractionJob, Partial
 from .reduce import run_block
@@ -215,7 +216,7 @@ class Checkpoint:
     def _put(self, path: Path, data: bytes) -> None:
         try:
             _write(path, data)
-        except OSError as error:
+        except (OSError, InputError) as error:
             if self.able:
                 log.warning("the checkpoint %s is not written (%s)", self.folder, error)
             self.able = False
@@ -225,7 +226,7 @@ def _write(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_bytes(data)
-        os.replace(temporary, path)
+        replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import hashlib
 import os
 import shutil
@@ -18,38 +17,27 @@ from pathlib import Path
 
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, check_cancel
+from ..model.system import check_name, flush, is_running, remove_file, replace
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
-def fsync_path(path: Path) -> None:
-    """Flush a file or a folder's entries to disk; systems that cannot do that for folders are let be."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
-            raise
-    finally:
-        os.close(descriptor)
-
-
 def fsync_tree(folder: Path, cancel: CancelCallback | None = None) -> None:
     """Flush every file and folder below `folder`."""
 
-    def flush(path: Path) -> None:
+    def one(path: Path) -> None:
         check_cancel(cancel)
-        fsync_path(path)
+        flush(path)
 
     paths = [*folder.rglob("*"), folder]
     try:
         # several at a time: the system writes them together
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(flush, paths))
+            list(pool.map(one, paths))
     except RuntimeError:  # no room for threads: what was computed is saved all the same
         for path in paths:
-            flush(path)
+            one(path)
 
 
 def exchange(first: Path, second: Path) -> bool:
@@ -68,7 +56,7 @@ def remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        path.unlink(missing_ok=True)
+        remove_file(path)
 
 
 @contextlib.contextmanager
@@ -78,6 +66,7 @@ def writing(path: Path, cancel: CancelCallback | None = None) -> Iterator[Path]:
     On any error, and when `cancel` says so while it is flushed to disk, the temporary is removed, and what was at `path` before
     stays.
     """
+    check_name(path)
     parent = path.parent
     if parent.exists() and not parent.is_dir():
         raise InputError("this is a file, not a folder", where=str(parent), fix="Choose another place.")
@@ -92,7 +81,7 @@ def writing(path: Path, cancel: CancelCallback | None = None) -> Iterator[Path]:
         if temporary.is_dir():
             fsync_tree(temporary, cancel)
         else:
-            fsync_path(temporary)
+            flush(temporary)
         check_cancel(cancel)
         put_in_place(temporary, path)
     except UnicodeEncodeError as error:
@@ -118,18 +107,8 @@ def remove_leftovers(path: Path) -> None:
     """Remove temporaries of `path` that processes of this machine left when they were killed."""
     for item in path.parent.glob(f".{glob_escape(path.name)}.{_machine()}-*.partial"):
         pid = item.name.split("-")[-2]
-        if pid.isdigit() and int(pid) != os.getpid() and not _runs(int(pid)):
+        if pid.isdigit() and int(pid) != os.getpid() and not is_running(int(pid)):
             remove(item)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
 
 
 def _machine() -> str:
@@ -142,14 +121,18 @@ def put_in_place(temporary: Path, path: Path) -> None:
         if not exchange(temporary, path):
             aside = path.with_name(f".{path.name}.previous")
             remove(aside)
-            path.rename(aside)
-            temporary.rename(path)
+            replace(path, aside)
+            try:
+                replace(temporary, path)
+            except BaseException:
+                aside.rename(path)
+                raise
             remove(aside)
         else:
             remove(temporary)
     else:
-        os.replace(temporary, path)
-    fsync_path(path.parent)
+        replace(temporary, path)
+    flush(path.parent)
 
 
 def recover(path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model.errors import InputError
+from ..model.system import remove_file
 from .atomic import writing
 
 MARKER = ".dynamic-connectome.json"
@@ -87,7 +88,7 @@ class OurFiles:
             return True
         if not self.is_ours(name):
             return False
-        path.unlink()
+        remove_file(path)
         self.known.pop(name, None)
         return True
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from ..model.errors import FormatError, InputError
 from ..model.recording import Recording, with_names_read
+from ..model.system import check_name
 from .files import existing, head, summary
 from .ownership import OurFiles
 from .volumes.volume import Volume
@@ -347,6 +348,7 @@ def write_recording(recording: Recording, path: str | Path, **options: Any) -> P
     **options
         `layout` ("wide" or "long") for CSV and Parquet.
     """
+    check_name(Path(path))
     name = Path(path).name.lower()
     for ending, key in ((".npz", "npz"), (".csv", "csv"), (".csv.gz", "csv"), (".parquet", "parquet"), (".nwb", "nwb")):
         if name.endswith(ending):
@@ -388,6 +390,7 @@ def check_target(path: str | Path, *, overwrite: bool = False) -> Path:
         raise InputError(
             "no format is written under this name", where=str(path), fix="Use .npz, .nwb, .csv, .csv.gz or .parquet."
         )
+    check_name(path)
     folder = next(p for p in (path.parent, *path.parent.parents) if p.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError("the folder cannot be written", where=str(folder), fix="Choose another place.")

@@ -16,6 +16,7 @@ from ..io.formats.text_tables import write_csv
 from ..io.ownership import OurFiles, our_files
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.results import Communities, Components
+from ..model.system import is_reserved
 from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
 
@@ -235,8 +236,11 @@ def _write_tables(
 
 def safe_file_name(name: str) -> str:
     """Return a file name made from any text: letters, digits, dot, dash and underscore only."""
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in str(name)).strip(".") or "unnamed"
-    return kept[:100]
+    kept = (
+        "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in str(name)).strip(".")[:100]
+        or "unnamed"
+    )
+    return f"_{kept}" if is_reserved(kept) else kept
 
 
 def file_names(names: Iterable[str]) -> dict[str, str]:

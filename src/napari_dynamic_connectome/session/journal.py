@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..io.atomic import fsync_path
 from ..model.cohort import Cohort
 from ..model.errors import DynamicConnectomeError, InputError
 from ..model.places import state_folder
 from ..model.recording import Recording
+from ..model.system import flush
 from .codec import Decoder, Encoder
 from .journal_file import JournalFile, read_records
 from .lock import LOCK_NAME, SessionLock, journal_folder, read_owner, state_of
@@ -359,7 +359,7 @@ class Journal:
                 if record.get(kind) and folder != self.folder and file.is_file():
                     place = self.folder / self._next(kind)
                     shutil.copyfile(file, place)
-                    fsync_path(place)
+                    flush(place)
                     record = record | {kind: place.name}
             self._file.append(record)
 

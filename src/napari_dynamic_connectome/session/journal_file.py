@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model.errors import InputError
+from ..model.system import flush
 
 MAX_LINE_BYTES = 64 << 20
 
@@ -30,8 +31,11 @@ class JournalFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-            _sync_folder(path.parent)
+            # O_BINARY: Windows would write another end of line than the checksum and the size count
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
+            self._descriptor = os.open(path, flags, 0o644)
+            with contextlib.suppress(OSError):
+                flush(path.parent)
         except OSError as error:
             raise _not_written(path, error) from error
         self._size = 0
@@ -129,15 +133,6 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _not_written(path: Path, error: OSError) -> InputError:

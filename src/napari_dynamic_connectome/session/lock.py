@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from ..model.errors import InputError
+from ..model.system import is_running, lock_file, replace, start_of, unlock_file
 
 LOCK_NAME = "lock"
 BEAT_S = 20.0
@@ -92,7 +92,7 @@ class SessionLock:
         try:
             if self.file.exists():
                 aside = self.folder / f".{LOCK_NAME}.{self.token}.old"
-                os.replace(self.file, aside)
+                replace(self.file, aside)
                 if read_owner(aside) != before:  # it was taken in this moment: put it back
                     with contextlib.suppress(OSError):
                         _place(aside, self.file)
@@ -184,23 +184,6 @@ def describe(owner: dict[str, Any], file: Path | None = None) -> str:
     return text
 
 
-def start_of(pid: int) -> str:
-    """When a process was started, in the kernel's ticks since the start of the machine; "" where that is not known."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-        return text.rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        pass
-    if sys.platform.startswith("linux"):
-        return ""
-    import psutil  # type: ignore[import-untyped]
-
-    try:
-        return f"{psutil.Process(pid).create_time():.1f}"
-    except (psutil.Error, ValueError, OverflowError):
-        return ""
-
-
 def _me() -> dict[str, Any]:
     try:
         user = getpass.getuser()
@@ -256,18 +239,8 @@ def _runs(owner: dict[str, Any]) -> bool:
         return False
     if pid == os.getpid():
         return owner.get("token") in _held
-    if sys.platform == "win32":  # os.kill would end it
-        import psutil
-
-        if not psutil.pid_exists(pid):
-            return False
-    else:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        except (PermissionError, OSError, OverflowError):
-            return True
+    if not is_running(pid):
+        return False
     # process numbers are used again: the same number with another start is another process
     return owner.get("started") in (None, "", start_of(pid))
 
@@ -357,6 +330,8 @@ def _one_at_a_time(folder: Path) -> Iterator[None]:
             fix="Save the session to a folder where you may write.",
         ) from error
     finally:
+        with contextlib.suppress(OSError):
+            unlock_file(descriptor)
         os.close(descriptor)
 
 
@@ -365,10 +340,8 @@ def _open_guard(folder: Path) -> int:
     while True:
         folder.mkdir(exist_ok=True)
         descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o644)
-        with contextlib.suppress(ImportError, OSError):  # not on this system, or not on this file system
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # not on this file system
+            lock_file(descriptor)
         # the last owner may have removed the folder while we waited
         with contextlib.suppress(FileNotFoundError):
             if name.stat().st_ino == os.fstat(descriptor).st_ino:

@@ -19,6 +19,7 @@ from ..model import execution
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.recording import Recording, VolumeReference
+from ..model.system import replace
 from ..model.text import check_seed
 from .layout import LABELS_NAME, image_attributes, label_attributes, write_tables
 from .placement import place_nuclei
@@ -268,11 +269,11 @@ def _check_space(folder: Path, scene: _Scene) -> None:
 def _move_into_place(temporary: Path, target: Path) -> None:
     if target.exists():
         old = target.parent / f".{target.name}.{uuid.uuid4().hex[:8]}.old"
-        os.replace(target, old)
-        os.replace(temporary, target)
+        replace(target, old)
+        replace(temporary, target)
         shutil.rmtree(old, ignore_errors=True)
     else:
-        os.replace(temporary, target)
+        replace(temporary, target)
 
 
 def _write(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...model.errors import InputError
 from ...model.recording import Recording
+from ...model.system import remove_file
 from ..files import existing
 from ..ownership import OurFiles
 from .side_tables import read_behaviour, read_stimuli
@@ -100,7 +101,7 @@ def write_recording(recording: Recording, path: str | Path, *, layout: str = "wi
     if len(recording.stimuli):
         write_csv(recording.stimuli, stimuli)
     else:
-        stimuli.unlink(missing_ok=True)  # of an earlier recording of ours under this name, or given up by the user
+        remove_file(stimuli)  # of an earlier recording of ours under this name, or given up by the user
     written = write_csv(wide_table(recording), path)
     mine.handed[path.name] = path
     mine.finish(stale=False)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from ...io.files import atomic_file
 from ...model.errors import DynamicConnectomeError, InputError
 
 
@@ -61,10 +61,8 @@ def take(viewer: Any, path: str | Path, *, canvas_only: bool = False) -> Path:
     settle(viewer)
     picture = viewer.screenshot(canvas_only=canvas_only, flash=False)
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    imageio.imwrite(temporary, picture, extension=".png")
-    os.replace(temporary, path)
+    with atomic_file(path) as temporary:
+        imageio.imwrite(temporary, picture, extension=".png")
     return path
 
 

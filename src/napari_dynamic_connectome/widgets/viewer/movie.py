@@ -12,8 +12,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from ...display.movie_check import check_movie
 from ...display.movie_frames import Movement, movie_frames
-from ...io.atomic import fsync_path
 from ...model.errors import InputError, MissingExtraError
+from ...model.system import check_name, flush, remove_file, replace
 from ..qt.notify import show_failure, show_info
 
 
@@ -33,6 +33,7 @@ class Movie(QObject):
             raise InputError(
                 f"movies of type '{path.suffix}' are not written", where=str(path), fix="Use .mp4 or .gif."
             )
+        check_name(path)
         self.title, self.said = "Movie", ""
         self.work, self.path = work, path
         recording = work.session.recording
@@ -101,16 +102,16 @@ class Movie(QObject):
             self.writer.close()
             if complete:
                 check_movie(self.temporary, len(self.frames))
-                fsync_path(self.temporary)
-                os.replace(self.temporary, self.path)
+                flush(self.temporary)
+                replace(self.temporary, self.path)
                 self.said = f"wrote {self.path}"
                 show_info(f"Wrote {self.path.name}.")
         except Exception as error:  # the encoder is a program of its own: what it raises when it ends is not known
             if complete:
                 show_failure(viewer, "Movie", _not_written(self.path, error))
         finally:
-            with contextlib.suppress(OSError):
-                self.temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError, InputError):
+                remove_file(self.temporary)
         if viewer is not None and not self.work.scene.closed:
             viewer.scene.camera.angles = self.angles
             self.work.session.select(time_s=self.time)

@@ -7,6 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ...model.errors import InputError
+from ...model.system import replace
+
 FOLDER_VARIABLE = "DYNAMIC_CONNECTOME_CONFIG"
 
 
@@ -36,6 +39,6 @@ def save(values: dict[str, Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_text(json.dumps(values, indent=1), encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError:
+        replace(temporary, path)
+    except (OSError, InputError):
         temporary.unlink(missing_ok=True)
