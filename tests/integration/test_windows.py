@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from napari_dynamic_connectome.io.registry import read_recordings, write_recording
@@ -88,6 +89,7 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "kill": kill,
     }.items():
         monkeypatch.setattr(os, name, function)
+    monkeypatch.setattr(psutil, "pid_exists", lambda pid: pid in psutil.pids())
     monkeypatch.setattr(system, "WINDOWS", True)
     monkeypatch.setattr(system, "RETRY_S", 0.1)
     monkeypatch.setattr("napari_dynamic_connectome.io.atomic.exchange", lambda first, second: False)

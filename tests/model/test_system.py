@@ -11,6 +11,7 @@ import threading
 import types
 from pathlib import Path
 
+import psutil
 import pytest
 
 from napari_dynamic_connectome.model import system
@@ -145,14 +146,17 @@ def test_names_that_windows_can_have(name: str) -> None:
     assert not system.unusable_name(name)
 
 
-def test_processes_are_asked_about_without_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("windows", [True, False])
+def test_whether_a_process_runs_is_only_asked(windows: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    monkeypatch.setattr(system, "WINDOWS", True)
+    monkeypatch.setattr(system, "WINDOWS", windows)
+    if windows:
+        monkeypatch.setattr(psutil, "pid_exists", lambda pid: pid in psutil.pids())
+        monkeypatch.delattr(os, "kill")
     assert system.is_running(os.getpid()) and system.is_running(child.pid)
     child.communicate(b"\n")
     assert not system.is_running(child.pid)
     assert not system.is_running(0) and not system.is_running(-1)
-    system.is_running(2**70)  # no number of a process: no error
 
 
 def test_systems_are_told_apart_in_one_module() -> None:
@@ -171,14 +175,7 @@ def test_systems_are_told_apart_in_one_module() -> None:
 @pytest.mark.parametrize("proc", [True, False])
 def test_the_start_of_a_process_is_the_same_each_time(proc: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not proc:
-        read = Path.read_text
-
-        def without(self, *args, **options):
-            if str(self).startswith("/proc"):
-                raise FileNotFoundError
-            return read(self, *args, **options)
-
-        monkeypatch.setattr(Path, "read_text", without)
+        monkeypatch.setattr(system, "PROC", Path("/nowhere"))
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     mine, other = system.start_of(os.getpid()), system.start_of(child.pid)
     assert mine and mine == system.start_of(os.getpid()) and other and other != mine
@@ -187,8 +184,6 @@ def test_the_start_of_a_process_is_the_same_each_time(proc: bool, monkeypatch: p
 
 
 def test_peak_memory_is_told_with_and_without_resource(monkeypatch: pytest.MonkeyPatch) -> None:
-    import psutil
-
     here = system.peak_memory_mb()
     assert 10 < here < 1e6
     fake = types.SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: types.SimpleNamespace(ru_maxrss=300 * 2**20))

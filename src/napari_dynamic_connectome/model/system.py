@@ -18,6 +18,7 @@ from typing import Any
 from .errors import InputError
 
 WINDOWS = os.name == "nt"
+PROC = Path("/proc")
 RETRY_S = 2.0
 """How long a file that another program holds open is waited for: virus scanners and search indexes look at every new file."""
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])", re.IGNORECASE)
@@ -154,15 +155,20 @@ def unlock_file(descriptor: int) -> None:
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is a process with this number; it is only asked about (on Windows, signal 0 would be Ctrl-C)."""
-    import psutil  # type: ignore[import-untyped]
-
+    """Whether there is a process with this number; one that may not be asked about counts."""
     if pid <= 0:
         return False
-    try:
+    if WINDOWS:  # there, signal 0 would be Ctrl-C
+        import psutil  # type: ignore[import-untyped]
+
         return bool(psutil.pid_exists(pid))
-    except (OSError, OverflowError, ValueError):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
         return True
+    return True
 
 
 def start_of(pid: int) -> str:
@@ -170,11 +176,12 @@ def start_of(pid: int) -> str:
 
     Numbers of processes are used again: the same number with another start is another process.
     """
-    try:  # in the kernel's ticks since the start of the machine
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-        return text.rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        pass
+    if (PROC / "self").exists():  # in the kernel's ticks since the start of the machine
+        try:
+            text = (PROC / str(pid) / "stat").read_text(encoding="ascii", errors="replace")
+            return text.rpartition(")")[2].split()[19]
+        except (OSError, IndexError):
+            return ""
     import psutil
 
     try:
