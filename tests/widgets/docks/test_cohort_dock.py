@@ -37,10 +37,10 @@ def test_presence_follows_ticks_coverage_and_pairs(dock, qtbot) -> None:
     presence, neurons, worms = dock._presence
     assert worms == ("worm A", "worm B") and set(neurons) == {*NAMES, "RIS"}
     assert presence[1, neurons.index("RIS")] and not presence[0, neurons.index("RIS")]
-    dock.forms["cohort"].controls["min_worms"].setValue(2)
+    dock.forms["cohort"].controls["min_worms"].value = 2
     assert set(dock._presence[1]) == set(NAMES) - {"AVAL", "AVAR"}
-    dock.forms["cohort"].controls["min_worms"].setValue(1)
-    dock.forms["cohort"].controls["merge_left_right"].setChecked(True)
+    dock.forms["cohort"].controls["min_worms"].value = 1
+    dock.forms["cohort"].controls["merge_left_right"].value = True
     assert set(dock._presence[1]) == {n[:-1] for n in NAMES} | {"RIS"}
     dock.list.item(1).setCheckState(Qt.CheckState.Unchecked)
     qtbot.wait(10)

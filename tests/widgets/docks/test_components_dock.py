@@ -65,8 +65,7 @@ def test_affinity_is_previewed_before_any_analysis_and_follows_the_settings(dock
     settle(work, qtbot)
     assert float(dock.preview.note.text().split()[1][:-1]) < float(same.split()[1][:-1])  # another wave: less affine
     dock.preview.show_pair("AVAL", "AVAR")
-    box = dock.preview.form.controls["sign"]
-    box.setCurrentText("opposite")
+    dock.preview.form.controls["sign"].value = "opposite"
     settle(work, qtbot)
     assert dock.preview.note.text() != same
     assert work.view.affinity.sign == "opposite"

@@ -134,8 +134,8 @@ def test_scrolling_a_dock_changes_no_value(docks, qtbot) -> None:
     dock.correction_fold.head.setChecked(True)
     qtbot.wait(20)
     for control in dock.correction.controls.values():
-        control.clearFocus()
+        control.native.clearFocus()
     before = dock.correction.value()
     for control in dock.correction.controls.values():
-        wheel(control)
+        wheel(control.native)
     assert dock.correction.value() == before

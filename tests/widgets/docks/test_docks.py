@@ -348,7 +348,7 @@ def test_settings_are_remembered(viewer, docks, work, qtbot) -> None:
     from napari_dynamic_connectome.widgets.workspace.preferences import load
 
     dock = docks["Cohort"]
-    dock.forms["rank"].controls["largest"].setValue(5)
+    dock.forms["rank"].controls["largest"].value = 5
     assert load()["Cohort"]["rank"] == {"largest": 5}
     again = CohortDock(viewer)
     assert again.forms["rank"].value().largest == 5

@@ -92,7 +92,7 @@ def test_a_second_extraction_keeps_what_was_typed(viewer, dock, qtbot, wait_for)
     add(viewer, qtbot, image, labels[0], names={1: "AVAL"})
     worm = extract(dock, wait_for, qtbot)
     dock.session.edit(worm.name, {2: {"name": "RIS", "confidence": 0.4, "note": "faint"}, 1: {"name": ""}})
-    dock.extraction.controls["statistic"].setCurrentText("median")
+    dock.extraction.controls["statistic"].value = "median"
     table = extract(dock, wait_for, qtbot).neurons.set_index("label")
     assert (table.loc[2, "name"], table.loc[2, "confidence"], table.loc[2, "note"]) == ("RIS", 0.4, "faint")
     assert table.loc[1, "name"] == ""
@@ -108,8 +108,8 @@ def test_corrections_are_previewed_at_once_and_applied_when_asked(viewer, dock, 
     dock.flush()
     before = dock.preview.after.copy()
     np.testing.assert_allclose(before, worm.traces.values[:, 2], rtol=1e-5)
-    dock.correction.controls["smoothing"].setCurrentText("gaussian")
-    dock.correction.controls["smoothing_s"].setValue(3.0)
+    dock.correction.controls["smoothing"].value = "gaussian"
+    dock.correction.controls["smoothing_s"].value = 3.0
     qtbot.waitUntil(lambda: not np.allclose(dock.preview.after, before), timeout=3000)
     assert np.abs(np.diff(dock.preview.after)).mean() < np.abs(np.diff(before)).mean()
     assert "not applied" in dock.preview.text.text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import networkx as nx
@@ -14,7 +15,8 @@ import scipy.io
 import tifffile
 import zarr
 from npe2 import PluginManager, PluginManifest
-from qtpy.QtWidgets import QInputDialog
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication, QComboBox, QDialog, QLabel, QLineEdit, QWidget
 
 from napari_dynamic_connectome.io.choice import ChoiceNeeded
 from napari_dynamic_connectome.io.layer_data import patterns
@@ -22,6 +24,7 @@ from napari_dynamic_connectome.io.registry import FORMATS
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.widgets.app.contributions import get_reader
+from napari_dynamic_connectome.widgets.qt.forms import Number
 from napari_dynamic_connectome.widgets.workspace import open_files
 from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
@@ -144,17 +147,12 @@ def answers(monkeypatch) -> dict[str, object]:
     """Answer dialogs: the first of a list, the example of a text, 4 Hz."""
     asked: dict[str, object] = {}
 
-    def text(parent: object, title: str, label: str, text: str = "") -> tuple[str, bool]:
-        asked["text"] = label
-        return text, True
+    def request(answer: dict[str, Any], title: str, parent: object) -> dict[str, object]:
+        choices = answer.get("options", {}).get("choices")
+        asked["items" if choices else "text"] = choices or title
+        return {"answer": 4.0 if "annotation" not in answer else answer["value"]}
 
-    def item(parent: object, title: str, label: str, items: list[str], *_: object) -> tuple[str, bool]:
-        asked["items"] = items
-        return items[0], True
-
-    monkeypatch.setattr(QInputDialog, "getText", staticmethod(text))
-    monkeypatch.setattr(QInputDialog, "getItem", staticmethod(item))
-    monkeypatch.setattr(QInputDialog, "getDouble", staticmethod(lambda *_: (4.0, True)))
+    monkeypatch.setattr("magicgui.widgets.request_values", request)
     return asked
 
 
@@ -217,7 +215,7 @@ def test_what_a_file_leaves_open_is_asked_for(viewer, answers, tmp_path) -> None
 
 def test_a_question_that_is_not_answered_is_an_error_and_opens_nothing(viewer, monkeypatch, tmp_path) -> None:
     np.save(tmp_path / "a.npy", VOXELS)
-    monkeypatch.setattr(QInputDialog, "getText", staticmethod(lambda *_, **__: ("", False)))
+    monkeypatch.setattr("magicgui.widgets.request_values", lambda **_: None)
     with pytest.raises(ChoiceNeeded, match="axes="):
         viewer.open(str(tmp_path / "a.npy"), plugin=PLUGIN)
     assert len(viewer.layers) == 0
@@ -263,10 +261,12 @@ def test_axes_and_channel_of_a_foreign_layer_are_asked_for_once(viewer, monkeypa
     for spin in (*dock.voxel, dock.rate):
         spin.setValue(1.0)
     questions: list[str] = []
-    monkeypatch.setattr(
-        QInputDialog, "getText", staticmethod(lambda *a, **k: questions.append("axes") or ("tzcyx", True))
-    )
-    monkeypatch.setattr(QInputDialog, "getItem", staticmethod(lambda *a: questions.append("channel") or ("1", True)))
+
+    def request(answer: dict[str, Any], title: str, parent: object) -> dict[str, str]:
+        questions.append(answer["label"])
+        return {"answer": {"axes": "tzcyx", "channel": "1"}[answer["label"]]}
+
+    monkeypatch.setattr("magicgui.widgets.request_values", request)
     for _ in range(2):
         wait_for(dock.extract())
         raw = dock.session.raw[dock.session.current]
@@ -284,3 +284,37 @@ def test_the_open_button_takes_the_same_files(viewer, answers, wait_for, tmp_pat
     assert list(work.session.recordings) == ["a"]
     shapes = [layer.data.shape for layer in viewer.layers if type(layer).__name__ in ("Image", "Vectors")]
     assert shapes == [SHAPE, SHAPE, (1, 2, 3)]
+
+
+def test_the_dialog_itself_takes_an_answer_and_a_cancel(qtbot) -> None:
+    """The frame rate keeps all its digits; a list offers its choices; text has its example; Escape is no answer."""
+
+    def answered(error: ChoiceNeeded, act: Callable[[QDialog], None], *, fine: bool = True) -> Any:
+        def run() -> None:
+            dialog = QApplication.activeModalWidget()
+            assert isinstance(dialog, QDialog)
+            words.append(" ".join(w.text() for w in dialog.findChildren(QLabel)))
+            try:
+                act(dialog)
+            finally:
+                dialog.accept() if fine else dialog.reject()
+
+        words: list[str] = []
+        QTimer.singleShot(0, run)
+        found = open_files.ask(error, parent)
+        assert error.what[1:] in words[0].replace("\n", " ")
+        return found
+
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    rate = ChoiceNeeded("no frame rate is given", where="", option="rate_hz")
+    dataset = ChoiceNeeded(
+        "this file has 2 datasets of 3 or more axes", where="/a/image.h5", option="dataset", choices=("mask", "raw")
+    )
+    axes = ChoiceNeeded("nothing says what its axes are", where="", option="axes", example="tzyx")
+    assert answered(rate, lambda d: d.findChild(Number).setValue(0.1625)) == 0.1625
+    assert answered(rate, lambda d: None) == 1.0
+    assert answered(dataset, lambda d: d.findChild(QComboBox).setCurrentIndex(1)) == "raw"
+    assert answered(axes, lambda d: None) == "tzyx"
+    assert answered(axes, lambda d: d.findChild(QLineEdit).setText(" ")) is None
+    assert answered(dataset, lambda d: None, fine=False) is None

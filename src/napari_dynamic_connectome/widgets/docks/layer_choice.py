@@ -199,11 +199,11 @@ class LayerChoice(QWidget):
 def number(tip: str, low: float, high: float, suffix: str) -> QDoubleSpinBox:
     """Return a field for a number with a unit."""
     spin = Number()
-    spin.setDecimals(4)
+    spin.setDecimals(6)
+    spin.setSingleStep(0.01)
     spin.setRange(low, high)
     spin.setSuffix(suffix)
     spin.setToolTip(tip)
-    spin.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
     spin.setMinimumWidth(60)
     spin.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
     return spin

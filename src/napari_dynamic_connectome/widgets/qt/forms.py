@@ -1,23 +1,19 @@
-"""Form made from a settings model: labels, bounds, units, defaults and tooltips all come from the model."""
+"""Form that magicgui makes from a settings model: labels, bounds, units, defaults and tooltips all come from the model."""
 
 from __future__ import annotations
 
+import math
+import re
 import types
 from typing import Any, Literal, Union, get_args, get_origin
 
+from magicgui import use_app
+from magicgui.widgets import LineEdit, create_widget
+from magicgui.widgets.bases import RangedWidget, ValueWidget
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
-    QFormLayout,
-    QLabel,
-    QLineEdit,
-    QSizePolicy,
-    QSpinBox,
-    QWidget,
-)
+from qtpy.QtGui import QValidator
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QWidget
 
 from ...model.errors import SettingsError
 from ...model.settings import StepSettings
@@ -66,14 +62,92 @@ def words(name: str) -> str:
 
 
 class Number(QDoubleSpinBox):
-    """Spin box that shows no needless zeros."""
+    """Spin box that shows a number as it is: no needless zeros, none cut off, 1e-06 can be typed; a decimal comma is a point.
+
+    A step is a tenth of the number's power of ten, but not less than `singleStep`.
+    """
 
     def textFromValue(self, value: float) -> str:
-        return f"{value:.7g}"
+        return f"{value:.15g}" if self.decimals() else f"{value:.0f}"
+
+    def valueFromText(self, text: str) -> float:
+        try:
+            return float(self._bare(text))
+        except ValueError:
+            return self.value()
+
+    def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
+        bare = self._bare(text)
+        state = QValidator.State.Invalid
+        if re.fullmatch(r"[-+]?\d*\.?\d*(e[-+]?\d*)?" if self.decimals() else r"[-+]?\d*", bare):
+            state = QValidator.State.Intermediate
+            try:
+                if self.minimum() <= float(bare) <= self.maximum():
+                    state = QValidator.State.Acceptable
+            except ValueError:
+                pass
+        return state, text, position
+
+    def stepBy(self, steps: int) -> None:
+        size = abs(self.value())
+        tenth = 10.0 ** (math.floor(math.log10(size)) - 1) if size and self.decimals() else 0.0
+        self.setValue(self.value() + steps * max(tenth, self.singleStep()))
+        self.selectAll()
+
+    def _bare(self, text: str) -> str:
+        return text.removeprefix(self.prefix()).removesuffix(self.suffix()).strip().lower().replace(",", ".")
+
+
+_SpinBox: type[Any] = use_app().get_obj("FloatSpinBox")
+
+
+class _NumberBackend(_SpinBox):
+    """What magicgui wraps around a Qt spin box, around `Number` instead."""
+
+    def __init__(self, *, decimals: int, suffix: str, **options: Any) -> None:
+        super(_SpinBox, self).__init__(Number, **options)
+        self._qwidget.setDecimals(decimals)
+        self._qwidget.setSuffix(suffix)
+
+
+class NumberEdit(RangedWidget[float]):
+    """magicgui's widget for `Number`; its own ones round to two decimals, know no unit, or take the focus when they are set."""
+
+    def __init__(self, *, decimals: int = 12, suffix: str = "", **options: Any) -> None:
+        options |= {"widget_type": _NumberBackend, "backend_kwargs": {"decimals": decimals, "suffix": suffix}}
+        super().__init__(**options)
+
+
+class TextEdit(LineEdit):
+    """Line for what may be left out: text, a number that may be missing, or several values with commas between.
+
+    Parameters
+    ----------
+    empty : "", None or ()
+        Value of an empty line.
+    several : bool
+        The value is a tuple.
+    hint : str
+        Shown in an empty line.
+    """
+
+    def __init__(self, *, empty: Any = "", several: bool = False, hint: str = "", **options: Any) -> None:
+        self._empty, self._several = empty, several
+        super().__init__(**options)
+        self.native.setPlaceholderText(hint)
+
+    def get_value(self) -> Any:
+        text = super().get_value().strip()
+        if self._several and text:
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        return text or self._empty
+
+    def set_value(self, value: Any) -> None:
+        super().set_value(", ".join(map(str, value)) if self._several and value else "" if value is None else value)
 
 
 class SettingsForm(QWidget):
-    """Controls for all fields of a settings model (or some of them).
+    """Controls for all fields of a settings model (or some of them), each a widget of magicgui in `controls`.
 
     Signals
     -------
@@ -86,8 +160,9 @@ class SettingsForm(QWidget):
     def __init__(self, model: type[StepSettings], *, fields: tuple[str, ...] | None = None) -> None:
         super().__init__()
         self.model = model
-        self.controls: dict[str, QWidget] = {}
+        self.controls: dict[str, ValueWidget[Any]] = {}
         self._base: dict[str, Any] = {}
+        self._shown: dict[str, Any] = {}
         layout = QFormLayout(self)
         layout.setContentsMargins(2, 0, 0, 4)
         layout.setHorizontalSpacing(8)
@@ -96,34 +171,44 @@ class SettingsForm(QWidget):
         for name, field in model.model_fields.items():
             if fields is not None and name not in fields:
                 continue
-            control = _control(field)
+            control = control_of(name, field)
             if control is None:
                 continue
-            tip = tooltip(name, field)
-            control.setToolTip(tip)
-            control.setAccessibleName(words(name))
-            control.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-            control.setMinimumWidth(60)
+            native = control.native
+            if isinstance(native, QComboBox):
+                native.setMinimumContentsLength(6)
+                native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            elif isinstance(native, QCheckBox):
+                native.setText("")  # its caption stands before it, as in the other rows
+            native.setAccessibleName(words(name))
+            native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            native.setMinimumWidth(60)
             caption = QLabel(words(name))
-            caption.setToolTip(tip)
-            caption.setBuddy(control)
-            layout.addRow(caption, control)
+            caption.setToolTip(control.tooltip)
+            caption.setBuddy(native)
+            layout.addRow(caption, native)
             self.controls[name] = control
-            _signal(control).connect(lambda *_: self.edited.emit())
+            # what is typed into a line counts when it is complete
+            (native.editingFinished if isinstance(control, TextEdit) else control.changed).connect(self._changed)
         self.set_value(model())
+
+    def _changed(self) -> None:
+        self.edited.emit()
 
     def value(self) -> Any:
         """Return the settings; raises `SettingsError` if they contradict each other."""
-        found = {name: _read(control, self.model.model_fields[name]) for name, control in self.controls.items()}
-        return self.model.parse(self._base | found, where=self.model.__name__)
+        found = {name: control.value for name, control in self.controls.items()}
+        # a number with more digits than a control holds stays what it is until it is edited
+        edited = {name: one for name, one in found.items() if one != self._shown[name]}
+        return self.model.parse(self._base | edited, where=self.model.__name__)
 
     def set_value(self, settings: StepSettings) -> None:
         """Show these settings."""
         self._base = settings.model_dump()
         for name, control in self.controls.items():
-            control.blockSignals(True)
-            _write(control, getattr(settings, name))
-            control.blockSignals(False)
+            with control.changed.blocked():
+                control.value = getattr(settings, name)
+            self._shown[name] = control.value
 
     def summary(self) -> str:
         """Values that are not the default, in words."""
@@ -145,88 +230,41 @@ class SettingsForm(QWidget):
         return ", ".join(parts) or "defaults"
 
 
-def _kind(field: FieldInfo) -> tuple[Any, bool]:
-    """Type without None, and whether None is allowed."""
-    annotation = field.annotation
-    if get_origin(annotation) in (Union, types.UnionType):
-        inner = [a for a in get_args(annotation) if a is not type(None)]
-        return (inner[0] if len(inner) == 1 else None), len(inner) < len(get_args(annotation))
-    return annotation, False
+def control_of(name: str, field: FieldInfo) -> ValueWidget[Any] | None:
+    """Widget of magicgui for a field; None for tables and settings inside settings, which a form leaves as they are.
+
+    Bounds, steps, decimals and units are given to magicgui: left to itself it makes floats of two decimals up to 999, and no
+    widget for `X | None` and `tuple[X, ...]`.
+    """
+    kind, optional = field.annotation, False
+    if get_origin(kind) in (Union, types.UnionType):
+        inner = [a for a in get_args(kind) if a is not type(None)]
+        kind, optional = inner[0] if len(inner) == 1 else None, True
+    unit, (low, high) = unit_of(field), bounds_of(field)
+    several = get_origin(kind) is tuple and all(a in (str, int, float, ...) or _is_literal(a) for a in get_args(kind))
+    options: dict[str, Any] = {"tooltip": tooltip(name, field)}
+    widget: type[Any] | None = None
+    if several or kind is str or (optional and kind in (int, float)):
+        widget = TextEdit
+        options |= {"several": several, "empty": None if optional else () if several else ""}
+        options["hint"] = f"automatic{f' ({unit})' if unit else ''}" if optional else "none"
+    elif kind in (int, float):
+        widget = NumberEdit
+        most = 1e9 if kind is int else 1e300
+        options |= {"min": -most if low is None else low, "max": most if high is None else high}
+        options |= {"decimals": 0, "step": 1} if kind is int else {"step": _step(field.default, high)}
+        options["suffix"] = f" {unit}" if unit else ""
+    elif kind is not bool and not _is_literal(kind):
+        return None
+    return create_widget(name=name, label=words(name), annotation=kind, widget_type=widget, options=options)
 
 
-def _control(field: FieldInfo) -> QWidget | None:
-    kind, optional = _kind(field)
-    low, high = bounds_of(field)
-    unit = unit_of(field)
-    if get_origin(kind) is Literal:
-        box = QComboBox()
-        for option in get_args(kind):
-            box.addItem(str(option), option)
-        box.setMinimumContentsLength(6)
-        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        return box
-    if kind is bool:
-        return QCheckBox()
-    if kind in (int, float) and optional:
-        line = QLineEdit()
-        line.setPlaceholderText(f"automatic{f' ({unit})' if unit else ''}")
-        return line
-    if kind is int:
-        spin = QSpinBox()
-        spin.setRange(
-            int(low if low is not None else -(10**9)), int(min(high if high is not None else 10**9, 2**31 - 1))
-        )
-        spin.setSuffix(f" {unit}" if unit else "")
-        return spin
-    if kind is float:
-        real = Number()
-        real.setDecimals(7)
-        real.setRange(low if low is not None else -1e12, high if high is not None else 1e12)
-        real.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
-        real.setSuffix(f" {unit}" if unit else "")
-        return real
-    if kind is str:
-        line = QLineEdit()
-        line.setPlaceholderText("none")
-        return line
-    return None
+def _is_literal(kind: Any) -> bool:
+    return get_origin(kind) is Literal
 
 
-def _signal(control: QWidget) -> Any:
-    if isinstance(control, QComboBox):
-        return control.currentIndexChanged
-    if isinstance(control, QCheckBox):
-        return control.toggled
-    if isinstance(control, QLineEdit):
-        return control.editingFinished
-    return control.valueChanged
-
-
-def _read(control: QWidget, field: FieldInfo) -> Any:
-    if isinstance(control, QComboBox):
-        return control.currentData()
-    if isinstance(control, QCheckBox):
-        return control.isChecked()
-    if isinstance(control, QLineEdit):
-        kind, _optional = _kind(field)
-        text = control.text().strip()
-        if kind in (int, float):
-            if not text:
-                return None
-            try:
-                return kind(text)
-            except ValueError:
-                return text  # the model says in its own words what is wrong
-        return text
-    return control.value()
-
-
-def _write(control: QWidget, value: Any) -> None:
-    if isinstance(control, QComboBox):
-        control.setCurrentIndex(max(control.findData(value), 0))
-    elif isinstance(control, QCheckBox):
-        control.setChecked(bool(value))
-    elif isinstance(control, QLineEdit):
-        control.setText("" if value is None else str(value))
-    else:
-        control.setValue(value)
+def _step(default: float, high: float | None) -> float:
+    """Smallest step: a tenth of the default's power of ten; from zero, a hundredth of what is at most one, or a tenth."""
+    if default:
+        return 10.0 ** (math.floor(math.log10(abs(default))) - 1)
+    return 0.01 if high is not None and high <= 1 else 0.1

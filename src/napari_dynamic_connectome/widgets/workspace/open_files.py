@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,20 +111,24 @@ def layer_voxels(layer: Any, parent: Any = None) -> Any:
 
 def ask(error: ChoiceNeeded, parent: Any = None) -> Any | None:
     """Ask for the option that a file needs; None if the user closes the dialog."""
-    from qtpy.QtWidgets import QInputDialog
+    from magicgui.widgets import request_values
 
+    from ..qt.forms import NumberEdit
+
+    name = Path(error.where).name
+    text = f"{name}: {error.what}." if name else f"{error.what[0].upper()}{error.what[1:]}."
+    asked: dict[str, Any] = {"label": error.option.replace("_", " "), "annotation": str, "value": error.example}
     if error.option == "rate_hz":
-        rate, fine = QInputDialog.getDouble(
-            parent, "Frames per second", f"{error.what}.\nFrames per second:", 1, 1e-6, 1e6, 3
-        )
-        return rate if fine else None
-    text = f"{error.what[0].upper()}{error.what[1:]}.\n"
-    if error.choices:
-        chosen, fine = QInputDialog.getItem(parent, Path(error.where).name, text, list(error.choices), 0, False)
-    else:
-        text += "One letter each: t time, c channel, z, y, x." if error.option == "axes" else f"{error.option}:"
-        chosen, fine = QInputDialog.getText(parent, Path(error.where).name, text, text=error.example)
-    return (chosen.strip() or None) if fine else None
+        asked = {"label": "frames per second", "widget_type": NumberEdit, "value": 1.0}
+        asked["options"] = {"min": 1e-6, "max": 1e6, "step": 0.1}
+    elif error.choices:
+        asked |= {"value": error.choices[0], "options": {"choices": list(error.choices)}}
+    elif error.option == "axes":
+        text += " One letter each: t time, c channel, z, y, x."
+    found = request_values(answer=asked, title=fill(text, 72), parent=parent)
+    if found is None:
+        return None
+    return found["answer"].strip() or None if isinstance(found["answer"], str) else found["answer"]
 
 
 def place_items(work: Workspace, items: list[Item]) -> list[tuple[Any, dict[str, Any], str]]:
