@@ -169,3 +169,28 @@ def test_numbers_of_headers_are_kept_as_labels():
     assert list(read.neurons.index) == ["#7", "#3", "#12"] and read.neurons["label"].tolist() == [7, 3, 12]
     with pytest.raises(InputError, match="named neurons"):
         Cohort([read, read.replace(name="v")])
+
+
+def test_a_recording_shows_itself_in_a_few_lines() -> None:
+    plain = Recording.from_arrays(np.ones((3, 2)), name="w", rate_hz=2)
+    assert repr(plain) == (
+        "<Recording 'w'>\n  neurons    2, 0 named, 0 with a position\n  time       3 points, 1 s, 2 Hz"
+    )
+    full = Recording.from_arrays(
+        np.ones((40, 2)),
+        name="worm 1",
+        rate_hz=4,
+        names=["AVAL", ""],
+        positions_um=np.array([[1.0, 2.0, 3.0], [np.nan, 1.0, 1.0]]),
+        stimuli=pd.DataFrame({"name": list("abcabcdef"), "onset": np.arange(9.0), "offset": np.arange(9.0) + 0.5}),
+        breaks=(5.0,),
+    )
+    full = full.replace(quality=pd.DataFrame({"snr": [1.0, 2.0]}, index=full.neurons.index))
+    assert repr(full).splitlines() == [
+        "<Recording 'worm 1'>",
+        "  neurons    2, 1 named, 1 with a position",
+        "  time       40 points, 9.75 s, 4 Hz",
+        "  stimuli    a, b, c, d, e …",
+        "  quality    snr",
+        "  breaks     1",
+    ]

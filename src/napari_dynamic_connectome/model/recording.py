@@ -129,6 +129,28 @@ class Recording:
         if self.quality is not None and len(self.quality) == len(ids):
             object.__setattr__(self, "quality", self.quality.set_axis(table.index, axis=0))
 
+    def __repr__(self) -> str:
+        """What it is in a few lines; `traces`, `neurons` and the others show themselves."""
+        seconds = self.time_s[-1] - self.time_s[0] if self.n_times else 0.0
+        lines = [
+            f"<Recording {self.name!r}>",
+            f"  neurons    {self.n_neurons}, {len(self.named)} named, "
+            f"{int(np.isfinite(self.positions_um).all(axis=1).sum())} with a position",
+            f"  time       {self.n_times} points, {seconds:.4g} s, {self.rate_hz:.4g} Hz",
+        ]
+        stimuli = list(dict.fromkeys(self.stimuli["name"]))
+        quality = [] if self.quality is None else list(self.quality.columns)
+        for what, names in (
+            ("stimuli", stimuli),
+            ("behaviour", list(self.behaviour.data_vars)),
+            ("quality", quality),
+        ):
+            if names:
+                lines.append(f"  {what:<10} {', '.join(map(str, names[:5]))}{' …' if len(names) > 5 else ''}")
+        if self.breaks:
+            lines.append(f"  breaks     {len(self.breaks)}")
+        return "\n".join(lines)
+
     @classmethod
     def from_arrays(
         cls,
