@@ -22,6 +22,9 @@ _API = {
     "compute_affinity": "affinity.compute",
     "factorize": "factorization.factorize",
     "sweep_ranks": "factorization.sweep",
+    "match_components": "factorization.match",
+    "to_cp_tensor": "factorization.convert",
+    "from_cp_tensor": "factorization.convert",
     "find_communities": "communities.find",
     "fit_states": "states.fit",
     "compare_held_out": "states.held_out",
@@ -97,8 +100,11 @@ if TYPE_CHECKING:
     from .comparison.segmentation import compare_labels as compare_labels
     from .comparison.structure import compare_structure as compare_structure
     from .extraction.extract import extract_traces as extract_traces
+    from .factorization.convert import from_cp_tensor as from_cp_tensor
+    from .factorization.convert import to_cp_tensor as to_cp_tensor
     from .factorization.factorize import factorize as factorize
     from .factorization.factorize import project_worms as project_worms
+    from .factorization.match import match_components as match_components
     from .factorization.project import project_worm as project_worm
     from .factorization.signed import compare_signed as compare_signed
     from .factorization.signed import factorize_signed as factorize_signed

@@ -76,15 +76,11 @@ def build_components(
 
 def _unit(time: Array, worm: Array, pair: Array, own: Array) -> tuple[Array, Array, Array, Array]:
     """Weights and unit factors; the worm factor of components with their own clock is left as it is."""
-    weight = np.ones(len(pair))
-    scaled = []
-    for name, factor in (("time", time), ("worm", worm), ("pair", pair)):
-        norm = np.linalg.norm(factor, axis=1)
-        if name == "worm":
-            norm[own] = 1.0
-        weight = weight * norm
-        scaled.append(factor / np.where(norm > 0, norm, 1.0)[:, None])
-    return weight, scaled[0], scaled[1], scaled[2]
+    from tensorly.cp_tensor import cp_normalize
+
+    loads = np.where(own[:, None], np.eye(1, worm.shape[1]), worm)  # a unit vector has no weight
+    weight, (times, loads, pairs) = cp_normalize((None, [time.T, loads.T, pair.T]))
+    return weight, times.T, np.where(own[:, None], worm, loads.T), pairs.T
 
 
 def exact_errors(prepared: Prepared, factors: Factors, pool: Workers) -> tuple[list[float], float]:

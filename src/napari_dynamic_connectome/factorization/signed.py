@@ -176,14 +176,16 @@ def _non_negative(time: Array, cross: Array, gram: Array) -> Array:
 
 
 def _label(affinity: Any, data: list[_Worm], fits: list[Any], best: int, about: dict[str, Any]) -> Components:
+    from tensorly.cp_tensor import cp_normalize
+
     from .. import __version__
 
     pair, times, error, _ = fits[best]
     stacked = np.concatenate(times)
-    size = np.linalg.norm(stacked, axis=0)
+    size, (courses, _) = cp_normalize((None, [stacked, pair]))  # pairs have unit norm already
     order = np.argsort(-size, kind="stable")
     component = np.arange(1, len(order) + 1)
-    courses = (stacked / np.where(size > 0, size, 1.0))[:, order]
+    courses = courses[:, order]
     seen = np.zeros(len(pair), np.int64)
     for worm in data:
         seen[worm.rows] += 1

@@ -55,9 +55,11 @@ class SparseRows:
 
     def residual(self, rows_factor: Array, time_factor: Array, keep: Array) -> float:
         """Sum of squared differences from rows_factor^T time_factor over the rows to keep, in float64."""
+        from tensorly.cp_tensor import cp_norm
+
         rows = np.ascontiguousarray(rows_factor.T, np.float64)
         time = np.ascontiguousarray(time_factor.T, np.float64)
-        model = ((rows[keep].T @ rows[keep]) * (time.T @ time)).sum()
+        model = cp_norm((None, [rows[keep], time])) ** 2
         return float(_excess(self.start, self.at, self.value, rows, time, keep) + model)
 
 
