@@ -115,6 +115,31 @@ class StructureComparison:
             )
         return _test_sentence(rows.iloc[0], " and ".join(self.covariates))
 
+    def component_sentences(self, component: int, network: Network) -> list[str]:
+        """Sentences about one component and its communities beside one network.
+
+        Parameters
+        ----------
+        component : int
+            From 1.
+        network : Network
+            One of those that were compared.
+
+        Returns
+        -------
+        list of str
+            The correlation, and the enrichment inside its communities where there are some.
+        """
+        lines = [self.sentence(f"component {component}", network.kind, network.name)]
+        table = self.enrichment
+        if len(table):
+            rows = table[
+                (table["community"] == ALL) & (table["kind"] == network.kind) & (table["network"] == network.name)
+            ]
+            rows = rows[rows["communities"] == f"communities of component {component}"]
+            lines += [_enrichment_sentence(row) for _, row in rows.iterrows()]
+        return lines
+
 
 def compare_structure(
     functional: Mapping[str, xr.DataArray],

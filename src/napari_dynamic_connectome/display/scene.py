@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from ..model.network import Network
 from ..model.neurons import info
 from ..model.recording import Recording
 from ..model.results import Communities, Components
@@ -376,6 +377,40 @@ def strongest_edges(session: Session, drawn: Drawn, count: int = 24) -> list[tup
     if top <= 0:
         return []
     return [(int(chosen[first[b]]), int(chosen[second[b]]), float(values[b] / top)) for b in best if values[b] > 0]
+
+
+def connections(
+    session: Session, drawn: Drawn, network: Network, count: int = 24
+) -> list[tuple[int, int, float, bool]]:
+    """Strongest connections of a network from or to the selection: (index, index, 0..1, both ends inside), strongest first.
+
+    Directions are added. Neurons that the network does not know have no connection here.
+    """
+    recording = session.recording
+    if recording is None or count <= 0:
+        return []
+    known = set(network.neurons)
+    names = cohort_names(recording, known)
+    here = [i for i in np.flatnonzero(drawn.shown) if names[i] in known]
+    if len(here) < 2:
+        return []
+    both = np.nan_to_num(network.between([names[i] for i in here]).weight.values)
+    weight = np.abs(both + both.T) if network.directed else np.abs(both)
+    first, second = np.triu_indices(len(here), 1)
+    lit = drawn.lit[here]
+    touching = (lit[first] | lit[second]) & (weight[first, second] > 0)
+    first, second = first[touching], second[touching]
+    values = weight[first, second]
+    best = np.argsort(-values, kind="stable")[:count]
+    return [
+        (
+            int(here[first[b]]),
+            int(here[second[b]]),
+            float(values[b] / values[best[0]]),
+            bool(lit[first[b]] & lit[second[b]]),
+        )
+        for b in best
+    ]
 
 
 LEGEND_MOST = 14

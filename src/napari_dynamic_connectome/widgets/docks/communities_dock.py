@@ -17,6 +17,7 @@ from ..qt.theme import swatch
 from ..views.community_table import CommunityTable, community_rows, p_text
 from ..views.matrix_view import MatrixView
 from .base import Dock
+from .connectome_panel import ConnectomePanel
 
 WORDS = {
     "community": "Community",
@@ -163,6 +164,9 @@ class CommunitiesDock(Dock):
         lines.addLayout(row(self.again, self.compare, None))
         self.display_fold = Fold("3D display", display)
         inner.addWidget(self.display_fold)
+        self.connectome = ConnectomePanel(self.work)
+        self.connectome_fold = Fold("Connectome", self.connectome)
+        inner.addWidget(self.connectome_fold)
         self.significance = label("", "secondary", wrap=True)
         self.significance_fold = Fold("Significance", self.significance)
         inner.addWidget(self.significance_fold)
@@ -204,6 +208,7 @@ class CommunitiesDock(Dock):
                 ),
                 *(chosen.component, chosen.kind, chosen.level, chosen.community),
                 *(self.colours, self._narrow, view.names, view.edges, view.edge_count),
+                *(view.network, self.connectome.found),
             )
             # Choosing a neuron, for example, changes nothing here.
             if len(state) != len(self._state) or any(
@@ -233,9 +238,12 @@ class CommunitiesDock(Dock):
         look = shown_styles(self.session, self.colours.dark)
         self._show_table(communities, level, look)
         number = min(selection.component, components.rank)
-        self.matrix.show_component(components, number, communities, level, look, selection.community, self.colours)
-        self._show_facts(communities, components, level, look)
         view = self.work.view
+        self.matrix.show_component(
+            components, number, communities, level, look, selection.community, self.colours, view.network
+        )
+        self.connectome_fold.summary.setText(self.connectome.show_for(components, number))
+        self._show_facts(communities, components, level, look)
         self.display_fold.summary.setText(
             f"{'names' if view.names else 'no names'}, {view.edge_count if view.edges else 'no'} edges"
         )

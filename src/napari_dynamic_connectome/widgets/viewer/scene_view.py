@@ -354,7 +354,7 @@ class SceneView:
     def _draw_edges(self) -> None:
         drawn, work = self.drawn, self.work
         wanted = work.view.edges and work.view.color_by != "naming" and work.session.selection.community is not None
-        edges = resolve.strongest_edges(work.session, drawn, work.view.edge_count) if wanted else []
+        edges, inside = self._lines(drawn) if wanted else ([], np.zeros(0, bool))
         if not edges:
             self.overlay.hide(EDGES)
             return
@@ -367,9 +367,19 @@ class SceneView:
         vertices, faces, line = tubes(starts, ends, radii)
         style = drawn.styles.get(work.session.selection.community)
         colour = rgb(style.color) if style else rgb(self.colours.text)
-        shade = mix(rgb(self.colours.canvas), colour, 0.45 + 0.5 * strength)
+        plain = rgb(self.colours.text)
+        shade = mix(rgb(self.colours.canvas), np.where(inside[:, None], colour, plain), 0.45 + 0.5 * strength)
         vertex_colors = np.concatenate([shade[line], np.ones((len(line), 1))], axis=1).astype(np.float32)
         self.overlay.surface(EDGES, vertices, faces, vertex_colors)
+
+    def _lines(self, drawn: resolve.Drawn) -> tuple[list[tuple[int, int, float]], np.ndarray]:
+        """Lines as (index, index, 0..1), and which of them lie inside the chosen community."""
+        work = self.work
+        if work.view.synapses and work.view.network is not None:
+            found = resolve.connections(work.session, drawn, work.view.network, work.view.edge_count)
+            return [e[:3] for e in found], np.array([e[3] for e in found], bool)
+        pairs = resolve.strongest_edges(work.session, drawn, work.view.edge_count)
+        return pairs, np.ones(len(pairs), bool)
 
     def _prepare(self, name: str) -> None:
         """Make a layer before it is needed."""

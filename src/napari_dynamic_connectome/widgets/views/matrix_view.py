@@ -13,6 +13,7 @@ from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...display.palette import UNASSIGNED, Style, rgb
+from ...model.network import Network
 from ...model.results import Communities, Components
 from ..qt import plots
 from ..qt.controls import label, row
@@ -87,8 +88,9 @@ class MatrixView(QWidget):
         styles: Mapping[int, Style],
         chosen: int | None,
         colours: Any,
+        network: Network | None = None,
     ) -> None:
-        """Show a component; with a chosen community, only its block is coloured."""
+        """Show a component; with a chosen community, only its block is coloured. A network takes the half below the diagonal."""
         values, groups = sorted_matrix(components, number, communities, level)
         finite = values[np.isfinite(values) & (values > 0)]
         top = float(np.percentile(finite, BRIGHTEST)) if len(finite) else 1.0
@@ -101,6 +103,9 @@ class MatrixView(QWidget):
                 block = slice(start, stop)
                 image[block, block] = colours.ramp(styles[group].color)[index[block, block]]
         image[~np.isfinite(values)] = [*(rgb(colours.background) * 255).astype(int), 255]
+        if network is not None:
+            below = np.tril(np.ones(values.shape, bool), -1)
+            image[below] = _network_image(network, sorted_names(components, communities, level), colours)[below]
         n = len(values)
         self.image.setImage(image, autoLevels=False)
         self.image.setRect(QRectF(0, 0, n, n))
@@ -123,7 +128,14 @@ class MatrixView(QWidget):
             a, b = found[0], found[1]
             self.frame.setData([a, b, b, a, a], [a, a, b, b, a])
             self.frame.setPen(pg.mkPen(colours.text, width=1.4))
-        self.text.setText(f"component {number}, sorted by community")
+        beside = f"; below: {network.kind}" if network is not None else ", sorted by community"
+        self.text.setText(f"component {number}{beside}")
+        self.text.setToolTip(
+            ""
+            if network is None
+            else f"Below the diagonal: {network.title}, logarithm of 1 + {network.quantity}, both directions added. "
+            "Where it was not measured, nothing is drawn."
+        )
         self.ramp.colours = colours
         self.ramp.update()
         self.high.setText(f"{top:.2g}")
@@ -135,15 +147,42 @@ class MatrixView(QWidget):
                 self.clicked.emit(group if group >= 0 else None)
 
 
+def sorted_order(components: Components, communities: Communities, level: int) -> tuple[list[int], np.ndarray]:
+    """Neurons of the communities (their indices) that the components hold, by community, those of none last; and who is where."""
+    place = set(components.neurons)
+    group_of, finest = communities.labels.isel(level=level).values, communities.labels.isel(level=0).values
+    last = group_of.max() + 1 if len(group_of) else 0
+    known = [i for i, n in enumerate(communities.neurons) if n in place]
+    order = sorted(known, key=lambda i: (group_of[i] if group_of[i] >= 0 else last, finest[i]))
+    return order, group_of[order] if order else np.zeros(0, int)
+
+
+def sorted_names(components: Components, communities: Communities, level: int) -> list[str]:
+    """Names of the rows of `sorted_matrix`."""
+    return [communities.neurons[i] for i in sorted_order(components, communities, level)[0]]
+
+
 def sorted_matrix(
     components: Components, number: int, communities: Communities, level: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pair factors (N, N) sorted by the communities of a level, those of none last, and the communities (N,)."""
     place = {n: i for i, n in enumerate(components.neurons)}
-    group_of, finest = communities.labels.isel(level=level).values, communities.labels.isel(level=0).values
-    last = group_of.max() + 1 if len(group_of) else 0
-    known = [i for i, n in enumerate(communities.neurons) if n in place]
-    order = sorted(known, key=lambda i: (group_of[i] if group_of[i] >= 0 else last, finest[i]))
+    order, groups = sorted_order(components, communities, level)
     rows = np.array([place[communities.neurons[i]] for i in order], int)
-    groups = group_of[order] if order else np.zeros(0, int)
     return components.matrix(number).values[np.ix_(rows, rows)], groups
+
+
+def _network_image(network: Network, names: list[str], colours: Any) -> np.ndarray:
+    """Weights of a network between these neurons as colours (N, N, 4), both directions added."""
+    known = set(network.neurons)
+    held = [i for i, n in enumerate(names) if n in known]
+    values = np.full((len(names), len(names)), np.nan)
+    if held:
+        one = np.abs(network.between([names[i] for i in held]).weight.values)
+        values[np.ix_(held, held)] = one + one.T if network.directed else one
+    shade = np.log1p(values)
+    top = float(np.nanmax(shade)) if np.isfinite(shade).any() else 1.0
+    part = np.nan_to_num(shade / top if top > 0 else shade)[..., None]
+    back, front = rgb(colours.background) * 255, rgb(colours.text) * 255
+    image = np.concatenate([back + part * (front - back), np.full((*values.shape, 1), 255.0)], axis=2)
+    return image.astype(np.uint8)

@@ -38,6 +38,10 @@ class ViewState:
         self.edges = True
         self.edge_count = 24
         self.legend = True
+        self.network: Any = None
+        """Network (`model.network.Network`) shown beside the components; None: none."""
+        self.synapses = False
+        """Lines on the worm are the network's connections instead of the strongest pairs."""
         self.affinity: Any = None
         """Affinity settings that the next analysis uses; None before a dock has any."""
         self.corrected = True
@@ -45,7 +49,7 @@ class ViewState:
     def set(self, **values: Any) -> None:
         """Change fields; emits once for each field that differs."""
         for name, value in values.items():
-            if getattr(self, name) != value:
+            if getattr(self, name) is not value and getattr(self, name) != value:
                 setattr(self, name, value)
                 self.changed.emit(name)
 
