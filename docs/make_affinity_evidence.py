@@ -17,8 +17,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
 from napari_dynamic_connectome import Cohort, Recording, compute_affinity, factorize, simulate_cohort
-from napari_dynamic_connectome.affinity.surrogates import surrogate_cohort
-from napari_dynamic_connectome.model.neurons import is_canonical, left_right_pairs
+from napari_dynamic_connectome.affinity import surrogate_cohort
+from napari_dynamic_connectome.model import is_canonical, left_right_pairs
 from napari_dynamic_connectome.report.figure_style import ACCENT, INK, MUTED, new_figure, styled
 
 HERE = Path(__file__).parent

@@ -21,15 +21,17 @@ from napari_dynamic_connectome import (
     read_recording,
     simulate_cohort,
 )
-from napari_dynamic_connectome.comparison.behaviour import behaviour_correlations
-from napari_dynamic_connectome.comparison.confounds import confound_report, partial_out_cohort
-from napari_dynamic_connectome.comparison.groups import compare_groups
-from napari_dynamic_connectome.comparison.onsets import average_onsets
-from napari_dynamic_connectome.comparison.recovery import recovery_scores
-from napari_dynamic_connectome.model.attributes import with_attributes
-from napari_dynamic_connectome.pipeline.run import decompose
-from napari_dynamic_connectome.report.component_figures import strongest_neurons
-from napari_dynamic_connectome.report.contrasts import plot_groups, plot_onsets
+from napari_dynamic_connectome.comparison import (
+    average_onsets,
+    behaviour_correlations,
+    compare_groups,
+    confound_report,
+    partial_out_cohort,
+    recovery_scores,
+)
+from napari_dynamic_connectome.model import with_attributes
+from napari_dynamic_connectome.pipeline import decompose
+from napari_dynamic_connectome.report import plot_groups, plot_onsets, strongest_neurons
 
 HERE = Path(__file__).parent
 SEED = 212

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from napari_dynamic_connectome.io import limits
 from napari_dynamic_connectome.io.registry import FORMATS
-from napari_dynamic_connectome.model.errors import InputError
+from napari_dynamic_connectome.model import InputError
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "pages" / "formats.md"

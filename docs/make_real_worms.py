@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 
 from napari_dynamic_connectome import Cohort, Components, Recording, compute_affinity, sweep_ranks
-from napari_dynamic_connectome.comparison.behaviour import behaviour_correlations
-from napari_dynamic_connectome.report.component_figures import plot_components, plot_sweep, strongest_neurons
+from napari_dynamic_connectome.comparison import behaviour_correlations
+from napari_dynamic_connectome.report import plot_components, plot_sweep, strongest_neurons
 
 HERE = Path(__file__).parent
 WORMS = ("2022-07-26-31", "2022-07-26-38", "2022-07-27-31", "2022-08-02-31")

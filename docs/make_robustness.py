@@ -15,11 +15,10 @@ from pathlib import Path
 import pandas as pd
 
 from napari_dynamic_connectome import Cohort, PipelineSettings, read_recording, simulate_cohort
-from napari_dynamic_connectome.model.truth import Truth
-from napari_dynamic_connectome.pipeline.run import decompose
-from napari_dynamic_connectome.report.robustness import plot_neurons, plot_robustness
-from napari_dynamic_connectome.robustness.result import Robustness
-from napari_dynamic_connectome.robustness.run import assess_robustness
+from napari_dynamic_connectome.model import Truth
+from napari_dynamic_connectome.pipeline import decompose
+from napari_dynamic_connectome.report import plot_neurons, plot_robustness
+from napari_dynamic_connectome.robustness import Robustness, assess_robustness
 
 HERE = Path(__file__).parent
 WORMS = ("2022-07-26-31", "2022-07-26-38", "2022-07-27-31", "2022-08-02-31")

@@ -27,7 +27,7 @@ def wait(job: object) -> None:
 def make_session(folder: Path) -> Path:
     """Analyze a small simulated cohort of which the first worm is rendered and extracted."""
     from napari_dynamic_connectome.cli.simulate import write_simulation
-    from napari_dynamic_connectome.pipeline.run import run_pipeline
+    from napari_dynamic_connectome.pipeline import run_pipeline
 
     settings = write_simulation(folder / "data", worms=10, render=1, seed=0)
     run_pipeline(settings, folder / "out")

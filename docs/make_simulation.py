@@ -9,7 +9,7 @@ import numpy as np
 import zarr
 
 from napari_dynamic_connectome import compute_affinity, factorize, render_recording, simulate_cohort, simulate_recording
-from napari_dynamic_connectome.comparison.recovery import recovery_scores
+from napari_dynamic_connectome.comparison import recovery_scores
 from napari_dynamic_connectome.report.figure_style import ACCENT, INK, MUTED, new_figure, shade_stimuli, styled
 
 IMAGES = Path(__file__).parent / "images"

@@ -14,11 +14,10 @@ from pathlib import Path
 import pandas as pd
 
 from napari_dynamic_connectome import Cohort, compare_held_out, compute_affinity, factorize, fit_states, state_agreement
-from napari_dynamic_connectome.baselines.panel import static_baselines
-from napari_dynamic_connectome.factorization.signed import compare_signed
-from napari_dynamic_connectome.io.formats.connectome import read_connectome
-from napari_dynamic_connectome.report.baseline_figures import plot_baselines
-from napari_dynamic_connectome.report.state_figures import plot_states
+from napari_dynamic_connectome.baselines import static_baselines
+from napari_dynamic_connectome.factorization import compare_signed
+from napari_dynamic_connectome.io import read_connectome
+from napari_dynamic_connectome.report import plot_baselines, plot_states
 
 sys.path.insert(0, str(Path(__file__).parent))
 from make_real_worms import recordings

@@ -23,10 +23,9 @@ from napari_dynamic_connectome import (
     functional_matrices,
     suggest_tests,
 )
-from napari_dynamic_connectome.comparison.settings import StructureSettings
-from napari_dynamic_connectome.comparison.sources import read_networks
-from napari_dynamic_connectome.io.formats.side_tables import read_positions
-from napari_dynamic_connectome.report.structure_figures import plot_correlations, plot_split_matrix
+from napari_dynamic_connectome.comparison import StructureSettings, read_networks
+from napari_dynamic_connectome.io import read_positions
+from napari_dynamic_connectome.report import plot_correlations, plot_split_matrix
 
 RANK = 3
 TEXTS = HERE / "structure"

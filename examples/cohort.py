@@ -9,10 +9,8 @@ import sys
 from pathlib import Path
 
 import napari_dynamic_connectome as ndc
-from napari_dynamic_connectome.comparison.leftright import left_right_report
-from napari_dynamic_connectome.comparison.recovery import recovery_scores
-from napari_dynamic_connectome.report.community_figures import plot_matrix
-from napari_dynamic_connectome.report.component_figures import plot_components
+from napari_dynamic_connectome.comparison import left_right_report, recovery_scores
+from napari_dynamic_connectome.report import plot_components, plot_matrix
 
 
 def main(folder: Path) -> None:

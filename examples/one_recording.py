@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import napari_dynamic_connectome as ndc
-from napari_dynamic_connectome.extraction.extract import extract_recording
-from napari_dynamic_connectome.io.registry import open_labels, open_volume
+from napari_dynamic_connectome.extraction import extract_recording
+from napari_dynamic_connectome.io import open_labels, open_volume
 
 
 def main(folder: Path) -> None:

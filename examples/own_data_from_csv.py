@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 import napari_dynamic_connectome as ndc
-from napari_dynamic_connectome.report.community_figures import plot_matrix
+from napari_dynamic_connectome.report import plot_matrix
 
 
 def write_tables(folder: Path) -> list[Path]:

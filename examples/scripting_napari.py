@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 import napari_dynamic_connectome as ndc
-from napari_dynamic_connectome.display.scene import colors_at, label_colors, resolve
-from napari_dynamic_connectome.extraction.extract import extract_recording
-from napari_dynamic_connectome.io.registry import open_labels, open_volume
-from napari_dynamic_connectome.simulation.samples import sample_worm
+from napari_dynamic_connectome.display import colors_at, label_colors, resolve
+from napari_dynamic_connectome.extraction import extract_recording
+from napari_dynamic_connectome.io import open_labels, open_volume
+from napari_dynamic_connectome.simulation import sample_worm
 
 
 def analyzed() -> tuple[ndc.Session, object, object]:

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import napari_dynamic_connectome as ndc
-from napari_dynamic_connectome.comparison.behaviour import behaviour_correlations
-from napari_dynamic_connectome.report.component_figures import plot_components, strongest_neurons
+from napari_dynamic_connectome.comparison import behaviour_correlations
+from napari_dynamic_connectome.report import plot_components, strongest_neurons
 
 
 def main(folder: Path, recordings: list[Path]) -> None:

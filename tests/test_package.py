@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
 import json
+import pkgutil
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 import napari_dynamic_connectome as package
@@ -31,10 +35,40 @@ def test_import_is_light() -> None:
         assert heavy not in loaded
 
 
-def test_every_public_name_can_be_imported() -> None:
-    assert set(package.__all__) == set(dir(package))
-    for name in package.__all__:
-        assert getattr(package, name) is not None
+PACKAGES = [
+    "",
+    *(f".{m.name}" for m in pkgutil.iter_modules(package.__path__) if m.ispkg and m.name not in ("cli", "widgets")),
+]
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_every_public_name_can_be_imported_and_is_known_to_type_checkers(name: str) -> None:
+    part = importlib.import_module(package.__name__ + name)
+    assert part.__all__ and sorted(set(part.__all__)) == sorted(part.__all__)
+    assert set(part.__all__) == set(dir(part))
+    typed = set()
+    for node in ast.walk(ast.parse(Path(part.__file__).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module != "_public":
+            typed |= {alias.asname for alias in node.names}
+            found = importlib.import_module(f"{part.__name__}.{node.module}")
+            assert all(getattr(part, alias.name) is getattr(found, alias.name) for alias in node.names)
+    assert typed == set(part.__all__) - {"__version__"}
+    modules = {m.name for m in pkgutil.iter_modules(part.__path__)}
+    assert not modules & set(part.__all__)  # such a name would be the module as soon as that is imported
+
+
+def test_examples_and_pages_import_public_names_only() -> None:
+    files = [ROOT / "README.md", *(ROOT / "examples").glob("*.py"), *(ROOT / "docs" / "pages").glob("*.md")]
+    seen = 0
+    for file in files:
+        for part, names in re.findall(
+            r"from (napari_dynamic_connectome[\w.]*) import (\([^)]*\)|[^\n#]+)", file.read_text(encoding="utf-8")
+        ):
+            public = importlib.import_module(part).__all__
+            wanted = [n.split(" as ")[0].strip() for n in names.strip("() \n").split(",") if n.strip()]
+            assert set(wanted) <= set(public), (file.name, part, set(wanted) - set(public))
+            seen += len(wanted)
+    assert seen > 30
 
 
 def test_unknown_name_is_an_attribute_error() -> None:

@@ -6,84 +6,88 @@ neither napari nor Qt.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ._public import public
 
 __version__ = "0.1.0"
 
-_API = {
-    "Recording": "model.recording",
-    "Cohort": "model.cohort",
-    "Components": "model.results",
-    "Communities": "model.results",
-    "read_recording": "io.registry",
-    "write_recording": "io.registry",
-    "extract_traces": "extraction.extract",
-    "compute_affinity": "affinity.compute",
-    "factorize": "factorization.factorize",
-    "sweep_ranks": "factorization.sweep",
-    "match_components": "factorization.match",
-    "to_cp_tensor": "factorization.convert",
-    "from_cp_tensor": "factorization.convert",
-    "find_communities": "communities.find",
-    "fit_states": "states.fit",
-    "compare_held_out": "states.held_out",
-    "state_agreement": "states.agreement",
-    "StatesResult": "states.result",
-    "static_baselines": "baselines.panel",
-    "BaselinePanel": "baselines.panel",
-    "project_worms": "factorization.factorize",
-    "project_worm": "factorization.project",
-    "project_recordings": "pipeline.project",
-    "factorize_signed": "factorization.signed",
-    "compare_signed": "factorization.signed",
-    "simulate_recording": "simulation.simulate",
-    "simulate_cohort": "simulation.simulate",
-    "render_recording": "simulation.render",
-    "Session": "session.session",
-    "save_session": "session.save_load",
-    "load_session": "session.save_load",
-    "run_pipeline": "pipeline.run",
-    "PipelineSettings": "pipeline.settings",
-    "analyze": "pipeline.run",
-    "decompose": "pipeline.run",
-    "partition": "pipeline.partition",
-    "surrogate_components": "pipeline.surrogates",
-    "read_recordings": "io.registry",
-    "open_volume": "io.registry",
-    "open_labels": "io.registry",
-    "read_centres": "io.formats.centres",
-    "read_connectome": "io.formats.connectome",
-    "connectome_matrix": "io.formats.connectome",
-    "read_cect": "io.formats.cect",
-    "read_propagation": "io.formats.propagation",
-    "networks_of": "io.wiring",
-    "Network": "model.network",
-    "compare_structure": "comparison.structure",
-    "functional_matrices": "comparison.functional",
-    "mantel_test": "comparison.permutation",
-    "matrix_regression": "comparison.regression",
-    "compare_labels": "comparison.segmentation",
-    "suggest_tests": "comparison.next_tests",
-    "list_worms": "io.formats.parquet",
-    "read_neuron_list": "io.formats.side_tables",
-    "write_report": "report.html",
-    "write_tables": "report.tables",
-    "SettingsError": "model.errors",
-    "FormatError": "model.errors",
-    "MissingExtraError": "model.errors",
-    "ChoiceNeeded": "io.choice",
-    "assess_robustness": "robustness.run",
-    "partial_out": "comparison.confounds",
-    "average_onsets": "comparison.onsets",
-    "compare_groups": "comparison.groups",
-    "with_attributes": "model.attributes",
-    "worm_table": "model.attributes",
-    "DynamicConnectomeError": "model.errors",
-    "InputError": "model.errors",
-    "Cancelled": "model.errors",
-}
-__all__ = sorted([*_API, "__version__"])
+__getattr__, __dir__, __all__ = public(
+    __name__,
+    {
+        "BaselinePanel": "baselines.panel",
+        "Cancelled": "model.errors",
+        "ChoiceNeeded": "io.choice",
+        "Cohort": "model.cohort",
+        "Communities": "model.results",
+        "Components": "model.results",
+        "DynamicConnectomeError": "model.errors",
+        "FormatError": "model.errors",
+        "InputError": "model.errors",
+        "MissingExtraError": "model.errors",
+        "Network": "model.network",
+        "PipelineSettings": "pipeline.settings",
+        "Recording": "model.recording",
+        "Session": "session.session",
+        "SettingsError": "model.errors",
+        "StatesResult": "states.result",
+        "analyze": "pipeline.run",
+        "assess_robustness": "robustness.run",
+        "average_onsets": "comparison.onsets",
+        "compare_groups": "comparison.groups",
+        "compare_held_out": "states.held_out",
+        "compare_labels": "comparison.segmentation",
+        "compare_signed": "factorization.signed",
+        "compare_structure": "comparison.structure",
+        "compute_affinity": "affinity.compute",
+        "connectome_matrix": "io.formats.connectome",
+        "decompose": "pipeline.run",
+        "extract_traces": "extraction.extract",
+        "factorize": "factorization.factorize",
+        "factorize_signed": "factorization.signed",
+        "find_communities": "communities.find",
+        "fit_states": "states.fit",
+        "from_cp_tensor": "factorization.convert",
+        "functional_matrices": "comparison.functional",
+        "list_worms": "io.formats.parquet",
+        "load_session": "session.save_load",
+        "mantel_test": "comparison.permutation",
+        "match_components": "factorization.match",
+        "matrix_regression": "comparison.regression",
+        "networks_of": "io.wiring",
+        "open_labels": "io.registry",
+        "open_volume": "io.registry",
+        "partial_out": "comparison.confounds",
+        "partition": "pipeline.partition",
+        "project_recordings": "pipeline.project",
+        "project_worm": "factorization.project",
+        "project_worms": "factorization.factorize",
+        "read_cect": "io.formats.cect",
+        "read_centres": "io.formats.centres",
+        "read_connectome": "io.formats.connectome",
+        "read_neuron_list": "io.formats.side_tables",
+        "read_propagation": "io.formats.propagation",
+        "read_recording": "io.registry",
+        "read_recordings": "io.registry",
+        "render_recording": "simulation.render",
+        "run_pipeline": "pipeline.run",
+        "save_session": "session.save_load",
+        "simulate_cohort": "simulation.simulate",
+        "simulate_recording": "simulation.simulate",
+        "state_agreement": "states.agreement",
+        "static_baselines": "baselines.panel",
+        "suggest_tests": "comparison.next_tests",
+        "surrogate_components": "pipeline.surrogates",
+        "sweep_ranks": "factorization.sweep",
+        "to_cp_tensor": "factorization.convert",
+        "with_attributes": "model.attributes",
+        "worm_table": "model.attributes",
+        "write_recording": "io.registry",
+        "write_report": "report.html",
+        "write_tables": "report.tables",
+    },
+)
+__all__ += ["__version__"]
 
 if TYPE_CHECKING:
     from .affinity.compute import compute_affinity as compute_affinity
@@ -156,15 +160,3 @@ if TYPE_CHECKING:
     from .states.fit import fit_states as fit_states
     from .states.held_out import compare_held_out as compare_held_out
     from .states.result import StatesResult as StatesResult
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _API:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_API[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
