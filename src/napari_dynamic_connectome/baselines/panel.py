@@ -218,7 +218,9 @@ def _traces(
     least = min(settings.min_worms, len(cohort.worms))
     coverage = cohort.coverage()
     wanted = {str(n) for n in coverage.index[coverage >= least]}
-    found, names, notes = [], [], []
+    found, names, notes = [], [], list(cohort.notes)
+    if least < settings.min_worms and not notes:
+        notes.append(f"min_worms is {settings.min_worms}, but there are only {least} worms: {least} is taken.")
     for number, recording in enumerate(cohort.recordings):
         check_cancel(cancel)
         traces = cohort.traces_of(number)

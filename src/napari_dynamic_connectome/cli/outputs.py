@@ -206,6 +206,8 @@ def take_screenshot(session: Path, picture: Path, *, size: str = "1600x1000") ->
 def print_summary(session: Session, output: Path) -> None:
     """Say in a few lines what was found and where it lies."""
     components, sweep = session.components, session.sweep
+    for line in session.cohort.notes if session.cohort is not None else ():
+        print(line)
     print_older(session)
     if components is None and sweep is not None and sweep.nothing:
         print(str(sweep.reason))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,11 @@ def existing(path: str | Path) -> Path:
     if path.is_file() and path.stat().st_size == 0:
         raise FormatError("the file is empty (0 bytes)", where=where, fix="Copy or export it again.")
     return path
+
+
+def matching(pattern: str | Path) -> list[Path]:
+    """Return the paths that fit a pattern, sorted; only * and ? stand for others, [1] in a name is a name."""
+    return sorted(Path(p) for p in glob.glob(str(pattern).replace("[", "[[]")))  # noqa: PTH207 (absolute patterns)
 
 
 def head(path: Path, n_bytes: int = 1024) -> bytes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 from pathlib import Path
 from typing import Any
 
 from ..model.progress import CancelCallback, check_cancel
+from .files import matching
 
 BLOCK = 1 << 20
 WHOLE_FILE_LIMIT = 64 << 20
@@ -19,8 +19,8 @@ def state_of(path: str | Path, *, cancel: CancelCallback | None = None) -> str:
     Any write to one of them changes it, which a fingerprint of some of their bytes does not promise.
     """
     digest = hashlib.sha256()
-    places = [str(path)] if Path(path).exists() else sorted(glob.glob(str(path)))  # noqa: PTH207 (absolute patterns)
-    for place in map(Path, places):
+    places = [Path(path)] if Path(path).exists() else matching(path)
+    for place in places:
         for number, file in enumerate(sorted(place.rglob("*")) if place.is_dir() else [place]):
             if number % 1000 == 0:
                 check_cancel(cancel)

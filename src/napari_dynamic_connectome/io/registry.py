@@ -17,6 +17,7 @@ from typing import Any, Literal
 from ..model.errors import FormatError, InputError
 from ..model.recording import Recording, with_names_read
 from ..model.system import check_name
+from .clock import in_seconds
 from .files import existing, head, summary
 from .ownership import OurFiles
 from .volumes.volume import Volume
@@ -234,7 +235,11 @@ def _function(form: Format, name: str) -> Callable[..., Any] | None:
 
 
 def read_recordings(
-    path: str | Path, *, names: Literal["neurons", "as written"] = "neurons", **options: Any
+    path: str | Path,
+    *,
+    names: Literal["neurons", "as written"] = "neurons",
+    time_unit: str = "",
+    **options: Any,
 ) -> list[Recording]:
     """Read all recordings of a file.
 
@@ -245,6 +250,8 @@ def read_recordings(
         "neurons": other spellings of a canonical name become the canonical one, and headers that name no neuron ("1", "n12",
         "AVAL?") leave the neuron unnamed, so that it is not taken for the same cell in another worm. "as written": every
         header is a name.
+    time_unit : str
+        Unit of the times in the file ("s", "ms", "min"), where they would give a rate that no recording has.
     **options
         Of the format: `name`, `rate_hz`; `dataset`, `worm` for collections; `signal` for NWB.
 
@@ -280,6 +287,7 @@ def read_recordings(
         raise InputError("there is no recording in this file", where=str(path), fix="Choose another file.")
     if names not in ("neurons", "as written"):
         raise InputError(f"names cannot be '{names}'", where=str(path), fix='Choose "neurons" or "as written".')
+    found = [in_seconds(r, time_unit, str(path), asked="rate_hz" in options) for r in found]
     found = [with_names_read(r, as_written=names == "as written") for r in found]
     for recording in found:
         for line in recording.remarks:

@@ -72,7 +72,7 @@ class Cohort:
         for table in members:
             for neuron in table:
                 counts[neuron] = counts.get(neuron, 0) + 1
-        least = min(self.settings.min_worms, len(names))
+        least = self.least_worms
         union = sorted((n for n, c in counts.items() if c >= least), key=_sort_key)
         if len(union) < 2:
             named = sum(bool(m) for m in members)
@@ -92,6 +92,22 @@ class Cohort:
             ),
         )
         object.__setattr__(self, "_trace_ids", tuple(members))
+
+    @property
+    def least_worms(self) -> int:
+        """In how many worms a neuron must be seen: `min_worms`, or all where there are fewer worms than that."""
+        return min(self.settings.min_worms, len(self.recordings))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done otherwise than the settings say, in words; empty as a rule."""
+        asked, least = self.settings.min_worms, self.least_worms
+        if least == asked:
+            return ()
+        return (
+            f"Neurons were to be seen in {asked} worms, but there are only {least}: those that are seen in "
+            f"{'both' if least == 2 else 'it' if least == 1 else f'all {least}'} take part.",
+        )
 
     def _members_of(self, recording: Recording) -> dict[str, list[str]]:
         """As `_members`, remembered as long as the recording is there: both never change."""

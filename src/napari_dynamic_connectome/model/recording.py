@@ -198,7 +198,7 @@ class Recording:
             time_s = np.arange(n_time) / rate_hz
         if len(np.asarray(time_s)) != n_time:
             raise InputError(f"{len(np.asarray(time_s))} times for {n_time} time points", where=where)
-        label_ids = np.arange(1, n_neurons + 1) if labels is None else np.asarray(labels)
+        label_ids = np.arange(1, n_neurons + 1) if labels is None else whole_labels(labels, where)
         given = [""] * n_neurons if names is None else [clean_text(str(n)).strip() for n in names]
         for what, items in (("names", given), ("labels", label_ids)):
             if len(items) != n_neurons:
@@ -303,6 +303,28 @@ def neuron_ids(
     return ids
 
 
+def whole_labels(values: Sequence[float] | np.ndarray, where: str) -> np.ndarray:
+    """Return labels as whole numbers; those that are none, or are there twice, are an `InputError`."""
+    try:
+        given = np.asarray(values, dtype=np.float64).ravel()
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "a label is not a number", where=where, fix="Labels are those of the image: 1, 2, ..."
+        ) from error
+    wrong = given[~(np.isfinite(given) & (given == np.round(given)) & (np.abs(given) < 2**53))]
+    if len(wrong):
+        raise InputError(
+            f"label {wrong[0]:g} is no whole number", where=where, fix="Labels are those of the image: 1, 2, ..."
+        )
+    labels: np.ndarray = given.astype(np.int64)
+    found, counts = np.unique(labels, return_counts=True)
+    if (counts > 1).any():
+        raise InputError(
+            f"label {found[counts > 1][0]} is there twice", where=where, fix="Give every neuron a label of its own."
+        )
+    return labels
+
+
 def empty_stimuli() -> pd.DataFrame:
     """Return a stimulus table without rows."""
     return pd.DataFrame(
@@ -371,7 +393,7 @@ def _check_neurons(table: pd.DataFrame, traces: xr.DataArray, where: str) -> pd.
             table[column] = default
     table["name"] = [("" if n is None or n != n else str(n)) for n in table["name"].tolist()]
     table["note"] = [("" if n is None or n != n else str(n)) for n in table["note"].tolist()]
-    table["label"] = table["label"].astype(np.int64)
+    table["label"] = whole_labels(table["label"].tolist(), where)
     table["rejected"] = table["rejected"].astype(bool)
     for column in ("confidence", "z", "y", "x"):
         table[column] = pd.to_numeric(table[column]).astype(float)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from .errors import SettingsError
 
@@ -16,6 +16,17 @@ class StepSettings(BaseModel):
     """Immutable settings of one step; unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """True is not 1: `rank = true` is a slip of the pen."""
+        items = value if isinstance(value, (list, tuple)) else (value,)
+        if any(isinstance(v, bool) for v in items) and not _takes_bool(
+            cls.model_fields[str(info.field_name)].annotation
+        ):
+            raise ValueError("true and false are not among its values")
+        return value
 
     @classmethod
     def parse(
@@ -39,6 +50,12 @@ class StepSettings(BaseModel):
             return cls(**merged)
         except ValidationError as error:
             raise settings_error(error, where, cls) from error
+
+
+def _takes_bool(annotation: Any) -> bool:
+    if annotation is bool or annotation is Any or isinstance(annotation, bool):
+        return True
+    return any(_takes_bool(part) for part in get_args(annotation))
 
 
 def settings_error(error: ValidationError, where: str, model: type[BaseModel]) -> SettingsError:

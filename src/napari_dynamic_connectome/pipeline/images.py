@@ -109,6 +109,8 @@ def extract_files(
         cancel=cancel,
         **options,
     )
+    if image.remark:
+        recording = recording.replace(provenance={**recording.provenance, "reading": image.remark})
     if behaviour_file is not None:
         recording = recording.replace(behaviour=read_behaviour(behaviour_file, recording.time_s))
     return recording

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from ..io.choice import ChoiceNeeded
-from ..io.files import output_folder
+from ..io.files import matching, output_folder
 from ..io.fingerprint import fingerprint
 from ..io.ownership import claim_folder, remove_folder
 from ..model.cohort import Cohort
@@ -73,8 +73,9 @@ def find_inputs(settings: PipelineSettings) -> tuple[list[Path], list[VolumeInpu
     """Return the files that the settings name, wildcards expanded; a missing one is an `InputError`."""
     paths: list[Path] = []
     for pattern in settings.input.recordings:
-        if any(c in pattern for c in "*?["):
-            found = [Path(p) for p in sorted(glob.glob(pattern)) if not _beside(Path(p))]  # noqa: PTH207 (absolute patterns)
+        if any(c in pattern for c in "*?") and not Path(pattern).exists():
+            # [1] in a name is a name; only * and ? stand for others
+            found = [p for p in matching(pattern) if not _beside(p)]
             if not found:
                 raise InputError("no file fits this pattern", where=pattern, fix="Check input.recordings.")
         else:

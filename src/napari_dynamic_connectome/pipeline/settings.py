@@ -82,6 +82,9 @@ class ReadingSettings(StepSettings):
     names: Literal["neurons", "as written"] = setting(
         "neurons", "Headers that name no neuron (1, n12, AVAL?) stay unnamed, or every header is a name."
     )
+    time_unit: Literal["", "s", "ms", "us", "min", "h"] = setting(
+        "", "Unit of the times, where they would give a rate that no recording has."
+    )
     signal: str = setting("", "NWB: which of several sets of traces.")
     dataset: str = setting("", "HDF5: path of the traces in the file.")
     axes: Literal["", "tn", "nt"] = setting("", "npy, HDF5: time first (tn) or neurons first (nt).")
@@ -89,7 +92,11 @@ class ReadingSettings(StepSettings):
 
     def options(self) -> dict[str, Any]:
         """Options that were set, by name."""
-        held = {k: getattr(self, k) for k in ("rate_hz", "signal", "dataset", "axes", "fields") if getattr(self, k)}
+        held = {
+            k: getattr(self, k)
+            for k in ("rate_hz", "time_unit", "signal", "dataset", "axes", "fields")
+            if getattr(self, k)
+        }
         return held | ({"names": self.names} if self.names != "neurons" else {})
 
 

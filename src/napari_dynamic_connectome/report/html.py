@@ -156,8 +156,8 @@ def build_report(
     if older:
         parts.append(f'<p class="older"><b>Not up to date.</b> {html.escape(older)} {AT_THE_TIME}</p>')
     if cohort is not None:
-        lead = f"{len(cohort.worms)} worms, {len(cohort.neurons)} neurons seen in {cohort.settings.min_worms} worm(s) or more"
-        parts.append(f'<p class="lead">{html.escape(lead)}</p>')
+        lead = f"{len(cohort.worms)} worms, {len(cohort.neurons)} neurons seen in {cohort.least_worms} worm(s) or more"
+        parts.append(f'<p class="lead">{html.escape(" ".join([lead, *cohort.notes]))}</p>')
     if components is not None:
         rank = f"{components.rank}"
         facts = [

@@ -240,7 +240,7 @@ def recording_from_fields(
         name=name or (title[0] if title and title[0] else ""),
         time_s=time,
         names=_fit(names, n_neurons, "names", where),
-        labels=None if labels is None else numbers(labels, "labels", where).ravel().astype(np.int64).tolist(),
+        labels=None if labels is None else numbers(labels, "labels", where).ravel().tolist(),
         positions_um=_positions(fields, n_neurons, where),
         confidence=None
         if confidence is None

@@ -232,7 +232,12 @@ def _one_long(plain: pd.DataFrame, where: str, name: str) -> Recording:
     first = plain.groupby("neuron", sort=False).first()
     positions = first[["z", "y", "x"]].to_numpy(float) if {"z", "y", "x"} <= set(first) else None
     if "label" in first and first["label"].notna().all():
-        labels = [int(v) for v in first["label"]]
+        for neuron, given in plain.groupby("neuron", sort=False)["label"]:
+            if given.nunique() > 1:
+                raise InputError(
+                    f"neuron '{neuron}' has several labels", where=where, fix="Give every neuron one label."
+                )
+        labels = first["label"].tolist()
     confidence = first["confidence"].to_numpy(float) if "confidence" in first else None
     return Recording.from_arrays(
         values, name=name, time_s=clock, names=names, labels=labels, positions_um=positions, confidence=confidence

@@ -6,7 +6,9 @@ In: a folder (or a zip of one) with `multiscales` metadata. Out: a `Volume`. Lab
 from __future__ import annotations
 
 import json
+import logging
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
@@ -22,15 +24,23 @@ from ..files import existing, inside, reading, summary
 from ..units import micrometres, seconds
 from .volume import Volume, build_volume, check_label_values, sizes_below
 
+log = logging.getLogger("napari_dynamic_connectome")
 OUR_ATTRIBUTE = "dynamic_connectome"
 MARKERS = (".zgroup", ".zattrs", "zarr.json", ".zarray")
 
 
 class ZarrArray:
-    """A zarr array below a folder or zip, opened again after pickling."""
+    """A zarr array below a folder or zip, opened again after pickling.
 
-    def __init__(self, root: str, name: str) -> None:
-        self.root, self.name = root, name
+    Parameters
+    ----------
+    root, name : str
+    holes : array of int, shape (n, ndim), optional
+        Chunks that are not there (see `missing_chunks`). Their voxels are NaN, and all are floating-point numbers then.
+    """
+
+    def __init__(self, root: str, name: str, holes: np.ndarray | None = None) -> None:
+        self.root, self.name, self.holes = root, name, holes
         self._open()
 
     def _open(self) -> None:
@@ -55,17 +65,73 @@ class ZarrArray:
         self.chunks = tuple(int(n) for n in array.chunks)
         if shards and math.prod(shards) * self.dtype.itemsize <= 64e6:
             self.chunks = tuple(int(n) for n in shards)
+        self.stored = tuple(int(n) for n in (shards or array.chunks))
+        if self.holes is not None:
+            self.dtype = np.dtype(np.float32 if self.dtype.itemsize <= 2 else np.float64)
 
     def __getitem__(self, box: Any) -> np.ndarray:
         with reading(f"{self.root}/{self.name}", "zarr chunk"):
-            return np.asarray(self.array[box])
+            values = np.asarray(self.array[box])
+        return values if self.holes is None else self._with_holes(values.astype(self.dtype), box)
 
-    def __getstate__(self) -> dict[str, str]:
-        return {"root": self.root, "name": self.name}
+    def _with_holes(self, values: np.ndarray, box: Any) -> np.ndarray:
+        """Put NaN where the chunks of a box are not there."""
+        assert self.holes is not None
+        box = box if isinstance(box, tuple) else (box,)
+        if Ellipsis in box:
+            at = box.index(Ellipsis)
+            box = (*box[:at], *[slice(None)] * (self.ndim - len(box) + 1), *box[at + 1 :])
+        box = (*box, *[slice(None)] * (self.ndim - len(box)))
+        wanted = [np.atleast_1d(np.arange(n)[b]) for n, b in zip(self.shape, box, strict=True)]
+        size = np.asarray(self.stored)
+        low = np.array([w.min(initial=n) for w, n in zip(wanted, self.shape, strict=True)])
+        high = np.array([w.max(initial=-1) for w in wanted])
+        touched = ((self.holes * size <= high) & ((self.holes + 1) * size > low)).all(axis=1)
+        whole = values.reshape([len(w) for w in wanted])
+        for hole in self.holes[touched]:
+            parts = [(w // s) == h for w, s, h in zip(wanted, self.stored, hole, strict=True)]
+            whole[np.ix_(*parts)] = np.nan
+        return whole.reshape(values.shape)
 
-    def __setstate__(self, state: dict[str, str]) -> None:
-        self.root, self.name = state["root"], state["name"]
+    def __getstate__(self) -> dict[str, Any]:
+        return {"root": self.root, "name": self.name, "holes": self.holes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.root, self.name, self.holes = state["root"], state["name"], state["holes"]
         self._open()
+
+
+def missing_chunks(path: Path, array: ZarrArray) -> np.ndarray:
+    """Return the chunks of an array that are not there, as places in the grid of chunks, shape (n, ndim).
+
+    A chunk that was lost cannot be told from one of nothing but the fill value that its writer left out.
+    """
+    folder = f"{array.name}/" if array.name else ""
+    if path.is_dir():
+        top = path / array.name
+        there = {Path(place, file).relative_to(top).as_posix() for place, _, files in os.walk(top) for file in files}
+    else:
+        import zipfile
+
+        with reading(path, "zip archive"), zipfile.ZipFile(path) as archive:
+            there = {n.removeprefix(folder) for n in archive.namelist() if n.startswith(folder)}
+    grid = [-(-n // size) for n, size in zip(array.shape, array.stored, strict=True)]
+    key = array.array.metadata.encode_chunk_key
+    found = [place for place in np.ndindex(*grid) if key(place) not in there]
+    return np.array(found, dtype=np.int64).reshape(len(found), array.ndim)
+
+
+def _with_chunks_that_are_there(path: Path, array: ZarrArray, where: str, labels: bool) -> tuple[ZarrArray, str]:
+    """Return an image whose missing chunks are NaN, and what there is to say; labels keep 0, the background."""
+    if labels or array.dtype.kind not in "iuf" or 0 in array.shape:
+        return array, ""
+    holes = missing_chunks(path, array)
+    if not len(holes):
+        return array, ""
+    of = math.prod(-(-n // size) for n, size in zip(array.shape, array.stored, strict=True))
+    remark = f"{len(holes)} of {of} chunks are not there: their voxels are missing (NaN), not 0"
+    log.warning("%s: %s", where, remark)
+    return ZarrArray(array.root, array.name, holes), remark
 
 
 def is_zarr(path: Path) -> bool:
@@ -153,6 +219,7 @@ def open_volume(path: str | Path, *, group: str = "", level: int = 0, labels: bo
             coarser.append(array)
     ours = attrs.get(OUR_ATTRIBUTE) if isinstance(attrs.get(OUR_ATTRIBUTE), dict) else {}
     assert isinstance(ours, dict)
+    main, remark = _with_chunks_that_are_there(path, main, where, labels)
     return build_volume(
         main,
         found or None,
@@ -164,6 +231,7 @@ def open_volume(path: str | Path, *, group: str = "", level: int = 0, labels: bo
         levels=coarser,
         time_s=_times(ours, main.shape, letters, where),
         stimuli=_stimuli(ours, where),
+        remark=remark,
         **_label_properties(attrs, where, math.prod(main.shape)),
         **options,
     )
@@ -327,9 +395,10 @@ def _plain_array(path: Path, group: str, attrs: dict[str, Any], where: str, *, l
         group = f"{group}/{arrays[0]}" if group else arrays[0]
     array = ZarrArray(str(path), group)
     _check_array(path, array, where)
+    array, remark = _with_chunks_that_are_there(path, array, where, labels)
     names = attrs.get("_ARRAY_DIMENSIONS") or getattr(array.array.metadata, "dimension_names", None)
     found = [str(n or "") for n in names] if names else None
-    return build_volume(array, found, where, labels=labels, **options)
+    return build_volume(array, found, where, labels=labels, remark=remark, **options)
 
 
 def _store(path: Path) -> Any:

@@ -20,7 +20,7 @@ from ...model.errors import FormatError, InputError
 from .. import limits
 from ..axes import resolve_axes
 from ..choice import ChoiceNeeded
-from ..files import existing, reading
+from ..files import existing, matching, reading
 from .tiff import flat_size, open_stored
 from .tiff import open_volume as open_one
 from .volume import Volume, build_volume
@@ -47,8 +47,7 @@ def tiff_files(path: str | Path) -> list[Path]:
     """
     if is_pattern(path):
         path = Path(path).expanduser()
-        fixed = next((i for i, part in enumerate(path.parts) if any(c in part for c in "*?")), 0)
-        found = list(Path(*path.parts[:fixed]).glob(str(Path(*path.parts[fixed:]))))
+        found = matching(path)
     else:
         found = list(Path(path).expanduser().iterdir())
     files = [p for p in found if p.is_file() and p.suffix.lower() in ENDINGS and not p.name.startswith(".")]

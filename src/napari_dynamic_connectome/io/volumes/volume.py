@@ -50,6 +50,8 @@ class Volume:
         Coarser versions of `data`, finest first, without `data` itself.
     array : array-like, optional
         The same voxels as `data` without dask, for loops that read box by box: a graph costs milliseconds a frame.
+    remark : str
+        What is to be known about it, for people (chunks that are not there); "" as a rule.
     """
 
     data: Any
@@ -64,6 +66,7 @@ class Volume:
     all_channels: Any = None
     levels: tuple[Any, ...] = ()
     array: Any = None
+    remark: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -296,6 +296,9 @@ class CohortDock(Dock):
         )
         everywhere = int((seen == len(cohort.worms)).sum())
         self._presence_line = f"{len(cohort.neurons)} neurons, {everywhere} in every worm"
+        self.presence_text.setToolTip("\n".join(cohort.notes))
+        if cohort.notes:
+            self._presence_line += f" (not {cohort.settings.min_worms} worms: there are {cohort.least_worms})"
         self.presence_text.setText(self._presence_line)
 
     def _hover(self, position: Any) -> None:

@@ -1,0 +1,204 @@
+"""What would change a result without a word: times in another unit, chunks that are not there, labels that are none."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_dynamic_connectome import InputError, Recording, read_recording, write_recording
+from napari_dynamic_connectome.io.choice import ChoiceNeeded
+from napari_dynamic_connectome.io.volumes.omezarr import open_volume
+from napari_dynamic_connectome.model.cohort import Cohort
+from napari_dynamic_connectome.model.errors import SettingsError
+from napari_dynamic_connectome.pipeline.images import extract_files
+from napari_dynamic_connectome.pipeline.run import find_inputs, read_as_said
+from napari_dynamic_connectome.pipeline.settings import PipelineSettings, RankSettings
+
+NAMES = ["AVAL", "AVAR", "RIML", "RIMR"]
+
+
+def worm(step: float = 0.5, **more: object) -> Recording:
+    values = np.random.default_rng(0).normal(size=(60, 4))
+    return Recording.from_arrays(values, name="w", time_s=10 + np.arange(60) * step, names=NAMES, **more)
+
+
+# --- times --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["w.csv", "w.npz", "w.nwb", "w.parquet"])
+@pytest.mark.parametrize(("unit", "factor"), [("ms", 1e3), ("us", 1e6), ("h", 1 / 3600)])
+def test_times_in_another_unit_are_asked_about(tmp_path: Path, name: str, unit: str, factor: float) -> None:
+    pytest.importorskip("pynwb" if name == "w.nwb" else "pyarrow" if name == "w.parquet" else "numpy")
+    true = worm(0.5)
+    stimuli = pd.DataFrame({"name": ["salt"], "onset": [20.0 * factor], "offset": [25.0 * factor]})
+    wrong = true.replace(
+        traces=true.traces.assign_coords(time=np.asarray(true.time_s) * factor),
+        breaks=(15.2 * factor,),
+        stimuli=stimuli,
+    )
+    path = write_recording(wrong, tmp_path / name)
+    with pytest.raises(ChoiceNeeded, match="which no recording has") as caught:
+        read_recording(path)
+    assert caught.value.option == "time_unit"
+    assert unit in caught.value.choices and caught.value.choices[0] == (unit if factor > 1 else "min")
+    again = read_recording(path, time_unit=unit)
+    np.testing.assert_allclose(again.time_s, true.time_s, rtol=1e-6)
+    assert any(f"times were in {unit}" in line for line in again.remarks)
+    if len(again.breaks):
+        np.testing.assert_allclose(again.breaks, [15.2], rtol=1e-6)
+    if len(again.stimuli) and factor > 1:
+        np.testing.assert_allclose(again.stimuli[["onset", "offset"]], [[20, 25]], rtol=1e-6)
+    kept = read_recording(path, time_unit="s")
+    np.testing.assert_allclose(kept.time_s, wrong.time_s)
+    with pytest.raises(InputError, match="no unit of time"):
+        read_recording(path, time_unit="fortnights")
+
+
+@pytest.mark.parametrize("step", [0.01, 0.3, 2.0, 10.0, 45.0])
+def test_rates_that_recordings_have_are_not_questioned(tmp_path: Path, step: float) -> None:
+    assert read_recording(write_recording(worm(step), tmp_path / "w.npz")).n_times == 60
+
+
+def test_the_settings_file_answers(tmp_path: Path) -> None:
+    path = write_recording(worm(500.0), tmp_path / "w.npz")
+    with pytest.raises(ChoiceNeeded, match=r'time_unit = "ms"'):
+        read_as_said(path, PipelineSettings())
+    said = PipelineSettings.parse({"input": {"reading": [{"files": "w.npz", "time_unit": "ms"}]}})
+    assert read_as_said(path, said)[0].rate_hz == pytest.approx(2.0)
+
+
+# --- chunks -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    zarr = pytest.importorskip("zarr")
+    root = zarr.open_group(tmp_path / "i.zarr", mode="w", zarr_format=2)
+    data = np.random.default_rng(0).integers(50, 200, (6, 4, 16, 20)).astype(np.uint16)
+    array = root.create_array("0", shape=data.shape, chunks=(2, 4, 8, 20), dtype=data.dtype)
+    array[:] = data
+    labels = np.zeros(data.shape[1:], np.uint16)
+    labels[1:3, 2:6, 2:6], labels[1:3, 10:14, 10:14] = 1, 2
+    below = root.create_group("labels/cells")
+    below.create_array("0", shape=labels.shape, chunks=(4, 8, 8), dtype=labels.dtype)[:] = labels
+    axes = [{"name": n, "type": "time" if n == "t" else "space"} for n in "tzyx"]
+    scale = [{"type": "scale", "scale": [0.5, 2, 0.5, 0.5]}]
+    root.attrs["multiscales"] = [{"axes": axes, "datasets": [{"path": "0", "coordinateTransformations": scale}]}]
+    scale = [{"type": "scale", "scale": [2, 0.5, 0.5]}]
+    below.attrs["multiscales"] = [{"axes": axes[1:], "datasets": [{"path": "0", "coordinateTransformations": scale}]}]
+    below.attrs["image-label"] = {}
+    root["labels"].attrs["labels"] = ["cells"]
+    return tmp_path / "i.zarr"
+
+
+def chunk(image: Path, *place: int) -> Path:
+    found = [p for p in (image / "0").rglob("*") if p.is_file() and p.relative_to(image / "0").as_posix() in
+             ("/".join(map(str, place)), ".".join(map(str, place)))]  # fmt: skip
+    return found[0]
+
+
+def test_a_chunk_that_is_not_there_is_counted_and_nan(image: Path) -> None:
+    whole = open_volume(image)
+    assert whole.remark == "" and whole.dtype == np.uint16
+    expected = np.asarray(whole.data).astype(np.float32)
+    chunk(image, 1, 0, 1, 0).unlink()
+    expected[2:4, :, 8:] = np.nan
+    torn = open_volume(image)
+    assert torn.remark == "1 of 6 chunks are not there: their voxels are missing (NaN), not 0"
+    np.testing.assert_array_equal(np.asarray(torn.data), expected)
+    array = pickle.loads(pickle.dumps(torn.array))
+    for box in ((3,), (slice(1, 6, 2), 2), (slice(None), slice(None), 9, -1), (..., 3), (2, 1, 12, 5), (0,)):
+        np.testing.assert_array_equal(np.asarray(array[box]), expected[box])
+
+
+def test_traces_are_missing_where_the_voxels_are(image: Path) -> None:
+    whole = extract_files(image, voxel_size_um=(2, 0.5, 0.5), frame_rate_hz=2)
+    chunk(image, 1, 0, 1, 0).unlink()
+    torn = extract_files(image, voxel_size_um=(2, 0.5, 0.5), frame_rate_hz=2)
+    lost = np.zeros((6, 2), bool)
+    lost[2:4, 1] = True
+    np.testing.assert_array_equal(np.isnan(torn.traces.values), lost)
+    np.testing.assert_allclose(torn.traces.values[~lost], whole.traces.values[~lost], rtol=1e-5)
+    assert any("1 of 6 chunks" in line for line in torn.remarks)
+
+
+def test_labels_without_a_chunk_of_background_are_whole(image: Path) -> None:
+    from napari_dynamic_connectome.io.volumes.omezarr import open_labels
+
+    assert open_labels(image).dtype.kind in "iu" and open_labels(image).remark == ""
+
+
+def test_an_image_of_which_nothing_is_left_is_missing_as_a_whole(image: Path) -> None:
+    for item in (image / "0").iterdir():
+        if item.name != ".zarray":
+            shutil.rmtree(item) if item.is_dir() else item.unlink()
+    empty = open_volume(image)
+    assert empty.remark.startswith("6 of 6 chunks") and np.isnan(np.asarray(empty.data)).all()
+
+
+# --- labels, settings ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [([1, 2, 3, 1.5], "1.5 is no whole number"), ([1, 2, 2, 4], "2 is there twice"), ([1, 2, 3, np.nan], "nan is no")],
+)
+def test_labels_that_are_none_are_refused(tmp_path: Path, labels: list[float], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        worm(labels=labels)
+    path = write_recording(worm(), tmp_path / "w.npz")
+    with np.load(path) as held:
+        fields = {k: held[k] for k in held.files}
+    np.savez(path, **{**fields, "labels": np.asarray(labels)})
+    with pytest.raises(InputError, match=said):
+        read_recording(path)
+    table = pd.DataFrame(
+        {"time_s": np.repeat([0.0, 0.5, 1.0], 4), "neuron": NAMES * 3, "value": 1.0, "label": labels * 3}
+    )
+    table["value"] = np.arange(12.0)
+    table.to_csv(tmp_path / "w.csv", index=False)
+    if np.isfinite(labels).all():  # an empty cell of a table means that no labels are given
+        with pytest.raises(InputError, match=said):
+            read_recording(tmp_path / "w.csv")
+
+
+def test_true_is_not_a_number(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"'rank' = True.*true and false are not among its values"):
+        RankSettings.parse({"rank": True})
+    with pytest.raises(SettingsError, match="seed"):
+        PipelineSettings.parse({"seed": False})
+    path = tmp_path / "s.toml"
+    path.write_text("[rank]\nlargest = true\n")
+    with pytest.raises(SettingsError, match="largest"):
+        PipelineSettings.from_file(path)
+    assert PipelineSettings.parse({"cohort": {"merge_left_right": True}}).cohort.merge_left_right
+
+
+def test_fewer_worms_than_asked_for_are_said() -> None:
+    one, two = worm(), worm().replace(name="v")
+    assert Cohort([one, two], min_worms=2).notes == ()
+    cohort = Cohort([one, two], min_worms=3)
+    assert cohort.least_worms == 2
+    assert cohort.notes == (
+        "Neurons were to be seen in 3 worms, but there are only 2: those that are seen in both take part.",
+    )
+
+
+def test_brackets_in_a_name_are_a_name(tmp_path: Path) -> None:
+    folder = tmp_path / "day [1]"
+    folder.mkdir()
+    for name in ("a[1].npz", "a1.npz", "b[2].npz"):
+        write_recording(worm(), folder / name)
+
+    def found(pattern: str) -> list[str]:
+        settings = PipelineSettings.parse({"input": {"recordings": [str(folder / pattern)]}})
+        return [p.name for p in find_inputs(settings)[0]]
+
+    assert found("a[1].npz") == ["a[1].npz"]
+    assert found("*.npz") == ["a1.npz", "a[1].npz", "b[2].npz"]
+    assert found("?[2].npz") == ["b[2].npz"]
