@@ -381,3 +381,40 @@ def test_what_is_no_session_says_so(tmp_path: Path) -> None:
             load_session(tmp_path / name)
     with pytest.raises(InputError, match="no such file"):
         load_session(tmp_path / "absent.zarr")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_session_that_names_a_pipe_or_a_network_path_blocks_nothing(tmp_path: Path) -> None:
+    from napari_dynamic_connectome.model.recording import VolumeReference
+    from napari_dynamic_connectome.session.relink import check_references, foreign_images, relink
+
+    folder, pipe = tmp_path / "from a stranger", tmp_path / "pipe"
+    folder.mkdir()
+    os.mkfifo(pipe)
+    (folder / "own.tif").write_bytes(b"x")
+    (folder / "link.tif").symlink_to(tmp_path / "secret.tif")
+    (tmp_path / "secret.tif").write_bytes(b"x")
+    session = make_session(results=False)
+    places = (pipe, "//server/share/a.tif", folder / "own.tif", folder / "link.tif")
+    for number, place in enumerate(places):
+        reference = VolumeReference(str(place), (1, 1, 1, 1), "tzyx", (1, 1, 1), 1)
+        session.add(make_recording(f"w{number}", number).replace(volume=reference))
+    loaded = load_session(save_session(session, folder / "s.zarr"))
+    problems = {p.recording: p.problem for p in check_references(loaded)}
+    assert problems == {"w0": "missing", "w1": "missing"}
+    names = [Path(p).name for p in foreign_images(loaded)]
+    assert sorted(names) == ["a.tif", "link.tif", "pipe"]
+    with pytest.raises(InputError, match="no such file or folder"):
+        relink(loaded, "w2", "volume", pipe)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_is_refused_in_one_line_by_every_reader(tmp_path: Path) -> None:
+    from napari_dynamic_connectome import read_recording
+    from napari_dynamic_connectome.io.registry import open_volume
+
+    for name in ("a.csv", "a.npz", "a.tif", "a.nwb"):
+        os.mkfifo(tmp_path / name)
+        for read in (read_recording, open_volume):
+            with pytest.raises(InputError, match="neither a file nor a folder"):
+                read(tmp_path / name)

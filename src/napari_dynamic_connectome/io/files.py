@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,11 +27,26 @@ def existing(path: str | Path) -> Path:
         ) from error
     if not there:
         raise InputError("there is no such file or folder", where=where, fix="Check the spelling and the folder.")
+    if not is_plain(path):
+        raise InputError(
+            "this is neither a file nor a folder (a pipe, a device?)",
+            where=where,
+            fix="Give a file that can be read twice.",
+        )
     if not os.access(path, os.R_OK):
         raise InputError("this cannot be read (no permission)", where=where, fix="Change the permissions of the file.")
     if path.is_file() and path.stat().st_size == 0:
         raise FormatError("the file is empty (0 bytes)", where=where, fix="Copy or export it again.")
     return path
+
+
+def is_plain(path: str | Path) -> bool:
+    """Whether a file or a folder lies there, and no pipe, socket or device, which can block for ever or be endless."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 (one call for both)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def matching(pattern: str | Path) -> list[Path]:

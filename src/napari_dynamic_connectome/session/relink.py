@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeGuard
 
+from ..io.files import is_plain
 from ..io.fingerprint import fingerprint
 from ..model.errors import FormatError, InputError
 from ..model.progress import CancelCallback, check_cancel
@@ -67,7 +68,7 @@ def check_references(session: Session, *, cancel: CancelCallback | None = None) 
                 continue
             check_cancel(cancel)
             known = session.references.get(f"{name}/{which}")
-            if not Path(reference.path).exists():
+            if not is_plain(reference.path):
                 problems.append(ReferenceProblem(name, which, reference.path, "missing"))
             elif known and _stamp(reference.path) != _without_path(known):
                 problems.append(ReferenceProblem(name, which, reference.path, "changed"))
@@ -96,7 +97,7 @@ def relink(session: Session, recording: str, which: Which, path: str | Path, *, 
     if current is None or reference is None:
         raise InputError(f"there is no {which} of '{recording}' to find again")
     place = Path(path).absolute()
-    if not place.exists():
+    if not is_plain(place):
         raise InputError("there is no such file or folder", where=str(place))
     key, stamp = f"{recording}/{which}", _stamp(place)
     known = session.references.get(key)
@@ -187,7 +188,7 @@ def decode_reference(
         raise FormatError(f"the reference to the {which} of '{recording}' is damaged")
     stamp, absolute = values.pop("fingerprint", None), values.pop("absolute", None)
     place = Path(os.path.normpath(base / values["path"]))
-    if not place.exists() and _is_path(absolute) and Path(absolute).exists():
+    if not is_there(place) and _is_path(absolute) and is_there(Path(absolute)):
         place = Path(absolute)
     if isinstance(stamp, dict):
         session.references[f"{recording}/{which}"] = stamp | {"path": str(place)}
@@ -210,6 +211,47 @@ def _is_path(value: Any) -> TypeGuard[str]:
 
 def _kinds() -> tuple[Which, Which]:
     return ("volume", "labels")
+
+
+def foreign_images(session: Session) -> list[str]:
+    """Return the images that a session names outside of its own folder.
+
+    A session from somebody else can name any file of this machine. None for a session that was never saved: its images were
+    opened here. A link that leads out of the folder counts as outside, and so does every network path, which is not touched.
+
+    Parameters
+    ----------
+    session : Session
+    """
+    if not session.path:
+        return []
+    folder = Path(session.path).parent
+    found = [
+        str(reference.path)
+        for recording in session.recordings.values()
+        for reference in (recording.volume, recording.labels)
+        if reference is not None and not _is_below(str(reference.path), folder)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _is_below(path: str, folder: Path) -> bool:
+    if is_network(path):
+        return False
+    try:
+        return (folder / path).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def is_network(path: str) -> bool:
+    """Whether a path leads to another machine by its form (//server/share)."""
+    return path.replace("\\", "/").startswith("//")
+
+
+def is_there(path: Path) -> bool:
+    """Whether an image lies there; a network path is not asked, because asking sends the user's name there."""
+    return not is_network(str(path)) and is_plain(path)
 
 
 def _stamp(path: str | Path) -> dict[str, Any]:

@@ -276,6 +276,24 @@ def image_session(tmp_path):
     return session
 
 
+def test_images_outside_of_a_session_are_opened_only_if_the_user_says_so(work, second, tmp_path, qtbot) -> None:
+    from napari.utils.notifications import notification_manager
+
+    path = saved(tmp_path, image_session(tmp_path))
+    opened(work, path, qtbot)
+    assert "imaged" in work.session.recordings and "imaged" not in work.scene.images
+    asked = [n for n in notification_manager.records if "outside of its folder" in n.message][-1]
+    assert "worm.ome.zarr" in asked.message
+    asked.actions[0][1]()
+    assert len(work.scene.images["imaged"]) == 1
+    work.recovery.close()
+    count = len([n for n in notification_manager.records if "outside of its folder" in n.message])
+    second.remembered.update(work.remembered)
+    opened(second, path, qtbot)  # the next time nothing is asked
+    assert len(second.scene.images["imaged"]) == 1
+    assert len([n for n in notification_manager.records if "outside of its folder" in n.message]) == count
+
+
 def test_moved_images_are_noticed_and_found_again(work, tmp_path, qtbot) -> None:
     from napari.utils.notifications import notification_manager
 
@@ -303,6 +321,8 @@ def test_another_image_under_the_same_name_is_not_taken_by_mistake(work, tmp_pat
     other = tmp_path / "images" / "worm.ome.zarr"
     write_image(other, np.ones((4, 6, 24, 24), np.uint16), np.ones((6, 24, 24), np.uint16))
     opened(work, path, qtbot)
+    work.recovery.allow_images()
+    work.recovery.check_images()
     qtbot.waitUntil(lambda: len(work.recovery.problems) == 2, timeout=20_000)
     dialog = work.recovery.find_images()
     assert {p.problem for p in dialog.list.rows_model.rows} == {"changed"}

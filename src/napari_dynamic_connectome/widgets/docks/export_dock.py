@@ -180,6 +180,7 @@ class ExportDock(Dock):
 
         session = self.session
         session.view = capture(self.work)
+        self.work.recovery.allow_images()  # whoever saves them here has seen them
 
         def run(progress: Any, cancel: Any) -> None:
             from ...session.save_load import save_session

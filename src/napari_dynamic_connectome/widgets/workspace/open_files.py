@@ -240,6 +240,7 @@ def adopt(work: Workspace, loaded: Any, folder: Path | None = None) -> None:
     finally:
         work.recovery.after_open(folder)  # whatever happened: edits go to a journal again
     show_images(work)
+    work.recovery.ask_for_images()
     restore(work, work.session.view)
     work.session.select(time_s=loaded.selection.time_s)  # images bring a slider that begins elsewhere
 
@@ -281,19 +282,24 @@ def close_images(work: Workspace) -> None:
 
 def show_images(work: Workspace) -> None:
     """Open the images that the recordings came from, where the files are still there."""
+    from ...io.files import is_plain
+
     viewer, session = work.viewer, work.session
+    left = set(work.recovery.foreign_images())
     for recording in session.recordings.values():
         if recording.name in work.scene.images or recording.volume is None:
+            continue
+        if left & {str(one.path) for one in (recording.volume, recording.labels) if one is not None}:
             continue
         path = Path(recording.volume.path)
         if session.path and not path.is_absolute():
             path = Path(session.path).parent / path
-        if not path.exists():
+        if not is_plain(path):
             continue
         try:
             items = image_layers(path)
             labels_path = Path(recording.labels.path) if recording.labels is not None else None
-            if labels_path is not None and labels_path.exists() and not any(kind == "labels" for _, _, kind in items):
+            if labels_path is not None and is_plain(labels_path) and not any(kind == "labels" for _, _, kind in items):
                 items += [item for item in image_layers(labels_path) if item[2] == "labels"]
             layers = add_layers(viewer, items)
         except Exception:  # the session is of use without its images; opening them by hand tells why they fail

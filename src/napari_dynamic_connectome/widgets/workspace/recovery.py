@@ -6,9 +6,10 @@ program back, says when another window has the session, and looks whether the im
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 log = logging.getLogger("napari_dynamic_connectome")
+MOST_ALLOWED = 2000
+"""Images that are remembered as allowed."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class Recovery:
         self.journal: Journal | None = None
         self.problems: list[ReferenceProblem] = []
         self._failed = False
+        self._unasked: frozenset[str] = frozenset()
         self._closed = False
         self._opening = False
         work.session.recordings_changed.connect(self._watch)
@@ -354,6 +358,13 @@ class Recovery:
             self.problems = []
             return None
         state = self.session.snapshot()
+        from ...session.relink import is_network, is_there
+
+        # those that are not to be opened are not even looked into; that one is gone can be seen from outside
+        left = {path for path in self.foreign_images() if is_network(path) or is_there(Path(path))}
+        for name, one in state.recordings.items():
+            if {str(r.path) for r in (one.volume, one.labels) if r is not None} & left:
+                state.recordings[name] = one.replace(volume=None, labels=None)
 
         def run(progress: Any, cancel: Any) -> list[ReferenceProblem]:
             from ...session.relink import check_references
@@ -369,6 +380,63 @@ class Recovery:
 
         return work.jobs.start("Check images", run, done)
 
+    def foreign_images(self) -> list[str]:
+        """Images outside of the session's folder that the user has not said may be opened."""
+        from ...session.relink import foreign_images
+
+        allowed = self._allowed()
+        return [path for path in foreign_images(self.session) if self._key_of(path) not in allowed]
+
+    def allow_images(self, but: Collection[str] = ()) -> None:
+        """The images that the session names may be opened, now and the next time: the user said so, or saved it here.
+
+        Parameters
+        ----------
+        but : collection of str
+            Those that nothing was said about.
+        """
+        from ...session.relink import foreign_images
+        from .preferences import save
+
+        work = self._work()
+        if work is None:
+            return
+        new = [self._key_of(path) for path in foreign_images(self.session) if path not in but]
+        if new:
+            kept = [key for key in self._allowed() if key not in new]
+            work.remembered["images"] = {"allowed": [*kept, *new][-MOST_ALLOWED:]}
+            save(work.remembered)
+
+    def _allowed(self) -> list[str]:
+        work = self._work()
+        held = work.remembered.get("images", {}) if work is not None else {}
+        found = held.get("allowed", []) if isinstance(held, dict) else []
+        return [str(key) for key in found] if isinstance(found, list) else []
+
+    def _key_of(self, path: str) -> str:
+        return hashlib.sha256(f"{self.session.uid}\0{path}".encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+    def ask_for_images(self) -> None:
+        """Say that the session names images elsewhere, and offer to open them."""
+        from ...session.relink import is_network, is_there
+
+        left = [path for path in self.foreign_images() if not is_network(path) and is_there(Path(path))]
+        self._unasked = frozenset(self.foreign_images())
+        if not left:
+            return
+        more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+
+        def open_them() -> None:
+            self.allow_images()
+            self._unasked = frozenset()
+            self.relinked()
+            self.check_images()
+
+        show_actions(
+            f"This session names images outside of its folder: {left[0]}{more}. They are opened only if you say so.",
+            (("Open them", open_them),),
+        )
+
     def find_images(self) -> Any:
         """Open the dialog that finds moved images again."""
         from .recovery_dialogs import ImagesDialog
@@ -379,6 +447,7 @@ class Recovery:
         """Show the images that were found."""
         from .open_files import show_images
 
+        self.allow_images(but=self._unasked)  # the user chose the others just now
         work = self._work()
         if work is not None:
             show_images(work)
