@@ -181,3 +181,16 @@ def test_results_that_another_session_shows_bring_along_what_they_were_made_from
     other.take_results(session.results())
     assert other.made == session.made
     assert freshness(other).text == "Components and communities are older than 1 name of worm2."
+
+
+def test_the_summary_counts_over_worms(session: Session) -> None:
+    session.edit("worm1", {1: {"name": ""}})
+    assert freshness(session).summary == "Components and communities are older than 1 name of worm1."
+    session.edit("worm2", {1: {"name": ""}, 2: {"name": "RID"}, 3: {"rejected": True}})
+    session.leave_out("worm2", False)
+    session.add(make_recording("worm3", 3))
+    assert freshness(session, {"affinity": {}, "seed": 3}).summary == (
+        "Components and communities are older than 3 names in 2 worms, 1 rejection of worm2, 1 worm and the settings."
+    )
+    session.touch("worm1", labels=[1, 2])
+    assert freshness(session).summary.endswith(" Traces are older than 2 neurons edited since extraction of worm1.")

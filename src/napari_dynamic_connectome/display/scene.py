@@ -16,7 +16,7 @@ from ..model.neurons import info
 from ..model.recording import Recording
 from ..model.results import Communities, Components
 from ..naming.confidence import doubtful
-from ..session.freshness import at_analysis
+from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
 from .order import zscore
 from .palette import UNASSIGNED, Style, hue_numbers, mix, rgb, styles
@@ -64,6 +64,8 @@ class Drawn:
         Clock of `weight`.
     dim : array (3,)
         Colour of weight 0.
+    older : bool
+        The results are older than what they were made from.
     """
 
     ids: tuple[str, ...]
@@ -82,6 +84,7 @@ class Drawn:
     weight: np.ndarray | None
     time_s: np.ndarray
     dim: np.ndarray
+    older: bool = False
 
     def frame(self, time_s: float) -> int:
         """Index of the sample nearest to a time."""
@@ -294,6 +297,7 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
         weight=weight,
         time_s=time_s,
         dim=dim,
+        older=bool(freshness(session).components),
     )
 
 
@@ -454,6 +458,8 @@ def title(session: Session, drawn: Drawn, color_by: ColorBy) -> str:
         parts.append(f"Component {selection.component}")
         if selection.community is not None and selection.community in drawn.styles:
             parts.append(f"community {drawn.styles[selection.community].label}")
+        if drawn.older:
+            parts.append("not up to date")
     parts.append(f"t = {selection.time_s:.1f} s")
     if drawn.schematic:
         parts.append("schematic positions")

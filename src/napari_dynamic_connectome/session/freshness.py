@@ -91,6 +91,18 @@ class Freshness:
         return found
 
     @property
+    def summary(self) -> str:
+        """The same in few words: where more than two things changed, they are counted over the worms."""
+        found = []
+        if self.components:
+            found.append(f"Components and communities are older than {_short(self.components + self.communities)}.")
+        elif self.communities:
+            found.append(f"Communities are older than {_short(self.communities)}.")
+        if self.traces:
+            found.append(f"Traces are older than {_short(self.traces)}.")
+        return " ".join(found)
+
+    @property
     def text(self) -> str:
         """All in one paragraph; "" where everything is up to date."""
         return " ".join(self.lines)
@@ -236,6 +248,36 @@ def present_neurons(session: Session, names: tuple[str, ...] | list[str]) -> tup
     labels = dict(zip(then.neurons.index.astype(str), then.neurons["label"].tolist(), strict=True))
     ids = dict(zip(recording.neurons["label"].tolist(), recording.neurons.index.astype(str), strict=True))
     return tuple(ids.get(labels[n], n) if n in labels else n for n in names)
+
+
+PLURAL = {
+    "names": "name",
+    "rejected": "rejection",
+    "traces": "trace",
+    "labels": "neuron edited since extraction",
+}
+"""What is counted over worms, in the singular."""
+
+
+def _short(changes: tuple[Change, ...]) -> str:
+    if len(changes) <= 2 and changes and changes[0].what not in ("labels",):
+        return joined(c.text for c in changes)
+    found = []
+    for what in dict.fromkeys(c.what for c in changes):
+        some = [c for c in changes if c.what == what]
+        worms = list(dict.fromkeys(c.worm for c in some))
+        where = f"of {worms[0]}" if len(worms) == 1 else f"in {len(worms)} worms"
+        if what in PLURAL:
+            total = sum(c.count for c in some)
+            words = PLURAL[what].split(" ", 1)
+            found.append(" ".join([counted(total, words[0]), *words[1:], where]))
+        elif what == "worms":
+            found.append(counted(len(some), "worm"))
+        elif what == "settings":
+            found.append("the settings" if len(some) > 1 else some[0].text)
+        else:
+            found.append(some[0].text if len(some) == 1 else f"the {what} {where}")
+    return joined(found)
 
 
 def joined(parts: Any) -> str:

@@ -14,6 +14,7 @@ from ..qt import garbage
 from ..qt.controls import button, guard_wheel, label
 from ..qt.dialogs import real_viewer
 from ..qt.theme import NAME, Colours, colours_of, style_sheet
+from ..views.up_to_date_strip import UpToDateStrip
 from ..workspace.preferences import save
 from ..workspace.workspace import workspace_of
 
@@ -32,6 +33,7 @@ ALL = frozenset(
         "view",
         "jobs",
         "time",
+        "freshness",
     }
 )
 
@@ -47,6 +49,8 @@ class Dock(QWidget):
     scrolls: ClassVar[bool] = True
     edits: ClassVar[bool] = False
     """It changes recordings: it says so if that is not possible now."""
+    shows_results: ClassVar[bool] = False
+    """It says above its page what is not up to date."""
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -75,6 +79,8 @@ class Dock(QWidget):
         )
         self.take_over.hide()
         outer.addWidget(self.take_over)
+        self.strip = UpToDateStrip(self.work)
+        outer.addWidget(self.strip)
         if self.scrolls:
             area = QScrollArea()
             area.setFrameShape(QFrame.Shape.NoFrame)
@@ -103,6 +109,7 @@ class Dock(QWidget):
             (self.work.view.changed, "view"),
             (self.work.jobs.changed, "jobs"),
             (self.work.recovery.changed, "jobs"),
+            (self.work.up_to_date.changed, "freshness"),
         ):
             self._listen(signal, topic)
         self._listen_selection()
@@ -188,8 +195,11 @@ class Dock(QWidget):
             self.banner.setVisible(bool(self.work.recovery.banner))
             journal = self.work.recovery.journal
             self.take_over.setVisible(journal is not None and journal.can_take_over)
+        if self.shows_results and topics & {"freshness", "jobs"}:
+            self.strip.refresh()
         self.work.scene.catch_up()
-        self.refresh(topics)
+        if topics - {"freshness"}:
+            self.refresh(topics - {"freshness"})
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -19,14 +18,13 @@ from ...display.scene import shown_styles
 from ...factorization.settings import FactorizationSettings
 from ...model.cohort import Cohort, CohortSettings
 from ...model.errors import InputError
-from ...model.progress import check_cancel
 from ...pipeline.settings import PipelineSettings, RankSettings
 from ..qt import plots
 from ..qt.controls import Fold, JobBar, button, label, row, run_key
 from ..qt.forms import SettingsForm
-from ..qt.notify import show_failure, show_info
+from ..qt.notify import show_failure
 from ..qt.theme import swatch
-from ..workspace.checkpoints import analysis_checkpoint
+from ..workspace.analysis import start_analysis
 from .base import Dock
 
 FORMS: tuple[tuple[str, str, type[Any]], ...] = (
@@ -46,6 +44,7 @@ class CohortDock(Dock):
     """Collect worms and run the analysis."""
 
     title = "Cohort"
+    shows_results = True
     edits = True
 
     def build(self, layout: QVBoxLayout) -> None:
@@ -350,6 +349,7 @@ class CohortDock(Dock):
         except InputError:
             return
         default = form.model()
+        self.work.up_to_date.want(key, value.model_dump(mode="json"))
         self.remember(key, {k: v for k, v in value.model_dump(mode="json").items() if v != getattr(default, k)})
         if key == "cohort":
             self._show_presence()
@@ -399,36 +399,7 @@ class CohortDock(Dock):
         except InputError as error:
             show_failure(self.viewer, "Analyze", error)
             return None
-
-        checkpoints: list[Any] = []
-
-        def run(progress: Any, cancel: Any) -> Any:
-            from ...pipeline.run import analyze
-
-            checkpoints.append(analysis_checkpoint(cohort, settings.model_dump(mode="json")))
-            result = analyze(cohort, settings, progress=progress, cancel=cancel, checkpoint=checkpoints[0].folder())
-
-            def put_into(session: Any) -> None:
-                session.settings = settings.model_dump(mode="json")
-                session.provenance["model"] = result.components.model
-                session.provenance["model_reason"] = result.components.diagnostics.get("model_reason", "")
-                result.put_into(session, cohort)
-
-            check_cancel(cancel)
-            return result, self.work.recovery.write_results(put_into)
-
-        def done(found: Any) -> None:
-            result, written = found
-            safe = self.work.recovery.show_results(
-                written, f"analyze {len(cohort.worms)} worms: {result.components.rank} components"
-            )
-            self.work.by_rank.clear()
-            self.work.by_rank[result.components.rank] = dict(result.communities)
-            for one in checkpoints if safe else ():  # what was fitted stays until its result is on disk
-                Thread(target=one.remove).start()
-            show_info(f"{result.components.rank} components of {len(cohort.worms)} worms.")
-
-        job = self.work.jobs.start("Analyze", run, done)
+        job = start_analysis(self.work, cohort, settings)
         self.bar.watch(job)
         self.run_button.setEnabled(False)
         job.ended.connect(lambda: self.mark("jobs"))

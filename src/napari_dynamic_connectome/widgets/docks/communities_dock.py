@@ -39,6 +39,7 @@ class CommunitiesDock(Dock):
     """Communities of the chosen component."""
 
     title = "Communities"
+    shows_results = True
 
     def build(self, layout: QVBoxLayout) -> None:
         self.empty = label("No communities yet. Press Analyze in the Cohort dock.", "empty")

@@ -29,6 +29,7 @@ class ComponentsDock(Dock):
     """Rank and components."""
 
     title = "Components"
+    shows_results = True
 
     def build(self, layout: QVBoxLayout) -> None:
         self.empty = label("No components yet. Press Analyze in the Cohort dock.", "empty")
@@ -319,7 +320,9 @@ class ComponentsDock(Dock):
         from ...model.errors import SettingsError
 
         try:
-            self.work.view.set(affinity=self.preview.form.value())
+            value = self.preview.form.value()
+            self.work.view.set(affinity=value)
+            self.work.up_to_date.want("affinity", value.model_dump(mode="json"))
         except SettingsError as error:
             self.preview_fold.summary.setText(str(error))
 

@@ -101,6 +101,7 @@ def style_sheet(c: Colours) -> str:
 #{NAME} QTableView::item:selected {{ background: {c.chosen}; color: {c.text}; }}
 #{NAME} QHeaderView {{ background: {c.well}; border: none; }}
 #{NAME} QHeaderView::section {{ background: {c.well}; color: {c.secondary}; border: none; padding: 2px 3px; font-size: 8pt; }}
+#{NAME} QFrame#strip {{ background: {c.well}; border: none; border-left: 3px solid {c.warning}; }}
 #{NAME} QFrame#card {{ background: {c.well}; border: 1px solid {c.hairline}; border-radius: 4px; }}
 #{NAME} QFrame#card QWidget {{ background: transparent; }}
 #{NAME} QFrame#card QLineEdit {{ background: {c.foreground}; }}

@@ -258,6 +258,7 @@ def _replace(work: Workspace, loaded: Any) -> None:
     session.path, session.uid, session.revisions = loaded.path, loaded.uid, loaded.revisions
     session.stored, session.references = dict(loaded.stored), dict(loaded.references)
     session.left_out, session.view = loaded.left_out, dict(loaded.view)
+    session.touched = dict(loaded.touched)
     session.raw.clear()
     session.raw.update(loaded.raw)
     session.history = list(loaded.history)

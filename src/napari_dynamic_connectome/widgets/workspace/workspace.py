@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..qt.scheduler import Scheduler
     from ..viewer.scene_view import SceneView
     from .recovery import Recovery
+    from .up_to_date import UpToDate
 
 
 IMPORT_MS = 1500
@@ -68,6 +69,7 @@ class Workspace:
         from ..viewer.scene_view import SceneView
         from .preferences import load
         from .recovery import Recovery
+        from .up_to_date import UpToDate
 
         self._viewer = weakref.ref(viewer)
         self.session = Session()
@@ -80,6 +82,7 @@ class Workspace:
         session, remembered = self.session, self.remembered
         start_log(self.remembered)
         describe_with(viewer, lambda: {"session": session.settings, "docks": remembered})
+        self.up_to_date: UpToDate = UpToDate(self)
         self.scheduler: Scheduler = Scheduler(_canvas_of(self._viewer))
         self.jobs: BackgroundJobs = BackgroundJobs(self)
         self.scene: SceneView = SceneView(self)

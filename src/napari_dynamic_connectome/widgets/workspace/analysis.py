@@ -1,0 +1,76 @@
+"""Analysis in the background: from a cohort to results on disk and in the session, as a whole or only the communities."""
+
+from __future__ import annotations
+
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from ...model.cohort import Cohort
+from ...model.progress import check_cancel
+from ..qt.notify import show_info
+from .checkpoints import analysis_checkpoint
+
+if TYPE_CHECKING:
+    from ...pipeline.settings import PipelineSettings
+    from .workspace import Workspace
+
+
+def start_analysis(work: Workspace, cohort: Cohort, settings: PipelineSettings, title: str = "Analyze") -> Any:
+    """Start all steps; the results appear when they are on disk. Returns the running job."""
+    checkpoints: list[Any] = []
+
+    def run(progress: Any, cancel: Any) -> Any:
+        from ...pipeline.run import analyze
+
+        checkpoints.append(analysis_checkpoint(cohort, settings.model_dump(mode="json")))
+        result = analyze(cohort, settings, progress=progress, cancel=cancel, checkpoint=checkpoints[0].folder())
+
+        def put_into(session: Any) -> None:
+            session.settings = settings.model_dump(mode="json")
+            session.provenance["model"] = result.components.model
+            session.provenance["model_reason"] = result.components.diagnostics.get("model_reason", "")
+            result.put_into(session, cohort)
+
+        check_cancel(cancel)
+        return result, work.recovery.write_results(put_into)
+
+    def done(found: Any) -> None:
+        result, written = found
+        safe = work.recovery.show_results(
+            written, f"analyze {len(cohort.worms)} worms: {result.components.rank} components"
+        )
+        work.by_rank.clear()
+        work.by_rank[result.components.rank] = dict(result.communities)
+        for one in checkpoints if safe else ():  # what was fitted stays until its result is on disk
+            Thread(target=one.remove).start()
+        show_info(f"{result.components.rank} components of {len(cohort.worms)} worms.")
+
+    return work.jobs.start(title, run, done)
+
+
+def start_communities(work: Workspace, settings: PipelineSettings, title: str = "Find communities") -> Any:
+    """Start the search for the communities of the present components, in the place of those that are there."""
+    session = work.session
+    components, cohort = session.components, session.cohort
+
+    def run(progress: Any, cancel: Any) -> Any:
+        from ...pipeline.run import partition
+
+        found = partition(components, settings, progress=progress, cancel=cancel, cohort=cohort)
+
+        def put_into(target: Any) -> None:
+            target.settings = settings.model_dump(mode="json")
+            target.communities = {}
+            target.set_communities(found)
+
+        check_cancel(cancel)
+        return found, work.recovery.write_results(put_into)
+
+    def done(result: Any) -> None:
+        found, written = result
+        if session.components is components:
+            work.by_rank.clear()  # those of other ranks were found with other settings
+            work.by_rank[components.rank] = dict(found)
+            work.recovery.show_results(written, "find communities")
+
+    return work.jobs.start(title, run, done)

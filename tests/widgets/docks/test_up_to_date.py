@@ -1,0 +1,130 @@
+"""The strip above the results, and the button that does only what is older again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from tests.widgets.helpers import fill, recording
+
+from napari_dynamic_connectome.pipeline.settings import PipelineSettings
+
+pytestmark = pytest.mark.gui
+
+QUICK = {
+    "rank": {"rank": 1, "starts": 1},
+    "chance": {"surrogates": 9},
+    "communities": {"null_fits": 0, "samples": 10, "starts": 1},
+    "kinds": ["core"],
+}
+
+
+@pytest.fixture
+def docks(viewer, work, qtbot):
+    from napari_dynamic_connectome.widgets.docks.cohort_dock import CohortDock
+    from napari_dynamic_connectome.widgets.docks.communities_dock import CommunitiesDock
+    from napari_dynamic_connectome.widgets.docks.components_dock import ComponentsDock
+
+    work.session.settings = PipelineSettings.parse(QUICK).model_dump(mode="json")
+    fill(work.session)
+    work.session.set_current("worm A")
+    made = [kind(viewer) for kind in (CohortDock, ComponentsDock, CommunitiesDock)]
+    for one in made:
+        viewer.window.add_dock_widget(one, name=one.title, area="right", add_vertical_stretch=False)
+    qtbot.wait(20)
+    return made
+
+
+def shown(docks, qtbot) -> set[str]:
+    qtbot.wait(30)
+    for one in docks:
+        one.flush()
+    assert len({one.strip.isVisible() for one in docks}) == 1
+    return {one.strip.text.text() for one in docks if one.strip.isVisible()}
+
+
+def test_the_strip_appears_with_an_edit_and_goes_with_its_undo(docks, work, qtbot) -> None:
+    assert shown(docks, qtbot) == set()
+    work.session.edit("worm B", {1: {"name": ""}, 2: {"name": "RIS"}})
+    assert shown(docks, qtbot) == {"Components and communities are older than 2 names of worm B."}
+    assert docks[0].strip.redo.isVisible() and docks[0].strip.height() < 60
+    work.session.undo()
+    assert shown(docks, qtbot) == set()
+    docks[0].list.item(1).setCheckState(docks[0].list.item(1).checkState().Unchecked)
+    assert shown(docks, qtbot) == {"Components and communities are older than the choice to leave out worm B."}
+
+
+def test_redo_after_names_analyzes_the_traces_that_are_there(docks, work, qtbot, wait_for, monkeypatch) -> None:
+    from napari_dynamic_connectome.extraction import extract
+
+    monkeypatch.setattr(extract, "extract_recording", lambda *a, **k: pytest.fail("nothing is extracted again"))
+    work.session.edit("worm B", {1: {"name": ""}, 13: {"name": "RIS"}})
+    shown(docks, qtbot)
+    before = work.session.components
+    qtbot.mouseClick(docks[1].strip.redo, Qt.MouseButton.LeftButton)
+    job = work.up_to_date.job
+    qtbot.wait(30)
+    assert not docks[1].strip.redo.isVisible()
+    wait_for(job)
+    assert work.session.components is not before and "RIS" in work.session.components.neurons
+    assert shown(docks, qtbot) == set()
+    assert work.session.settings["rank"]["rank"] == 1 and work.session.settings["chance"]["surrogates"] == 9
+
+
+def test_settings_of_communities_alone_leave_the_components(docks, work, qtbot, wait_for, monkeypatch) -> None:
+    from napari_dynamic_connectome.pipeline import run
+
+    monkeypatch.setattr(run, "decompose", lambda *a, **k: pytest.fail("components are as they were"))
+    before = work.session.components
+    form = docks[0].forms["communities"]
+    form.controls["samples"].setValue(30)
+    assert shown(docks, qtbot) == {"Communities are older than the settings of communities."}
+    qtbot.mouseClick(docks[2].strip.redo, Qt.MouseButton.LeftButton)
+    wait_for(work.up_to_date.job)
+    assert work.session.components is before
+    assert {key[1] for key in work.session.communities} == {"core"}
+    assert work.session.settings["communities"]["samples"] == 30
+    assert shown(docks, qtbot) == set()
+
+
+def test_settings_that_nobody_edited_are_not_called_changed(docks, work, qtbot) -> None:
+    """The forms keep the last settings of the user; those of a session that was opened are others."""
+    assert docks[0].settings().rank.rank != work.session.settings["rank"]["rank"]
+    assert shown(docks, qtbot) == set()
+    docks[0].forms["affinity"].set_value(docks[0].forms["affinity"].model(sigma_s=9.0))
+    docks[0]._edited("affinity")
+    assert shown(docks, qtbot) == {"Components and communities are older than the affinity settings."}
+
+
+def test_a_name_that_moves_keeps_the_colours_of_the_cells(viewer, docks, work, qtbot) -> None:
+    from napari_dynamic_connectome.widgets.docks.neurons_dock import NeuronsDock
+
+    dock = NeuronsDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Neurons", area="right", add_vertical_stretch=False)
+    work.view.set(color_by="community")
+    qtbot.wait(50)
+
+    def colours() -> np.ndarray:
+        qtbot.wait(50)
+        work.scene.flush()
+        return np.array(work.scene.layers["neurons"].face_color)
+
+    before = colours()
+    table = work.session.recording.neurons
+    first, second = (int(np.flatnonzero(table.index == n)[0]) for n in ("AVAL", "SMDVL"))
+    assert not np.allclose(before[first], before[second])
+    # the name AVAL goes from its cell to the one that was SMDVL
+    work.session.select(neurons=("AVAL",))
+    dock.flush()
+    for label_id, text in ((int(table["label"].iloc[first]), ""), (int(table["label"].iloc[second]), "AVAL")):
+        work.session.name_neuron(label_id, text)
+    after = colours()
+    assert work.scene.drawn.ids[second] == "AVAL"
+    np.testing.assert_array_equal(after, before)
+    assert shown(docks, qtbot) == {"Components and communities are older than 2 names of worm A."}
+    assert "not up to date" in viewer.canvas.overlays.text.text
+
+
+def test_a_worm_that_comes_later_is_named(docks, work, qtbot) -> None:
+    work.session.add(recording("worm C", 5))
+    assert shown(docks, qtbot) == {"Components and communities are older than worm C, which takes part now."}
