@@ -194,3 +194,12 @@ def test_the_summary_counts_over_worms(session: Session) -> None:
     )
     session.touch("worm1", labels=[1, 2])
     assert freshness(session).summary.endswith(" Traces are older than 2 neurons edited since extraction of worm1.")
+
+
+def test_behaviour_counts_where_it_is_taken_out_of_the_traces(session: Session) -> None:
+    old = session.recordings["worm1"]
+    session.add(old.replace(behaviour=old.behaviour + 1), replace=True)
+    assert freshness(session) == Freshness()
+    session.settings = SETTINGS | {"confounds": {"channels": ["reversal"]}}
+    session.set_components(session.components)
+    assert [c.text for c in freshness(session).components] == ["the behaviour of worm1"]

@@ -6,6 +6,7 @@ the colours of one time point in a fraction of a millisecond.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -108,19 +109,35 @@ def colors_at(drawn: Drawn, time_s: float) -> np.ndarray:
     return result
 
 
-def label_colors(drawn: Drawn, time_s: float, *, background_alpha: float = 0.0) -> dict[int | None, np.ndarray]:
-    """Colour of every label for a direct label colormap; None is what other labels get."""
+def label_colors(
+    drawn: Drawn,
+    time_s: float,
+    *,
+    background_alpha: float = 0.0,
+    new: Iterable[int] = (),
+    new_color: str = "#f2f2f2",
+) -> dict[int | None, np.ndarray]:
+    """Colour of every label for a direct label colormap; None is what other labels get, `new` as in `label_palette`."""
     colors = colors_at(drawn, time_s)
     table: dict[int | None, np.ndarray] = {None: np.array([0.5, 0.5, 0.5, background_alpha], np.float32)}
     table[0] = np.zeros(4, np.float32)
+    table |= {int(label): np.array([*rgb(new_color), 1.0], np.float32) for label in new if label > 0}
     for label, color in zip(drawn.labels, colors, strict=True):
         table[int(label)] = color
     return table
 
 
-def label_palette(drawn: Drawn, time_s: float, most: int) -> np.ndarray:
-    """Colours (most + 1, 4) by label id, float32; ids without a neuron are transparent, and so is the background."""
+def label_palette(
+    drawn: Drawn, time_s: float, most: int, new: Iterable[int] = (), new_color: str = "#f2f2f2"
+) -> np.ndarray:
+    """Colours (most + 1, 4) by label id, float32; ids without a neuron are transparent, and so is the background.
+
+    `new` are ids that were painted after the extraction: they are seen at once.
+    """
     table = np.zeros((most + 1, 4), np.float32)
+    for label in new:
+        if 0 < label <= most:
+            table[label] = (*rgb(new_color), 1.0)
     table[drawn.labels] = colors_at(drawn, time_s)
     table[0] = 0.0
     return table

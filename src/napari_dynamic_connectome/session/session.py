@@ -242,6 +242,7 @@ class Session:
             kept = self.raw.get(recording.name)
             if raw is not None:
                 self.raw[recording.name] = raw
+                self.touched = {k: v for k, v in self.touched.items() if k != recording.name}
             if made:
                 try:
                     self._keep(Edit(recording.name, (), user(), now(), made, action), recording)

@@ -51,6 +51,8 @@ class Dock(QWidget):
     """It changes recordings: it says so if that is not possible now."""
     shows_results: ClassVar[bool] = False
     """It says above its page what is not up to date."""
+    only_traces: ClassVar[bool] = False
+    """Of that only what concerns traces."""
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -79,7 +81,7 @@ class Dock(QWidget):
         )
         self.take_over.hide()
         outer.addWidget(self.take_over)
-        self.strip = UpToDateStrip(self.work)
+        self.strip = UpToDateStrip(self.work, only_traces=self.only_traces)
         outer.addWidget(self.strip)
         if self.scrolls:
             area = QScrollArea()

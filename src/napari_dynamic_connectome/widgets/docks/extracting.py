@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from threading import Thread
 from typing import Any
 
 import numpy as np
+from xarray import Dataset
 
 from ...extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
 from ...model.progress import CancelCallback, ProgressCallback
 from ...model.recording import Recording, VolumeReference
+from ..qt.notify import show_info
 from ..workspace.checkpoints import extraction_checkpoint, extraction_inputs
 from ..workspace.open_files import layer_voxels
+from ..workspace.raw_traces import keep_edits, raw_of
 
 EXTRACTED, COLOURED = 0.95, 0.97
 """Shares of the progress bar."""
@@ -25,7 +29,8 @@ class Extraction:
 
     volume, labels : arrays, (t, z, y, x) and ([t,] z, y, x). channels : NeuroPAL channels by colour. references : where volume
     and labels came from, None for what is in no file. correction : None leaves the traces as they are. inputs : what the
-    blocks that are finished are recognised by; None: they are not kept. options : for `extract_recording`.
+    blocks that are finished are recognised by; None: they are not kept. options : for `extract_recording`. before, touched :
+    uncorrected traces of which only some labels are extracted again; None: all of them.
     """
 
     volume: Any
@@ -36,10 +41,13 @@ class Extraction:
     quality: QualitySettings
     inputs: list[dict[str, Any]] | None
     options: dict[str, Any]
+    before: Recording | None = None
+    touched: frozenset[int] = frozenset()
     _checkpoints: list[Any] = field(default_factory=list)
 
     def run(self, progress: ProgressCallback, cancel: CancelCallback) -> tuple[Recording, Any]:
         """Extract, correct and judge; return the recording and its uncorrected traces. Runs in a worker."""
+        from ...extraction.again import extract_again
         from ...extraction.colours import mean_colours
         from ...extraction.correct import correct_traces
         from ...extraction.extract import extract_recording
@@ -51,7 +59,13 @@ class Extraction:
             self._checkpoints.append(extraction_checkpoint(self.inputs, cancel))
             options["checkpoint"] = self._checkpoints[0]
         step = part(progress, 0, EXTRACTED)
-        recording = extract_recording(self.volume, self.labels, progress=step, cancel=cancel, **options)
+        if self.before is None:
+            recording = extract_recording(self.volume, self.labels, progress=step, cancel=cancel, **options)
+        else:
+            del options["name"]
+            recording = extract_again(
+                self.before, self.volume, self.labels, self.touched, progress=step, cancel=cancel, **options
+            )
         check_cancel(cancel)
         if self.channels:
             report(progress, EXTRACTED, "measuring colours")
@@ -133,6 +147,86 @@ def extraction_of(
         extraction_inputs(image, labels, reference),
         options,
     )
+
+
+def again_of(work: Any, name: str, step: Extraction, layers: tuple[Any, Any, Any | None]) -> Callable[[], Any]:
+    """What extracts again, as before, the labels of a worm that were edited since.
+
+    Parameters
+    ----------
+    work : Workspace
+    name : str
+        Of the recording.
+    step : Extraction
+        How it was done; its voxels are not kept.
+    layers : napari layers
+        Volume, labels and reference, which are not kept alive either.
+
+    Returns
+    -------
+    callable
+        Starts it and returns the job; None if a layer is gone.
+    """
+    kept = [None if layer is None else weakref.ref(layer) for layer in layers]
+    options = {k: v for k, v in step.options.items() if k != "reference"}
+    plain = replace(step, volume=None, labels=None, channels={}, inputs=None, options=options)
+    work_ref = weakref.ref(work)
+
+    def start() -> Any | None:
+        found = work_ref()
+        present = [None if ref is None else ref() for ref in kept]
+        recording = None if found is None else found.session.recordings.get(name)
+        if found is None or recording is None:
+            return None
+        there = list(found.viewer.layers)
+        if any(ref is not None and layer not in there for ref, layer in zip(kept, present, strict=True)):
+            show_info(f"Open the volume and the labels of {name}, and extract it again in the Recording dock.")
+            return None
+        image, labels, reference = present
+        notes = found.session.touched.get(name, {})
+        own, about = dict(options), {}
+        if "voxel size" in notes:
+            own["voxel_size_um"] = about["voxel_size_um"] = tuple(float(s) for s in image.scale[-3:])
+        if "rate" in notes:
+            own["frame_rate_hz"] = about["frame_rate_hz"] = 1.0 / float(image.scale[-4])
+        references = tuple(None if one is None else replace(one, **about) for one in step.references)
+        if reference is not None:
+            own["reference"] = layer_voxels(reference)
+        known = raw_of(found, recording)
+        some = known is not None and not {"voxel size", "rate"} & set(notes)
+        again = replace(
+            plain,
+            volume=layer_voxels(image),
+            labels=layer_voxels(labels),
+            references=references,
+            options=own,
+            before=_uncorrected(recording, known) if some else None,
+            touched=frozenset(notes.get("labels", ())),
+        )
+        count = len(again.touched) if some else recording.n_neurons
+
+        def done(result: tuple[Recording, Any]) -> None:
+            new, raw = result
+            old = found.session.recordings.get(name)
+            if old is None:
+                return
+            new = keep_edits(new.replace(stimuli=old.stimuli), old)
+            if len(old.behaviour.data_vars) and np.array_equal(old.time_s, new.time_s):
+                new = new.replace(behaviour=old.behaviour)
+            made = f"extract {count} neuron{'' if count == 1 else 's'} of {name} again"
+            found.session.add(new, replace=True, make_current=False, made=made, raw=raw)
+            found.scene.attach(name, [image], labels)
+
+        return found.jobs.start("Extract again", again.run, done, layers=(image, labels))
+
+    return start
+
+
+def _uncorrected(recording: Recording, raw: Any) -> Recording:
+    """Recording as it was extracted."""
+    history = [h for h in recording.provenance.get("history", ()) if h.get("operation") == "extract"]
+    provenance = {**recording.provenance, "history": history}
+    return recording.replace(traces=raw, quality=None, behaviour=Dataset(), provenance=provenance)
 
 
 def _reference(

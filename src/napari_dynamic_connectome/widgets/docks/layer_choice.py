@@ -45,6 +45,8 @@ class LayerChoice(QWidget):
 
     chosen = Signal()
     """Another image was chosen; what its file says is filled in already."""
+    corrected = Signal()
+    """Somebody typed another voxel size or rate."""
     centres_asked = Signal()
     layers_changed = Signal()
 
@@ -101,6 +103,9 @@ class LayerChoice(QWidget):
             grid.setColumnStretch(column, 1)
         # The widest caption, whatever the font: captions themselves ask for no room.
         grid.setColumnMinimumWidth(0, max(72, *(w.sizeHint().width() for w in self._captions)))
+        self._filling = False
+        for spin in (*self.voxel, self.rate):
+            spin.valueChanged.connect(lambda *_: None if self._filling else self.corrected.emit())
         self.image.currentIndexChanged.connect(lambda *_: self._image_chosen())
 
     def _caption(self, text: str) -> QLabel:
@@ -170,6 +175,7 @@ class LayerChoice(QWidget):
             return
         about = layer.metadata.get("dynamic_connectome", {})
         size = about.get("voxel_size_um") or tuple(layer.scale[-3:])
+        self._filling = True
         for spin, value in zip(self.voxel, size, strict=True):
             spin.setValue(float(value))
         rate = about.get("frame_rate_hz")
@@ -178,6 +184,7 @@ class LayerChoice(QWidget):
             seconds = str(layer.units[-4]) in ("s", "second", "1 second")
             rate = 1.0 / step if step > 0 and (seconds or step != 1.0) else 0.0
         self.rate.setValue(float(rate) if rate and np.isfinite(rate) else 0.0)
+        self._filling = False
         self.name.setText(str(about.get("name") or layer.name.split(".")[0]))
         self.chosen.emit()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -28,14 +30,20 @@ from ..workspace.open_files import layer_voxels
 from ..workspace.raw_traces import keep_edits, same_source, uncorrected
 from ..workspace.recording_names import unique
 from .base import Dock
-from .extracting import Extraction, extraction_of
+from .extracting import Extraction, again_of, extraction_of
 from .layer_choice import LayerChoice, number
+
+
+def _product(size: Sequence[float]) -> str:
+    return " × ".join(f"{s:.4g}" for s in size)
 
 
 class RecordingDock(Dock):
     """Layers or files in, a recording with traces out."""
 
     title = "Recording"
+    shows_results = True
+    only_traces = True
     edits = True
 
     def build(self, layout: QVBoxLayout) -> None:
@@ -59,6 +67,7 @@ class RecordingDock(Dock):
         layout.addWidget(label("Extract traces", "head"))
         self.choice = LayerChoice(self.work)
         self.choice.chosen.connect(self._image_chosen)
+        self.choice.corrected.connect(self._size_corrected)
         self.image, self.labels, self.reference = self.choice.image, self.choice.labels, self.choice.reference
         self.colour_boxes, self.voxel = self.choice.colour_boxes, self.choice.voxel
         self.rate, self.name = self.choice.rate, self.choice.name
@@ -227,6 +236,25 @@ class RecordingDock(Dock):
             self._trying = True
             self._preview_timer.start()
 
+    def _size_corrected(self) -> None:
+        """Note that the traces of the worm that this image shows are older than its voxel size and rate."""
+        image, labels, recording = self.choice.image_layer, self.choice.labels_layer, self.session.recording
+        if recording is None or image not in self.work.scene.images.get(recording.name, ()):
+            return
+        raw = self.work.raw.get(recording.name, recording.traces)
+        size, rate = self.choice.voxel_size_um, self.rate.value()
+        then = raw.attrs.get("voxel_size_um")
+        notes: dict[str, str | None] = {}
+        if then is not None and min(size) > 0:
+            told = f"{_product(then)}, now {_product(size)} µm"
+            notes["voxel_size"] = None if np.allclose(then, size) else told
+        before = 1.0 / float(np.median(np.diff(raw["time"].values))) if raw.sizes["time"] > 1 else rate
+        if rate > 0 and image.metadata.get("dynamic_connectome", {}).get("time_s") is None:
+            told = f"{before:.4g} Hz, now {rate:.4g} Hz"
+            notes["rate"] = None if np.isclose(before, rate, rtol=1e-4) else told
+        self.session.touch(recording.name, **notes)
+        self.choice.scale_layers(image, *([] if labels is None else [labels]))
+
     def _stimuli_edited(self) -> None:
         """Give the open worm its new stimuli; without one they wait for the extraction."""
         recording = self.session.recordings.get(self._stimuli_of or "")
@@ -320,6 +348,8 @@ class RecordingDock(Dock):
             self.session.add(recording, replace=True, made=text, raw=raw)
             step.forget_blocks()  # now the traces are in the journal
             self.work.scene.attach(recording.name, [image], labels)
+            again = again_of(self.work, recording.name, step, (image, labels, self.choice.layer(self.reference)))
+            self.work.up_to_date.extractors[recording.name] = again
             show_info(f"{recording.name}: {recording.n_neurons} neurons, {len(recording.named)} named.")
 
         job = self.work.jobs.start("Extract traces", step.run, done, layers=(image, labels))

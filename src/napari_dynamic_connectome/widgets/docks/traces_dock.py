@@ -31,6 +31,8 @@ class TracesDock(Dock):
     """Heatmap and stacked traces over one time axis."""
 
     title = "Traces"
+    shows_results = True
+    only_traces = True
     scrolls = False
 
     def build(self, layout: QVBoxLayout) -> None:

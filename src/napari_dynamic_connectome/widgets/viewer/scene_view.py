@@ -24,6 +24,7 @@ from ..qt.theme import colours_of
 from . import camera
 from .canvas_text import CanvasText
 from .follow import Follower, frame_of
+from .label_edits import LabelEdits
 from .layers import CURRENT, EDGES, LOOKS, NAMES, NEURONS, OURS, OverlayLayers, move_points, show
 from .legend import Legend
 from .name_layer import Leaders, NameLayer, named
@@ -56,6 +57,8 @@ class SceneView:
         """Image layers by recording; only those of the current one are visible."""
         self.labels: dict[str, Any] = {}
         """Labels layer by recording."""
+        self.edits: dict[str, LabelEdits] = {}
+        """What was painted in the labels of each recording since its extraction."""
         self.closed = False
         self._busy = False
         self._stepping = False
@@ -136,6 +139,8 @@ class SceneView:
         self.layers.clear()
         self.images.clear()
         self.labels.clear()
+        for recording in list(self.edits):
+            self._forget_edits(recording)
         self.drawn = None
 
     def attach(self, recording: str, images: list[Any], labels: Any | None) -> None:
@@ -144,7 +149,32 @@ class SceneView:
         if labels is not None:
             self.labels[recording] = labels
             labels.events.visible.connect(self._labels_shown)
+            self._watch_edits(recording, labels)
         self._changed()
+
+    def _watch_edits(self, recording: str, labels: Any) -> None:
+        """Note from now on which labels are edited; what was noted before the session was opened stays noted."""
+        self._forget_edits(recording)
+        me = weakref.ref(self)
+        before = frozenset(self.work.session.touched.get(recording, {}).get("labels", ()))
+
+        def changed(touched: set[int]) -> None:
+            found = me()
+            if found is not None and not found.closed and recording in found.work.session.recordings:
+                found.work.session.touch(recording, labels=before | touched)
+                found._labels_call.start()
+
+        def seen() -> None:
+            found = me()
+            if found is not None and not found.closed and not found._busy:
+                found.recolour_labels()
+
+        self.edits[recording] = LabelEdits(labels, changed, seen)
+
+    def _forget_edits(self, recording: str) -> None:
+        edits = self.edits.pop(recording, None)
+        if edits is not None:
+            edits.close()
 
     def flush(self) -> None:
         """Draw now what is out of date."""
@@ -343,11 +373,14 @@ class SceneView:
         try:
             # A cyclic map as long as the type's range gives every label its own colour. It is what the layer uses anyway; a
             # direct map makes napari compile for seconds when it is first used.
+            edits = self.edits.get(work.session.current or "")
+            new = edits.touched | edits.chosen if edits is not None else set()
+            look = {"new": new, "new_color": "#f2f2f2" if self.colours.dark else "#202228"}
             most = 255 if np.dtype(layer.dtype).itemsize == 1 else 65535
             if len(drawn.labels) and drawn.labels.min() >= 0 and drawn.labels.max() <= most:
-                layer.colormap = CyclicLabelColormap(colors=resolve.label_palette(drawn, time_s, most))
+                layer.colormap = CyclicLabelColormap(colors=resolve.label_palette(drawn, time_s, most, **look))
             else:
-                layer.colormap = DirectLabelColormap(color_dict=resolve.label_colors(drawn, time_s))
+                layer.colormap = DirectLabelColormap(color_dict=resolve.label_colors(drawn, time_s, **look))
         finally:
             self._busy = False
 
@@ -460,6 +493,7 @@ class SceneView:
         for recording, labels in list(self.labels.items()):
             if labels is layer:
                 del self.labels[recording]
+                self._forget_edits(recording)
         if _held_bytes(layer) > LARGE_BYTES:
             self._forget_timer.start()
         self._changed()

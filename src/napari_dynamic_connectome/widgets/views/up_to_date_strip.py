@@ -7,6 +7,7 @@ from typing import Any
 from qtpy.QtCore import QRect, Qt
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout
 
+from ...session.freshness import Freshness
 from ..qt.controls import JobBar, button, label
 
 LINES = 2
@@ -20,10 +21,13 @@ class UpToDateStrip(QFrame):
     Parameters
     ----------
     work : Workspace
+    only_traces : bool
+        Say nothing of components and communities.
     """
 
-    def __init__(self, work: Any) -> None:
+    def __init__(self, work: Any, *, only_traces: bool = False) -> None:
         super().__init__()
+        self.only_traces = only_traces
         self.setObjectName("strip")
         self.work = work
         self.text = label("", "warning", wrap=True)
@@ -47,6 +51,8 @@ class UpToDateStrip(QFrame):
     def refresh(self) -> None:
         """Say what is older than what now."""
         state, job = self.work.up_to_date.state, self.work.up_to_date.job
+        if self.only_traces:
+            state = Freshness(traces=state.traces)
         running = job is not None and job.running
         if running and self.bar.job is not job:
             self.bar.watch(job)

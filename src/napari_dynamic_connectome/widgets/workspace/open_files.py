@@ -276,6 +276,7 @@ def close_images(work: Workspace) -> None:
     attached = [layer for layers in work.scene.images.values() for layer in layers] + list(work.scene.labels.values())
     work.scene.images.clear()
     work.scene.labels.clear()
+    work.up_to_date.extractors.clear()
     for layer in attached:
         if layer in work.viewer.layers:
             work.viewer.layers.remove(layer)

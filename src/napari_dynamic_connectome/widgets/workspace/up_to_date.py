@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from ...model.cohort import Cohort
 from ...model.errors import InputError
-from ...session.freshness import Freshness, freshness
-from ..qt.notify import show_failure
+from ...session.freshness import Freshness, freshness, joined
+from ..qt.notify import show_failure, show_info
 
 if TYPE_CHECKING:
     from .workspace import Workspace
@@ -32,6 +34,8 @@ class UpToDate:
         self.session = work.session
         self.job: Any = None
         """What is being done again now."""
+        self.extractors: dict[str, Callable[[], Any]] = {}
+        """What starts the extraction of what was edited in a worm again, and returns the job; where it is known how."""
         self._wanted: dict[str, Any] = {}
         self._wanted_of = ""
         self._state: Freshness | None = None
@@ -78,12 +82,20 @@ class UpToDate:
 
         return PipelineSettings.parse({**self.session.settings, **self.wanted})
 
-    def redo(self) -> Any | None:
-        """Do what is older again, and nothing else; returns the running job."""
+    def redo(self, *, only_results: bool = False) -> Any | None:
+        """Do what is older again, and nothing else; returns the running job.
+
+        Traces come first, worm by worm, as far as their images are open; the results follow by themselves.
+        """
         work, stale = self._work(), self.state.stale
         if work is None or not stale or (self.job is not None and self.job.running):
             return None
         try:
+            if "traces" in stale and not only_results:
+                job = self._extract_again()
+                if job is not None:
+                    self._watch(job)
+                    return job
             if "components" in stale:
                 settings = self.settings()
                 recordings = [r for n, r in self.session.recordings.items() if n not in self.session.left_out]
@@ -103,6 +115,23 @@ class UpToDate:
             return None
         self._watch(job)
         return job
+
+    def _extract_again(self) -> Any | None:
+        """Start the extraction of what was edited in one worm, and go on after it."""
+        worms = list(dict.fromkeys(c.worm for c in self.state.traces))
+        known = [w for w in worms if w in self.extractors]
+        if not known:
+            show_info(f"Extract {joined(worms)} again in the Recording dock: how it was done is not known any more.")
+            return None
+        job = self.extractors[known[0]]()
+        if job is not None:
+            job.ended.connect(lambda: self._go_on(job, known[0]))
+        return job
+
+    def _go_on(self, job: Any, worm: str) -> None:
+        self._look_again()
+        if job.error is None and not job.cancelled.is_set() and worm not in {c.worm for c in self.state.traces}:
+            QTimer.singleShot(0, self.redo)
 
     def _watch(self, job: Any) -> None:
         self.job = job
