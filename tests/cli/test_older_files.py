@@ -40,14 +40,16 @@ def test_a_run_redoes_what_is_older_and_leaves_nothing_that_is_no_longer_true(pa
     assert f"not up to date: {said}" in capsys.readouterr().err
     assert said in (output / "report.html").read_text("utf-8")
     session = run_and_write(settings_of(paths), output, screenshot=False)
+    assert f"done again: {said}" in (told := capsys.readouterr().err)
     assert freshness(session).text == ""
     assert "Not up to date" not in (output / "report.html").read_text("utf-8")
     assert not (output / "tables" / "not_up_to_date.csv").exists()
     assert "AVEL" in set(pd.read_csv(output / "tables" / "components_pairs.csv")["neuron_a"])
     assert "figures/baselines.png" in (output / "not_up_to_date.txt").read_text("utf-8")
-    assert "older than the results: figures/baselines.png" in capsys.readouterr().err
+    assert "older than the results: figures/baselines.png" in told
     of_others.unlink()
     run_and_write(settings_of(paths), output, screenshot=False)
+    assert "done again" not in capsys.readouterr().err
     assert not (output / "not_up_to_date.txt").exists()
 
 
@@ -75,4 +77,5 @@ def test_only_the_stages_that_are_older_are_done_again(paths, tmp_path, monkeypa
     session = run_and_write(again, output, screenshot=False)
     assert session.components.error == first.components.error
     assert session.made["communities"]["communities"]["samples"] == 20
+    assert session.provenance["done again"] == ["Communities are older than the settings of communities."]
     assert freshness(session, again.model_dump(mode="json")).text == ""

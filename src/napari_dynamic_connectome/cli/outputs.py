@@ -55,6 +55,8 @@ def run_and_write(
             session = held.enter_context(finished_run(settings, output, progress=progress, **how))
         for line in session.provenance.get("not carried over", ()):
             print(f"not carried over: {line}", file=sys.stderr)
+        for line in session.provenance.get("done again", ()):
+            print(f"done again: {line}", file=sys.stderr)
         mine = OurFiles(output)
         # a settings file that the user edited there, or ran from there, stays as it is
         name = "settings.toml" if mine.is_ours("settings.toml") else "settings-used.toml"

@@ -33,6 +33,7 @@ from ..model.recording import Recording
 from ..model.results import Communities, CommunityKind, Components
 from ..model.truth import Truth
 from ..session.carry_over import carry_over, edits_state
+from ..session.freshness import freshness
 from ..session.session import Session
 from .contrasts import give_attributes
 from .earlier import back_up, held_session, withdraw
@@ -356,7 +357,7 @@ def run_pipeline(
 
     What was corrected in the session of an earlier run (names, confidences, notes, rejected neurons, worms left out, stimuli) is
     put onto the recordings when they are read again; `session.provenance["not carried over"]` lists what could not be, and a
-    backup of the session is kept then.
+    backup of the session is kept then. `session.provenance["done again"]` says what earlier results were older than.
 
     Parameters
     ----------
@@ -453,6 +454,8 @@ def _run_stages(
 
     target = output / SESSION_NAME
     stages: dict[str, str] = dict(session.provenance.get("stages", {})) if resume else {}
+    why = freshness(session, settings.model_dump(mode="json")).lines
+    session.provenance.pop("done again", None)
     hashes = stage_hashes(settings, inputs)
     kept = _checkpoints(output, hashes, ("recordings",))
     if stages.get("recordings") != hashes["recordings"]:
@@ -463,6 +466,9 @@ def _run_stages(
         save_session(session, target)
     hashes = stage_hashes(settings, inputs, edits_state(session))
     kept = _checkpoints(output, hashes)
+    if why and stages.get("communities") != hashes["communities"]:
+        session.provenance["done again"] = why
+        log.info("done again: %s", " ".join(why))
     if stages.get("components") != hashes["components"]:
         withdraw(output)
         session.settings = settings.model_dump(mode="json")

@@ -77,7 +77,7 @@ def test_settings_of_communities_alone_leave_the_components(docks, work, qtbot, 
     monkeypatch.setattr(run, "decompose", lambda *a, **k: pytest.fail("components are as they were"))
     before = work.session.components
     form = docks[0].forms["communities"]
-    form.controls["samples"].setValue(30)
+    form.controls["samples"].value = 30
     assert shown(docks, qtbot) == {"Communities are older than the settings of communities."}
     qtbot.mouseClick(docks[2].strip.redo, Qt.MouseButton.LeftButton)
     wait_for(work.up_to_date.job)

@@ -67,6 +67,7 @@ class Compare(QWidget):
         real, copy = self.work.session, Session()
         copy.recordings, copy.current = real.recordings, self.worm.currentText()
         copy.components, copy.communities, copy.cohort = real.components, real.communities, real.cohort
+        copy.made, copy.left_out = real.made, real.left_out
         chosen = self.component.currentData()
         copy.selection = real.selection
         if chosen and chosen != real.selection.component:
