@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -49,8 +50,13 @@ def test_run_writes_session_tables_figures_and_report(result: Path) -> None:
     assert session.components is not None and session.components.rank == 2
     assert set(session.communities) == {(c, k) for c in (1, 2) for k in ("modules", "core")}
     pairs = pd.read_csv(result / "tables" / "components_pairs.csv")
-    values = session.components.pair.values * session.components.weight.values
-    np.testing.assert_allclose(pairs[["component_1", "component_2"]].to_numpy(), values, rtol=1e-6)
+    for number in (1, 2):
+        values = session.components.pair.sel(component=number).values
+        np.testing.assert_allclose(pairs.loc[pairs["component"] == number, "pair_factor"], values, rtol=1e-6)
+    package = json.loads((result / "tables" / "datapackage.json").read_text())
+    fields = {(r["path"], f["name"]): f for r in package["resources"] for f in r["schema"]["fields"]}
+    assert len(package["resources"]) == len(list((result / "tables").rglob("*.csv")))
+    assert not [where for where, field in fields.items() if "description" not in field]
     communities = pd.read_csv(result / "tables" / "communities.csv")
     assert set(communities["kind"]) == {"modules", "core"}
     scores = pd.read_csv(result / "tables" / "score_recovery_of_the_planted_motifs.csv")

@@ -61,7 +61,7 @@ def run_and_write(
         # a settings file that the user edited there, or ran from there, stays as it is
         name = "settings.toml" if mine.is_ours("settings.toml") else "settings-used.toml"
         with atomic_file(mine.path(name)) as temporary:
-            temporary.write_text(to_toml(settings), encoding="utf-8")
+            temporary.write_text(to_toml(settings.relative(output)), encoding="utf-8")
         mine.finish(stale=False)
         write_outputs(
             session,

@@ -45,10 +45,15 @@ def comparison_of(options: argparse.Namespace, session: Session) -> StructureSet
     """Settings of the comparison: those of the session's run, and what the command line says instead."""
     from ..comparison.settings import StructureSettings
     from ..model.errors import InputError
+    from ..pipeline.settings import absolute, with_paths
     from ..pipeline.toml import parse_overrides
 
     held: Any = session.settings.get("comparison")
     values = dict(held) if isinstance(held, dict) else {}
+    if session.path and values:  # paths of a run are relative to its output folder
+        folder = Path(session.path).resolve().parent
+        known = StructureSettings.parse(values, where="comparison")
+        values = with_paths(known, lambda text: absolute(text, folder)).model_dump()
     overrides = parse_overrides(options.set)
     unknown = set(overrides) - {"comparison"}
     if unknown:

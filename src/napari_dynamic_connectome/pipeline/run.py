@@ -40,7 +40,7 @@ from .earlier import back_up, held_session, withdraw
 from .images import extract_files
 from .partition import partition
 from .provenance import settings_hash, versions
-from .settings import PipelineSettings, ReadingSettings, VolumeInput
+from .settings import PipelineSettings, ReadingSettings, VolumeInput, nearby
 
 if TYPE_CHECKING:
     from ..affinity.spec import AffinitySpec
@@ -462,7 +462,7 @@ def _run_stages(
         withdraw(output)
         _read_again(session, settings, target, kept["recordings"], client, part(progress, 0, 0.25), cancel)
         stages = {}
-        _stamp(session, settings, inputs, stages, "recordings", hashes)
+        _stamp(session, settings, output, inputs, stages, "recordings", hashes)
         save_session(session, target)
     hashes = stage_hashes(settings, inputs, edits_state(session))
     kept = _checkpoints(output, hashes)
@@ -471,7 +471,7 @@ def _run_stages(
         log.info("done again: %s", " ".join(why))
     if stages.get("components") != hashes["components"]:
         withdraw(output)
-        session.settings = settings.model_dump(mode="json")
+        session.settings = settings.relative(output).model_dump(mode="json")
         taking_part = [r for name, r in session.recordings.items() if name not in session.left_out]
         cohort = Cohort(taking_part, settings.cohort)
         session.set_cohort(cohort)
@@ -488,11 +488,11 @@ def _run_stages(
         session.provenance["model"] = components.model
         session.provenance["model_reason"] = components.diagnostics.get("model_reason", affinity.model_reason)
         stages.pop("communities", None)
-        _stamp(session, settings, inputs, stages, "components", hashes)
+        _stamp(session, settings, output, inputs, stages, "components", hashes)
         save_session(session, target)
     if stages.get("communities") != hashes["communities"]:
         withdraw(output)
-        session.settings = settings.model_dump(mode="json")
+        session.settings = settings.relative(output).model_dump(mode="json")
         begun = stages.get("some communities") == hashes["communities"]
         last = time.monotonic()
 
@@ -501,7 +501,13 @@ def _run_stages(
             if time.monotonic() - last > SAVE_EVERY_S:
                 session.communities = dict(some)
                 _stamp(
-                    session, settings, inputs, stages, "some communities", {"some communities": hashes["communities"]}
+                    session,
+                    settings,
+                    output,
+                    inputs,
+                    stages,
+                    "some communities",
+                    {"some communities": hashes["communities"]},
                 )
                 save_session(session, target)
                 last = time.monotonic()
@@ -520,7 +526,7 @@ def _run_stages(
         stages.pop("some communities", None)
         session.communities = {}
         session.set_communities(found)
-        _stamp(session, settings, inputs, stages, "communities", hashes)
+        _stamp(session, settings, output, inputs, stages, "communities", hashes)
         save_session(session, target)
     remove_folder(output / CHECKPOINTS)
     report(progress, 1, "done")
@@ -551,6 +557,8 @@ def stage_hashes(settings: PipelineSettings, inputs: list[dict[str, Any]], edits
     prints = [{k: v for k, v in i.items() if k != "path"} for i in inputs]
     # which group a worm is in changes neither its traces nor the components
     values["input"] = {k: v for k, v in values["input"].items() if not k.startswith("attributes")}
+    # nor does the folder in which the files lie: what is in them is in the fingerprints
+    values["input"] = _names_only(values["input"])
     first = settings_hash(
         prints, versions(), *(values[k] for k in ("input", "extraction", "correction", "quality", "correct"))
     )
@@ -563,23 +571,33 @@ def stage_hashes(settings: PipelineSettings, inputs: list[dict[str, Any]], edits
     return {"recordings": first, "components": second, "communities": third}
 
 
+def _names_only(value: Any) -> Any:
+    """Return settings with every absolute path cut to its last part."""
+    if isinstance(value, Mapping):
+        return {k: _names_only(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_names_only(v) for v in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+
 def _stamp(
     session: Session,
     settings: PipelineSettings,
+    output: Path,
     inputs: list[dict[str, Any]],
     stages: dict[str, str],
     stage: str,
     hashes: Mapping[str, str],
 ) -> None:
     stages[stage] = hashes[stage]
-    session.settings = settings.model_dump(mode="json")
+    session.settings = settings.relative(output).model_dump(mode="json")
     session.provenance.update(
         {
             "versions": versions(),
             "settings": session.settings,
             "seed": settings.seed,
-            "inputs": inputs,
-            "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "inputs": [one | {"path": nearby(str(Path(one["path"]).absolute()), output)} for one in inputs],
+            "command": " ".join([Path(sys.argv[0]).name, *(nearby(one, output) for one in sys.argv[1:])]),
             "stages": dict(stages),
         }
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -18,6 +19,9 @@ from ..model.settings import StepSettings, setting
 from .chance_settings import ChanceSettings
 from .robustness_settings import RobustnessSettings
 from .toml import merge, read_toml
+
+UP = 2
+"""What lies below the folder this many above an output folder is beside it: inputs of `project/results/run1` in `project/data`."""
 
 
 class VolumeInput(StepSettings):
@@ -188,29 +192,54 @@ class PipelineSettings(StepSettings):
 
     def resolve(self, folder: Path) -> Self:
         """Copy with the input's paths made absolute against `folder`."""
+        return self._with_paths(lambda text: absolute(text, folder))
 
-        def absolute(text: str) -> str:
-            return text if not text or Path(text).is_absolute() or "://" in text else str(folder / text)
+    def relative(self, folder: Path) -> Self:
+        """Copy with the paths of what lies beside or below `folder` relative to it, so that both can be moved together."""
+        return self._with_paths(lambda text: nearby(text, folder))
 
+    def _with_paths(self, change: Callable[[str], str]) -> Self:
         volumes = tuple(
             v.model_copy(
-                update={f: absolute(getattr(v, f)) for f in ("volume", "labels", "names", "stimuli", "behaviour")}
+                update={f: change(getattr(v, f)) for f in ("volume", "labels", "names", "stimuli", "behaviour")}
             )
             for v in self.input.volumes
         )
         new = self.input.model_copy(
             update={
-                "recordings": tuple(absolute(r) for r in self.input.recordings),
+                "recordings": tuple(change(r) for r in self.input.recordings),
                 "volumes": volumes,
-                "truth": absolute(self.input.truth),
-                "attributes_file": absolute(self.input.attributes_file),
+                "truth": change(self.input.truth),
+                "attributes_file": change(self.input.attributes_file),
             }
         )
-        compared = self.comparison.model_copy(
-            update={
-                "connectome": tuple(c if c.startswith("cect:") else absolute(c) for c in self.comparison.connectome),
-                "propagation": absolute(self.comparison.propagation),
-                "positions": absolute(self.comparison.positions),
-            }
-        )
+        compared = with_paths(self.comparison, change)
         return self.model_copy(update={"input": new, "comparison": compared})
+
+
+def with_paths(settings: StructureSettings, change: Callable[[str], str]) -> StructureSettings:
+    """Copy with `change` done to every path."""
+    return settings.model_copy(
+        update={
+            "connectome": tuple(c if c.startswith("cect:") else change(c) for c in settings.connectome),
+            "propagation": change(settings.propagation),
+            "positions": change(settings.positions),
+        }
+    )
+
+
+def absolute(text: str, folder: Path) -> str:
+    """Return a path against a folder; addresses, absolute paths and "" stay."""
+    return text if not text or Path(text).is_absolute() or "://" in text else str(folder / text)
+
+
+def nearby(text: str, folder: Path) -> str:
+    """Return the path relative to `folder`, with `/`, if it lies below it or at most `UP` folders above; else as it is."""
+    path, base = Path(text), Path(folder).resolve()
+    if not text or not path.is_absolute():
+        return text
+    for place in (path, path.resolve()):
+        for up, above in enumerate((base, *base.parents)[: UP + 1]):
+            if above != Path(above.anchor) and place.is_relative_to(above):
+                return "/".join([*[".."] * up, *place.relative_to(above).parts]) or "."
+    return text

@@ -64,7 +64,9 @@ def plot_components(components: Components, cohort: Cohort | None = None, *, beh
             for line, worm in enumerate(lines):
                 _course(grid[line, 0], components, r, worm, cohort, behaviour, names=r == 1 and line == 0)
             names = ", ".join(strongest_neurons(components, r))
-            part = f"  ·  {100 * float(np.asarray(share)[r - 1]):.0f} %" if share is not None else ""
+            part = (
+                f"  ·  explains {100 * float(np.asarray(share)[r - 1]):.0f} % of the data" if share is not None else ""
+            )
             clock = "  ·  clock of its own in every worm" if components.model == "mixed" and len(lines) > 1 else ""
             row.suptitle(f"Component {r}{part}{clock}  ·  {names}", x=0.01, ha="left", fontsize=8, fontweight="bold")
             if r == rank:

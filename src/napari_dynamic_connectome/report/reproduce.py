@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ..pipeline.settings import InputSettings, PipelineSettings
@@ -11,12 +12,15 @@ from ..session.session import Session
 def settings_of(session: Session, recordings: tuple[str, ...] = ()) -> PipelineSettings:
     """Settings of the last analysis, with these files as input."""
     values: dict[str, Any] = dict(session.settings)
-    values["input"] = InputSettings(recordings=recordings).model_dump()
+    values["input"] = InputSettings().model_dump()
     # The sweep's own suggestion comes out again from the sweep; another rank has to be asked for.
     swept = session.sweep is not None and session.components is not None
     if session.components is not None and not (swept and session.components.rank == session.sweep.suggested):
         values["rank"] = dict(values.get("rank", {})) | {"rank": session.components.rank}
-    return PipelineSettings.parse(values)
+    settings = PipelineSettings.parse(values)
+    if session.path:  # paths of a run are relative to its output folder
+        settings = settings.resolve(Path(session.path).resolve().parent)
+    return settings.model_copy(update={"input": InputSettings(recordings=recordings)})
 
 
 def as_python(session: Session, path: str) -> str:
@@ -71,8 +75,6 @@ def as_command(session: Session, settings_path: str) -> str:
 
 def write_run_files(session: Session, folder: Any) -> str:
     """Write the recordings and settings.toml that `as_command` needs; return the path of the settings."""
-    from pathlib import Path
-
     from ..io.registry import write_recording
     from ..pipeline.toml import to_toml
     from .tables import file_names

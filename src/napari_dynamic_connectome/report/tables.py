@@ -5,8 +5,9 @@ Every table is in place only when complete, and harmless in a spreadsheet (`io.t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from ..model.results import Communities, Components
 from ..model.system import is_reserved
 from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
+from .data_dictionary import PACKAGE, Column, plain_neuron, plain_table, resource, write_package
 
 
 def neuron_table(session: Session) -> pd.DataFrame:
@@ -59,62 +61,85 @@ def older_table(session: Session) -> pd.DataFrame:
 
 
 def component_tables(session: Session) -> dict[str, pd.DataFrame]:
-    """What each component is, time courses, worm loadings and pair factors, weights included.
+    """Weights and factors of the components, as tidy tables: components, components_time, components_worms, components_pairs.
 
-    Courses of components with a clock of their own are in `components_own_time`, one row a worm and time, where other components
-    have common courses (the `mixed` model).
+    The factors have norm 1 and the weight is in `components` alone: what the model says for a worm, a time and a pair is the sum
+    over components of weight x worm_factor x time_factor x pair_factor (`data_dictionary.PRODUCT`).
     """
     components = session.components
     if components is None:
         return {}
-    numbers = [int(c) for c in components.weight["component"].values]
-    columns = [f"component_{c}" for c in numbers]
-    weight = components.weight.values
-    time = pd.DataFrame(components.time.values * weight, columns=columns)
-    time.insert(0, "time_s", components.time["time"].values)
-    if components.model == "unaligned":
-        time.insert(0, "worm", components.time["worm"].values)
-    tables = {"components": _component_table(components)}
-    if components.own_time is not None:
-        common = [c for c, clock in zip(columns, components.clocks, strict=True) if clock == "common"]
-        time = time[["time_s", *common]]
-        tables["components_own_time"] = _own_courses(components)
-    worm = pd.DataFrame(components.worm.values, columns=columns)
-    worm.insert(0, "worm", [str(w) for w in components.worm["worm"].values])
-    pair = pd.DataFrame(components.pair.values * weight, columns=columns)
-    pair.insert(0, "worms", components.pair_worms.values)
-    pair.insert(0, "sign", components.pair["sign"].values)
-    pair.insert(0, "neuron_b", components.pair["neuron_b"].values)
-    pair.insert(0, "neuron_a", components.pair["neuron_a"].values)
-    return tables | {"components_time": time, "components_worms": worm, "components_pairs": pair}
+    return {
+        "components": _component_table(components),
+        "components_time": _time_table(components),
+        "components_worms": _worm_table(components),
+        "components_pairs": _pair_table(components),
+    }
 
 
 def _component_table(components: Components) -> pd.DataFrame:
-    """One row a component: clock, weight, explained share, and how well left-out worms' courses were predicted (if it was asked)."""
+    """One row a component: clock, weight, shares, and how well left-out worms' courses were predicted (if it was asked)."""
+    weight = components.weight.values
     table = pd.DataFrame(
         {
             "component": components.weight["component"].values,
             "clock": list(components.clocks),
-            "weight": components.weight.values,
+            "weight": weight,
+            "share_of_weight": weight / (weight.sum() or 1.0),
         }
     )
-    for name in ("explained", "predicted"):
+    for name, column in (("explained", "explained_of_data"), ("predicted", "predicted")):
         values = components.diagnostics.get(name)
         if values is not None and len(values) == len(table):
-            table[name] = values
+            table[column] = values
     return table
 
 
-def _own_courses(components: Components) -> pd.DataFrame:
-    """Courses of the components with their own clock: worm, time_s, one column a component."""
-    own = components.own_time
-    assert own is not None
-    numbers = own["component"].values
-    values = own.values * components.weight.sel(component=numbers).values
-    table = pd.DataFrame(values.reshape(-1, len(numbers)), columns=[f"component_{c}" for c in numbers])
-    table.insert(0, "time_s", np.tile(own["time"].values, own.sizes["worm"]))
-    table.insert(0, "worm", np.repeat([str(w) for w in own["worm"].values], own.sizes["time"]))
-    return table.dropna(ignore_index=True)
+def _time_table(components: Components) -> pd.DataFrame:
+    """Time factors, one row a component and time, and a worm where the clock is its own: component, worm, time_s, time_factor."""
+    parts = []
+    for number, clock in zip(components.weight["component"].values.tolist(), components.clocks, strict=True):
+        if components.own_time is not None and clock == "own":
+            own = components.own_time.sel(component=number).transpose("worm", "time")
+            worm = np.repeat([str(w) for w in own["worm"].values], own.sizes["time"])
+            time, values = np.tile(own["time"].values, own.sizes["worm"]), own.values.ravel()
+        else:
+            course = components.time.sel(component=number)
+            values, time = course.values, course["time"].values
+            worm = course["worm"].values.astype(str) if clock == "own" else np.full(len(values), "", dtype=object)
+        part = pd.DataFrame({"component": number, "worm": worm.astype(object), "time_s": time, "time_factor": values})
+        parts.append(part[np.isfinite(values)])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _worm_table(components: Components) -> pd.DataFrame:
+    """Worm factors, one row a component and worm: component, worm, worm_factor, loading."""
+    loading = components.worm.transpose("component", "worm")
+    numbers = components.weight["component"].values
+    common = np.array([clock == "common" for clock in components.clocks], bool)[:, None]
+    return pd.DataFrame(
+        {
+            "component": np.repeat(numbers, loading.sizes["worm"]),
+            "worm": [str(w) for w in loading["worm"].values] * len(numbers),
+            "worm_factor": np.where(common, loading.values, 1.0).ravel(),
+            "loading": loading.values.ravel(),
+        }
+    )
+
+
+def _pair_table(components: Components) -> pd.DataFrame:
+    """Pair factors, one row a component, pair and sign: component, neuron_a, neuron_b, sign, worms, pair_factor."""
+    pair = components.pair.transpose("component", "pair")
+    numbers = components.weight["component"].values
+    held = {name: pair[name].values for name in ("neuron_a", "neuron_b", "sign")}
+    return pd.DataFrame(
+        {"component": np.repeat(numbers, pair.sizes["pair"])}
+        | {name: np.tile(values.astype(object), len(numbers)) for name, values in held.items()}
+        | {
+            "worms": np.tile(components.pair_worms.values.astype(int), len(numbers)),
+            "pair_factor": pair.values.ravel(),
+        }
+    )
 
 
 def community_table(session: Session) -> pd.DataFrame:
@@ -187,7 +212,7 @@ def write_tables(
     ----------
     session : Session
     folder : path
-        Created if absent. Tables of an earlier time that are no longer true are removed; a file of these names that is not
+        Created if absent. `datapackage.json` in it says what every column means. Tables of an earlier time that are no longer true are removed; a file of these names that is not
         ours is refused.
     extra : dict, optional
         Further tables by file name without ".csv" (scores, for example).
@@ -206,13 +231,21 @@ def _write_tables(
     cancel: CancelCallback | None,
 ) -> list[Path]:
     stems = file_names(session.recordings)
-    paths = []
+    paths: list[Path] = []
+    resources: list[dict[str, Any]] = []
+
+    def add(name: str, table: pd.DataFrame, title: str = "", columns: Mapping[str, Column] | None = None) -> None:
+        paths.append(write_csv(table, mine.path(f"{name}.csv")))
+        resources.append(resource(f"{name}.csv", table, title=title, columns=columns))
+
     for number, (name, recording) in enumerate(session.recordings.items()):
         check_cancel(cancel)
         report(progress, 0.8 * number / len(session.recordings), f"traces of {name}")
-        table = recording.traces.to_pandas()
-        table.index.name = "time_s"
-        paths.append(write_csv(table, mine.path(f"traces/{stems[name]}.csv"), index=True))
+        table: Any = recording.traces.to_pandas().rename(columns=plain_neuron)
+        table.columns.name, table.index.name = None, "time_s"
+        unit = str(recording.traces.attrs.get("units", ""))
+        columns = {str(c): (f"trace of {c}", unit) for c in table.columns}
+        add(f"traces/{stems[name]}", table.reset_index(), f"Traces of {name}.", columns)
     tables = {"neurons": neuron_table(session), "not_up_to_date": older_table(session)}
     check_cancel(cancel)
     tables |= component_tables(session)
@@ -221,8 +254,10 @@ def _write_tables(
     tables["communities_claims"] = claim_table(session)
     tables |= evidence_tables(session)
     if session.cohort is not None:
-        presence = session.cohort.presence.to_pandas().astype(int)
-        paths.append(write_csv(presence, mine.path("presence.csv"), index=True))
+        presence: Any = session.cohort.presence.to_pandas().astype(int).rename(columns=plain_neuron)
+        presence.columns.name = None
+        columns = {str(c): (f"1 if the worm has {c}", "") for c in presence.columns}
+        add("presence", presence.reset_index(), "Which worm has which neuron of the cohort.", columns)
     if session.sweep is not None:
         tables["rank_sweep"] = session.sweep.table
     tables.update(extra)
@@ -230,8 +265,9 @@ def _write_tables(
         check_cancel(cancel)
         report(progress, 0.9, name)
         if len(table):
-            paths.append(write_csv(table, mine.path(f"{name}.csv")))
-    return paths
+            add(name, plain_table(table))
+    package = mine.path(PACKAGE)
+    return [*paths, write_package(package, resources, title="Tables of a dynamic functional connectome")]
 
 
 def safe_file_name(name: str) -> str:

@@ -1,6 +1,6 @@
 """Tables of traces, wide (a column a neuron) and long (a row a sample), to and from recordings; shared by CSV and Parquet.
 
-Wide: a time column, one column a neuron ("#7" is the unnamed neuron with label 7), columns beh_<channel> for behaviour.
+Wide: a time column, one column a neuron ("#7" or "unnamed_7" is the unnamed neuron with label 7), columns beh_<channel> for behaviour.
 Long: columns time, neuron, value, and where there are several animals, worm.
 """
 
@@ -27,7 +27,7 @@ VALUE_COLUMN = ("value", "trace", "dff", "df/f", "dff0", "f", "activity", "calci
 WORM_COLUMN = ("worm", "recording", "animal", "worm_id")
 FRAME_COLUMN = ("frame", "frames", "volume", "index", "sample", "unnamed: 0", "")
 
-_UNNAMED = re.compile(r"^#\d+$")
+_UNNAMED = re.compile(r"^(?:#|unnamed_)(\d+)$")
 
 
 def is_long(table: pd.DataFrame) -> bool:
@@ -130,13 +130,13 @@ def _check_is_no_clock(values: np.ndarray, header: str, where: str) -> None:
 
 
 def _split_ids(ids: list[str], where: str) -> tuple[list[str], list[int]]:
-    """Return names and labels: '#7' is label 7 without a name; named neurons take the labels that are left."""
-    taken = {int(i[1:]) for i in ids if _UNNAMED.match(i)}
+    """Return names and labels: '#7' (or 'unnamed_7') is label 7 without a name; named neurons take the labels that are left."""
+    taken = {int(m[1]) for i in ids if (m := _UNNAMED.match(i))}
     names, labels, free = [], [], 1
     for item in ids:
-        if _UNNAMED.match(item):
+        if unnamed := _UNNAMED.match(item):
             names.append("")
-            labels.append(int(item[1:]))
+            labels.append(int(unnamed[1]))
             continue
         while free in taken:
             free += 1

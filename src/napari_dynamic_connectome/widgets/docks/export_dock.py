@@ -59,7 +59,7 @@ class ExportDock(Dock):
             (
                 "Graph…",
                 self.save_graph,
-                "GraphML: the chosen component's pairs, with communities.",
+                "GraphML: the chosen component's pairs, with names, classes, positions, and communities of every kind and level.",
                 "GraphML of the component",
                 False,
             ),
@@ -231,16 +231,12 @@ class ExportDock(Dock):
         path = path or self._ask("Save the graph", "component.graphml", "GraphML (*.graphml)")
         if path is None:
             return None
-        components, communities, selection = (
-            self.session.components,
-            self.session.shown_communities,
-            self.session.selection,
-        )
+        session = self.session.snapshot()
 
         def run(progress: Any, cancel: Any) -> None:
-            from ...report.graphml import write_graphml
+            from ...report.graphml import write_session_graph
 
-            write_graphml(path, components, min(selection.component, components.rank), communities, selection.level)
+            write_session_graph(session, path)
 
         return self._start("Write graph", run, path)
 

@@ -82,13 +82,13 @@ class Card(QWidget):
         font.setPointSizeF(8)
         painter.setFont(font)
         painter.setPen(QColor(c.secondary))
-        painter.drawText(inner, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), f"{self.share:.0%}")
+        painter.drawText(inner, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), f"w {self.share:.0%}")
         if self.note:
-            middle = inner.adjusted(14, 1, -28, 0)
+            middle = inner.adjusted(14, 1, -40, 0)
             where = Qt.AlignmentFlag.AlignRight if self.clock == "own" else Qt.AlignmentFlag.AlignHCenter
             painter.drawText(middle, int(where | Qt.AlignmentFlag.AlignTop), self.note)
         if self.clock == "own":
-            beside = inner.adjusted(14, 1, -28, 0)
+            beside = inner.adjusted(14, 1, -40, 0)
             painter.drawText(beside, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop), "own clock")
         full = self.height() > 72
         bottom = inner.bottom() - (32 if full else 0)

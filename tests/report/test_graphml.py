@@ -1,0 +1,119 @@
+"""The graph of a component: everything about each neuron, read again by networkx and by our own reader."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pytest
+import xarray as xr
+from tests.report.test_tables import signed_components
+from tests.widgets.helpers import NAMES, cohort, communities, components, fill, recording
+
+from napari_dynamic_connectome.io.formats.connectome import read_connectome
+from napari_dynamic_connectome.io.formats.graphml import read_graphml
+from napari_dynamic_connectome.model.errors import InputError
+from napari_dynamic_connectome.report.graphml import write_graphml, write_session_graph
+from napari_dynamic_connectome.session.session import Session
+
+
+@pytest.fixture
+def session() -> Session:
+    made = Session()
+    fill(made)
+    core = made.communities[(1, "core")]
+    state = np.full(core.labels.shape, "member", dtype=object)
+    state[0, :4] = ["background", "unsure", "overlapping", "not observed"]
+    labels = core.labels.copy()
+    labels.values[0, 0] = -1
+    sure = core.probability.copy()
+    sure.values[0, 3] = np.nan
+    states = xr.DataArray(state, dims=core.labels.dims, coords=core.labels.coords)
+    made.communities[(1, "core")] = replace(core, labels=labels, probability=sure, state=states, kind="core")
+    return made
+
+
+def test_nodes_hold_all_that_is_known(session: Session, tmp_path: Path) -> None:
+    session.select(component=1, kind="core", level=1)
+    graph = nx.read_graphml(write_session_graph(session, tmp_path / "g.graphml"))
+    place = session.recording.neurons.set_index("name")
+    found = {k: v for (c, k), v in session.communities.items() if c == 1}
+    strength = session.components.strength(1).to_series()
+    assert set(graph) == set(NAMES)
+    for name, node in graph.nodes.items():
+        assert node["label"] == node["name"] == name and node["side"] == name[-1] and node["ganglion"]
+        assert name.startswith(node["class"]) and node["worms"] == 2
+        assert node["strength"] == pytest.approx(strength[name])
+        assert [node[f"{a}_um"] for a in "zyx"] == pytest.approx(place.loc[name, list("zyx")].tolist())
+        assert node["segment"] == place.loc[name, "label"]
+        for kind, one in found.items():
+            at = one.neurons.index(name)
+            for level in range(one.n_levels):
+                assert node[f"{kind}_{level}"] == one.labels.values[level, at]
+                assert node[f"{kind}_{level}_state"] == one.states(level)[name]
+                sure = one.probability.values[level, at]
+                assert node.get(f"{kind}_{level}_probability", np.nan) == pytest.approx(sure, nan_ok=True)
+        assert node["community"] == node["core_1"] and node["state"] == node["core_1_state"]
+    assert {n["core_0_state"] for n in graph.nodes.values()} == {
+        "member",
+        "background",
+        "unsure",
+        "overlapping",
+        "not observed",
+    }
+    assert graph.graph["core_levels"] == 2 and graph.graph["component"] == 1
+
+
+def test_edges_are_the_matrix_for_networkx_and_for_our_reader(session: Session, tmp_path: Path) -> None:
+    path = write_session_graph(session, tmp_path / "g.graphml", 2)
+    matrix = session.components.matrix(2).to_pandas()
+    graph = nx.read_graphml(path)
+    back = nx.to_pandas_adjacency(graph, nodelist=list(matrix.index), weight="weight")
+    np.testing.assert_allclose(back, matrix)
+    assert all(edge["worms"] == 2 for *_, edge in graph.edges(data=True))
+    assert set(read_connectome(path)["pre"]) == set(matrix.index)
+    table = read_graphml(path)
+    for row in table.itertuples():
+        assert row.weight == pytest.approx(matrix.loc[row.pre, row.post])
+    assert len(table) == 2 * graph.number_of_edges() and set(table["pre"]) == set(matrix.index)
+
+
+def test_signs_of_edges_are_kept_apart(tmp_path: Path) -> None:
+    parts = signed_components(cohort())
+    graph = nx.read_graphml(write_graphml(tmp_path / "g.graphml", parts, 1))
+    same, opposite = (parts.matrix(1, sign).to_pandas() for sign in ("same", "opposite"))
+    assert graph.number_of_edges() > 20
+    for one, two, edge in graph.edges(data=True):
+        for key, held in (("weight_same", same), ("weight_opposite", opposite)):
+            assert edge.get(key, np.nan) == pytest.approx(held.loc[one, two], nan_ok=True)
+
+
+def test_unnamed_neurons_have_a_label_and_no_name(tmp_path: Path) -> None:
+    worm, parts = recording("worm A"), components(cohort())
+    other = {"OLQDL": "worm A#14", "OLQDR": "worm A#15", "SMDVL": "worm B#14"}
+    names = {k: np.array([other.get(n, n) for n in parts.pair[k].values], object) for k in ("neuron_a", "neuron_b")}
+    pair = parts.pair.assign_coords({k: ("pair", v) for k, v in names.items()})
+    parts = replace(parts, neurons=tuple(other.get(n, n) for n in parts.neurons), pair=pair)
+    path = write_graphml(tmp_path / "g.graphml", parts, 1, recording=worm)
+    graph = nx.read_graphml(path)
+    unnamed = {n: d for n, d in graph.nodes.items() if not d["name"]}
+    assert set(unnamed) == {"worm A_unnamed_14", "worm A_unnamed_15", "worm B_unnamed_14"}
+    assert "#" not in path.read_text(encoding="utf-8")
+    assert unnamed["worm A_unnamed_14"]["segment"] == 14 and "class" not in unnamed["worm A_unnamed_14"]
+    assert unnamed["worm A_unnamed_15"]["x_um"] == pytest.approx(worm.neurons.loc["#15", "x"])
+    assert "x_um" not in unnamed["worm B_unnamed_14"]
+    assert set(read_connectome(path)["pre"]) == set(graph)
+
+
+def test_a_single_partition_and_level_are_written(tmp_path: Path) -> None:
+    worms = cohort()
+    found = communities(worms)
+    graph = nx.read_graphml(write_graphml(tmp_path / "g.graphml", components(worms), 1, found, 1))
+    assert all(d["community"] == d["modules_1"] for d in graph.nodes.values())
+
+
+def test_a_session_without_components_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no component"):
+        write_session_graph(Session(), tmp_path / "g.graphml")
