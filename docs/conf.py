@@ -25,7 +25,8 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 napoleon_google_docstring = False
 napoleon_use_ivar = True
-exclude_patterns = ["_build", "_generated"]
+# templates are what scripts make pages of
+exclude_patterns = ["_build", "_generated", "*_template.md", "structure"]
 html_theme = "furo"
 html_title = "napari-dynamic-connectome"
 html_static_path: list[str] = []

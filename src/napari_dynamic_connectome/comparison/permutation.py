@@ -161,7 +161,7 @@ def mantel_test(
     Returns
     -------
     MatrixTest
-        p is two-sided: the share of permutations with |r| at least as large, the observed one counted in.
+        p is two-sided: the share of permutations with abs(r) at least as large, the observed one counted in.
 
     Raises
     ------
