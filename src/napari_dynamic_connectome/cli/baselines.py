@@ -23,6 +23,7 @@ def add(commands: Any) -> None:
         metavar="FIELD=VALUE",
         help="a setting of the baselines, e.g. groups=5; repeatable",
     )
+    baselines.add_argument("--json", action="store_true", help="print the agreement as JSON")
     baselines.set_defaults(action=execute)
 
 
@@ -46,6 +47,9 @@ def execute(options: argparse.Namespace) -> None:
         write_csv(panel.agreement(measure), output / "tables" / f"baselines_{measure}.csv", index=True)
     with writing(output / "figures" / "baselines.png") as temporary:
         save_figure(plot_baselines(panel), temporary, "png")
+    if options.json:
+        print(panel.agreement("ari").to_json(indent=1, force_ascii=False))
+        return
     print(panel.agreement("ari").round(2).to_string())
     for note in panel.notes:
         print(note)

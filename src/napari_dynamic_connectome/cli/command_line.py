@@ -27,7 +27,11 @@ from . import (
     compare_structure,
     contrasts,
     demo,
+    export,
     extract,
+    formats,
+    open,
+    progress,
     project,
     report,
     robustness,
@@ -39,6 +43,7 @@ from . import (
     validate,
     worms,
 )
+from .parser import Parser
 
 log = logging.getLogger("napari_dynamic_connectome")
 EXIT_BAD_INPUT = 2
@@ -48,6 +53,8 @@ COMMANDS = (
     simulate,
     extract,
     run,
+    open,
+    export,
     robustness,
     contrasts,
     report,
@@ -60,6 +67,7 @@ COMMANDS = (
     suggest_tests,
     compare_labels,
     worms,
+    formats,
 )
 
 
@@ -98,16 +106,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, rest = parser.parse_known_args(arguments)
     if len(rest) == 1 and not rest[0].startswith("-") and getattr(options, "labels", "") is None:
         options.labels = rest.pop()  # an optional positional that stands behind options, which argparse cannot place
+    at = rest.index("--") if "--" in rest else len(rest)
+    if hasattr(options, "files") and not any(one.startswith("-") for one in rest[:at]):
+        options.files += rest[:at] + rest[at + 1 :]  # the same for any number of files
+        rest = []
     if rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        parser.unknown(rest, getattr(options, "parser", None))
     if options.action is None:
         parser.print_help()
         return EXIT_BAD_INPUT
     start_log({"command": " ".join(map(str, sys.argv[1:] if arguments is None else arguments))})
+    progress.QUIET = options.quiet
+    said = _said_aloud(options.verbose)
     try:
         with _interrupts(), limited_threads(options.threads):
             check_room("the program", address=START_MB)
-            options.action(options)
+            code = options.action(options)
     except Cancelled as error:
         print(f"dynamic-connectome: {error}", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -133,8 +147,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:
         log.exception("failed")
         raise
+    finally:
+        log.removeHandler(said)
     log.info("done")
-    return 0
+    return int(code or 0)
+
+
+def _said_aloud(verbose: int) -> logging.Handler:
+    """Show what goes to the log on standard error, too, if it is asked for."""
+    if not verbose:
+        return logging.NullHandler()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s" if verbose > 1 else "%(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
+    return handler
 
 
 def _one_line(error: BaseException) -> str:
@@ -147,9 +174,9 @@ def _threads(text: str) -> int:
     return int(text)
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser with all subcommands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="dynamic-connectome",
         description="From segmented whole-brain calcium imaging of C. elegans to a dynamic functional connectome.",
     )
@@ -162,7 +189,18 @@ def build_parser() -> argparse.ArgumentParser:
         help="threads of every step (default: one a core); same results",
     )
     parser.set_defaults(action=None)
+    _add_loudness(parser, 0, False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
+    for one in commands.choices.values():
+        one.set_defaults(parser=one)
+        _add_loudness(one, argparse.SUPPRESS, argparse.SUPPRESS)  # what was said before the command stays
     return parser
+
+
+def _add_loudness(parser: argparse.ArgumentParser, verbose: Any, quiet: Any) -> None:
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=verbose, help="say what is done; -vv: all that is logged"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", default=quiet, help="no progress")

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from ..model.progress import ProgressCallback
 
 
+QUIET = False
+"""Show nothing (the option -q)."""
+
+
 @contextmanager
 def progress_bar(title: str) -> Iterator[ProgressCallback]:
     """Show one bar while a step runs (plain lines where standard error is no terminal), also while kernels are compiled."""
@@ -19,6 +23,10 @@ def progress_bar(title: str) -> Iterator[ProgressCallback]:
 
     from ..model.compiling import COMPILING, compiling_told
 
+    if QUIET:
+        with compiling_told(lambda fraction, message="", /: None) as told:
+            yield told
+        return
     console = Console(stderr=True)
     if not console.is_terminal:
         shown = {"twentieth": -1, "compiling": 0}

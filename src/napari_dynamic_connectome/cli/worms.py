@@ -16,6 +16,7 @@ def add(commands: Any) -> None:
     worms.add_argument("--min-neurons", type=int, default=0, metavar="N", help="at least so many neurons")
     worms.add_argument("--min-duration", type=float, default=0.0, metavar="S", help="recorded at least so long")
     worms.add_argument("-o", "--output", metavar="FILE", help="CSV to write instead of the list on the screen")
+    worms.add_argument("--json", action="store_true", help="as JSON, on standard output")
     worms.set_defaults(action=execute)
 
 
@@ -43,6 +44,9 @@ def execute(options: argparse.Namespace) -> None:
     if options.output:
         write_csv(table, options.output)
         print(f"wrote {options.output}: {len(table)} worms")
+        return
+    if options.json:
+        print(table.to_json(orient="records", indent=1, force_ascii=False))
         return
     for row in table.itertuples():
         print(f"{row.source_dataset} {row.worm}: {row.neurons} neurons ({row.named} named), {row.duration_s:.0f} s")

@@ -318,3 +318,18 @@ def test_the_dialog_itself_takes_an_answer_and_a_cancel(qtbot) -> None:
     assert answered(axes, lambda d: None) == "tzyx"
     assert answered(axes, lambda d: d.findChild(QLineEdit).setText(" ")) is None
     assert answered(dataset, lambda d: None, fine=False) is None
+
+
+def test_files_named_on_the_command_line_open_and_bad_ones_are_shown(
+    viewer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_dynamic_connectome.widgets.app.start import open_files as open_all
+    from napari_dynamic_connectome.widgets.qt import notify
+
+    TRACES.to_csv(tmp_path / "worm.csv", index=False)
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 no zip")
+    shown = []
+    monkeypatch.setattr(notify, "show_failure", lambda *args: shown.append(args))
+    open_all(viewer, [str(tmp_path / "bad.npz"), str(tmp_path / "worm.csv")])
+    assert list(workspace_of(viewer).session.recordings) == ["worm"]
+    assert len(shown) == 1

@@ -65,10 +65,21 @@ def open_viewer(
     return viewer
 
 
+def open_files(viewer: Any, files: list[str]) -> None:
+    """Open recordings, images and tables as if they had been dropped onto the window; a failure is shown there."""
+    from ..qt.notify import show_failure
+
+    for file in files:
+        try:
+            viewer.open(file, plugin="napari-dynamic-connectome")
+        except Exception as error:  # readers of all formats, and napari's own messages
+            show_failure(viewer, "Open", error)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="napari_dynamic_connectome.widgets.app", description=__doc__)
-    parser.add_argument("session", nargs="?", help="saved session, or folder with results")
+    parser.add_argument("files", nargs="*", help="saved session or folder with results; recordings, images, tables")
     parser.add_argument("--theme", choices=("dark", "light"))
     options = parser.parse_args(arguments)
     try:
@@ -76,7 +87,13 @@ def main(arguments: list[str] | None = None) -> int:
         require_screen()
         import napari
 
-        open_viewer(options.session, theme=options.theme)
+        from ...session.save_load import find_session, is_session
+
+        session = next((f for f in options.files if is_session(find_session(f))), None)
+        if session is None and len(options.files) == 1 and options.files[0].rstrip("/").endswith("session.zarr"):
+            session = options.files[0]  # damaged or absent: say so instead of opening it as an image
+        viewer = open_viewer(session, theme=options.theme)
+        open_files(viewer, [f for f in options.files if f != session])
         napari.run()
     except DynamicConnectomeError as error:
         print(f"error: {error}", file=sys.stderr)
