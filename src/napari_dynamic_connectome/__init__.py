@@ -47,6 +47,7 @@ __getattr__, __dir__, __all__ = public(
         "factorize_signed": "factorization.signed",
         "find_communities": "communities.find",
         "fit_states": "states.fit",
+        "freshness": "session.freshness",
         "from_cp_tensor": "factorization.convert",
         "functional_matrices": "comparison.functional",
         "list_worms": "io.formats.parquet",
@@ -150,6 +151,7 @@ if TYPE_CHECKING:
     from .report.html import write_report as write_report
     from .report.tables import write_tables as write_tables
     from .robustness.run import assess_robustness as assess_robustness
+    from .session.freshness import freshness as freshness
     from .session.save_load import load_session as load_session
     from .session.save_load import save_session as save_session
     from .session.session import Session as Session
