@@ -13,14 +13,16 @@ import pytest
 import xarray as xr
 from tests.widgets.helpers import cohort, components, fill, mixed_components, recording
 
+from napari_dynamic_connectome.io.files import file_names, safe_file_name
 from napari_dynamic_connectome.io.formats.text_tables import write_csv
 from napari_dynamic_connectome.io.registry import read_recordings
 from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.model.results import Components
+from napari_dynamic_connectome.model.system import unusable_name
 from napari_dynamic_connectome.report.data_dictionary import plain_neuron
-from napari_dynamic_connectome.report.tables import file_names, neuron_table, safe_file_name, write_tables
+from napari_dynamic_connectome.report.tables import neuron_table, write_tables
 from napari_dynamic_connectome.session.session import Session
 
 
@@ -63,10 +65,11 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
         write_tables(Session(), tmp_path / "x")
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "CON/..", "", ".", "ü" * 300])
+@pytest.mark.parametrize("name", ["../../etc/passwd", "CON/..", "CON", "nul.csv", "", ".", "ü" * 300])
 def test_file_names_stay_in_their_folder(name: str) -> None:
     safe = safe_file_name(name)
-    assert safe and "/" not in safe and not safe.startswith(".") and len(safe) <= 100
+    assert safe and "/" not in safe and not safe.startswith(".") and len(safe) <= 101
+    assert not unusable_name(f"{safe}.csv")
 
 
 def test_worms_whose_names_look_alike_as_files_are_all_written(tmp_path: Path) -> None:

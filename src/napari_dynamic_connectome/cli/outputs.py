@@ -105,11 +105,12 @@ def write_outputs(
     seed: int = 0,
 ) -> None:
     """Write tables, figures, the screenshot of the viewer and the report of a session that lies in `output`."""
+    from ..io.files import safe_file_name
     from ..io.ownership import OurFiles, our_files
     from ..pipeline.run import SESSION_NAME, scores
     from ..pipeline.structure import compare_session, shown_communities, suggest_for_session
     from ..report.html import write_figures, write_report
-    from ..report.tables import safe_file_name, write_tables
+    from ..report.tables import write_tables
 
     with progress_bar("write") as progress:
         progress(0.0, "scores")

@@ -62,12 +62,12 @@ def write_simulation(
     progress: ProgressCallback | None = None,
 ) -> Path:
     """Write simulated worms, their truth and a settings file into a new folder; return the settings file."""
+    from ..io.files import safe_file_name
     from ..io.registry import write_recording
     from ..model.progress import part, report
     from ..pipeline.run import write_truth
     from ..pipeline.settings import InputSettings, PipelineSettings, VolumeInput
     from ..pipeline.toml import to_toml
-    from ..report.tables import safe_file_name
     from ..simulation.render import render_recording
     from ..simulation.simulate import simulate_cohort
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import glob
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ..model.errors import DynamicConnectomeError, FormatError, InputError
+from ..model.system import is_reserved
 from .atomic import writing
 
 
@@ -150,3 +151,24 @@ def inside(folder: Path, relative: str, where: str) -> Path:
             fix="Such a file can read what it should not; get it from a source you trust.",
         )
     return target
+
+
+def safe_file_name(name: str) -> str:
+    """Return a file name made from any text: letters, digits, dot, dash and underscore only."""
+    kept = (
+        "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in str(name)).strip(".")[:100]
+        or "unnamed"
+    )
+    return f"_{kept}" if is_reserved(kept) else kept
+
+
+def file_names(names: Iterable[str]) -> dict[str, str]:
+    """Return a safe file name for each of some names, no two alike, also where capitals do not count."""
+    found: dict[str, str] = {}
+    for name in names:
+        stem, number, taken = safe_file_name(name), 2, {one.lower() for one in found.values()}
+        unique = stem
+        while unique.lower() in taken:
+            unique, number = f"{stem}_{number}", number + 1
+        found[str(name)] = unique
+    return found

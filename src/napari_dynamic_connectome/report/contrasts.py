@@ -11,12 +11,11 @@ import pandas as pd
 
 from ..comparison.groups import GroupDifference
 from ..comparison.onsets import OnsetAverages
-from ..io.files import atomic_file, output_folder
+from ..io.files import atomic_file, output_folder, safe_file_name
 from ..io.formats.text_tables import write_csv
 from ..pipeline.contrasts import Contrasts
 from .figure_style import ACCENT, HAIRLINE, INK, MUTED, SHADE, new_figure, save_figure, styled
 from .html import figure_image, figure_png, html_table, page
-from .tables import safe_file_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..io.files import output_folder
+from ..io.files import file_names, output_folder
 from ..io.registry import open_labels
 from ..io.volumes.omezarr_write import write_labels
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..session.session import Session
-from .tables import file_names
 
 
 def write_label_files(

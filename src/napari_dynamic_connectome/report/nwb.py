@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..io.files import output_folder
+from ..io.files import file_names, output_folder
 from ..io.formats.nwb_write import check_extra, write_recording
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..session.session import Session
-from .tables import file_names
 
 
 def write_nwb_files(

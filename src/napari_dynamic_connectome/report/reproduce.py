@@ -75,9 +75,9 @@ def as_command(session: Session, settings_path: str) -> str:
 
 def write_run_files(session: Session, folder: Any) -> str:
     """Write the recordings and settings.toml that `as_command` needs; return the path of the settings."""
+    from ..io.files import file_names
     from ..io.registry import write_recording
     from ..pipeline.toml import to_toml
-    from .tables import file_names
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,19 +5,18 @@ Every table is in place only when complete, and harmless in a spreadsheet (`io.t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..io.files import output_folder
+from ..io.files import file_names, output_folder
 from ..io.formats.text_tables import write_csv
 from ..io.ownership import OurFiles, our_files
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.results import Communities, Components
-from ..model.system import is_reserved
 from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
 from .data_dictionary import PACKAGE, Column, plain_neuron, plain_table, resource, write_package
@@ -268,24 +267,3 @@ def _write_tables(
             add(name, plain_table(table))
     package = mine.path(PACKAGE)
     return [*paths, write_package(package, resources, title="Tables of a dynamic functional connectome")]
-
-
-def safe_file_name(name: str) -> str:
-    """Return a file name made from any text: letters, digits, dot, dash and underscore only."""
-    kept = (
-        "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in str(name)).strip(".")[:100]
-        or "unnamed"
-    )
-    return f"_{kept}" if is_reserved(kept) else kept
-
-
-def file_names(names: Iterable[str]) -> dict[str, str]:
-    """Return a safe file name for each of some names, no two alike, also where capitals do not count."""
-    found: dict[str, str] = {}
-    for name in names:
-        stem, number, taken = safe_file_name(name), 2, {one.lower() for one in found.values()}
-        unique = stem
-        while unique.lower() in taken:
-            unique, number = f"{stem}_{number}", number + 1
-        found[str(name)] = unique
-    return found

@@ -29,6 +29,7 @@ from .codec import Decoder, Encoder
 from .fingerprints import checked_print, cohort_prints
 from .lock import busy_elsewhere
 from .migrate import SCHEMA_VERSION, check_version, migrate
+from .named import write_named
 from .relink import check_references, decode_reference, encode_reference
 from .session import COMMUNITY_SETTINGS, COMPONENT_SETTINGS, Action, Edit, Selection, Session, now
 from .store import (
@@ -98,6 +99,7 @@ def save_session(
                 write_store(asking(put), body, pool.arrays, head)
         else:
             temporary.mkdir()
+            write_named(asking(folder_writer(temporary)), state)
             write_store(asking(folder_writer(temporary)), body, pool.arrays, head)
     with session.lock:
         session.path, session.revisions, session.stored = str(path), revisions, state.recordings

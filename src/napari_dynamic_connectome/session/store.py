@@ -97,7 +97,7 @@ Put = Callable[[str, bytes], None]
 def write_store(put: Put, body: Mapping[str, Any], arrays: Mapping[str, np.ndarray], head: Mapping[str, Any]) -> None:
     """Hand every file of a store to `put(name, data)`; the file that makes it a session comes last."""
     for name, values in arrays.items():
-        for key, data in _array_files(values):
+        for key, data in array_files(values, tuple(f"{name[:12]}_{i}" for i in range(values.ndim))):
             put(f"arrays/{name}/{key}", data)
     put(f"arrays/{ROOT}", _dump({"zarr_format": 3, "node_type": "group", "attributes": {}}))
     text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
@@ -139,7 +139,10 @@ def _dump(data: Any) -> bytes:
     return json.dumps(data, indent=1).encode()
 
 
-def _array_files(values: np.ndarray) -> Iterator[tuple[str, bytes]]:
+def array_files(
+    values: np.ndarray, dims: tuple[str, ...], attributes: Mapping[str, Any] | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """Files of one zarr array, by name; `dims` are the names of its dimensions."""
     rows = _rows_per_chunk(values.shape, values.dtype.itemsize)
     packed = values.nbytes <= GZIP_BYTES and _compresses(values)
     for number, block in enumerate(_blocks(values, rows)):
@@ -160,7 +163,8 @@ def _array_files(values: np.ndarray) -> Iterator[tuple[str, bytes]]:
                 "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
                 "fill_value": [0.0, 0.0] if values.dtype.kind == "c" else fill,
                 "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}, *([_GZIP] if packed else [])],
-                "attributes": {},
+                "attributes": dict(attributes or {}),
+                "dimension_names": list(dims),
             }
         ),
     )
