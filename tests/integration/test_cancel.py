@@ -153,7 +153,7 @@ CASES = {
     "rank sweep": (_sweep, "factorization.solver.Solver.sweep", 3, 0),
     "modules": (_communities("modules"), "communities.consensus_kernels.anneal", 2, 1),
     "core": (_communities("core"), "communities.search.refine", 1, 1),
-    "session": (_save, "session.store._array_files", 3, 0),
+    "session": (_save, "session.store.array_files", 3, 0),
     "session, flushed to disk": (_save, "io.atomic.flush", 3, 8),  # eight at a time
     "tables": (_tables, "report.tables.write_csv", 3, 0),
     "figures": (_figures, "report.html.plot_matrix", 1, 0),
