@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from threading import RLock
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from ..model.errors import InputError, SettingsError
+from ..model.execution import limited_threads
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Communities, CommunityKind
 from .consensus import KEPT, Consensus, find_consensus, posterior_of
@@ -115,6 +117,7 @@ def find_communities(
         )
     if method != "sbm":
         return _other_method(graph, settings, kind, method, seed, provenance)
+    _FIRST_USE.of(kind)
     used = graph.observed.copy()
     inner, model = prepare(graph.subset(used), settings, kind)
     if not model.counts:
@@ -425,12 +428,42 @@ def _sampled(posterior: Posterior, level: int, renamed: dict[int, int], used: Ar
     }
 
 
+class _FirstUse:
+    """Compile (or load from the disk cache) the kernels of a kind in one thread, while the others wait.
+
+    Numba guards its compiler, not all of what several threads do that meet a kernel for the first time at once.
+    """
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.done: set[str] = set()
+        self.running = False
+
+    def of(self, kind: CommunityKind) -> None:
+        """Return when the kernels of a kind are there."""
+        if kind in self.done:
+            return
+        with self.lock:
+            if kind in self.done or self.running:
+                return
+            self.running = True
+            try:
+                weights = np.triu(np.random.default_rng(0).exponential(size=(12, 12)), 1)
+                tiny = CommunitySettings(starts=2, rounds=2, samples=2, null_fits=1)
+                with limited_threads(1):
+                    find_communities(weights + weights.T, tiny, kind=kind)
+                self.done.add(kind)
+            finally:
+                self.running = False
+
+
+_FIRST_USE = _FirstUse()
+
+
 def precompile() -> None:
     """Compile (or load from the disk cache) all that `find_communities` needs, on a tiny graph.
 
     Meant for a background thread: the first time takes tens of seconds, later ones about one.
     """
-    rng = np.random.default_rng(0)
-    weights = np.triu(rng.exponential(size=(12, 12)), 1)
-    find_communities(weights + weights.T, kind="core", starts=2, rounds=2, samples=2, null_fits=1)
-    find_communities(weights + weights.T, kind="modules", starts=1, samples=2, null_fits=1)
+    _FIRST_USE.of("core")
+    _FIRST_USE.of("modules")
