@@ -191,6 +191,22 @@ def test_one_of_many_gets_the_lock_where_files_cannot_be_locked(tmp_path: Path, 
     assert sorted(said) == ["held", *["refused"] * 4]
 
 
+def test_who_was_ended_while_it_removed_a_dead_lock_is_not_waited_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = journal_folder(path)
+    write_lock(folder, **{k: lock._me()[k] for k in ("host", "place", "machine")})  # a dead process of this machine
+    mark = folder / ".lock.removing"
+    mark.touch()
+    monkeypatch.setattr(lock, "TRIES", 2)
+    assert lock.SessionLock(folder).acquire() != ""  # somebody else removes it at this moment
+    then = time.time() - 2 * lock.REMOVING_S
+    os.utime(mark, (then, then))
+    mine = lock.SessionLock(folder)
+    assert mine.acquire() == "" and not mark.exists()
+    mine.release()
+
+
 def test_a_journal_is_kept_where_files_cannot_be_locked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fcntl = pytest.importorskip("fcntl")
 

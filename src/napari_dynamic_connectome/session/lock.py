@@ -22,13 +22,16 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from ..model.errors import InputError
-from ..model.system import is_running, lock_file, replace, start_of, unlock_file
+from ..model.system import is_running, lock_file, start_of, unlock_file
 
 LOCK_NAME = "lock"
 BEAT_S = 20.0
 """The owner touches its lock this often."""
 STALE_S = 180.0
 """A lock that was not touched for this long shows no sign of life."""
+TRIES = 20
+REMOVING_S = 10.0
+"""Who removes a lock that does not count needs no longer than this, if it lives."""
 _held: dict[str, Path] = {}
 _guard = threading.Lock()
 _beating: list[threading.Thread] = []
@@ -72,7 +75,7 @@ class SessionLock:
             Take it from an owner that shows no sign of life; never from one that does.
         """
         with _guard, _one_at_a_time(self.folder):
-            for _ in range(5):
+            for _ in range(TRIES):
                 owner = _read_patiently(self.file)
                 state = state_of(self.file, owner)
                 if state == "held" or (state == "silent" and not take_over):
@@ -90,16 +93,13 @@ class SessionLock:
         temporary = self.folder / f".{LOCK_NAME}.{self.token}"
         temporary.write_bytes(data)
         try:
-            if self.file.exists():
-                aside = self.folder / f".{LOCK_NAME}.{self.token}.old"
-                replace(self.file, aside)
-                if read_owner(aside) != before:  # it was taken in this moment: put it back
-                    with contextlib.suppress(OSError):
-                        _place(aside, self.file)
-                        aside.unlink()
-                    return False
-                aside.unlink(missing_ok=True)
-            return _place(temporary, self.file)
+            if _place(temporary, self.file):
+                return True
+            with _removing(self.folder) as allowed:
+                if not allowed or _read_patiently(self.file) != before:
+                    return False  # somebody else is about it, or was faster
+                self.file.unlink(missing_ok=True)
+                return _place(temporary, self.file)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -287,6 +287,28 @@ def _place(temporary: Path, file: Path) -> bool:
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(temporary.read_bytes())
     return True
+
+
+@contextlib.contextmanager
+def _removing(folder: Path) -> Iterator[bool]:
+    """Let only one process at a time remove a lock that does not count, also where files cannot be locked; yields whether we are it.
+
+    A lock is never moved away to be looked at: in the moment without it, a third process would take it.
+    """
+    mark = folder / f".{LOCK_NAME}.removing"
+    try:
+        os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+    except FileExistsError:
+        with contextlib.suppress(OSError):
+            if _disk_time(folder) - mark.stat().st_mtime > REMOVING_S:  # of a process that was ended meanwhile
+                mark.unlink()
+        time.sleep(0.05)
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        mark.unlink(missing_ok=True)
 
 
 def _keep_beating() -> None:

@@ -31,7 +31,9 @@ class ConnectomePanel(QWidget):
         self.open_button = button("Beside a connectome…", self.ask, ASK)
         self.choice = QComboBox()
         self.choice.setAccessibleName("network")
-        self.choice.setToolTip("Which network takes the half of the matrix below the diagonal, and the lines.")
+        self.choice.setToolTip(
+            "Which network takes the half of the matrix below the diagonal, and the lines. Default: the first."
+        )
         self.choice.activated.connect(lambda *_: self._show(self.choice.currentIndex()))
         self.synapses = QCheckBox("lines: synapses")
         self.synapses.setToolTip(
