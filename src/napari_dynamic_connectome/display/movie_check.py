@@ -41,13 +41,11 @@ def _mp4_frames(path: Path) -> int:
 
 
 def _read_gif(path: Path) -> None:
-    from PIL import Image
+    import imageio.v3 as imageio
 
     with path.open("rb") as stream:
         stream.seek(-1, 2)
         if stream.read(1) != b";":
             raise ValueError("the end is missing")
-    with Image.open(path) as picture:
-        for number in range(getattr(picture, "n_frames", 1)):
-            picture.seek(number)
-            picture.load()
+    for _ in imageio.imiter(path, plugin="pillow"):
+        pass
