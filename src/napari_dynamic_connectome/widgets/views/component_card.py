@@ -89,7 +89,7 @@ class Card(QWidget):
             painter.drawText(middle, int(where | Qt.AlignmentFlag.AlignTop), self.note)
         if self.clock == "own":
             beside = inner.adjusted(14, 1, -40, 0)
-            painter.drawText(beside, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop), "own clock")
+            painter.drawText(beside, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop), "own")
         full = self.height() > 72
         bottom = inner.bottom() - (32 if full else 0)
         self._paint_course(painter, QRectF(inner.left(), inner.top() + 15, inner.width(), bottom - inner.top() - 15))
