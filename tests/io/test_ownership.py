@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_dynamic_connectome import InputError, Recording, Session, read_recording, write_recording, write_tables
 from napari_dynamic_connectome.cli import main
 from napari_dynamic_connectome.io.ownership import OurFiles, claim_folder, our_files, read_marker, remove_folder
+from napari_dynamic_connectome.io.registry import open_labels
+from napari_dynamic_connectome.io.volumes.omezarr_write import write_labels
+from napari_dynamic_connectome.report.html import write_figures
+from napari_dynamic_connectome.report.labels import write_label_files
+from napari_dynamic_connectome.report.nwb import write_nwb_files
+from napari_dynamic_connectome.report.reproduce import write_run_files
 
 
 def test_a_file_of_the_user_is_refused_and_ours_is_replaced(tmp_path) -> None:
@@ -137,3 +146,82 @@ def test_extract_checks_its_output_before_the_work(tmp_path, capsys, monkeypatch
         assert word in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert main(["extract", "v.tif", "l.tif", "-o", str(tmp_path / "file" / "a.csv")]) == 2
+
+
+def labelled_session(folder) -> Session:
+    """A worm with labels on disk, and a name."""
+    volume = np.zeros((3, 8, 8), np.uint16)
+    volume[1, 2:5, 2:5], volume[1, 5:7, 5:7] = 1, 2
+    source = write_labels(folder / "segmented.zarr", volume, voxel_size_um=(2.0, 1.0, 1.0))
+    worm = Recording.from_arrays(
+        np.random.default_rng(0).random((20, 2)), name="worm1", rate_hz=2, names=["AVAL", "AVAR"], labels=[1, 2]
+    )
+    session = Session()
+    session.add(replace(worm, labels=open_labels(source).reference))
+    return session
+
+
+WRITERS = {
+    "tables": (write_tables, "worm1/neurons.csv"),
+    "figures": (write_figures, "traces.svg"),
+    "labels": (write_label_files, "worm1_labels.zarr"),
+    "settings and recordings of a run": (write_run_files, "worm1.npz"),
+    "settings of a run": (write_run_files, "settings.toml"),
+    "nwb": (write_nwb_files, "worm1.nwb"),
+}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_no_export_replaces_what_is_not_ours_or_was_edited(tmp_path, kind) -> None:
+    if kind == "nwb":
+        pytest.importorskip("pynwb")
+    write, _ = WRITERS[kind]
+    session, folder = labelled_session(tmp_path), tmp_path / "out"
+    write(session, folder)
+    written = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    assert written
+    write(session, folder)  # ours and unchanged: again
+    name = WRITERS[kind][1]
+    name = name if (folder / name).exists() else str(written[0].relative_to(folder))
+    target = folder / name
+    edited = next(p for p in target.rglob("*") if p.is_file()) if target.is_dir() else target
+    edited.write_bytes(b"edited by hand")
+    with pytest.raises(InputError, match="was changed since this program wrote it"):
+        write(session, folder)
+    assert edited.read_bytes() == b"edited by hand"
+    other = tmp_path / "theirs"
+    if target.is_dir():
+        shutil.copytree(target, other / name)
+    else:
+        (other / name).parent.mkdir(parents=True)
+        (other / name).write_bytes(b"precious")
+    before = {p: p.read_bytes() for p in other.rglob("*") if p.is_file()}
+    with pytest.raises(InputError, match="was not written by this program"):
+        write(session, other)
+    assert {p: p.read_bytes() for p in other.rglob("*") if p in before} == before
+
+
+def test_writers_that_share_a_folder_do_not_remove_each_other_s_files(tmp_path) -> None:
+    session = labelled_session(tmp_path)
+    folder = tmp_path / "all"
+    write_tables(session, folder)
+    tables = set(folder.rglob("*.csv"))
+    with our_files(folder, owner=session.uid, part="figures") as figures:
+        figures.path("old.svg").write_text("1")
+    write_figures(session, folder)
+    assert tables and all(path.exists() for path in tables)
+    assert not (folder / "old.svg").exists()  # a figure of an earlier time
+    write_tables(session, folder)
+    assert (folder / "traces.svg").exists()
+
+
+def test_two_writers_at_the_same_time_both_note_what_they_wrote(tmp_path) -> None:
+    with our_files(tmp_path, part="tables") as one:
+        one.path("a.csv").write_text("1")
+        with our_files(tmp_path, part="figures") as other:
+            other.path("b.svg").write_text("2")
+    held = OurFiles(tmp_path)
+    assert held.is_ours("a.csv") and held.is_ours("b.svg")
+    with our_files(tmp_path, part="tables") as one:
+        one.path("c.csv").write_text("3")
+    assert not (tmp_path / "a.csv").exists() and (tmp_path / "b.svg").exists()

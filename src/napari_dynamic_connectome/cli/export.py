@@ -93,7 +93,7 @@ def _graphs(session: Session, folder: Path, component: int | None) -> list[Path]
     from ..io.ownership import our_files
     from ..report.graphml import write_session_graph
 
-    with our_files(folder, owner=session.uid) as mine:
+    with our_files(folder, owner=session.uid, part="graphs") as mine:
         return [
             write_session_graph(session, mine.path(f"component{number}.graphml"), number)
             for number in _components(session, component)

@@ -130,7 +130,7 @@ def write_outputs(
         figures = write_figures(session, output / "figures", structure=structure)
         drawn = {path.stem: path for path in figures if path.suffix == ".png"}
         pictures: dict[str, Path] = {}
-        with our_files(output / "screenshots", owner=session.uid) as shots:
+        with our_files(output / "screenshots", owner=session.uid, part="screenshots") as shots:
             if screenshot:
                 progress(0.7, "screenshot")
                 picture = shots.path("viewer.png")

@@ -29,15 +29,19 @@ class OurFiles:
     folder : str or Path
     owner : str
         Whose files they are (the identity of a session); a folder with files of another owner is refused.
+    part : str
+        Which of our writers this is ("tables", "figures"): several may write into one folder, and none removes what another one
+        wrote.
     """
 
-    def __init__(self, folder: str | Path, *, owner: str = "") -> None:
+    def __init__(self, folder: str | Path, *, owner: str = "", part: str = "") -> None:
         self.folder = Path(folder)
+        self.part = part
         held = read_marker(self.folder)
-        self.about: dict[str, Any] = {k: v for k, v in held.items() if k != "files"}
-        files = held.get("files")
-        self.known: dict[str, str] = {str(k): str(v) for k, v in files.items()} if isinstance(files, Mapping) else {}
+        self.about: dict[str, Any] = {k: v for k, v in held.items() if k not in ("files", "parts")}
+        self.known, self.parts = _entries(held, "files"), _entries(held, "parts")
         self.handed: dict[str, Path] = {}
+        self.gone: set[str] = set()
         before = str(self.about.get("owner", ""))
         if owner and before and before != owner and self.known:
             raise InputError(
@@ -75,37 +79,39 @@ class OurFiles:
         return path
 
     def is_ours(self, name: str) -> bool:
-        """True where nothing of the user's would be lost: there is no such file, or it is just as we wrote it."""
+        """True where nothing of the user's would be lost: there is no such file or folder, or it is just as we wrote it."""
         path = self.folder / name
         if not path.exists() and not path.is_symlink():
             return True
-        return path.is_file() and not path.is_symlink() and self.known.get(name) == _digest(path)
+        return not path.is_symlink() and name in self.known and self.known[name] == _digest(path)
 
     def remove(self, name: str) -> bool:
-        """Remove a file if it is ours; return whether it is gone."""
+        """Remove a file or folder if it is ours; return whether it is gone."""
         path = self.folder / name
-        if not path.exists():
-            return True
         if not self.is_ours(name):
             return False
-        remove_file(path)
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            remove_file(path)
         self.known.pop(name, None)
+        self.gone.add(name)
         return True
 
     def remove_all(self) -> list[str]:
         """Remove all of our files and note that; return those that the user changed, which stay."""
         stay = [name for name in list(self.known) if not self.remove(name)]
         if self.folder.is_dir():
-            write_marker(self.folder, {**self.about, "files": self.known})
+            self._note()
         return stay
 
     def finish(self, *, stale: bool = True) -> list[str]:
-        """Note what was written, and remove our older files that were not written again.
+        """Note what was written, and remove older files of this part that were not written again.
 
         Parameters
         ----------
         stale : bool
-            Whether files that were not written again are removed; False after a part of the work.
+            Whether files that were not written again are removed; False where only some of them were to be written.
 
         Returns
         -------
@@ -114,19 +120,30 @@ class OurFiles:
         """
         stay = []
         for name in list(self.known):
-            if stale and name not in self.handed and not self.remove(name):
+            mine = self.parts.get(name, "") == self.part
+            if stale and mine and name not in self.handed and not self.remove(name):
                 stay.append(name)
-        for name, path in self.handed.items():
-            if path.is_file():
-                self.known[name] = _digest(path)
-        write_marker(self.folder, {**self.about, "files": self.known})
+        self._note()
         return stay
+
+    def _note(self) -> None:
+        """Write the marker; what another writer noted meanwhile stays."""
+        held = read_marker(self.folder)
+        files, parts = _entries(held, "files"), _entries(held, "parts")
+        for name in self.gone - set(self.handed):
+            files.pop(name, None)
+            parts.pop(name, None)
+        for name, path in self.handed.items():
+            if path.exists():
+                files[name], parts[name] = _digest(path), self.part
+        self.known, self.parts = files, parts
+        write_marker(self.folder, {**self.about, "files": files, "parts": {n: p for n, p in parts.items() if p}})
 
 
 @contextmanager
-def our_files(folder: str | Path, *, owner: str = "") -> Iterator[OurFiles]:
+def our_files(folder: str | Path, *, owner: str = "", part: str = "") -> Iterator[OurFiles]:
     """Write files of a folder by the rule; what was finished before an error is noted, and nothing is removed then."""
-    mine = OurFiles(folder, owner=owner)
+    mine = OurFiles(folder, owner=owner, part=part)
     try:
         yield mine
     except BaseException:
@@ -189,9 +206,20 @@ def remove_folder(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _entries(held: Mapping[str, Any], key: str) -> dict[str, str]:
+    found = held.get(key)
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
+
+
 def _digest(path: Path) -> str:
+    """Of a file's content; of a folder's: the names of all files in it and their contents."""
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        for block in iter(lambda: stream.read(1 << 20), b""):
-            digest.update(block)
+    for one in sorted(p for p in path.rglob("*") if not p.is_dir()) if path.is_dir() else [path]:
+        if path.is_dir():
+            digest.update(
+                f"{one.relative_to(path).as_posix()}\0{one.lstat().st_size}\0".encode("utf-8", "surrogateescape")
+            )
+        with one.open("rb") as stream:
+            for block in iter(lambda: stream.read(1 << 20), b""):
+                digest.update(block)
     return digest.hexdigest()

@@ -345,7 +345,7 @@ def write_figures(
     if structure is not None:
         figures |= split_figures(session, structure)
     paths = []
-    with our_files(folder, owner=session.uid) as mine:
+    with our_files(folder, owner=session.uid, part="figures") as mine:
         for number, (name, draw) in enumerate(figures.items()):
             check_cancel(cancel)
             report(progress, number / len(figures), name.replace("_", " "))

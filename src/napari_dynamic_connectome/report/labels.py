@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..io.files import file_names, output_folder
+from ..io.ownership import our_files
 from ..io.registry import open_labels
 from ..io.volumes.omezarr_write import write_labels
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
@@ -24,7 +25,7 @@ def write_label_files(
     ----------
     session : Session
     folder : path
-        Created if absent. A folder of labels of these names is replaced, anything else is not.
+        Created if absent. Labels of these names are replaced only if this program wrote them and nobody changed them.
     progress, cancel : callable, optional
         Labels that were written before a cancel stay; each is complete.
     """
@@ -32,17 +33,14 @@ def write_label_files(
     with_labels = [r for r in session.recordings.values() if r.labels is not None]
     stems = file_names(session.recordings)
     paths = []
-    for number, recording in enumerate(with_labels):
-        check_cancel(cancel)
-        report(progress, number / len(with_labels), f"labels of {recording.name}")
-        reference, table = recording.labels, recording.neurons
-        assert reference is not None
-        names = dict(zip(table["label"].astype(int).tolist(), table["name"].astype(str).tolist(), strict=True))
-        target = folder / f"{stems[recording.name]}_labels.zarr"
-        held = open_labels(reference.path)
-        paths.append(
-            write_labels(
-                target, held, voxel_size_um=reference.voxel_size_um, names=names, version="0.5", overwrite=True
-            )
-        )
+    with our_files(folder, owner=session.uid, part="labels") as mine:
+        targets = [mine.path(f"{stems[r.name]}_labels.zarr") for r in with_labels]
+        for number, (recording, target) in enumerate(zip(with_labels, targets, strict=True)):
+            check_cancel(cancel)
+            report(progress, number / len(with_labels), f"labels of {recording.name}")
+            reference, table = recording.labels, recording.neurons
+            assert reference is not None
+            names = dict(zip(table["label"].astype(int).tolist(), table["name"].astype(str).tolist(), strict=True))
+            held, size = open_labels(reference.path), reference.voxel_size_um
+            paths.append(write_labels(target, held, voxel_size_um=size, names=names, version="0.5", overwrite=True))
     return paths

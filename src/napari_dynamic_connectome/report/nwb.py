@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..io.files import file_names, output_folder
 from ..io.formats.nwb_write import check_extra, write_recording
+from ..io.ownership import our_files
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..session.session import Session
 
@@ -23,7 +24,7 @@ def write_nwb_files(
     ----------
     session : Session
     folder : path
-        Created if absent.
+        Created if absent. NWB files of these names are replaced only if this program wrote them and nobody changed them.
     progress, cancel : callable, optional
         Files that were written before a cancel stay; each is complete.
 
@@ -32,15 +33,19 @@ def write_nwb_files(
     MissingExtraError
         The extra `nwb` is not installed.
     InputError
-        `folder` is a file.
+        `folder` is a file, or a file of one of these names is not ours.
     """
     check_extra()
     folder = output_folder(folder)
     recordings = list(session.recordings.items())
     stems = file_names(session.recordings)
     paths = []
-    for number, (name, recording) in enumerate(recordings):
-        check_cancel(cancel)
-        report(progress, number / len(recordings), f"{name} as NWB")
-        paths.append(write_recording(recording, folder / f"{stems[name]}.nwb"))
+    with our_files(folder, owner=session.uid, part="nwb") as mine:
+        targets = [
+            mine.path(f"{stems[name]}.nwb") for name, _ in recordings
+        ]  # all are looked at before the first is written
+        for number, ((name, recording), target) in enumerate(zip(recordings, targets, strict=True)):
+            check_cancel(cancel)
+            report(progress, number / len(recordings), f"{name} as NWB")
+            paths.append(write_recording(recording, target))
     return paths

@@ -74,20 +74,22 @@ def as_command(session: Session, settings_path: str) -> str:
 
 
 def write_run_files(session: Session, folder: Any) -> str:
-    """Write the recordings and settings.toml that `as_command` needs; return the path of the settings."""
-    from ..io.files import file_names
+    """Write the recordings and settings.toml that `as_command` needs; return the path of the settings.
+
+    Files of these names are replaced only if this program wrote them and nobody changed them.
+    """
+    from ..io.files import atomic_file, file_names, output_folder
+    from ..io.ownership import our_files
     from ..io.registry import write_recording
     from ..pipeline.toml import to_toml
 
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     recordings = session.cohort.recordings if session.cohort is not None else tuple(session.recordings.values())
-    names = []
     stems = file_names(r.name for r in recordings)
-    for recording in recordings:
-        name = f"{stems[recording.name]}.npz"
-        write_recording(recording, folder / name)
-        names.append(name)
-    path = folder / "settings.toml"
-    path.write_text(to_toml(settings_of(session, tuple(names)), only_set=True), encoding="utf-8")
+    names = tuple(f"{stems[r.name]}.npz" for r in recordings)
+    with our_files(output_folder(folder), owner=session.uid, part="run") as mine:
+        path = mine.path("settings.toml")
+        for recording, target in zip(recordings, [mine.path(name) for name in names], strict=True):
+            write_recording(recording, target)
+        with atomic_file(path) as temporary:
+            temporary.write_text(to_toml(settings_of(session, names), only_set=True), encoding="utf-8")
     return str(path)

@@ -211,14 +211,14 @@ def write_tables(
     ----------
     session : Session
     folder : path
-        Created if absent. `datapackage.json` in it says what every column means. Tables of an earlier time that are no longer true are removed; a file of these names that is not
-        ours is refused.
+        Created if absent. `datapackage.json` in it says what every column means. Tables of an earlier time that are no longer
+        true are removed; a file of these names that is not ours is refused.
     extra : dict, optional
         Further tables by file name without ".csv" (scores, for example).
     progress, cancel : callable, optional
         Tables that were written before a cancel stay; each is complete.
     """
-    with our_files(output_folder(folder, make=False), owner=session.uid) as mine:
+    with our_files(output_folder(folder, make=False), owner=session.uid, part="tables") as mine:
         return _write_tables(session, mine, extra or {}, progress, cancel)
 
 
