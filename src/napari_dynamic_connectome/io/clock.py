@@ -67,7 +67,8 @@ def _scaled(recording: Recording, factor: float, unit: str) -> Recording:
     behaviour = recording.behaviour
     if "time" in behaviour.coords:
         behaviour = behaviour.assign_coords(time=times)
-    said = [str(recording.provenance.get("reading", "")), f"times were in {unit}{', stimuli too' if late else ''}"]
+    also = "" if not len(stimuli) else ", stimuli too" if late else ", stimuli were taken as seconds"
+    said = [str(recording.provenance.get("reading", "")), f"times were in {unit}{also}"]
     return recording.replace(
         traces=recording.traces.assign_coords(time=times),
         behaviour=behaviour,
