@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
@@ -61,6 +62,37 @@ def test_planted_agreement_is_found_and_its_absence_is_not_claimed() -> None:
     nothing = compare_structure({"component 1": function_of(values, names)}, [net], FAST)
     assert nothing.table().loc[0, "p_value"] > 0.05
     assert "does not agree beyond chance" in nothing.sentence()
+
+
+def test_a_network_that_cannot_be_tested_does_not_keep_the_others_from_it() -> None:
+    names, values, net = planted()
+    apart = network("elsewhere", "electrical", ["PVDL", "PVDR", "PLML", "PLMR"], 1 - np.eye(4), quantity="synapses")
+    found = compare_structure({"component 1": function_of(values, names)}, [net, apart], FAST)
+    assert list(found.tests["network"]) == ["made"]
+    assert any("component 1 and electrical, elsewhere cannot be compared: " in note for note in found.notes)
+    assert "cannot be compared" in found.component_sentences(1, apart)[0]
+    assert "agrees with" in found.component_sentences(1, net)[0]
+    with pytest.raises(InputError, match="shares 0 neurons"):
+        compare_structure({"component 1": function_of(values, names)}, [apart], FAST)
+
+
+def test_a_network_of_left_right_pairs_alone_leaves_nothing_beside_them() -> None:
+    names, values, _ = planted()
+    net = network("pairs", "electrical", names, left_right_matrix(names), quantity="synapses", directed=False)
+    found = compare_structure({"component 1": function_of(values, names)}, [net], FAST)
+    row = found.table().iloc[0]
+    assert np.isfinite(row["p_value"]) and np.isnan(row["p_partial"])
+    assert any("not to be told from" in note for note in found.notes)
+
+
+def test_one_small_p_among_many_comparisons_is_no_agreement() -> None:
+    names, values, net = planted()
+    rows = compare_structure({"component 1": function_of(values, names)}, [net], FAST)
+    many = pd.concat([rows.tests] * 3, ignore_index=True)
+    many["function"] = ["component 1", "component 2", "component 3"]
+    many["p_value"], many["q_value"] = [0.03, 0.4, 0.9], [0.09, 0.6, 0.9]
+    text = replace(rows, tests=many).sentence("component 1")
+    assert "does not agree beyond chance" in text and "p = 0.03 (corrected 0.09)" in text
 
 
 def test_the_order_of_neurons_and_neurons_of_one_side_only_do_not_matter() -> None:

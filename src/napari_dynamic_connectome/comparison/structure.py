@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,6 +50,8 @@ COLUMNS = (
 PAIR_COLUMNS = ("neuron_a", "neuron_b", "strength", "percentile", "left_right", "distance_um")
 DISTANCE, LEFT_RIGHT = "distance", "left/right pair"
 SIGNAL = "signal propagation"
+CLAIMED = 0.05
+"""Corrected p value up to which a sentence says that two matrices agree."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +133,11 @@ class StructureComparison:
         list of str
             The correlation, and the enrichment inside its communities where there are some.
         """
-        lines = [self.sentence(f"component {component}", network.kind, network.name)]
+        function = f"component {component}"
+        if ((self.tests["function"] == function) & (self.tests["kind"] == network.kind)).any():
+            lines = [self.sentence(function, network.kind, network.name)]
+        else:
+            lines = [note for note in self.notes if note.startswith(f"{function} and {network.title} cannot")]
         table = self.enrichment
         if len(table):
             rows = table[
@@ -192,13 +199,25 @@ def compare_structure(
     ceiling = agreement_of_networks(networks, measure=chosen.measure)
     count = max(len(networks) * (len(functional) + len(parts)), 1)
     done = 0
-    rows = []
+    rows: list[dict[str, Any]] = []
+    refused: InputError | None = None
     for name, matrix in functional.items():
         for network in networks:
             check_cancel(cancel)
             report(progress, done / count, f"{name} and {network.title}")
-            rows.append(_test(name, matrix, network, covariates, neurons, ceiling, chosen, seed, cancel))
             done += 1
+            try:
+                row = _test(name, matrix, network, covariates, neurons, ceiling, chosen, seed, cancel)
+            except InputError as error:
+                # one network that cannot be compared does not keep the others from it
+                refused = refused or error
+                notes.append(f"{name} and {network.title} cannot be compared: {error.what}")
+                continue
+            rows.append(row)
+            if covariates and not math.isfinite(row.get("p_partial", math.nan)):
+                notes.append(f"{name} and {network.title}: not to be told from {' and '.join(covariates)}")
+    if refused is not None and not rows:
+        raise refused
     tests = pd.DataFrame(rows, columns=list(COLUMNS))
     for column in COLUMNS[3:12]:
         tests[column] = tests[column].astype(float)
@@ -212,7 +231,8 @@ def compare_structure(
             report(progress, done / count, f"{name} and {network.title}")
             done += 1
             if network.n_connections == 0 or _complete(network):
-                notes.append(f"{network.title}: every pair has a weight, so there is no share of linked pairs")
+                which = "no pair has a weight" if network.n_connections == 0 else "every pair has a weight"
+                notes.append(f"{network.title}: {which}, so there is no share of linked pairs")
                 continue
             tables.append(
                 enrichment(
@@ -379,10 +399,12 @@ def _test(
     place = [neurons.index(n) for n in shared]
     own = _usable({k: v[np.ix_(place, place)] for k, v in covariates.items()}, known)
     if own:
-        found = matrix_regression(
-            function, {"network": weight} | own, tested=("network",), permutations=settings.permutations, **common
-        )
-        row |= {"r_partial": float(found.loc[0, "partial_r"]), "p_partial": float(found.loc[0, "p_value"])}
+        # where the covariates make up the network (one of left/right pairs alone), nothing is left of it: NaN
+        with suppress(InputError):
+            found = matrix_regression(
+                function, {"network": weight} | own, tested=("network",), permutations=settings.permutations, **common
+            )
+            row |= {"r_partial": float(found.loc[0, "partial_r"]), "p_partial": float(found.loc[0, "p_value"])}
     if len(ceiling):
         others = ceiling[(ceiling["kind"] == network.kind)]
         others = others[(others["first"] == network.name) | (others["second"] == network.name)]
@@ -454,13 +476,12 @@ def _complete(network: Network) -> bool:
 
 
 def _test_sentence(row: pd.Series, partial: str) -> str:
-    known, p = math.isfinite(row["r"]), float(row["p_value"])
     verdict = "does not agree beyond chance with"
-    if known and p <= 0.05:
+    if math.isfinite(row["r"]) and row["q_value"] <= CLAIMED:
         verdict = "agrees with" if row["r"] > 0 else "is opposed to"
     text = (
         f"{str(row['function']).capitalize()} {verdict} the {row['kind']} network of {row['network']}: correlation "
-        f"{interval(row['r'], row['low'], row['high'])}, {p_text(p)}, {int(row['n_neurons'])} neurons, {int(row['n_pairs']):,} pairs"
+        f"{interval(row['r'], row['low'], row['high'])}, {_with_q(row)}, {int(row['n_neurons'])} neurons, {int(row['n_pairs']):,} pairs"
     )
     if math.isfinite(row["p_degrees"]):
         text += f"; with every neuron's number of links kept, {p_text(row['p_degrees'])}"
@@ -478,5 +499,13 @@ def _enrichment_sentence(row: pd.Series) -> str:
     return (
         f"{str(row['communities']).capitalize()}: {row['inside']:.0%} of the pairs inside are linked in the {row['kind']} network of "
         f"{row['network']}, {row['outside']:.0%} of those that lead out: odds ratio "
-        f"{interval(row['odds_ratio'], row['low'], row['high'])}, {p_text(row['p_value'])}, {pairs}."
+        f"{interval(row['odds_ratio'], row['low'], row['high'])}, {_with_q(row)}, {pairs}."
     )
+
+
+def _with_q(row: pd.Series) -> str:
+    """P value, and what is left of it after the correction for all that was compared with it."""
+    p_value, q_value = float(row["p_value"]), float(row["q_value"])
+    if not math.isfinite(q_value) or q_value == p_value:
+        return p_text(p_value)
+    return f"{p_text(p_value)} (corrected {q_value:.2g})"

@@ -92,6 +92,20 @@ def test_another_network_and_lines_are_chosen_and_synapses_lie_inside_and_betwee
     assert len(np.unique(np.asarray(layer.vertex_colors)[:, :3].round(2), axis=0)) >= 2
 
 
+def test_a_long_name_does_not_make_the_dock_wider(dock, work, qtbot, tmp_path):
+    dock.connectome_fold.head.click()
+    qtbot.wait(100)
+    before = dock.body.minimumSizeHint().width()
+    found = work.session.shown_communities
+    pairs = [(a, b, "chemical", 1) for a, b in zip(found.neurons[::2], found.neurons[1::2])]
+    panel = dock.connectome
+    panel.open(write_connectome(tmp_path / f"{'reconstruction_of_an_adult_' * 4}.csv", pairs))
+    qtbot.waitUntil(lambda: panel.found is not None, timeout=60_000)
+    qtbot.wait(200)
+    assert "reconstruction" in panel.choice.currentText()
+    assert dock.body.minimumSizeHint().width() <= before + 4
+
+
 def test_a_file_that_is_no_connectome_is_refused_and_nothing_changes(dock, work, qtbot, tmp_path, capsys):
     path = tmp_path / "odd.csv"
     path.write_text("a,b\n1,2\n")

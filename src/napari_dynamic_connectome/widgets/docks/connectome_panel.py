@@ -34,6 +34,9 @@ class ConnectomePanel(QWidget):
         self.choice.setToolTip(
             "Which network takes the half of the matrix below the diagonal, and the lines. Default: the first."
         )
+        # names of files are long; the dock keeps its width
+        self.choice.setMinimumContentsLength(8)
+        self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.choice.activated.connect(lambda *_: self._show(self.choice.currentIndex()))
         self.synapses = QCheckBox("lines: synapses")
         self.synapses.setToolTip(
@@ -46,8 +49,8 @@ class ConnectomePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(row(self.open_button, self.choice, None))
-        layout.addLayout(row(self.synapses, None))
+        layout.addLayout(row(self.open_button, self.synapses, None))
+        layout.addWidget(self.choice)
         layout.addWidget(self.sentence)
         layout.addWidget(self.bar)
 
@@ -126,8 +129,8 @@ class ConnectomePanel(QWidget):
         if self.found is None or self.of is not components:
             self.sentence.setText("Compared when the computation is done.")
             self.compare()
-            return str(network.title)
+            return str(network.kind)
         lines = self.found.comparison.component_sentences(component, network)
         self.sentence.setText("\n".join(lines))
         self.sentence.setToolTip("\n".join(self.found.comparison.notes))
-        return str(network.title)
+        return str(network.kind)

@@ -82,25 +82,25 @@ class Card(QWidget):
         font.setPointSizeF(8)
         painter.setFont(font)
         painter.setPen(QColor(c.secondary))
-        painter.drawText(inner, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), f"w {self.share:.0%}")
-        if self.note:
-            middle = inner.adjusted(14, 1, -40, 0)
-            where = Qt.AlignmentFlag.AlignRight if self.clock == "own" else Qt.AlignmentFlag.AlignHCenter
-            painter.drawText(middle, int(where | Qt.AlignmentFlag.AlignTop), self.note)
-        if self.clock == "own":
-            beside = inner.adjusted(14, 1, -40, 0)
-            painter.drawText(beside, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop), "own")
+        share, widths = f"w {self.share:.0%}", painter.fontMetrics()
+        painter.drawText(inner, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), share)
+        middle = inner.adjusted(14, 1, -4 - widths.horizontalAdvance(share), 0)
+        note = widths.elidedText(self.note, Qt.TextElideMode.ElideRight, int(middle.width()))
+        painter.drawText(middle, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop), note)
         full = self.height() > 72
         bottom = inner.bottom() - (32 if full else 0)
         self._paint_course(painter, QRectF(inner.left(), inner.top() + 15, inner.width(), bottom - inner.top() - 15))
         if full:
             self._paint_worms(painter, QRectF(inner.left(), bottom + 3, inner.width(), 12))
             painter.setPen(QColor(c.secondary))
-            painter.drawText(
-                QRectF(inner.left(), inner.bottom() - 14, inner.width(), 14),
-                int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter),
-                self.pair,
-            )
+            below = QRectF(inner.left(), inner.bottom() - 14, inner.width(), 14)
+            clock = "own clock" if self.clock == "own" else ""
+            if clock and widths.horizontalAdvance(f"{self.pair}  {clock}") > below.width():
+                clock = "own"
+            room = int(below.width()) - widths.horizontalAdvance(f"  {clock}" if clock else "")
+            pair = widths.elidedText(self.pair, Qt.TextElideMode.ElideRight, room)
+            painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), pair)
+            painter.drawText(below, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), clock)
         painter.end()
 
     def _paint_course(self, painter: QPainter, area: QRectF) -> None:
