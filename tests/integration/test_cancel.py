@@ -111,6 +111,16 @@ def _sweep(session, folder, cancel):
     sweep_ranks(affinity, (2, 3), starts=2, folds=2, threads=1, cancel=cancel)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    """The kernels of the communities are compiled, or loaded, once in a process; that is no piece of a step."""
+    from napari_dynamic_connectome.communities.find import find_communities
+
+    half = np.triu(np.random.default_rng(0).random((8, 8)), 1)
+    for kind in ("modules", "core"):
+        find_communities(half + half.T, kind=kind)
+
+
 def _communities(kind):
     def step(session, folder, cancel):
         from napari_dynamic_connectome.communities.find import find_communities

@@ -364,7 +364,7 @@ def test_every_worm_is_written_as_nwb(docks, work, qtbot, tmp_path, wait_for, mo
     fill(work.session)
     export = show(docks["Export"], qtbot)
     wait_for(export.save_nwb(tmp_path))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["worm_A.nwb", "worm_B.nwb"]
+    assert sorted(p.name for p in tmp_path.glob("*.nwb")) == ["worm_A.nwb", "worm_B.nwb"]
     worm = work.session.recordings["worm B"]
     again = read_recording(tmp_path / "worm_B.nwb")
     assert again.named == worm.named
