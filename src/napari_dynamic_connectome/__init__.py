@@ -63,6 +63,7 @@ __getattr__, __dir__, __all__ = public(
         "project_recordings": "pipeline.project",
         "project_worm": "factorization.project",
         "project_worms": "factorization.factorize",
+        "read_candidates": "io.formats.candidates",
         "read_cect": "io.formats.cect",
         "read_centres": "io.formats.centres",
         "read_connectome": "io.formats.connectome",
@@ -115,6 +116,7 @@ if TYPE_CHECKING:
     from .factorization.signed import factorize_signed as factorize_signed
     from .factorization.sweep import sweep_ranks as sweep_ranks
     from .io.choice import ChoiceNeeded as ChoiceNeeded
+    from .io.formats.candidates import read_candidates as read_candidates
     from .io.formats.cect import read_cect as read_cect
     from .io.formats.centres import read_centres as read_centres
     from .io.formats.connectome import connectome_matrix as connectome_matrix

@@ -346,3 +346,75 @@ def test_a_table_of_pandas_in_hdf5_is_read_like_its_csv(tmp_path) -> None:
     frame = pd.DataFrame(TRACES, columns=["AVAL", "AVAR", "RIML", "RIMR"], index=np.arange(N_TIMES) * 0.6)
     frame.to_hdf(tmp_path / "a.h5", key="df", format="fixed")
     np.testing.assert_allclose(read_recording(tmp_path / "a.h5", rate_hz=1 / 0.6).traces, TRACES)
+
+
+# --- headers of several rows -----------------------------------------------------------------------------------------
+
+
+def levels(*parts: list[str]) -> pd.DataFrame:
+    names = ["neuron", "signal", "more"][: len(parts)]
+    columns = pd.MultiIndex.from_product(parts, names=names)
+    values = np.random.default_rng(0).normal(size=(20, len(columns)))
+    return pd.DataFrame(values, columns=columns, index=pd.Index(np.arange(20) * 0.5, name="time_s"))
+
+
+def test_of_several_signals_in_a_header_of_two_rows_one_is_asked_for(tmp_path) -> None:
+    held = levels(["AVAL", "RIML"], ["raw", "dff"])
+    for name, frame in (("a", held), ("b", held.swaplevel(axis=1)), ("c", held.rename_axis(index=None))):
+        frame.to_csv(tmp_path / f"{name}.csv")
+        more = {"rate_hz": 2} if name == "c" else {}
+        with pytest.raises(ChoiceNeeded, match=r"2 signals") as asked:
+            read_recording(tmp_path / f"{name}.csv", **more)
+        assert (asked.value.option, asked.value.choices) == ("signal", ("raw", "dff"))
+        worm = read_recording(tmp_path / f"{name}.csv", signal="dff", **more)
+        assert worm.named == ["AVAL", "RIML"] and "raw not" in worm.remarks[0]
+        np.testing.assert_allclose(worm.traces.values, held.xs("dff", axis=1, level="signal").values)
+        np.testing.assert_allclose(worm.time_s, held.index)
+    with pytest.raises(InputError, match="no signal 'spikes'"):
+        read_recording(tmp_path / "a.csv", signal="spikes")
+
+
+def test_rows_of_a_header_that_say_one_thing_are_no_question(tmp_path) -> None:
+    levels(["AVAL", "RIML"], ["raw"]).to_csv(tmp_path / "a.csv")
+    assert read_recording(tmp_path / "a.csv").named == ["AVAL", "RIML"]
+    (tmp_path / "b.csv").write_text(
+        ",AVAL,,RIML,\ntime,raw,dff,raw,dff\n" + "".join(f"{i},{i % 3},{i % 4},{i % 5},1\n" for i in range(9))
+    )
+    assert read_recording(tmp_path / "b.csv", signal="raw").named == ["AVAL", "RIML"]  # cells that were merged
+    (tmp_path / "c.csv").write_text("time_s,AVAL,AVAL\n0,1,2\n1,2,3\n")
+    with pytest.raises(InputError, match="twice"):
+        read_recording(tmp_path / "c.csv")
+
+
+def test_points_of_deeplabcut_are_behaviour_not_neurons(tmp_path) -> None:
+    from napari_dynamic_connectome.io.formats.side_tables import read_behaviour
+    from napari_dynamic_connectome.io.sniffing import table_kind
+
+    parts = [["DLC_net"], ["nose", "tail"], ["x", "y", "likelihood"]]
+    columns = pd.MultiIndex.from_product(parts, names=["scorer", "bodyparts", "coords"])
+    pd.DataFrame(np.arange(120.0).reshape(20, 6), columns=columns).to_csv(tmp_path / "pose.csv")
+    assert table_kind(tmp_path / "pose.csv") == "behaviour"
+    with pytest.raises(InputError, match="tracked points of the body"):
+        read_recording(tmp_path / "pose.csv")
+    held = read_behaviour(tmp_path / "pose.csv", np.arange(20) * 0.5)
+    assert list(held.data_vars)[:3] == ["nose x", "nose y", "nose likelihood"] and held["tail y"].values[1] == 10
+    with pytest.raises(InputError, match="20 frames for 7 samples"):
+        read_behaviour(tmp_path / "pose.csv", np.arange(7.0))
+
+
+# --- worms and names of any file -------------------------------------------------------------------------------------
+
+
+def test_worm_and_labelled_only_apply_to_every_format(tmp_path) -> None:
+    rows = [f"{w},{i / 2},{n},{i % 3}" for w in ("a", "b") for n in ("AVAL", "n7") for i in range(9)]
+    path = table(tmp_path / "two.csv", "worm,time_s,neuron,value", rows)
+    from napari_dynamic_connectome import read_recordings
+
+    assert [r.name for r in read_recordings(path, worm="b")] == ["b"]
+    with pytest.raises(InputError, match="no worm 'c'"):
+        read_recordings(path, worm="c")
+    worm = read_recording(path, worm="a", labeled_only=True)
+    assert list(worm.traces["neuron"].values) == ["AVAL"] and "1 neurons without a name left out" in worm.remarks[0]
+    pd.DataFrame({"time_s": np.arange(9.0), "AVAL": np.arange(9) % 4}).to_parquet(tmp_path / "p.parquet")
+    with pytest.raises(InputError, match="column= does not apply"):
+        read_recording(tmp_path / "p.parquet", column="x")

@@ -39,11 +39,13 @@ from . import (
     settings,
     simulate,
     states,
+    suggest_names,
     suggest_tests,
     validate,
     worms,
 )
 from .parser import Parser
+from .reading import in_flags
 
 log = logging.getLogger("napari_dynamic_connectome")
 EXIT_BAD_INPUT = 2
@@ -64,6 +66,7 @@ COMMANDS = (
     settings,
     validate,
     compare_structure,
+    suggest_names,
     suggest_tests,
     compare_labels,
     worms,
@@ -129,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.info("%s", error, exc_info=True)
         if os.environ.get("DYNAMIC_CONNECTOME_TRACEBACK"):
             raise
-        print(f"dynamic-connectome: {_one_line(error)}", file=sys.stderr)
+        print(f"dynamic-connectome: {in_flags(_one_line(error))}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("dynamic-connectome: interrupted; run the same command again to go on", file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..model.errors import InputError
 from .progress import progress_bar
+from .reading import add_reading, with_reading
 
 
 def add(commands: Any) -> None:
@@ -27,6 +28,7 @@ def add(commands: Any) -> None:
     contrasts.add_argument(
         "--set", action="append", default=[], metavar="TABLE.FIELD=VALUE", help="override a setting; repeatable"
     )
+    add_reading(contrasts)
     contrasts.set_defaults(action=execute)
 
 
@@ -35,14 +37,14 @@ def execute(options: argparse.Namespace) -> None:
     from ..pipeline.contrasts import contrasts
     from ..pipeline.run import check_output
     from ..pipeline.settings import PipelineSettings
-    from ..pipeline.toml import merge, parse_overrides
+    from ..pipeline.toml import merge, parse_overrides, read_toml
     from ..report.contrasts import write_contrasts
     from ..robustness.files import earlier_analysis
 
     path = Path(options.settings)
     given: dict[str, Any] = {"events": options.event, "column": options.column, "groups": options.groups}
     overrides = merge(parse_overrides(options.set), {"contrasts": {k: v for k, v in given.items() if v}})
-    settings = PipelineSettings.from_file(path, overrides)
+    settings = PipelineSettings.from_file(path, with_reading(overrides, options, read_toml(path)))
     if not (settings.contrasts.events or settings.contrasts.column or settings.confounds.active):
         raise InputError(
             "nothing is asked for", where="contrasts", fix="Name an --event, a --column, or confounds.channels."

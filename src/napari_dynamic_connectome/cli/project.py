@@ -8,6 +8,7 @@ from typing import Any
 
 from .numbers import seed_of
 from .progress import progress_bar
+from .reading import add_reading, reading_of
 from .saved import open_run
 
 
@@ -24,6 +25,7 @@ def add(commands: Any) -> None:
         help="random halves of a worm's neurons for the error on neurons not looked at (default: %(default)s)",
     )
     project.add_argument("--seed", type=seed_of, default=0)
+    add_reading(project)
     project.set_defaults(action=execute)
 
 
@@ -38,7 +40,8 @@ def execute(options: argparse.Namespace) -> None:
     components = session.components
     if components is None:
         raise InputError("the session holds no components", where=options.session, fix="Run the pipeline first.")
-    recordings = [one for path in options.recordings for one in read_recordings(Path(path))]
+    given = reading_of(options)
+    recordings = [one for path in options.recordings for one in read_recordings(Path(path), **given)]
     with progress_bar("project") as progress:
         found = project_recordings(
             recordings, components, cohort=cohort, splits=options.splits, seed=options.seed, progress=progress

@@ -8,6 +8,7 @@ from typing import Any
 
 from .cluster import client_of
 from .progress import progress_bar
+from .reading import add_reading, with_reading
 
 
 def add(commands: Any) -> None:
@@ -23,6 +24,7 @@ def add(commands: Any) -> None:
     robustness.add_argument("--fresh", action="store_true", help="do not go on from an interrupted run")
     robustness.add_argument("--executor", choices=("local", "dask"), default="local")
     robustness.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler (with --executor dask)")
+    add_reading(robustness)
     robustness.set_defaults(action=execute)
 
 
@@ -30,12 +32,13 @@ def execute(options: argparse.Namespace) -> None:
     """Run the command."""
     from ..pipeline.run import check_output
     from ..pipeline.settings import PipelineSettings
-    from ..pipeline.toml import parse_overrides
+    from ..pipeline.toml import parse_overrides, read_toml
     from ..report.robustness import write_robustness
     from ..robustness.files import robustness_of_files
 
     path = Path(options.settings)
-    settings = PipelineSettings.from_file(path, parse_overrides(options.set))
+    overrides = with_reading(parse_overrides(options.set), options, read_toml(path))
+    settings = PipelineSettings.from_file(path, overrides)
     output = check_output(options.output or path.with_name(f"{path.stem}-output"))
     client = client_of(options)
     try:

@@ -8,6 +8,7 @@ from typing import Any
 
 from .cluster import client_of
 from .outputs import print_summary, run_and_write
+from .reading import add_reading, with_reading
 
 
 def add(commands: Any) -> None:
@@ -32,16 +33,18 @@ def add(commands: Any) -> None:
     run.add_argument("--no-screenshot", action="store_true", help="skip the picture of the napari window")
     run.add_argument("--executor", choices=("local", "dask"), default="local")
     run.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler (with --executor dask)")
+    add_reading(run)
     run.set_defaults(action=execute)
 
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
     from ..pipeline.settings import PipelineSettings
-    from ..pipeline.toml import parse_overrides
+    from ..pipeline.toml import parse_overrides, read_toml
 
     path = Path(options.settings)
-    settings = PipelineSettings.from_file(path, parse_overrides(options.set))
+    overrides = with_reading(parse_overrides(options.set), options, read_toml(path))
+    settings = PipelineSettings.from_file(path, overrides)
     output = Path(options.output) if options.output else path.with_name(f"{path.stem}-output")
     client = client_of(options)
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model.errors import InputError
+from .reading import add_reading, reading_of, with_reading
 
 
 def add(commands: Any) -> None:
@@ -18,8 +19,9 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="OPTION=VALUE",
-        help="what a file leaves open: rate_hz=2.5, signal=..., dataset=..., axes=...; repeatable",
+        help="the same in the words of Python, and axes of images: axes=tzyx; of a settings file: TABLE.FIELD=VALUE; repeatable",
     )
+    add_reading(validate)
     validate.set_defaults(action=execute)
 
 
@@ -27,17 +29,18 @@ def execute(options: argparse.Namespace) -> None:
     """Run the command."""
     from ..pipeline.toml import parse_overrides
 
-    said = parse_overrides(options.set)
+    said = parse_overrides(options.set) | reading_of(options)
     path = Path(options.path)
-    lines = _settings_file(path) if path.suffix == ".toml" else describe(path, said)
+    lines = _settings_file(path, options) if path.suffix == ".toml" else describe(path, said)
     print("\n".join(lines))
 
 
-def _settings_file(path: Path) -> list[str]:
+def _settings_file(path: Path, options: argparse.Namespace) -> list[str]:
     from ..pipeline.run import find_inputs, read_as_said
     from ..pipeline.settings import PipelineSettings
+    from ..pipeline.toml import parse_overrides, read_toml
 
-    settings = PipelineSettings.from_file(path)
+    settings = PipelineSettings.from_file(path, with_reading(parse_overrides(options.set), options, read_toml(path)))
     paths, volumes = find_inputs(settings)
     lines = [f"{path}: good; {len(paths)} recordings, {len(volumes)} worms given as images"]
     for one in paths:

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = public(
         "networks_of": "wiring",
         "open_labels": "registry",
         "open_volume": "registry",
+        "read_candidates": "formats.candidates",
         "read_cect": "formats.cect",
         "read_centres": "formats.centres",
         "read_connectome": "formats.connectome",
@@ -27,6 +28,7 @@ __getattr__, __dir__, __all__ = public(
 
 if TYPE_CHECKING:
     from .choice import ChoiceNeeded as ChoiceNeeded
+    from .formats.candidates import read_candidates as read_candidates
     from .formats.cect import read_cect as read_cect
     from .formats.centres import read_centres as read_centres
     from .formats.connectome import connectome_matrix as connectome_matrix

@@ -80,6 +80,7 @@ def read_layers(path: str | Path | Sequence[str], **options: Any) -> list[LayerD
     if form.key == "nwb":
         return _nwb_layers(path, options)
     kind = table_kind(path) if form.key in ("csv", "parquet", "graphml") else "traces"
+    kind = "centres" if form.key == "geff" else kind
     if kind == "centres":
         return [centres_layer(path)]
     if kind != "traces":
@@ -233,7 +234,7 @@ def centres_layer(path: Path) -> LayerData:
         "name": _name(path),
         "features": table[["id", "name"]],
         "size": 3.0,
-        "units": ("pixel",) * 4,
+        "units": ("pixel", *((table.attrs.get("units") == "um" and "um") or "pixel",) * 3),
         "metadata": {METADATA_KEY: {"centres": str(path)}},
     }
     return table[["frame", "z", "y", "x"]].to_numpy(float), keywords, "points"

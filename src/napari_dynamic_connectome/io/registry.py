@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +98,14 @@ FORMATS: list[Format] = [
         note="Wide, long, centres, or the homogenized collection, filtered by dataset and worm.",
     ),
     Format(
+        "suite2p", "suite2p", ("suite2p/", "plane0/"), ("recording",), "formats.suite2p", folder=True,
+        note="The folder, or one plane: F (or F minus neuropil, or spks), iscell, rate, positions with voxel_size_um=.",
+    ),
+    Format(
+        "geff", "GEFF", ("*.geff", "*.zarr"), ("labels",), "formats.geff", folder=True,
+        note="Tracks of other programs, as centres: axes and units from the metadata.",
+    ),
+    Format(
         "graphml", "GraphML", ("*.graphml",), ("connectome",), "formats.connectome",
         note="No document types, no entities.",
     ),
@@ -121,6 +129,7 @@ def identify(path: str | Path) -> Format:
     FormatError
         If no reader knows it.
     """
+    from .formats.suite2p import folder_of as suite2p_folder
     from .volumes.tiff_series import is_pattern, tiff_files
 
     if is_pattern(path):
@@ -131,6 +140,8 @@ def identify(path: str | Path) -> Format:
     where = str(path)
     if path.is_dir():
         return _identify_folder(path)
+    if path.suffix == ".npy" and suite2p_folder(path) is not None:
+        return _BY_KEY["suite2p"]
     start = head(path, 1024)
     if start.startswith(_TIFF):
         return _BY_KEY["tiff"]
@@ -173,10 +184,16 @@ def _refuse_office(path: Path) -> None:
 
 
 def _identify_folder(path: Path) -> Format:
+    from .formats.geff import is_geff
+    from .formats.suite2p import planes
     from .volumes.omezarr import is_zarr
 
+    if is_geff(path):
+        return _BY_KEY["geff"]
     if is_zarr(path):
         return _BY_KEY["omezarr"]
+    if planes(path):
+        return _BY_KEY["suite2p"]
     if next(path.glob("*.parquet"), None) is not None or next(path.glob("*/*.parquet"), None) is not None:
         return _BY_KEY["parquet"]
     from .volumes.tiff_series import tiff_files
@@ -184,7 +201,7 @@ def _identify_folder(path: Path) -> Format:
     if tiff_files(path):
         return _BY_KEY["tiffs"]
     raise FormatError(
-        "this folder is neither OME-Zarr nor a collection of Parquet files, and holds no TIFF files",
+        "this folder is neither OME-Zarr nor GEFF, suite2p or a collection of Parquet files, and holds no TIFF files",
         where=str(path),
         fix="Choose the .zarr folder itself, or a file.",
     )
@@ -239,6 +256,8 @@ def read_recordings(
     *,
     names: Literal["neurons", "as written"] = "neurons",
     time_unit: str = "",
+    worm: str | Sequence[str] | None = None,
+    labeled_only: bool = False,
     **options: Any,
 ) -> list[Recording]:
     """Read all recordings of a file.
@@ -252,8 +271,12 @@ def read_recordings(
         header is a name.
     time_unit : str
         Unit of the times in the file ("s", "ms", "min"), where they would give a rate that no recording has.
+    worm : str or sequence of str, optional
+        Only the animals of these names.
+    labeled_only : bool
+        Leave out neurons without a name.
     **options
-        Of the format: `name`, `rate_hz`; `dataset`, `worm` for collections; `signal` for NWB.
+        Of the format: `name`, `rate_hz`; `signal`, `dataset`, `axes`, `fields`, `voxel_size_um`, `column` where there is a choice.
 
     Returns
     -------
@@ -282,6 +305,19 @@ def read_recordings(
             where=str(path),
             fix="Recordings are npz, mat, NWB, HDF5, CSV or Parquet.",
         )
+    options = {k: v for k, v in options.items() if v is not None}
+    collection = False
+    if form.key == "parquet":
+        from .formats.parquet import COLLECTION_OPTIONS, is_collection
+
+        collection = is_collection(path)
+        wrong = None if collection else next((k for k in COLLECTION_OPTIONS if options.get(k)), None)
+        if wrong is not None:
+            raise InputError(
+                f"the option {wrong}= does not apply: this is no collection", where=str(path), fix="Leave it out."
+            )
+    if collection:
+        options |= {"worm": worm, "labeled_only": labeled_only}
     found: list[Recording] = _call(reader, path, form, options)
     if not found:
         raise InputError("there is no recording in this file", where=str(path), fix="Choose another file.")
@@ -289,10 +325,42 @@ def read_recordings(
         raise InputError(f"names cannot be '{names}'", where=str(path), fix='Choose "neurons" or "as written".')
     found = [in_seconds(r, time_unit, str(path), asked="rate_hz" in options) for r in found]
     found = [with_names_read(r, as_written=names == "as written") for r in found]
+    if worm is not None and not collection:
+        found = _chosen(found, [worm] if isinstance(worm, str) else list(worm), path)
+    if labeled_only and not collection:
+        found = [_named_only(r, path) for r in found]
     for recording in found:
         for line in recording.remarks:
             log.warning("%s: %s", recording.name, line)
     return found
+
+
+def _chosen(found: list[Recording], worms: list[str], path: str | Path) -> list[Recording]:
+    """Return the recordings of these names, each of which must be there once."""
+    chosen = []
+    for worm in worms:
+        named = [r for r in found if r.name == worm or r.name.endswith(f" {worm}")]
+        if len(named) != 1:
+            raise InputError(
+                f"there is no worm '{worm}'", where=str(path), fix=f"Found: {', '.join(r.name for r in found[:20])}."
+            )
+        chosen += named
+    return chosen
+
+
+def _named_only(recording: Recording, path: str | Path) -> Recording:
+    keep = (recording.neurons["name"] != "").to_numpy()
+    if keep.all():
+        return recording
+    if not keep.any():
+        raise InputError("no neuron has a name", where=str(path), fix="Leave out labeled_only=, or read the names.")
+    said = [str(recording.provenance.get("reading", "")), f"{int((~keep).sum())} neurons without a name left out"]
+    return recording.replace(
+        traces=recording.traces[:, keep],
+        neurons=recording.neurons[keep],
+        quality=None if recording.quality is None else recording.quality[keep],
+        provenance={**recording.provenance, "reading": "; ".join(s for s in said if s)},
+    )
 
 
 def _call(reader: Callable[..., Any], path: str | Path, form: Format, options: dict[str, Any]) -> Any:
@@ -333,12 +401,7 @@ def read_recording(path: str | Path, *, worm: str | None = None, **options: Any)
     """
     found = read_recordings(path, **options)
     if worm is not None:
-        named = [r for r in found if r.name == worm or r.name.endswith(f" {worm}")]
-        if len(named) != 1:
-            raise InputError(
-                f"there is no worm '{worm}'", where=str(path), fix=f"Found: {', '.join(r.name for r in found[:20])}."
-            )
-        return named[0]
+        return _chosen(found, [worm], path)[0]
     if len(found) > 1:
         names = ", ".join(r.name for r in found[:20])
         raise InputError(f"the file holds {len(found)} worms", where=str(path), fix=f"Pass worm= one of: {names}.")
@@ -513,10 +576,10 @@ def open_labels(path: str | Path, **options: Any) -> Volume:
         raise InputError(
             f"{form.title} files hold no labels",
             where=str(path),
-            fix="Labels are OME-Zarr, TIFF, HDF5, NWB, npy, or a table of centres.",
+            fix="Labels are OME-Zarr, TIFF, HDF5, NWB, npy, or centres: a table, or GEFF.",
         )
     opener = _function(form, "open_labels")
-    if form.key in ("csv", "parquet"):
+    if form.key in ("csv", "parquet", "geff"):
         from .formats import centres
 
         opener = centres.open_labels

@@ -15,7 +15,7 @@ import pandas as pd
 
 from .files import existing, head
 from .formats.fields import BEHAVIOUR_PREFIX
-from .formats.text_tables import find_column, find_time, plain_cell
+from .formats.text_tables import find_column, find_time, header_levels, plain_cell
 from .formats.trace_tables import is_long
 
 TableKind = Literal["traces", "centres", "stimuli", "behaviour", "names", "neurons", "connectome"]
@@ -33,6 +33,8 @@ def table_kind(path: str | Path) -> TableKind:
     start = b"" if path.is_dir() else head(path, 4096)
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "connectome"
+    if not path.is_dir() and b"\0" not in start and is_pose(path):
+        return "behaviour"
     columns = _parquet_columns(path) if path.is_dir() or start.startswith(b"PAR1") else _csv_columns(path)
     table = pd.DataFrame(columns=pd.Index(columns, dtype=object))
     if find_column(
@@ -59,6 +61,21 @@ def table_kind(path: str | Path) -> TableKind:
     if alone or find_column(table, "name", "neuron", "neuron_name"):
         return "names" if _id_column(table) else "neurons"
     return "traces"
+
+
+def is_pose(path: str | Path) -> bool:
+    """Whether a CSV holds tracked points of the body, in the layout of DeepLabCut.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+    start = head(Path(path), 1 << 16).decode("utf-8-sig", errors="replace")
+    lines = [line for line in re.split(r"\r\n|\n|\r", start) if line.strip()][:8]
+    if not lines or not re.match(r'"?scorer"?[,;\t]', lines[0]):
+        return False
+    levels = header_levels(lines, max((",", ";", "\t"), key=lines[0].count))
+    return levels is not None and levels.is_pose
 
 
 def _id_column(table: pd.DataFrame) -> str | None:

@@ -79,7 +79,7 @@ def extract_files(
     opening: dict[str, Any] = {"voxel_size_um": voxel_size_um, "frame_rate_hz": frame_rate_hz}
     image = open_volume(volume, **_given(channel=_channel(channel), axes=axes, dataset=dataset, **opening))
     shape_source: dict[str, Any] = {}
-    if labels and identify(labels).key in ("csv", "parquet"):
+    if labels and identify(labels).key in ("csv", "parquet", "geff"):
         shape_source = {"like": image, **_given(radius_um=radius_um, units=units)}
     label_image = open_labels(labels or volume, **shape_source, **_given(axes=label_axes, dataset=label_dataset))
     given = read_names(names) if names else dict(label_image.names)

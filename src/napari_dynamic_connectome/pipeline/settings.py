@@ -89,17 +89,23 @@ class ReadingSettings(StepSettings):
     time_unit: Literal["", "s", "ms", "us", "min", "h"] = setting(
         "", "Unit of the times, where they would give a rate that no recording has."
     )
-    signal: str = setting("", "NWB: which of several sets of traces.")
-    dataset: str = setting("", "HDF5: path of the traces in the file.")
+    signal: str = setting("", "NWB, suite2p, tables with several header rows: which of several sets of traces.")
+    dataset: str = setting(
+        "", "HDF5: path of the traces in the file; suite2p: plane0, combined, ...; collection: source."
+    )
     axes: Literal["", "tn", "nt"] = setting("", "npy, HDF5: time first (tn) or neurons first (nt).")
     fields: dict[str, str] = setting({}, "npz, mat, HDF5: our name of a field (traces, names, t, fs) = its name there.")
+    worm: str = setting("", "Only this worm, of a file that holds several.")
+    labeled_only: bool = setting(False, "Leave out neurons without a name.")
+    column: str = setting("", "Collection: list column of the traces.")
+    voxel_size_um: tuple[float, float, float] | None = setting(
+        None, "suite2p: voxel size (z, y, x), which makes positions of its pixels.", unit="um"
+    )
 
     def options(self) -> dict[str, Any]:
         """Options that were set, by name."""
         held = {
-            k: getattr(self, k)
-            for k in ("rate_hz", "time_unit", "signal", "dataset", "axes", "fields")
-            if getattr(self, k)
+            k: value for k in type(self).model_fields if k not in ("files", "names") and (value := getattr(self, k))
         }
         return held | ({"names": self.names} if self.names != "neurons" else {})
 

@@ -254,3 +254,22 @@ def test_confidence_from_one_to_five_stays_as_it_is(dock, qtbot) -> None:
     assert "1 low confidence" in dock.count_more.text()
     bars = {r["name"]: r["sure"] for r in dock.table.rows_model.rows}
     assert bars["AVAL"] == pytest.approx(0.8)
+
+
+def test_ranked_names_of_another_program_are_suggested_with_their_probability(dock, qtbot, tmp_path) -> None:
+    label = len(NAMES) + 1
+    (tmp_path / "other.csv").write_text(
+        f"label,name_1,p_1,name_2,p_2\n{label},RIS,0.7,RID,0.2\n{label + 1},RIS,0.4,,\n"
+    )
+    dock.atlas.load_candidates(str(tmp_path / "other.csv"))
+    assert "names for 2 neurons" in dock.atlas.text.text()
+    select(dock, f"#{label}")
+    assert [dock.options.item(i).text() for i in range(dock.options.count())] == ["RIS", "RID"]
+    assert cell(dock, label, "name") == ""  # nothing is applied by itself
+    qtbot.keyClick(dock.edit, Qt.Key.Key_Down)
+    qtbot.keyClick(dock.edit, Qt.Key.Key_Return)
+    dock.flush()
+    assert cell(dock, label, "name") == "RIS" and dock.atlas.names[f"#{label + 1}"] == []  # given elsewhere by now
+    (tmp_path / "wrong.csv").write_text("label,name,p\n99999,RIS,0.7\n")
+    dock.atlas.load_candidates(str(tmp_path / "wrong.csv"))
+    assert "other.csv" in dock.atlas.text.text()  # refused: what was there stays

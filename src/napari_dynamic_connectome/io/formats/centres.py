@@ -19,6 +19,7 @@ from ...model.recording import VolumeReference
 from .. import limits
 from ..files import existing
 from ..volumes.volume import Volume, as_dask
+from .geff import UNITS_KEY, is_geff, read_tracks
 from .text_tables import find_column, plain_cell, read_table, to_numbers
 
 UNITS = {
@@ -135,15 +136,18 @@ def read_centres(path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     path : str or Path
-        CSV or Parquet with the columns frame (or t; from 0), id (or label, track_id), z, y, x, and optionally name, radius.
+        CSV or Parquet with the columns frame (or t; from 0), id (or label, track_id), z, y, x, and optionally name, radius; or a
+        GEFF folder of tracks.
 
     Returns
     -------
     pandas.DataFrame
-        frame, id, z, y, x as numbers, name as text.
+        frame, id, z, y, x as numbers, name as text; `attrs["units"]` where the file says what z, y, x are in.
     """
     path = existing(path)
     where = str(path)
+    if path.is_dir() and is_geff(path):
+        return read_tracks(path)
     from .parquet import is_parquet, read_frame
 
     table = read_frame(path) if is_parquet(path) else read_table(path)
@@ -192,7 +196,7 @@ def open_labels(
     radius_voxels: float | Sequence[float] | None = None,
     voxel_size_um: Sequence[float] | None = None,
     frame_rate_hz: float | None = None,
-    units: str = "voxel",
+    units: str = "",
 ) -> Volume:
     """Open a table of centres as labels.
 
@@ -208,10 +212,39 @@ def open_labels(
     voxel_size_um : sequence of float, optional
     frame_rate_hz : float, optional
     units : str
-        "voxels" or "um": what z, y, x are given in.
+        "voxels" or "um": what z, y, x are given in; by default what the file says, else voxels.
     """
     table = read_centres(path)
-    where = str(path)
+    return labels_of_table(
+        table, where=str(path), shape=shape, like=like, radius_um=radius_um, radius_voxels=radius_voxels,
+        voxel_size_um=voxel_size_um, frame_rate_hz=frame_rate_hz, units=units,
+    )  # fmt: skip
+
+
+def labels_of_table(
+    table: pd.DataFrame,
+    *,
+    where: str = "tracks",
+    shape: Sequence[int] | None = None,
+    like: Any = None,
+    radius_um: float | Sequence[float] | None = None,
+    radius_voxels: float | Sequence[float] | None = None,
+    voxel_size_um: Sequence[float] | None = None,
+    frame_rate_hz: float | None = None,
+    units: str = "",
+) -> Volume:
+    """Return labels from a table of centres; see `open_labels`.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `read_centres` returns it.
+    where : str
+        The file or layer, for messages.
+    shape, like, radius_um, radius_voxels, voxel_size_um, frame_rate_hz, units
+        As in `open_labels`.
+    """
+    units = units or table.attrs.get(UNITS_KEY, "voxel")
     if like is not None:
         shape = like.data.shape if shape is None else shape
         voxel_size_um = like.reference.voxel_size_um if voxel_size_um is None else voxel_size_um

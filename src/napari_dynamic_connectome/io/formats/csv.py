@@ -6,15 +6,20 @@ along with it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from ...model.errors import InputError
+from ...model.neurons import read_name
 from ...model.recording import Recording
 from ...model.system import remove_file
+from ..choice import ChoiceNeeded
 from ..files import existing
 from ..ownership import OurFiles
 from .side_tables import read_behaviour, read_stimuli
-from .text_tables import find_column, find_time, read_table, write_csv
+from .text_tables import LEVELS, Levels, find_column, find_time, read_table, write_csv
 from .trace_tables import long_table, recordings_from_table, wide_table, with_sidecar
 
 SIDECARS = ("neurons", "stimuli", "behaviour")
@@ -26,7 +31,9 @@ def sidecar(path: Path, what: str) -> Path:
     return path.with_name(f"{stem}_{what}.csv")
 
 
-def read_recordings(path: str | Path, *, name: str = "", rate_hz: float | None = None) -> list[Recording]:
+def read_recordings(
+    path: str | Path, *, name: str = "", rate_hz: float | None = None, signal: str | None = None
+) -> list[Recording]:
     """Read the recordings of a CSV.
 
     Parameters
@@ -36,12 +43,21 @@ def read_recordings(path: str | Path, *, name: str = "", rate_hz: float | None =
         Instead of the file's name; for a file of one animal.
     rate_hz : float, optional
         Where there is no time column.
+    signal : str, optional
+        Of a header of several rows, which of its signals ("dff"), where there are several.
+
+    Raises
+    ------
+    ChoiceNeeded
+        Which signal; the rate.
     """
     path = existing(path)
     table = read_table(path)
     _check_is_traces(table, path)
+    table, said = one_signal(table, signal, str(path))
     stem = path.name.split(".")[0] if path.name.endswith(".csv.gz") else path.stem
     recordings = recordings_from_table(table, str(path), name=name or stem, rate_hz=rate_hz)
+    recordings = [_with_reading(r, said) for r in recordings]
     if len(recordings) > 1:
         return recordings
     recording = recordings[0]
@@ -57,10 +73,71 @@ def read_recordings(path: str | Path, *, name: str = "", rate_hz: float | None =
     ]
 
 
-def _check_is_traces(table: object, path: Path) -> None:
-    import pandas as pd
+def _with_reading(recording: Recording, said: str) -> Recording:
+    lines = [line for line in (str(recording.provenance.get("reading", "")), said) if line]
+    return recording.replace(provenance={**recording.provenance, "reading": "; ".join(lines)}) if said else recording
 
+
+def one_signal(table: pd.DataFrame, signal: str | None, where: str) -> tuple[pd.DataFrame, str]:
+    """Return a table of one signal, from one whose header has several rows, and what is said about it.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `read_table` returns it.
+    signal : str, optional
+    where : str
+
+    Raises
+    ------
+    ChoiceNeeded
+        There are several signals.
+    """
+    levels: Levels | None = table.attrs.get(LEVELS)
+    if levels is None or len(levels.varying) < 2:
+        if signal is not None:
+            raise InputError(f"there is no signal '{signal}'", where=where, fix="The table has one: leave out signal=.")
+        return table, ""
+    names = max(levels.varying, key=lambda i: _neuron_names(levels.rows[i]))
+    others = [i for i in levels.varying if i != names]
+    kinds = [" ".join(levels.rows[i][at] for i in others) for at in range(len(levels.rows[0]))]
+    choices = tuple(dict.fromkeys(kinds))
+    if signal is None:
+        raise ChoiceNeeded(
+            f"the header has several rows, and {len(choices)} signals for the neurons ({', '.join(choices[:8])})",
+            where=where,
+            fix=f"Pass signal= one of: {', '.join(choices[:8])}.",
+            option="signal",
+            choices=choices,
+        )
+    if signal not in choices:
+        raise InputError(f"there is no signal '{signal}'", where=where, fix=f"Found: {', '.join(choices[:8])}.")
+    kept = [at for at, kind in enumerate(kinds) if kind == signal]
+    chosen = table.iloc[:, [0, *[at + 1 for at in kept]]].copy()
+    chosen.columns = pd.Index([table.columns[0], *[levels.rows[names][at] for at in kept]])
+    twice = chosen.columns[chosen.columns.duplicated()]
+    if len(twice):
+        raise InputError(f"the column '{twice[0]}' is there twice", where=where, fix="Rename or remove one of them.")
+    left = ", ".join(c for c in choices if c != signal)
+    return chosen, f"header of {len(levels.rows)} rows: '{signal}' read, {left} not"
+
+
+def _neuron_names(cells: Sequence[str]) -> tuple[int, int]:
+    """Return how many different names of neurons a row of a header has, and how many different texts."""
+    distinct = set(cells)
+    known = sum(read_name(c).kind in ("canonical", "spelling", "no side", "unsure") for c in distinct)
+    return known, len(distinct)
+
+
+def _check_is_traces(table: object, path: Path) -> None:
     assert isinstance(table, pd.DataFrame)
+    levels = table.attrs.get(LEVELS)
+    if levels is not None and levels.is_pose:
+        raise InputError(
+            "these are tracked points of the body (DeepLabCut), not traces",
+            where=str(path),
+            fix="Read them as behaviour: call the file <worm>_behaviour.csv beside the traces, or load it as behaviour.",
+        )
     for what in SIDECARS:
         if path.stem.endswith(f"_{what}") and what != "behaviour" and find_time(table) is None:
             raise InputError(

@@ -142,11 +142,8 @@ def read_recordings(
 def _bare_traces(path: Path, name: str, rate_hz: float | None, axes: str | None) -> Recording:
     """Read an npy of two axes; all its neurons are unnamed."""
     where = str(path)
-    with reading(where, "npy file"), path.open("rb") as stream:
-        shape, fortran, dtype = _header(stream, where, path.stat().st_size)
-        limits.check_size(math.prod(shape) * dtype.itemsize, limits.MAX_RECORDING_BYTES, where)
-        values = np.frombuffer(stream.read(), dtype, count=math.prod(shape))
-    values = values.reshape(shape[::-1]).T if fortran else values.reshape(shape)
+    values = plain_array(path)
+    shape = values.shape
     if values.ndim != 2:
         raise InputError(
             f"this array has {values.ndim} axes; traces have 2",
@@ -166,6 +163,22 @@ def _bare_traces(path: Path, name: str, rate_hz: float | None, axes: str | None)
         raise InputError(f"axes cannot be '{axes}'", where=where, fix='Choose "tn" or "nt".')
     traces = values if axes == "tn" else values.T
     return recording_from_fields({"traces": traces}, where, name=name, rate_hz=rate_hz)
+
+
+def plain_array(path: str | Path) -> np.ndarray:
+    """Return the array of an npy; one of objects is refused.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+    path = existing(path)
+    where = str(path)
+    with reading(where, "npy file"), path.open("rb") as stream:
+        shape, fortran, dtype = _header(stream, where, path.stat().st_size)
+        limits.check_size(math.prod(shape) * dtype.itemsize, limits.MAX_RECORDING_BYTES, where)
+        values = np.frombuffer(stream.read(), dtype, count=math.prod(shape))
+    return values.reshape(shape[::-1]).T if fortran else values.reshape(shape)
 
 
 def write_recording(recording: Recording, path: str | Path) -> Path:

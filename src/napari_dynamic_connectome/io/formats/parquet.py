@@ -27,6 +27,8 @@ TRACE_COLUMNS = (
     "original_calcium_data", "calcium_data", "smooth_calcium_data", "original_smooth_calcium_data", "residual_calcium",
     "original_residual_calcium", "smooth_residual_calcium", "original_smooth_residual_calcium",
 )  # fmt: skip
+COLLECTION_OPTIONS = ("dataset", "column", "min_named", "min_neurons", "min_duration_s")
+"""Options of `read_recordings` that apply to collections alone."""
 META_KEY = b"dynamic_connectome"
 
 

@@ -16,7 +16,17 @@ from ...model.recording import check_stimuli
 from ..files import existing
 from .fields import stimulus_table
 from .parquet import is_parquet, read_frame
-from .text_tables import find_column, find_time, parse_table, plain_cell, read_table, read_text, to_numbers
+from .text_tables import LEVELS, find_column, find_time, parse_table, plain_cell, read_table, read_text, to_numbers
+
+
+def read_texts(source: str | Path) -> pd.DataFrame:
+    """Read a CSV or Parquet as a table of texts.
+
+    Parameters
+    ----------
+    source : str or Path
+    """
+    return _load(source)[0]
 
 
 def _load(source: str | Path) -> tuple[pd.DataFrame, str]:
@@ -123,6 +133,8 @@ def _time_column(table: pd.DataFrame, *stems: str) -> tuple[str | None, float]:
 def read_behaviour(path: str | Path, time_s: np.ndarray | None = None) -> xr.Dataset:
     """Read behaviour from a CSV (or Parquet): a time column and one column a channel.
 
+    Tracked points in the layout of DeepLabCut are read too, a channel a coordinate, where there is a row for every sample.
+
     Parameters
     ----------
     path : str or Path
@@ -136,11 +148,7 @@ def read_behaviour(path: str | Path, time_s: np.ndarray | None = None) -> xr.Dat
         One variable (time,) a channel, with `kind`.
     """
     table, where = _load(path)
-    found = find_time(table)
-    if found is None:
-        raise InputError("there is no time column", where=where, fix="Call it time_s (or time_ms, time_min).")
-    column, factor = found
-    own = to_numbers(table[column].tolist(), column, where, missing=False) * factor
+    column, own = _behaviour_clock(table, time_s, where)
     if len(own) < 1 or (np.diff(own) <= 0).any():
         raise InputError("time does not increase", where=where, fix="Sort the rows; every time once.")
     clock = own if time_s is None else np.asarray(time_s, float)
@@ -155,6 +163,28 @@ def read_behaviour(path: str | Path, time_s: np.ndarray | None = None) -> xr.Dat
         label = str(name).strip().removeprefix("beh_")
         channels[label] = xr.DataArray(course, dims="time", attrs={"kind": "binary" if binary else "continuous"})
     return channels
+
+
+def _behaviour_clock(table: pd.DataFrame, time_s: np.ndarray | None, where: str) -> tuple[str, np.ndarray]:
+    """Return the column of times, or of frames where there is one row for every sample of the traces, and the times."""
+    levels = table.attrs.get(LEVELS)
+    found = None if levels is not None and levels.is_pose else find_time(table)
+    if found is not None:
+        column, factor = found
+        return column, to_numbers(table[column].tolist(), column, where, missing=False) * factor
+    frame = find_column(table, "frame", "frames", "index", "unnamed: 0", "")
+    if frame is None or time_s is None or len(time_s) != len(table):
+        about = (
+            ""
+            if frame is None
+            else f"; {len(table)} frames" + ("" if time_s is None else f" for {len(time_s)} samples of the traces")
+        )
+        raise InputError(
+            f"there is no time column{about}",
+            where=where,
+            fix="Add one called time_s (or time_ms, time_min); frames do where there is one for every sample.",
+        )
+    return frame, np.asarray(time_s, float)
 
 
 def onto_clock(clock: np.ndarray, own: np.ndarray, values: np.ndarray, binary: bool) -> np.ndarray:

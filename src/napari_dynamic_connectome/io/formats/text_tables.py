@@ -10,6 +10,7 @@ import gzip
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,11 @@ def parse_table(text: str, where: str) -> pd.DataFrame:
         raise FormatError("the table is empty", where=where, fix="Give a header and rows.")
     first = lines[0]
     separator = max((",", ";", "\t"), key=first.count)
-    if is_data_row(first, lines[1] if len(lines) > 1 else "", separator):
+    levels = header_levels(lines, separator)
+    if levels is not None:
+        first = _one_header(levels, separator, where)
+        lines = [first, *lines[levels.n_rows :]]
+    elif is_data_row(first, lines[1] if len(lines) > 1 else "", separator):
         # the first line is a sample, not a header
         count = len(next(csv.reader([first], delimiter=separator)))
         first = separator.join(f"{NO_HEADER}{i + 1}" for i in range(count))
@@ -179,10 +184,110 @@ def parse_table(text: str, where: str) -> pd.DataFrame:
     if twice:
         raise InputError(f"the column '{twice[0]}' is there twice", where=where, fix="Rename or remove one of them.")
     frame.columns = pd.Index(header)
+    if levels is not None:
+        frame.attrs[LEVELS] = levels
     if separator == ";" and not frame.empty:
         # where ; separates, the decimal sign may be a comma
         frame = frame.map(lambda v: re.sub(r"^\s*([-+]?\d+),(\d+)\s*$", r"\1.\2", v))
     return frame
+
+
+LEVELS = "levels"
+"""Attribute of a table with a header of several rows: its `Levels`."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Header of several rows, as pandas writes columns of several levels, and DeepLabCut its points.
+
+    Parameters
+    ----------
+    n_rows : int
+        Lines of the file that it takes.
+    names : tuple of str
+        What every row is called, such as "bodyparts".
+    index : str
+        What the first column is called; "" if nothing.
+    rows : tuple of tuple of str
+        A text for every column after the first, a row of the header each.
+    """
+
+    n_rows: int
+    names: tuple[str, ...]
+    index: str
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def varying(self) -> tuple[int, ...]:
+        """Rows in which columns differ."""
+        return tuple(i for i, row in enumerate(self.rows) if len(set(row)) > 1)
+
+    @property
+    def is_pose(self) -> bool:
+        """Whether these are points of DeepLabCut or of a program that writes the same."""
+        called = {n.strip().lower() for n in self.names}
+        return "scorer" in called or {"bodyparts", "coords"} <= called
+
+    def columns(self) -> list[str]:
+        """Names of the columns after the first: what varies, with spaces between."""
+        kept = self.varying or (len(self.rows) - 1,)
+        return [" ".join(t for i in kept if (t := self.rows[i][at])) for at in range(len(self.rows[0]))]
+
+
+def header_levels(lines: Sequence[str], separator: str) -> Levels | None:
+    """Return a header of two to four rows; None where the first line alone is the header.
+
+    Several rows are a header if words repeat in the first (or leave cells blank, as merged cells do; or the last row names the
+    index alone, as pandas writes it), no cell beside the first column is a number in any of them, and numbers begin below.
+
+    Parameters
+    ----------
+    lines : sequence of str
+    separator : str
+    """
+    read = [[plain_cell(c.strip()) for c in r] for r in csv.reader(lines[:7], delimiter=separator)]
+    top = read[0][1:] if read else []
+    blank = [not c for c in top]
+    if len(top) < 2 or all(blank):
+        return None
+    count = next((i for i, cells in enumerate(read) if _has_number(cells[1:])), len(read))
+    if not 2 <= count <= 5 or count == len(read) or any(len(r) != len(read[0]) for r in read[:count]):
+        return None
+    head, index = read[:count], ""
+    if len(head) > 2 and not any(head[-1][1:]):
+        index = head.pop()[0]  # pandas gives the name of the index a row of its own
+    elif not any(head[-1][1:]) or not (len(set(top)) < len(top) or any(blank[1:])):
+        return None
+    rows = tuple(tuple(_filled(r[1:])) for r in head)
+    if not index and _is_word_of_time(head[-1][0]):
+        index = head[-1][0]
+    return Levels(count, tuple(r[0] for r in head), index, rows)
+
+
+def _has_number(cells: Sequence[str]) -> bool:
+    return any(_is_number(c.replace(",", ".")) and c.strip().lower() not in ("nan", "inf") for c in cells)
+
+
+def _is_word_of_time(text: str) -> bool:
+    return time_unit(text) is not None or text.strip().lower() in ("frame", "frames")
+
+
+def _filled(cells: Sequence[str]) -> list[str]:
+    """Fill the blanks that merged cells leave with what stands before them."""
+    found: list[str] = []
+    for cell in cells:
+        found.append(cell or (found[-1] if found else ""))
+    return found
+
+
+def _one_header(levels: Levels, separator: str, where: str) -> str:
+    names = levels.columns()
+    twice = next((n for n in names if names.count(n) > 1), None)
+    if twice is not None:
+        raise InputError(f"the column '{twice}' is there twice", where=where, fix="Rename or remove one of them.")
+    stream = io.StringIO()
+    csv.writer(stream, delimiter=separator, lineterminator="").writerow([levels.index, *names])
+    return stream.getvalue()
 
 
 NO_HEADER = "column "

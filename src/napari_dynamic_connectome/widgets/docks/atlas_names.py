@@ -1,15 +1,21 @@
-"""Names suggested by an atlas of positions: loaded on demand, laid over the neurons again with every name, never applied by itself."""
+"""Names suggested by an atlas of positions, or by another program's table: loaded on demand, never applied by themselves.
+
+The atlas is laid over the neurons again with every name that is given; a table is kept for every worm that it was loaded for.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from ...model.errors import DynamicConnectomeError
 from ...model.recording import Recording
 from ...naming.atlas import LANDMARKS, Suggestion
 from ..qt.controls import button, label, row
+from ..qt.notify import show_failure
 
 AGAIN_MS = 400
 
@@ -33,6 +39,8 @@ class AtlasNames(QWidget):
         self.fitted: Any = None
         """Worm, names and rejected neurons that the suggestions were made for."""
         self._table: Any = None
+        self.tables: dict[str, tuple[str, dict[str, list[Suggestion]]]] = {}
+        """What was loaded from another program, by worm: name of the file, suggestions by label or id."""
         self._job: Any = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -45,7 +53,13 @@ class AtlasNames(QWidget):
             "CSV with columns name, x, y, z in µm (or x_um …, and sd_x … if known): names are then suggested by position, with "
             "their probability. Nothing is applied by itself. Default: none.",
         )
-        self.setLayout(row(self.text, self.load_button))
+        self.candidates_button = button(
+            "Candidates…",
+            self.load_candidates,
+            "Ranked names of another program for this worm, a CSV: label, name, probability; or label, name_1, probability_1, "
+            "name_2, …; or label and a column a name. Nothing is applied by itself. Default: none.",
+        )
+        self.setLayout(row(self.text, self.load_button, self.candidates_button))
 
     def forget(self) -> None:
         """Another worm is shown."""
@@ -53,9 +67,46 @@ class AtlasNames(QWidget):
         self.fitted = None
 
     def suggest_soon(self) -> None:
-        """Names were given, or another worm is shown: lay the atlas again, if there is one."""
-        if self._table is not None:
+        """Names were given, or another worm is shown: look into its table, or lay the atlas again, if there is one."""
+        recording = self.work.session.recording
+        if recording is not None and recording.name in self.tables:
+            self._show_candidates(recording)
+        elif self._table is not None:
             self._timer.start()
+
+    def load_candidates(self, path: str | None = None) -> None:
+        """Ask for ranked names of another program, and suggest them for this worm."""
+        from ...io.formats.candidates import read_candidates
+        from ...naming.candidates import candidates_for
+
+        recording = self.work.session.recording
+        if recording is None:
+            return
+        if path is None:
+            path, _ = QFileDialog.getOpenFileName(self, "Ranked names", filter="Tables (*.csv *.tsv *.txt *.parquet)")
+        if not path:
+            return
+        try:
+            found = read_candidates(path)
+            candidates_for(recording, found)  # of this worm
+        except (DynamicConnectomeError, OSError) as error:
+            show_failure(self.work.viewer, "Load ranked names", error)
+            return
+        self.tables[recording.name] = (Path(path).name, found)
+        self._show_candidates(recording)
+
+    def _show_candidates(self, recording: Recording) -> None:
+        from ...naming.candidates import candidates_for
+
+        name, found = self.tables[recording.name]
+        try:
+            self.names = candidates_for(recording, found)
+        except DynamicConnectomeError:  # the neurons it was about are gone
+            self.names = {}
+        self.fitted = _state(recording)
+        self.text.setText(f"{name}: names for {len(self.names)} neurons")
+        self.text.setToolTip("Names are suggested in the list of the chosen neuron, with their probability.")
+        self.found.emit()
 
     def load(self, path: str | None = None) -> Any | None:
         """Ask for an atlas of positions and suggest names by it; returns the running job."""
@@ -76,6 +127,7 @@ class AtlasNames(QWidget):
 
         def done(result: tuple[Any, dict[str, list[Suggestion]]]) -> None:
             self._table = result[0]
+            self.tables.pop(recording.name, None)  # what was asked for last is shown
             self._suggested(recording, result[1])
 
         return self.work.jobs.start("Suggest names", run, done)
@@ -83,7 +135,13 @@ class AtlasNames(QWidget):
     def _suggest_again(self) -> None:
         """Lay the neurons over the atlas again: every new name makes it fit better."""
         recording, atlas = self.work.session.recording, self._table
-        if recording is None or atlas is None or not self.isVisible() or _state(recording) == self.fitted:
+        if (
+            recording is None
+            or recording.name in self.tables
+            or atlas is None
+            or not self.isVisible()
+            or _state(recording) == self.fitted
+        ):
             return
 
         def run(progress: Any, cancel: Any) -> dict[str, list[Suggestion]]:

@@ -65,8 +65,8 @@ class LayerChoice(QWidget):
         self.centres_button = button(
             "Centres…",
             self.centres_asked.emit,
-            "Tracked centres instead of labels: a CSV with frame, id, z, y, x. They become a labels layer of balls, drawn frame "
-            "by frame; radius and unit are set below.",
+            "Tracked centres instead of labels: a CSV with frame, id, z, y, x, or a Tracks layer of another plugin. They become a "
+            "labels layer of balls, drawn frame by frame; radius and unit are set below.",
         )
         self.centres_button.setObjectName("tight")
         grid.addWidget(self.centres_button, 1, 3)

@@ -23,6 +23,7 @@ from ...model.recording import Recording
 from ..qt.controls import Fold, JobBar, button, label, row, run_key
 from ..qt.forms import SettingsForm
 from ..qt.notify import show_failure, show_info
+from ..viewer.track_layers import centres_of_tracks
 from ..views.before_after import BeforeAfter
 from ..views.quality_table import QualityTable, is_measured
 from ..views.stimulus_table import StimuliTable
@@ -293,29 +294,40 @@ class RecordingDock(Dock):
         self.remember("centre_unit", self.centre_unit.currentData())
         self.centres_fold.summary.setText(f"radius {self.radius.value():g} µm, {self.centre_unit.currentText()}")
 
-    def open_centres(self, path: str | Path | None = None) -> Any | None:
-        """Open a table of tracked centres as a labels layer of the chosen volume; returns the running job."""
+    def open_centres(self, path: str | Path | None = None, *, tracks: Any = None) -> Any | None:
+        """Open tracked centres, a file or a Tracks layer, as a labels layer of the chosen volume; returns the running job."""
         image = self.choice.image_layer
         if image is None or image.ndim < 4:
             show_info("Choose the volume (time, z, y, x) first: a table of centres does not say how large it is.")
             return None
-        if path is None:
-            path, _ = QFileDialog.getOpenFileName(self, "Tracked centres", filter="Tables (*.csv *.parquet)")
-        if not path:
+        if path is None and tracks is None:
+            path, tracks = self._which_centres()
+        if not path and tracks is None:
             return None
-        source, shape = Path(path), tuple(int(n) for n in layer_voxels(image, self).shape)
-        options = {
+        shape = tuple(int(n) for n in layer_voxels(image, self).shape)
+        options: dict[str, Any] = {
             "radius_um": self.radius.value(),
-            "units": self.centre_unit.currentData(),
             "voxel_size_um": tuple(s.value() for s in self.voxel),
             "frame_rate_hz": self.rate.value() or None,
         }
+        if tracks is not None:
+            try:
+                table = centres_of_tracks(tracks, image)
+            except InputError as error:
+                show_failure(self.viewer, "Open centres", error)
+                return None
+            source, title = table, f"{tracks.name} centres"
+        else:
+            source, title = Path(path), f"{Path(path).stem} centres"
+            if not source.is_dir():  # a folder of tracks says its units
+                options["units"] = self.centre_unit.currentData()
 
         def run(progress: Any, cancel: Any) -> Any:
-            from ...io.formats.centres import open_labels
+            from ...io.formats.centres import labels_of_table, open_labels
             from ...io.layer_data import labels_layer
 
-            return labels_layer(open_labels(source, shape=shape, **options), f"{source.stem} centres")
+            make = open_labels if isinstance(source, Path) else labels_of_table
+            return labels_layer(make(source, shape=shape, **options), title)
 
         def done(layer: Any) -> None:
             data, keywords, _ = layer
@@ -326,6 +338,22 @@ class RecordingDock(Dock):
         job = self.work.jobs.start("Open centres", run, done, layers=(image,))
         self.bar.watch(job)
         return job
+
+    def _which_centres(self) -> tuple[str, Any]:
+        """Ask for a file, or for one of the Tracks layers where there are some."""
+        from magicgui.widgets import request_values
+
+        layers = [one for one in self.viewer.layers if type(one).__name__ == "Tracks"]
+        if layers:
+            choices = [one.name for one in layers] + ["a file…"]
+            asked = {"label": "centres from", "annotation": str, "options": {"choices": choices}, "value": choices[0]}
+            answer = request_values(source=asked, title="Tracked centres", parent=self)
+            if answer is None:
+                return "", None
+            if answer["source"] in self.viewer.layers:
+                return "", self.viewer.layers[answer["source"]]
+        path, _ = QFileDialog.getOpenFileName(self, "Tracked centres", filter="Tables (*.csv *.parquet)")
+        return path, None
 
     def extract(self) -> Any | None:
         """Start the extraction; returns the running job."""

@@ -1,0 +1,93 @@
+"""GEFF: tracks of other programs as centres, laid out as the geff package writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+
+from napari_dynamic_connectome import FormatError, InputError, open_labels, read_centres
+from napari_dynamic_connectome.io.layer_data import read_layers
+from napari_dynamic_connectome.io.registry import identify
+
+
+def graph(
+    path: Path, nodes: dict[int, tuple[float, ...]], edges: list[tuple[int, int]], *,
+    names: str = "tzyx", units: tuple[str | None, ...] = ("frame", None, None, None), version: int = 2, **about: Any,
+) -> Path:  # fmt: skip
+    """nodes: id -> place along the axes; props: further columns in `about["props"]`."""
+    props = about.pop("props", {})
+    axes = [{"name": n, "type": "time" if n == "t" else "space", "unit": u} for n, u in zip(names, units, strict=True)]
+    root = zarr.open_group(path, mode="w", zarr_format=version)
+    root.attrs["geff"] = {"geff_version": "1.3.1", "directed": True, "axes": axes, "node_props_metadata": {}, **about}
+    root.create_array("nodes/ids", data=np.array(list(nodes), np.uint64))
+    root.create_array("edges/ids", data=np.array(edges, np.uint64).reshape(-1, 2))
+    columns = {n: np.array([p[i] for p in nodes.values()]) for i, n in enumerate(names)} | props
+    for name, values in columns.items():
+        root.create_array(f"nodes/props/{name}/values", data=values)
+    return path
+
+
+TWO = {10: (0, 1, 4, 4), 11: (0, 1, 9, 4), 12: (1, 1, 5, 4), 13: (2, 1, 9, 5), 14: (2, 1, 6, 4)}
+LINKS = [(10, 12), (12, 14), (11, 13)]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_what_is_linked_is_one_neuron_over_gaps_too(tmp_path, version) -> None:
+    path = graph(tmp_path / "a.geff", TWO, LINKS, version=version)
+    assert identify(path).key == "geff"
+    found = read_centres(path)
+    assert found["frame"].tolist() == [0, 0, 1, 2, 2] and found["id"].tolist() == [1, 2, 1, 1, 2]
+    labels = open_labels(path, shape=(3, 3, 12, 12), radius_voxels=1)
+    assert [sorted(set(np.unique(f)) - {0}) for f in labels.data.compute()] == [[1, 2], [1], [1, 2]]
+    data, keywords, kind = read_layers(path)[0]
+    assert kind == "points" and data.shape == (5, 4) and set(map(str, keywords["units"])) == {"pixel"}
+
+
+def test_axes_in_length_are_micrometres_and_say_so(tmp_path) -> None:
+    nodes = {k: (t, z * 1000, y * 500, x * 500) for k, (t, z, y, x) in TWO.items()}
+    path = graph(tmp_path / "a.geff", nodes, LINKS, units=("frame", "nanometer", "nanometer", "nanometer"))
+    labels = open_labels(path, shape=(3, 3, 12, 12), radius_um=0.5, voxel_size_um=(1.0, 0.5, 0.5))
+    assert np.argwhere(labels.data[1].compute() == 1).mean(axis=0).tolist() == [1, 5, 4]
+    mixed = graph(tmp_path / "b.geff", nodes, LINKS, units=("frame", "um", "um", "pixel"))
+    with pytest.raises(InputError, match="others in pixels"):
+        read_centres(mixed)
+
+
+def test_even_times_are_frames_and_others_are_refused(tmp_path) -> None:
+    timed = {k: (p[0] * 0.4, *p[1:]) for k, p in TWO.items()}
+    units = ("second", None, None, None)
+    assert read_centres(graph(tmp_path / "a.geff", timed, LINKS, units=units))["frame"].tolist() == [0, 0, 1, 2, 2]
+    skipping = {k: (p[0] * 2, *p[1:]) for k, p in TWO.items()}
+    assert read_centres(graph(tmp_path / "b.geff", skipping, LINKS, units=units))["frame"].max() == 2
+    assert read_centres(graph(tmp_path / "c.geff", skipping, LINKS))["frame"].max() == 4  # frames may be left out
+    uneven = {**timed, 14: (0.9, 1, 6, 4)}
+    with pytest.raises(InputError, match="no frames and not even"):
+        read_centres(graph(tmp_path / "d.geff", uneven, LINKS, units=units))
+
+
+def test_a_track_that_divides_is_refused(tmp_path) -> None:
+    with pytest.raises(InputError, match="divides, which neurons do not"):
+        read_centres(graph(tmp_path / "a.geff", TWO, [*LINKS, (10, 13)]))
+
+
+def test_the_numbers_of_the_file_are_kept_where_they_say_the_same(tmp_path) -> None:
+    numbers = {"track": np.array([7, 3, 7, 3, 7])}
+    path = graph(tmp_path / "a.geff", TWO, LINKS, props=numbers, track_node_props={"tracklet": "track"})
+    assert read_centres(path)["id"].tolist() == [3, 7, 7, 3, 7]
+    numbers = {"track": np.array([7, 3, 7, 3, 3])}  # not what the links say
+    path = graph(tmp_path / "b.geff", TWO, LINKS, props=numbers, track_node_props={"lineage": "track"})
+    assert read_centres(path)["id"].tolist() == [1, 2, 1, 1, 2]
+
+
+def test_a_flat_graph_lies_in_the_first_plane_and_damage_is_named(tmp_path) -> None:
+    flat = {k: (t, y, x) for k, (t, _, y, x) in TWO.items()}
+    path = graph(tmp_path / "a.geff", flat, LINKS, names="tyx", units=("frame", None, None))
+    assert read_centres(path)["z"].tolist() == [0] * 5
+    with pytest.raises(FormatError, match="leads to no node"):
+        read_centres(graph(tmp_path / "b.geff", TWO, [(10, 99)]))
+    with pytest.raises(InputError, match="needed are one of time"):
+        read_centres(graph(tmp_path / "c.geff", flat, LINKS, names="zyx", units=(None, None, None)))
