@@ -85,6 +85,7 @@ _OTHERS: dict[tuple[str, str], Any] = {
     ("datetime", "datetime"): datetime.datetime,
     ("datetime", "date"): datetime.date,
     ("datetime", "timedelta"): datetime.timedelta,
+    ("datetime", "timezone"): datetime.timezone,
     ("pathlib", "PosixPath"): _path,
     ("pathlib", "WindowsPath"): _path,
 }

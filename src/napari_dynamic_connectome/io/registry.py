@@ -98,7 +98,7 @@ FORMATS: list[Format] = [
         note="Wide, long, centres, or the homogenized collection, filtered by dataset and worm.",
     ),
     Format(
-        "suite2p", "suite2p", ("suite2p/", "plane0/"), ("recording",), "formats.suite2p", folder=True,
+        "suite2p", "suite2p", ("*suite2p", "*plane0"), ("recording",), "formats.suite2p", folder=True,
         note="The folder, or one plane: F (or F minus neuropil, or spks), iscell, rate, positions with voxel_size_um=.",
     ),
     Format(

@@ -94,7 +94,6 @@ def read_recordings(
     spot = str(place)
     traces, said = _traces(place, signal or "F")
     n_neurons, n_times = traces.shape
-    settings = _settings(place)
     fields: dict[str, Any] = {"traces": traces.T, "labels": np.arange(1, n_neurons + 1), "units": np.asarray("a.u.")}
     rejected = _rejected(place, n_neurons, said)
     if rejected is not None:
@@ -102,7 +101,7 @@ def read_recordings(
     positions = _positions(place, n_neurons, voxel_size_um, said)
     if positions is not None:
         fields["positions_um"] = positions
-    rate = rate_hz if rate_hz is not None else settings.get("fs")
+    rate = rate_hz if rate_hz is not None else _rate(place)
     if rate is None:
         raise ChoiceNeeded(
             "no settings file with the sampling rate (ops.npy) lies beside the traces",
@@ -184,14 +183,24 @@ def _traces(place: Path, signal: str) -> tuple[np.ndarray, list[str]]:
     ]
 
 
-def _settings(place: Path) -> dict[str, Any]:
-    """Return the settings that suite2p kept; those of its versions 0 and 1 lie in different files."""
-    found: dict[str, Any] = {}
-    for file in ("ops.npy", "settings.npy"):
-        if (place / file).is_file():
+def _rate(place: Path) -> Any:
+    """Return the rate that suite2p kept; its versions 0 and 1 keep it in different files."""
+    refused: FormatError | None = None
+    for file in ("settings.npy", "ops.npy"):
+        if not (place / file).is_file():
+            continue
+        try:
             held = plain_npy(place / file)
-            found |= {str(k): v for k, v in held.items()} if isinstance(held, dict) else {}
-    return found
+        except FormatError as error:
+            refused = error
+            continue
+        if isinstance(held, dict) and "fs" in held:
+            return held["fs"]
+    if refused is not None:
+        raise FormatError(
+            f"the rate is in a file that is not read: {refused.what}", where=refused.where, fix="Pass rate_hz=."
+        )
+    return None
 
 
 def _rejected(place: Path, n: int, said: list[str]) -> np.ndarray | None:
