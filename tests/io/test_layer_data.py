@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import scipy.io
 import tifffile
+import zarr
 
 from napari_dynamic_connectome.io import layer_data
 from napari_dynamic_connectome.io.layer_data import read_layers
@@ -83,6 +84,8 @@ def make(key: str, folder):
         "parquet": "a.parquet",
         "nwb": "a.nwb",
         "mat": "a.mat",
+        "suite2p": "a/suite2p",
+        "geff": "a.geff",
     }[key]
     path = folder / path
     if key == "omezarr":
@@ -99,6 +102,21 @@ def make(key: str, folder):
         with h5py.File(path, "w") as file:
             file["v"] = np.zeros(SHAPE, np.uint16)
             file["v"].attrs["axes"] = "tzyx"
+    elif key == "suite2p":
+        (path / "plane0").mkdir(parents=True)
+        np.save(path / "plane0" / "F.npy", np.ones((2, 4), np.float32))
+        np.save(path / "plane0" / "ops.npy", np.array({"fs": 2.0}, dtype=object))
+    elif key == "geff":
+        root = zarr.open_group(path, mode="w")
+        root.attrs["geff"] = {"axes": [{"name": n, "type": "time" if n == "t" else "space"} for n in "tyx"]}
+        for name, values in (
+            ("ids", [1, 2]),
+            ("props/t/values", [0, 1]),
+            ("props/y/values", [3, 4]),
+            ("props/x/values", [3, 4]),
+        ):
+            root.create_array(f"nodes/{name}", data=np.array(values))
+        root.create_array("edges/ids", data=np.array([[1, 2]]))
     elif key == "mat":
         scipy.io.savemat(path, {"traces": np.ones((4, 2)), "fs": 2.0})
     else:
@@ -114,7 +132,7 @@ def test_every_format_opens(tmp_path, key) -> None:
     assert layer_data.reader(str(path)) is layer_data.read_layers
     found = read_layers([str(path)])
     assert found and all(kind in ("image", "labels", "points") for _, _, kind in found)
-    if found[0][2] == "points":
+    if found[0][2] == "points" and key != "geff":  # tracks are places, not traces
         held = found[0][1]["metadata"]["dynamic_connectome"]["recording"]
         assert held.traces.shape == (4, 2)
 
