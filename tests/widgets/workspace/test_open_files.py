@@ -117,6 +117,24 @@ def _(path: Path) -> None:
     pd.DataFrame(rows).to_parquet(path / "part.parquet")
 
 
+@maker("suite2p", "plane0")
+def _(path: Path) -> None:
+    plane = path / "plane0" if path.name == "suite2p" else path
+    plane.mkdir(parents=True)
+    np.save(plane / "F.npy", np.ones((2, 5), np.float32))
+    np.save(plane / "ops.npy", np.array({"fs": 2.0}, dtype=object))
+
+
+@maker("a.geff")
+def _(path: Path) -> None:
+    root = zarr.open_group(path, mode="w")
+    root.attrs["geff"] = {"axes": [{"name": n, "type": "time" if n == "t" else "space"} for n in "tyx"]}
+    columns = {"ids": [1, 2], "props/t/values": [0, 1], "props/y/values": [3, 4], "props/x/values": [3, 4]}
+    for name, values in columns.items():
+        root.create_array(f"nodes/{name}", data=np.array(values))
+    root.create_array("edges/ids", data=np.array([[1, 2]]))
+
+
 @maker("a.graphml")
 def _(path: Path) -> None:
     nx.write_graphml(nx.DiGraph([("AVAL", "AVAR")]), path)
@@ -191,6 +209,8 @@ def test_every_file_that_is_dropped_opens(viewer, answers, tmp_path) -> None:
                 assert len(viewer.layers["neurons"].data) == 2, name  # drawn at schematic places
         elif name == "a.graphml":
             assert [type(layer).__name__ for layer in new] == ["Vectors", "Points"]
+        elif name == "a.geff":
+            assert [layer.data.tolist() for layer in new] == [[[0, 0, 3, 3], [1, 0, 4, 4]]]  # places of tracks
         else:
             assert [layer.data.shape for layer in new] == [SHAPE], name
             np.testing.assert_array_equal(np.asarray(new[0].data[2]), VOXELS[2])
