@@ -30,7 +30,7 @@ __getattr__, __dir__, __all__ = public(
         "Recording": "model.recording",
         "Session": "session.session",
         "SettingsError": "model.errors",
-        "StatesResult": "states.result",
+        "StatesResult": "model.state_results",
         "analyze": "pipeline.run",
         "assess_robustness": "robustness.run",
         "average_onsets": "comparison.onsets",
@@ -143,6 +143,7 @@ if TYPE_CHECKING:
     from .model.recording import Recording as Recording
     from .model.results import Communities as Communities
     from .model.results import Components as Components
+    from .model.state_results import StatesResult as StatesResult
     from .pipeline.partition import partition as partition
     from .pipeline.project import project_recordings as project_recordings
     from .pipeline.run import analyze as analyze
@@ -163,4 +164,3 @@ if TYPE_CHECKING:
     from .states.agreement import state_agreement as state_agreement
     from .states.fit import fit_states as fit_states
     from .states.held_out import compare_held_out as compare_held_out
-    from .states.result import StatesResult as StatesResult

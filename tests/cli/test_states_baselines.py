@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from napari_dynamic_connectome.cli import main
 from napari_dynamic_connectome.model.recording import Recording
-from napari_dynamic_connectome.session.save_load import save_session
+from napari_dynamic_connectome.session.freshness import freshness
+from napari_dynamic_connectome.session.save_load import load_session, save_session
 from napari_dynamic_connectome.session.session import Session
 
 NAMES = ["AVAL", "AVAR", "RIBL", "RIBR", "AIYL", "AIYR"]
@@ -55,6 +58,29 @@ def test_states_writes_tables_a_figure_and_a_section_of_the_report(saved, tmp_pa
     assert len(pd.read_csv(tmp_path / "out" / "tables" / "states_sequence.csv")) == 480
     assert (tmp_path / "out" / "figures" / "states.png").stat().st_size > 5000
     assert "Switching states" in (tmp_path / "out" / "report.html").read_text()
+    package = json.loads((tmp_path / "out" / "tables" / "datapackage.json").read_text())
+    states = [r for r in package["resources"] if r["name"].startswith("states")]
+    fields = [f for r in states for f in r["schema"]["fields"] if not f["name"].startswith("probability_")]
+    assert len(states) >= 7 and all("description" in f for f in fields)
+    kept = load_session(tmp_path / "out" / "session.zarr")
+    assert kept.states is not None and kept.states.n_states == 2 and set(kept.states.communities) == {1, 2}
+    assert not freshness(kept).lines
+    kept.name_neuron(1, "ASEL", recording="a")
+    assert freshness(kept).lines == ["States are older than 1 name of a."]
+    package = json.loads((tmp_path / "out" / "tables" / "datapackage.json").read_text())
+    told = {r["name"]: [f for f in r["schema"]["fields"] if "description" not in f] for r in package["resources"]}
+    assert not [
+        f
+        for name, fields in told.items()
+        if name.startswith("states")
+        for f in fields
+        if "probability_" not in f["name"]
+    ]
+    kept = load_session(tmp_path / "out" / "session.zarr")
+    assert kept.states is not None and kept.states.n_states == 2 and set(kept.states.communities) == {1, 2}
+    assert not freshness(kept).lines
+    kept.name_neuron(1, "ASEL", recording="a")
+    assert freshness(kept).lines == ["States are older than 1 name of a."]
 
 
 def test_baselines_writes_the_agreement_matrix(saved, tmp_path, capsys):

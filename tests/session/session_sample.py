@@ -12,6 +12,7 @@ import xarray as xr
 from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.model.results import Communities, Components, RankSweep
+from napari_dynamic_connectome.model.state_results import StatesResult
 from napari_dynamic_connectome.model.truth import Truth
 from napari_dynamic_connectome.session.session import Session
 
@@ -110,6 +111,77 @@ def make_communities(cohort: Cohort, seed: int) -> Communities:
     )
 
 
+def make_states(cohort: Cohort, seed: int, n_time: int = 30) -> StatesResult:
+    rng = np.random.default_rng(seed)
+    names, worms, states = np.asarray(cohort.neurons, object), list(cohort.worms), [1, 2]
+    n, samples = len(names), n_time * len(worms)
+    sample = {
+        "worm": ("sample", np.repeat(np.asarray(worms, object), n_time)),
+        "time": ("sample", np.tile(np.arange(n_time) / 2.0, len(worms))),
+    }
+    pairs = {"neuron": names, "neuron_from": names, "lag": [1]}
+    weights = rng.normal(size=(2, n, n, 1))
+    weights[:, 0, 1] = np.nan
+    return StatesResult(
+        sequence=xr.DataArray(np.arange(samples) // 7 % 2 + 1, dims=("sample",), coords=sample, name="state"),
+        posterior=xr.DataArray(
+            np.eye(2)[np.arange(samples) // 7 % 2], dims=("sample", "state"), coords={**sample, "state": states}
+        ),
+        transition=xr.DataArray(
+            [[0.9, 0.1], [0.2, 0.8]], dims=("state", "state_to"), coords={"state": states, "state_to": states}
+        ),
+        weights=xr.DataArray(weights, dims=("state", *pairs), coords={"state": states, **pairs}, name="weight"),
+        shared=xr.DataArray(weights[0], dims=tuple(pairs), coords=pairs, name="shared weight"),
+        level=xr.DataArray(
+            rng.normal(size=(2, n)), dims=("state", "neuron"), coords={"state": states, "neuron": names}
+        ),
+        noise=xr.DataArray(
+            rng.random((2, len(worms), n)),
+            dims=("state", "worm", "neuron"),
+            coords={"state": states, "worm": worms, "neuron": names},
+        ),
+        rate_hz=2.0,
+        log_likelihood=-1.25,
+        starts=pd.DataFrame(
+            {
+                "start": [1, 0],
+                "log_posterior": [-1.0, -2.0],
+                "iterations": [5, 6],
+                "converged": [True, False],
+                "agreement": [1.0, 0.95],
+            }
+        ),
+        held_out=pd.DataFrame(
+            {
+                "model": ["one state", "states", "states, no prior", "states, shifted traces"],
+                "states": [1, 2, 2, 2],
+                "prior": ["gaussian", "gaussian", "none", "gaussian"],
+                "score": [-1.0, -0.9, -0.95, -1.1],
+                "score_se": [0.01] * 4,
+                "over_one_state": [0.0, 0.1, 0.05, -0.01],
+                "over_one_state_se": [0.0, 0.02, 0.02, 0.01],
+                "folds": [4] * 4,
+                "values": [900] * 4,
+            }
+        ),
+        agreement=pd.DataFrame(
+            {
+                "kind": ["behaviour", "component"],
+                "name": ["reversal", "1"],
+                "state": [1, 2],
+                "worm": ["all", "all"],
+                "r": [0.6, -0.2],
+                "p_value": [0.001, 0.4],
+                "seconds": [30.0, 30.0],
+                "q_value": [0.002, 0.4],
+            }
+        ),
+        communities={1: make_communities(cohort, seed + 1), 2: make_communities(cohort, seed + 2)},
+        notes=("a note",),
+        provenance={"settings": {"states": 2, "prior": "gaussian"}, "seed": seed},
+    )
+
+
 def make_session(seed: int = 0, *, results: bool = True, n_worms: int = 2) -> Session:
     session = Session()
     for i in range(n_worms):
@@ -128,6 +200,7 @@ def make_session(seed: int = 0, *, results: bool = True, n_worms: int = 2) -> Se
             {(1, "modules"): make_communities(cohort, seed), (2, "modules"): make_communities(cohort, 9)}
         )
         session.set_surrogates(components[3], [make_components(cohort, 3, seed + 20 + k) for k in range(2)])
+        session.set_states(make_states(cohort, seed), cohort)
         session.truth = Truth(
             motifs=pd.DataFrame({"motif": [1], "kind": ["spontaneous"], "stimulus": [""]}),
             members=pd.DataFrame({"motif": [1, 1], "neuron": ["AVAL", "AVAR"], "sign": [1, -1], "loading": [0.5, 1.0]}),
@@ -195,6 +268,7 @@ def same_session(a: Session, b: Session) -> None:
         "components",
         "communities",
         "surrogates",
+        "states",
         "settings",
         "truth",
         "selection",

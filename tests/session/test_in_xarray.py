@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.report.test_tables import MODELS
+from tests.session.session_sample import make_states
 from tests.widgets.helpers import cohort, fill
 
 from napari_dynamic_connectome.model.recording import Recording
@@ -37,6 +38,7 @@ print(json.dumps({
     'units': components['time'].attrs['units'],
     'attrs': components.attrs,
     'recordings': {g.split('/')[-1]: tree[g].to_dataset().to_dict() for g in tree.groups if g.startswith('/recordings/')},
+    'states': tree['states'].to_dataset().to_dict() if '/states' in tree.groups else None,
     'communities': {g.split('/')[-1]: tree[g].to_dataset().to_dict() for g in tree.groups if g.startswith('/communities/')},
 }, default=str))
 """
@@ -108,3 +110,18 @@ def test_what_is_named_follows_every_save_and_changes_nothing_here(tmp_path: Pat
     for file in [p for p in path.rglob("*") if p.is_file() and p.relative_to(path).parts[0] == "components"]:
         file.unlink()  # copies only
     assert load_session(path).components.weight.values.tolist() == [18, 8]
+
+
+def test_states_have_names(tmp_path: Path) -> None:
+    session = Session()
+    fill(session)
+    states = make_states(session.cohort, 3)
+    session.set_states(states, session.cohort)
+    found = read(save_session(session, tmp_path / "s.zarr"))["states"]
+    held = found["data_vars"]
+    assert held["sequence"]["data"] == states.sequence.values.tolist()
+    assert held["posterior"]["dims"] == ["sample", "state"]
+    weights = np.array(held["state_weight"]["data"], float)
+    np.testing.assert_array_equal(weights, states.weights.values)
+    assert found["coords"]["worm_of_sample"]["data"] == states.sequence["worm"].values.tolist()
+    assert found["attrs"]["answer"] == states.verdict()

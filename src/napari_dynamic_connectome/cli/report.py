@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from .outputs import print_older, write_outputs
-from .sessions import add_networks, comparison_of, opened
+from .sessions import add_networks, comparison_of, opened, place_for
 
 
 def add(commands: Any) -> None:
@@ -23,23 +22,16 @@ def add(commands: Any) -> None:
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
     from ..io.ownership import OurFiles, claim_folder
-    from ..model.errors import InputError
     from ..pipeline.run import SESSION_NAME
-    from ..session.save_load import load_session, save_session
+    from ..session.save_load import save_session
 
     session, path = opened(options.session)
     comparison = comparison_of(options, session)
-    output = Path(options.output) if options.output else path.parent
+    output = place_for(session, path, options.output)
     if options.output:
-        claim_folder(output, make=False)
-        held = output / SESSION_NAME
-        if held.exists() and held.resolve() != path.resolve() and load_session(held).uid != session.uid:
-            raise InputError(
-                "the folder holds another session", where=str(output), fix="Choose another folder for this report."
-            )
         claim_folder(output)
-        if not held.exists():
-            save_session(session, held)
+        if not (output / SESSION_NAME).exists():
+            save_session(session, output / SESSION_NAME)
     OurFiles(output).path("report.html")
     title = str(session.settings.get("title", "Dynamic functional connectome"))
     write_outputs(session, output, screenshot=not options.no_screenshot, title=title, comparison=comparison)

@@ -22,6 +22,28 @@ def opened(text: str) -> tuple[Session, Path]:
     return load_session(path), path
 
 
+def place_for(session: Session, path: Path, output: str | None) -> Path:
+    """Return the folder that output goes to: that of the session, or another one, which then holds a copy of the session.
+
+    Nothing is written; a folder that is not ours, or that holds another session, is refused.
+    """
+    from ..io.ownership import claim_folder
+    from ..model.errors import InputError
+    from ..pipeline.run import SESSION_NAME
+    from ..session.save_load import load_session
+
+    if not output:
+        return path.parent
+    folder = Path(output)
+    claim_folder(folder, make=False)
+    held = folder / SESSION_NAME
+    if held.exists() and held.resolve() != path.resolve() and load_session(held).uid != session.uid:
+        raise InputError(
+            "the folder holds another session", where=str(folder), fix="Choose another folder for this report."
+        )
+    return folder
+
+
 def add_networks(parser: argparse.ArgumentParser) -> None:
     """Add the options that name connectomes and other networks."""
     parser.add_argument(
@@ -41,19 +63,26 @@ def add_networks(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def comparison_of_run(session: Session) -> StructureSettings:
+    """Settings of the comparison in the session's run."""
+    from ..comparison.settings import StructureSettings
+    from ..pipeline.settings import absolute, with_paths
+
+    held: Any = session.settings.get("comparison")
+    known = StructureSettings.parse(held if isinstance(held, dict) else {}, where="comparison")
+    if not session.path:
+        return known
+    folder = Path(session.path).resolve().parent  # paths of a run are relative to its output folder
+    return with_paths(known, lambda text: absolute(text, folder))
+
+
 def comparison_of(options: argparse.Namespace, session: Session) -> StructureSettings:
     """Settings of the comparison: those of the session's run, and what the command line says instead."""
     from ..comparison.settings import StructureSettings
     from ..model.errors import InputError
-    from ..pipeline.settings import absolute, with_paths
     from ..pipeline.toml import parse_overrides
 
-    held: Any = session.settings.get("comparison")
-    values = dict(held) if isinstance(held, dict) else {}
-    if session.path and values:  # paths of a run are relative to its output folder
-        folder = Path(session.path).resolve().parent
-        known = StructureSettings.parse(values, where="comparison")
-        values = with_paths(known, lambda text: absolute(text, folder)).model_dump()
+    values = comparison_of_run(session).model_dump()
     overrides = parse_overrides(options.set)
     unknown = set(overrides) - {"comparison"}
     if unknown:

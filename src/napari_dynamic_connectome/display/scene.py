@@ -21,9 +21,11 @@ from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
 from .order import zscore
 from .palette import UNASSIGNED, Style, hue_numbers, mix, rgb, styles
+from .states import at_states, communities_of, group_styles
 
-ColorBy = Literal["community", "strength", "probability", "activity", "naming"]
+ColorBy = Literal["community", "strength", "probability", "activity", "naming", "state"]
 COLOR_BY: tuple[ColorBy, ...] = ("community", "strength", "probability", "activity", "naming")
+"""What can be chosen beside the communities of components; the communities of a state's network are chosen with the state."""
 
 SIZE_SELECTED, SIZE, SIZE_UNASSIGNED = 4.5, 2.8, 2.2
 RING_OVERLAP, RING_UNSURE = 0.45, 0.18
@@ -247,18 +249,39 @@ def shown_styles(session: Session, dark: bool = True) -> dict[int, Style]:
     return styles(communities, level, dark, hue_numbers(session.communities, communities))
 
 
-def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = True) -> Drawn | None:
-    """Resolve what is drawn for the session's current recording; None if no recording is open."""
+def resolve(
+    session: Session, *, color_by: ColorBy = "community", dark: bool = True, state: int = 0, group: int = -1
+) -> Drawn | None:
+    """Resolve what is drawn for the session's current recording; None if no recording is open.
+
+    Parameters
+    ----------
+    session : Session
+    color_by : str
+        "state": by the communities of the network of a switching state.
+    dark : bool
+    state : int
+        Which state (from 1).
+    group : int
+        The chosen community of its network; -1: all of them.
+    """
     recording = session.recording
     if recording is None:
         return None
     selection, communities = session.selection, session.shown_communities
+    level, chosen = selection.level, selection.community
     then = at_analysis(session, recording)
+    found = communities_of(session, state) if color_by == "state" else None
+    if found is not None:
+        communities, level, chosen = found, found.chosen_level, group if group >= 0 else None
+        then = at_states(session, recording)
+    elif color_by == "state":
+        color_by = "community"
     places, schematic = positions(recording)
     table = recording.neurons
     rejected = table["rejected"].to_numpy(bool)
-    community = community_of(recording, communities, selection.level, then)
-    state = state_of(recording, communities, selection.level, then)
+    community = community_of(recording, communities, level, then)
+    membership = state_of(recording, communities, level, then)
     n = recording.n_neurons
     grey = rgb(UNASSIGNED[dark])
     canvas = np.zeros(3) if dark else np.ones(3)
@@ -273,11 +296,11 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
         base = naming_colors(recording, dark)
         lit = ~rejected
     else:
-        styles = shown_styles(session, dark)
+        styles = shown_styles(session, dark) if found is None else group_styles(session, state, dark)
         base = np.array([rgb(styles[c].color) if c in styles else grey for c in community.tolist()]).reshape(n, 3)
-        pale = (state == "unsure") & (community >= 0)
+        pale = (membership == "unsure") & (community >= 0)
         base = np.where(pale[:, None], mix(base, grey, PALE), base)
-        lit = (community == selection.community) if selection.community is not None else community >= 0
+        lit = (community == chosen) if chosen is not None else community >= 0
         if color_by == "activity":
             weight = activity_weight(recording)
             if communities is None:
@@ -286,16 +309,18 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
         elif color_by == "strength" and session.components is not None and session.components.rank:
             weight, time_s = strength_weight(recording, session.components, selection.component, then)
         elif color_by == "probability" and communities is not None:
-            alpha = _probability(recording, communities, min(selection.level, communities.n_levels - 1), then)
-        if selection.community is not None:
+            alpha = _probability(recording, communities, min(level, communities.n_levels - 1), then)
+        if chosen is not None:
             base = np.where(lit[:, None], base, mix(base, canvas, 0.45))
     alpha = np.where(rejected, 0.15, alpha)
     if communities is not None and color_by != "naming":
         alpha = np.where(community < 0, np.minimum(alpha, 0.4), alpha)
     by_community = communities is not None and color_by not in ("naming", "activity")
-    ring, ring_width = _rings(recording, communities, state if by_community else np.full(n, ""), styles, dark, then)
-    ring_width = np.where(state == "unsure", np.where(community >= 0, ring_width, 0.0), ring_width)
-    focus = lit & (selection.community is not None)
+    ring, ring_width = _rings(
+        recording, communities, membership if by_community else np.full(n, ""), styles, dark, then
+    )
+    ring_width = np.where(membership == "unsure", np.where(community >= 0, ring_width, 0.0), ring_width)
+    focus = lit & (chosen is not None)
     size = np.where(focus, SIZE_SELECTED, np.where((community < 0) & (communities is not None), SIZE_UNASSIGNED, SIZE))
     return Drawn(
         ids=tuple(str(i) for i in table.index),
@@ -314,7 +339,7 @@ def resolve(session: Session, *, color_by: ColorBy = "community", dark: bool = T
         weight=weight,
         time_s=time_s,
         dim=dim,
-        older=bool(freshness(session).components),
+        older=bool(freshness(session).components if found is None else freshness(session).states),
     )
 
 
@@ -376,14 +401,24 @@ def _probability(recording: Recording, communities: Communities, level: int, the
     return np.asarray(np.clip(np.nan_to_num(found, nan=1.0), 0.12, 1.0))
 
 
-def strongest_edges(session: Session, drawn: Drawn, count: int = 24) -> list[tuple[int, int, float]]:
-    """Strongest pairs of the shown component inside the selection (or anywhere): (index, index, 0..1), strongest first."""
-    components, recording = session.components, session.recording
-    if components is None or components.rank == 0 or recording is None or count <= 0:
+def strongest_edges(session: Session, drawn: Drawn, count: int = 24, state: int = 0) -> list[tuple[int, int, float]]:
+    """Strongest pairs of the shown component inside the selection (or anywhere): (index, index, 0..1), strongest first.
+
+    With `state`, the strongest pairs of the network of that switching state.
+    """
+    components, recording, states = session.components, session.recording, session.states
+    if recording is None or count <= 0:
         return []
-    matrix = np.nan_to_num(components.matrix(min(session.selection.component, components.rank)).values)
-    place = {n: i for i, n in enumerate(components.neurons)}
-    names = cohort_names(recording, set(place), at_analysis(session, recording))
+    if state and states is not None:
+        matrix, everyone, then = states.network(state).values, states.neurons, at_states(session, recording)
+    elif components is None or components.rank == 0:
+        return []
+    else:
+        matrix = components.matrix(min(session.selection.component, components.rank)).values
+        everyone, then = components.neurons, at_analysis(session, recording)
+    matrix = np.nan_to_num(matrix)
+    place = {n: i for i, n in enumerate(everyone)}
+    names = cohort_names(recording, set(place), then)
     chosen = [i for i in np.flatnonzero(drawn.lit & drawn.shown) if names[i]]
     if len(chosen) < 2:
         return []
@@ -462,11 +497,17 @@ def legend(session: Session, drawn: Drawn, color_by: ColorBy, *, dark: bool = Tr
     return [*lines, (hint[color_by], "")] if color_by in hint else lines
 
 
-def title(session: Session, drawn: Drawn, color_by: ColorBy) -> str:
+def title(session: Session, drawn: Drawn, color_by: ColorBy, state: int = 0, group: int = -1) -> str:
     """One line for the canvas: what is shown, at what time."""
     selection = session.selection
     parts: list[str] = []
-    if color_by == "naming" or session.shown_communities is None:
+    if color_by == "state" and communities_of(session, state) is not None:
+        parts.append(f"Network of state {state}")
+        if group in drawn.styles:
+            parts.append(f"community {drawn.styles[group].label}")
+        if drawn.older:
+            parts.append("not up to date")
+    elif color_by == "naming" or session.shown_communities is None:
         if len(selection.neurons) == 1:
             parts.append(f"neuron {selection.neurons[0]}")
         elif session.current:

@@ -33,7 +33,7 @@ from ..model.recording import Recording
 from ..model.results import Communities, CommunityKind, Components
 from ..model.truth import Truth
 from ..session.carry_over import carry_over, edits_state
-from ..session.freshness import freshness
+from ..session.freshness import LEFT_FREE, freshness
 from ..session.session import Session
 from .contrasts import give_attributes
 from .earlier import back_up, held_session, withdraw
@@ -41,6 +41,7 @@ from .images import extract_files
 from .partition import partition
 from .provenance import settings_hash, versions
 from .settings import PipelineSettings, ReadingSettings, VolumeInput, nearby
+from .states import find_states
 
 if TYPE_CHECKING:
     from ..affinity.spec import AffinitySpec
@@ -517,7 +518,7 @@ def _run_stages(
             found = partition(
                 session.components,
                 settings,
-                progress=part(progress, 0.75, 1),
+                progress=part(progress, 0.75, 0.9 if settings.states.fit else 1),
                 cancel=cancel,
                 known=session.communities if begun else None,
                 keep=keep,
@@ -527,6 +528,21 @@ def _run_stages(
         session.communities = {}
         session.set_communities(found)
         _stamp(session, settings, output, inputs, stages, "communities", hashes)
+        save_session(session, target)
+    if settings.states.fit and (session.states is None or stages.get("states") != hashes["states"]):
+        withdraw(output)
+        assert session.cohort is not None
+        found_states = find_states(
+            session.cohort,
+            settings.states,
+            components=session.components,
+            communities=settings.communities,
+            seed=settings.seed,
+            progress=part(progress, 0.9, 1),
+            cancel=cancel,
+        )
+        session.set_states(found_states, session.cohort)
+        _stamp(session, settings, output, inputs, stages, "states", hashes)
         save_session(session, target)
     remove_folder(output / CHECKPOINTS)
     report(progress, 1, "done")
@@ -568,7 +584,9 @@ def stage_hashes(settings: PipelineSettings, inputs: list[dict[str, Any]], edits
         *(values[k] for k in ("seed", "cohort", "confounds", "affinity", "rank", "factorization", "chance")),
     )
     third = settings_hash(second, values["communities"], values["kinds"])
-    return {"recordings": first, "components": second, "communities": third}
+    chosen = {k: v for k, v in values["states"].items() if k not in LEFT_FREE}
+    states = settings_hash(second, values["communities"], chosen) if settings.states.fit else ""
+    return {"recordings": first, "components": second, "communities": third, "states": states}
 
 
 def _names_only(value: Any) -> Any:

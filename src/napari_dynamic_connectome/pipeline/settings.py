@@ -18,6 +18,7 @@ from ..model.results import CommunityKind
 from ..model.settings import StepSettings, setting
 from .chance_settings import ChanceSettings
 from .robustness_settings import RobustnessSettings
+from .states_settings import StatesStepSettings
 from .toml import merge, read_toml
 
 UP = 2
@@ -179,6 +180,7 @@ class PipelineSettings(StepSettings):
         default_factory=ChanceSettings, description="Surrogate cohorts, with which everything is compared."
     )
     communities: CommunitySettings = Field(default_factory=CommunitySettings, description="The block model.")
+    states: StatesStepSettings = Field(default_factory=StatesStepSettings, description="Switching states.")
     comparison: StructureSettings = Field(
         default_factory=StructureSettings, description="Connectomes and other networks to compare with."
     )
@@ -220,7 +222,8 @@ class PipelineSettings(StepSettings):
             }
         )
         compared = with_paths(self.comparison, change)
-        return self.model_copy(update={"input": new, "comparison": compared})
+        states = self.states.model_copy(update={"connectome": change(self.states.connectome)})
+        return self.model_copy(update={"input": new, "comparison": compared, "states": states})
 
 
 def with_paths(settings: StructureSettings, change: Callable[[str], str]) -> StructureSettings:

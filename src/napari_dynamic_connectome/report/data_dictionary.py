@@ -45,6 +45,7 @@ COMMON: dict[str, Column] = {
     "p_value": ("chance of a value as extreme under the null", ""),
     "q_value": ("p value with the false discovery rate controlled over all rows that were tested", ""),
     "reasons": ("why, in words", ""),
+    "state": ("number of the switching state, from 1, by falling share of time", ""),
     "score": ("what rows are sorted by", ""),
     "time_s": ("time", "s"),
     "uncertainty_bits": ("entropy of the membership", "bit"),
@@ -315,6 +316,84 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
             "high": ("upper end of the 95 % interval", ""),
         },
     ),
+    "states": (
+        "One row a switching state.",
+        {
+            "share": ("share of all frames", ""),
+            "visits": ("stretches of time in the state", ""),
+            "worms": ("worms that visit it", ""),
+            "dwell_median_s": ("median of the visits that no end of a recording cuts", "s"),
+            "dwell_mean_s": ("mean of the same", "s"),
+            "dwell_expected_s": ("expected from the probabilities of the transitions", "s"),
+            "certainty": ("mean probability of the state while the worm is in it", ""),
+            "neurons": ("neurons whose weights differ most from those that the states share", ""),
+        },
+    ),
+    "states_sequence": (
+        "One row a frame and worm: the most probable path of states, and the probability of each state.",
+        {},
+    ),
+    "states_visits": (
+        "One row a visit of a state.",
+        {
+            "start_s": ("begin", "s"),
+            "stop_s": ("end", "s"),
+            "seconds": ("duration", "s"),
+            "cut": ("an end of the recording cuts it", ""),
+        },
+    ),
+    "states_weights": (
+        "One row a state, pair and lag: how the past of one neuron predicts the present of another.",
+        {
+            "neuron": ("neuron that is predicted", ""),
+            "neuron_from": ("neuron whose past predicts it", ""),
+            "lag": ("frames ago", "frames"),
+            "weight": ("weight; traces have standard deviation 1", ""),
+        },
+    ),
+    "states_starts": (
+        "One row a random start of the fit, the best first.",
+        {
+            "start": ("number of the start", ""),
+            "log_posterior": ("up to a constant", "nats"),
+            "iterations": ("of expectation-maximisation", ""),
+            "converged": ("it stopped by the tolerance", ""),
+            "agreement": ("adjusted Rand index of its sequence with that of the best one", ""),
+        },
+    ),
+    "states_held_out": (
+        "Frames that the fit did not see, scored by several models.",
+        {
+            "model": ("what was fitted", ""),
+            "states": ("number of states", ""),
+            "prior": ("prior of the weights", ""),
+            "score": ("log probability of a value given all earlier frames, mean over folds", "nats"),
+            "score_se": ("its standard error over folds", "nats"),
+            "over_one_state": ("the same over that of one state with the same prior", "nats"),
+            "over_one_state_se": ("its standard error over folds", "nats"),
+            "folds": ("parts that were held out in turn", ""),
+            "values": ("values that were scored", ""),
+        },
+    ),
+    "states_agreement": (
+        "Correlation of the probability of each state with behaviour and components.",
+        {
+            "kind": ("behaviour or component", ""),
+            "name": ("channel, or number of the component", ""),
+            "r": ("correlation", ""),
+            "seconds": ("time compared", "s"),
+            "p_value": ("against circular shifts in time", ""),
+        },
+    ),
+    "states_communities": (
+        "One row a community of the network of a state.",
+        {
+            "size": ("number of members", ""),
+            "members": ("names, the surest first, with spaces between", ""),
+            "probability": ("mean probability of the members", ""),
+            "p_value": ("against graphs with shuffled weights", ""),
+        },
+    ),
     "what_to_test_neurons": (
         "Suggestions for experiments: neurons to silence, best first.",
         {
@@ -358,6 +437,8 @@ _NEURONS = frozenset(
         "neuron",
         "neuron_a",
         "neuron_b",
+        "neuron_from",
+        "neurons",
         "name_in_results",
         "neighbour",
         "duplicate_of",

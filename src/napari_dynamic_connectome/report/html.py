@@ -22,15 +22,16 @@ from ..io.files import atomic_file, output_folder
 from ..io.ownership import our_files
 from ..model.cohort import Cohort
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from ..model.state_results import StatesResult
 from ..model.text import clean_text
 from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
-from ..states.result import StatesResult
 from .community_figures import plot_matrix, plot_traces
 from .component_figures import plot_components, plot_sweep, strongest_neurons, strongest_pairs
 from .evidence import support_table, sweep_evidence, tested_against
 from .figure_style import ask_while_drawing, save_figure
 from .state_figures import plot_states
+from .state_tables import state_groups
 from .structure_section import next_tests_html, split_figures, structure_html
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def build_report(
     scores : dict, optional
         Heading -> table (recovery against the truth, left/right control, behaviour).
     states : StatesResult, optional
-        Switching states, if they were computed: they get a section.
+        Switching states; those of the session by default.
     drawn : dict, optional
         Name of a figure -> its PNG file, of those that `write_figures` has drawn of this session: they are not drawn again.
     structure : SessionStructure, optional
@@ -152,6 +153,7 @@ def build_report(
     parts: list[str] = [f"<h1>{html.escape(title)}</h1>"]
     drawn = drawn or {}
     components, cohort = session.components, session.cohort
+    states = session.states if states is None else states
     older = freshness(session).text
     if older:
         parts.append(f'<p class="older"><b>Not up to date.</b> {html.escape(older)} {AT_THE_TIME}</p>')
@@ -199,7 +201,7 @@ def build_report(
             report(progress, component / (components.rank + 1), f"component {component}")
             parts.append(_component_section(session, component, drawn, cancel))
     if states is not None:
-        parts.append(_states_section(states, cohort, cancel))
+        parts.append(_states_section(session, states, drawn, cancel))
     for heading, table in (scores or {}).items():
         shown, note = table, ""
         if "worm" in table and (table["worm"] == "all").any():
@@ -286,11 +288,29 @@ def _component_section(
     return "".join(parts)
 
 
-def _states_section(states: StatesResult, cohort: Cohort | None, cancel: CancelCallback | None = None) -> str:
+def states_cohort(session: Session, states: StatesResult) -> Cohort | None:
+    """Return the worms that states are shown with: those of the analysis, else those that are open; None if one is missing."""
+    cohort = session.cohort
+    if cohort is not None and set(states.worms) <= set(cohort.worms):
+        return cohort
+    if set(states.worms) <= set(session.recordings):
+        return Cohort([session.recordings[worm] for worm in states.worms])
+    return None
+
+
+def _states_section(
+    session: Session, states: StatesResult, drawn: Mapping[str, Path], cancel: CancelCallback | None = None
+) -> str:
     parts = [f"<h2>Switching states</h2><p>{html.escape(states.verdict())}</p>"]
+    parts += [f"<p>{html.escape(note)}</p>" for note in states.notes]
     caption = "States of every worm over its traces, dwell times, transitions."
-    parts.append(figure_image(figure_png(plot_states(states, cohort), 110, cancel=cancel), caption, "states"))
+    draw = partial(plot_states, states, states_cohort(session, states))
+    png = _png("states", draw, drawn if states is session.states else {}, cancel)
+    parts.append(figure_image(png, caption, "states"))
     parts.append(html_table(states.table()))
+    groups = state_groups(states)
+    if len(groups):
+        parts.append("<h3>Communities of the states' networks</h3>" + html_table(groups))
     if states.held_out is not None:
         parts.append("<h3>Held-out frames (nats a value)</h3>" + html_table(states.held_out))
     if states.agreement is not None and len(states.agreement):
@@ -342,6 +362,8 @@ def write_figures(
         figures["traces"] = partial(
             plot_traces, recording, shown, numbers=numbers, then=at_analysis(session, recording)
         )
+    if session.states is not None:
+        figures["states"] = partial(plot_states, session.states, states_cohort(session, session.states))
     if structure is not None:
         figures |= split_figures(session, structure)
     paths = []

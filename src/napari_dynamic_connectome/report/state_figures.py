@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..display.palette import LIGHT
+from ..display.states import state_color
 from ..model.cohort import Cohort
-from ..states.result import StatesResult
+from ..model.state_results import StatesResult
 from .figure_style import INK, MUTED, new_figure, shade_binary, shade_stimuli, styled
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ BINS = 15
 
 def state_colors(states: StatesResult) -> list[str]:
     """One colour a state, in order."""
-    return [LIGHT[i % len(LIGHT)] for i in range(states.n_states)]
+    return [state_color(int(state), dark=False) for state in states.posterior["state"].values]
 
 
 def plot_states(states: StatesResult, cohort: Cohort | None = None, *, behaviour: str | None = None) -> Figure:

@@ -1,15 +1,11 @@
-"""CSV tables of switching states: states, sequences, visits, weights, starts, held-out scores, agreement."""
+"""Tables of switching states: states, sequences, visits, weights, starts, held-out scores, agreement, communities."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..io.files import output_folder
-from ..io.formats.text_tables import write_csv
-from ..states.result import StatesResult
+from ..model.state_results import StatesResult
 
 
 def state_tables(states: StatesResult) -> dict[str, pd.DataFrame]:
@@ -35,10 +31,17 @@ def state_tables(states: StatesResult) -> dict[str, pd.DataFrame]:
         found["states_held_out"] = states.held_out
     if states.agreement is not None:
         found["states_agreement"] = states.agreement
+    groups = state_groups(states)
+    if len(groups):
+        found["states_communities"] = groups
     return found
 
 
-def write_state_tables(states: StatesResult, folder: str | Path) -> list[Path]:
-    """Write every table into `folder` and return the paths."""
-    folder = output_folder(folder)
-    return [write_csv(table, folder / f"{name}.csv") for name, table in state_tables(states).items()]
+def state_groups(states: StatesResult) -> pd.DataFrame:
+    """One row a community of a state's network, at the level that the rule picks: state, community, size, members, p_value."""
+    parts = []
+    for state, found in sorted(states.communities.items()):
+        table = found.table()[["community", "size", "members", "probability", "p_value"]]
+        table.insert(0, "state", state)
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

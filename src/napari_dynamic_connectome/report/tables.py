@@ -20,6 +20,7 @@ from ..model.results import Communities, Components
 from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
 from .data_dictionary import PACKAGE, Column, plain_neuron, plain_table, resource, write_package
+from .state_tables import state_tables
 
 
 def neuron_table(session: Session) -> pd.DataFrame:
@@ -259,6 +260,8 @@ def _write_tables(
         add("presence", presence.reset_index(), "Which worm has which neuron of the cohort.", columns)
     if session.sweep is not None:
         tables["rank_sweep"] = session.sweep.table
+    if session.states is not None:
+        tables |= state_tables(session.states)
     tables.update(extra)
     for name, table in tables.items():
         check_cancel(cancel)

@@ -17,6 +17,7 @@ import numpy as np
 from ..model.cohort import Cohort
 from ..model.errors import FormatError
 from ..model.recording import Recording
+from ..model.results import Components
 
 Print = dict[str, Any]
 BYTES = 8
@@ -67,6 +68,11 @@ def recording_print(recording: Recording) -> Print:
 def cohort_prints(cohort: Cohort) -> dict[str, Print]:
     """Return the fingerprints of the worms of a cohort, by name."""
     return {r.name: recording_print(r) for r in cohort.recordings}
+
+
+def components_print(components: Components) -> str:
+    """Return the fingerprint of components: their weights and time courses."""
+    return _hash([components.weight.values.tobytes(), np.ascontiguousarray(components.time.values).tobytes()])
 
 
 def checked_print(value: Any) -> Print:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..model.recording import Recording
-from .fingerprints import Print, recording_print
+from .fingerprints import Print, components_print, recording_print
 from .session import COMMUNITY_SETTINGS, COMPONENT_SETTINGS, Session
 
-Result = Literal["traces", "components", "communities"]
+Result = Literal["traces", "components", "communities", "states"]
 
 WORDS = {
     "seed": "the seed",
@@ -26,6 +26,7 @@ WORDS = {
     "chance": "the settings of chance",
     "communities": "the settings of communities",
     "kinds": "the kinds of communities",
+    "states": "the settings of states",
 }
 """Settings in words."""
 
@@ -64,19 +65,24 @@ class Freshness:
         What components, the rank sweep and chance are older than, and so the communities.
     communities : tuple of Change
         What only the communities are older than.
+    states : tuple of Change
+        What the switching states are older than; "components": only their agreement with components is.
     """
 
     traces: tuple[Change, ...] = ()
     components: tuple[Change, ...] = ()
     communities: tuple[Change, ...] = ()
+    states: tuple[Change, ...] = ()
 
     @property
     def stale(self) -> tuple[Result, ...]:
         """What has to be made again, in the order of the steps."""
         found: list[Result] = ["traces"] if self.traces else []
         if self.components:
-            return (*found, "components", "communities")
-        return (*found, "communities") if self.communities else tuple(found)
+            found += ["components", "communities"]
+        elif self.communities:
+            found.append("communities")
+        return (*found, "states") if self.states else tuple(found)
 
     @property
     def lines(self) -> list[str]:
@@ -88,6 +94,8 @@ class Freshness:
             found.append(f"Components and communities are older than {joined(c.text for c in self.components)}.")
         if self.communities:
             found.append(f"Communities are older than {joined(c.text for c in self.communities)}.")
+        if self.states:
+            found.append(f"States are older than {joined(c.text for c in self.states)}.")
         return found
 
     @property
@@ -98,6 +106,8 @@ class Freshness:
             found.append(f"Components and communities are older than {_short(self.components + self.communities)}.")
         elif self.communities:
             found.append(f"Communities are older than {_short(self.communities)}.")
+        if self.states:
+            found.append(f"States are older than {_short(self.states)}.")
         if self.traces:
             found.append(f"Traces are older than {_short(self.traces)}.")
         return " ".join(found)
@@ -106,6 +116,10 @@ class Freshness:
     def text(self) -> str:
         """All in one paragraph; "" where everything is up to date."""
         return " ".join(self.lines)
+
+
+LEFT_FREE = ("fit", "threads")
+"""Settings of states that do not change them."""
 
 
 def freshness(session: Session, wanted: Mapping[str, Any] | None = None) -> Freshness:
@@ -124,15 +138,32 @@ def freshness(session: Session, wanted: Mapping[str, Any] | None = None) -> Fres
         Empty for a session without results, or of which it is not known what they were made from.
     """
     traces = tuple(c for name in session.recordings for c in _traces(session, name))
+    states = tuple(_states(session, wanted))
     if session.components is None and session.sweep is None:
-        return Freshness(traces=traces)
+        return Freshness(traces=traces, states=states)
     made = session.made
-    changes = _data(session, made.get("worms", {})) if "worms" in made else []
+    changes = _data(session, made.get("worms", {}), made.get("components") or {}) if "worms" in made else []
     changes += _settings(made.get("components"), wanted, COMPONENT_SETTINGS)
     own: list[Change] = []
     if session.communities:
         own = _settings(made.get("communities"), wanted, COMMUNITY_SETTINGS)
-    return Freshness(traces, tuple(changes), tuple(own))
+    return Freshness(traces, tuple(changes), tuple(own), states)
+
+
+def _states(session: Session, wanted: Mapping[str, Any] | None) -> list[Change]:
+    """What the switching states are older than; stimuli and settings of other steps do not concern them."""
+    made = session.made.get("states")
+    if session.states is None or not made:
+        return []
+    found = [c for c in _data(session, made["worms"], {"cohort": made["cohort"]}) if c.what != "stimuli"]
+    asked = {k: v for k, v in (wanted or {}).items() if k in ("cohort", "states")}
+    if "states" in asked:
+        asked["states"] = {k: v for k, v in asked["states"].items() if k not in LEFT_FREE}
+    held = {"cohort": made["cohort"], "states": {k: v for k, v in made["settings"].items() if k not in LEFT_FREE}}
+    found += _settings(held, asked, ("cohort", "states"))
+    if session.components is not None and made["components"] != components_print(session.components):
+        found.append(Change("components", "the components"))
+    return found
 
 
 def _traces(session: Session, worm: str) -> list[Change]:
@@ -147,8 +178,8 @@ def _traces(session: Session, worm: str) -> list[Change]:
     return found
 
 
-def _data(session: Session, then: Mapping[str, Print]) -> list[Change]:
-    """What changed in the worms, worm by worm."""
+def _data(session: Session, then: Mapping[str, Print], settings: Mapping[str, Any]) -> list[Change]:
+    """What changed in the worms, worm by worm; `settings` are those of the result."""
     found = []
     for worm, before in then.items():
         if worm not in session.recordings:
@@ -156,17 +187,16 @@ def _data(session: Session, then: Mapping[str, Print]) -> list[Change]:
         elif worm in session.left_out:
             found.append(Change("worms", f"the choice to leave out {worm}", worm))
         else:
-            found += _worm(session, worm, before, recording_print(session.recordings[worm]))
+            found += _worm(worm, before, recording_print(session.recordings[worm]), settings)
     for worm in session.recordings:
         if worm not in then and worm not in session.left_out:
             found.append(Change("worms", f"{worm}, which takes part now", worm))
     return found
 
 
-def _worm(session: Session, worm: str, then: Print, now: Print) -> list[Change]:
+def _worm(worm: str, then: Print, now: Print, settings: Mapping[str, Any]) -> list[Change]:
     if then is now:
         return []
-    settings = session.made.get("components") or {}
     cohort = settings.get("cohort") or {}
     least, unnamed = float(cohort.get("min_confidence", 0.0)), bool(cohort.get("include_unnamed", False))
     before, after = _neurons(then, least), _neurons(now, least)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..model.errors import FormatError
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -80,5 +80,10 @@ def _from_4(body: dict[str, Any]) -> dict[str, Any]:
     return dict(body)
 
 
-MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
+def _from_5(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 5: no switching states."""
+    return {"states": None} | body
+
+
+MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5}
 """Schema version -> what turns its JSON into that of the next version."""

@@ -1,6 +1,6 @@
 """Copies of traces and results in a session folder under names, for xarray and other programs that read zarr.
 
-Groups `recordings/<worm>`, `components` and `communities/component<N>_<kind>` hold arrays with dimension names and coordinates. They are
+Groups `recordings/<worm>`, `components`, `communities/component<N>_<kind>` and `states` hold arrays with dimension names and coordinates. They are
 written anew with every save and never read by this program, which keeps to `session.json` and the arrays that it names.
 """
 
@@ -16,6 +16,7 @@ import numpy as np
 from ..io.files import file_names
 from ..model.recording import Recording
 from ..model.results import Communities, Components
+from ..model.state_results import StatesResult
 from .session import Session
 from .store import ROOT, array_files
 
@@ -44,6 +45,14 @@ def write_named(put: Put, session: Session) -> None:
             "answer": found.answer,
         }
         _dataset(put, f"communities/component{number}_{kind}", _communities(found), about)
+    if session.states is not None:
+        states = session.states
+        held = {
+            "rate_hz": float(states.rate_hz),
+            "log_likelihood": float(states.log_likelihood),
+            "answer": states.verdict(),
+        }
+        _dataset(put, "states", _states(states), held)
 
 
 def _recording(recording: Recording) -> dict[str, Variable]:
@@ -97,6 +106,24 @@ def _communities(communities: Communities) -> dict[str, Variable]:
     }
 
 
+def _states(states: StatesResult) -> dict[str, Variable]:
+    neurons = list(states.neurons)
+    return {
+        "sequence": (("sample",), states.sequence.values.astype(np.int64), {}),
+        "posterior": (("sample", "state"), states.posterior.values, {}),
+        "transition": (("state", "state_to"), states.transition.values, {}),
+        "state_weight": (("state", "neuron", "neuron_from", "lag"), states.weights.values, {}),
+        "state_level": (("state", "neuron"), states.level.values, {}),
+        "state": (("state",), states.posterior["state"].values.astype(np.int64), {}),
+        "state_to": (("state_to",), states.posterior["state"].values.astype(np.int64), {}),
+        "neuron": (("neuron",), neurons, {}),
+        "neuron_from": (("neuron_from",), neurons, {}),
+        "lag": (("lag",), states.weights["lag"].values.astype(np.int64), {"units": "frames"}),
+        "time": (("sample",), np.asarray(states.sequence["time"].values, float), {"units": "s"}),
+        "worm_of_sample": (("sample",), [str(w) for w in states.sequence["worm"].values], {}),
+    }
+
+
 _MEASURED = frozenset(
     [
         "traces",
@@ -108,6 +135,11 @@ _MEASURED = frozenset(
         "community",
         "probability",
         "state",
+        "sequence",
+        "posterior",
+        "transition",
+        "state_weight",
+        "state_level",
     ]
 )
 

@@ -24,6 +24,7 @@ from ..model.evidence import Chance
 from ..model.progress import CancelCallback, check_cancel
 from ..model.recording import Recording
 from ..model.results import Communities, Components, RankSweep
+from ..model.state_results import StatesResult
 from ..model.truth import Truth
 from .codec import Decoder, Encoder
 from .fingerprints import checked_print, cohort_prints
@@ -249,6 +250,7 @@ def encode_session(session: Session, pool: ArrayPool, base: Path) -> dict[str, A
             {"rank": int(rank), "components": [code.record(one) for one in found]}
             for rank, found in session.surrogates.items()
         ],
+        "states": None if session.states is None else _encode_states(session.states, code),
         "left_out": sorted(session.left_out),
         "made_from": code.value(session.made),
         "touched": code.value({k: v for k, v in session.touched.items() if k in session.recordings}),
@@ -295,6 +297,16 @@ def _encode_sweep(sweep: RankSweep, code: Encoder) -> dict[str, Any]:
     return code.record(sweep, components=[[int(rank), code.record(c)] for rank, c in sweep.components.items()])
 
 
+def _encode_states(states: StatesResult, code: Encoder) -> dict[str, Any]:
+    found = [[int(state), code.record(one)] for state, one in states.communities.items()]
+    return code.record(states, communities=found)
+
+
+def _decode_states(data: Mapping[str, Any], code: Decoder) -> StatesResult:
+    found = {int(state): code.record(Communities, one) for state, one in data.get("communities", [])}
+    return code.record(StatesResult, data, communities=found)
+
+
 def decode_session(body: Mapping[str, Any], source: StoreReader, base: Path) -> Session:
     """Inverse of `encode_session`."""
     code = Decoder(ArrayReader(source))
@@ -334,6 +346,7 @@ def decode_session(body: Mapping[str, Any], source: StoreReader, base: Path) -> 
     session.surrogates = {
         int(one["rank"]): tuple(code.record(Components, c) for c in one["components"]) for one in body["surrogates"]
     }
+    session.states = None if body["states"] is None else _decode_states(body["states"], code)
     session.left_out = frozenset(_text(name) for name in body["left_out"])
     session.raw = {k: v for k, v in _mapping(code.value(body["raw"])).items() if isinstance(v, xr.DataArray)}
     session.view = _mapping(code.value(body["view"]))
@@ -357,6 +370,8 @@ def _decode_made(session: Session, made: dict[str, Any], touched: dict[str, Any]
         session.made |= {"when": _text(made["when"])} if "when" in made else {}
         if "worms" in made:
             session.made["worms"] = {_text(k): checked_print(v) for k, v in _mapping(made["worms"]).items()}
+        if "states" in made:
+            session.made["states"] = _decode_states_made(_mapping(made["states"]))
     elif session.cohort is not None:
         tables = {"components": COMPONENT_SETTINGS, "communities": COMMUNITY_SETTINGS}
         session.made = {"worms": cohort_prints(session.cohort)} | {
@@ -369,6 +384,16 @@ def _decode_made(session: Session, made: dict[str, Any], touched: dict[str, Any]
             for k in ("labels", "voxel size", "rate")
             if k in notes
         }
+
+
+def _decode_states_made(made: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "worms": {_text(k): checked_print(v) for k, v in _mapping(made["worms"]).items()},
+        "cohort": _mapping(made["cohort"]),
+        "settings": _mapping(made["settings"]),
+        "components": _text(made["components"]),
+        "when": _text(made["when"]),
+    }
 
 
 def _decode_recording(data: Mapping[str, Any], session: Session, code: Decoder, base: Path) -> Recording:

@@ -24,8 +24,9 @@ from ..model.errors import DynamicConnectomeError, InputError
 from ..model.neurons import normalize
 from ..model.recording import MAX_NAME_LENGTH, Recording, neuron_ids
 from ..model.results import Communities, CommunityKind, Components
+from ..model.state_results import StatesResult
 from ..model.truth import Truth
-from .fingerprints import cohort_prints
+from .fingerprints import cohort_prints, components_print
 
 Action = Literal["edit", "undo", "redo", "replace", "open", "close", "results", "rank"]
 WHOLE: frozenset[Action] = frozenset({"open", "close", "results", "rank"})
@@ -39,6 +40,7 @@ CONTENT = (
     "components",
     "communities",
     "surrogates",
+    "states",
     "left_out",
     "raw",
     "view",
@@ -65,7 +67,7 @@ MAX_NOTE_LENGTH = 10_000
 """Characters of a note."""
 LEFT_OUT = "left_out"
 """Column of an edit (label 0) that leaves a whole worm out of the analysis, or takes it in again."""
-RESULTS = ("cohort", "sweep", "components", "communities", "surrogates")
+RESULTS = ("cohort", "sweep", "components", "communities", "surrogates", "states")
 """What an analysis makes."""
 log = logging.getLogger("napari_dynamic_connectome")
 
@@ -134,7 +136,7 @@ class Session:
         Another recording is the current one.
     neurons_changed(recording name)
         Names or flags were edited.
-    cohort_changed(), sweep_changed(), components_changed(), communities_changed(), surrogates_changed()
+    cohort_changed(), sweep_changed(), components_changed(), communities_changed(), surrogates_changed(), states_changed()
         A result was replaced (or dropped, because its input changed).
     selection_changed(selection, changed)
         `changed` is the frozenset of the names of the fields of `Selection` that differ.
@@ -154,6 +156,7 @@ class Session:
     components_changed = Signal()
     communities_changed = Signal()
     surrogates_changed = Signal()
+    states_changed = Signal()
     selection_changed = Signal(object, object)
     history_changed = Signal()
     not_kept = Signal(str, str)
@@ -168,6 +171,8 @@ class Session:
         self.communities: dict[tuple[int, CommunityKind], Communities] = {}
         self.surrogates: dict[int, tuple[Components, ...]] = {}
         """Components of surrogate cohorts, by rank: what components of this cohort are like by chance."""
+        self.states: StatesResult | None = None
+        """Switching states; of a cohort of their own, which need not be that of the components."""
         self.left_out: frozenset[str] = frozenset()
         """Recordings that do not take part in the analysis."""
         self.raw: dict[str, Any] = {}
@@ -189,7 +194,7 @@ class Session:
         self.stored: dict[str, Recording] = {}
         """The recordings as they are in the file; another object under the same name is not saved yet."""
         self.made: dict[str, Any] = {}
-        """What the results were made from: "worms" (fingerprints), "components", "communities" (settings), "when" (the last one)."""
+        """What the results were made from: "worms" (fingerprints), "components", "communities" (settings), "when" (the last one), "states" (see `set_states`)."""
         self.touched: dict[str, dict[str, Any]] = {}
         """What was corrected since the traces of a recording were extracted: "labels" (ids), "voxel size", "rate" (words)."""
         self.references: dict[str, dict[str, Any]] = {}
@@ -333,6 +338,7 @@ class Session:
         with self.lock:
             self.recordings, self.current, self.raw, self.left_out = {}, None, {}, frozenset()
             self.cohort, self.sweep, self.components, self.communities, self.surrogates = None, None, None, {}, {}
+            self.states = None
             self.truth, self.done, self.undone = None, [], []
             self.made, self.touched = {}, {}
         return before
@@ -544,7 +550,9 @@ class Session:
             self.set_communities(other.communities)
         self.made = dict(other.made)
         self.surrogates = dict(other.surrogates)
+        self.states = other.states
         self.surrogates_changed.emit()
+        self.states_changed.emit()
 
     def keep_results(self, state: Session, made: str, *, kept: str = "") -> bool:
         """Put results on disk that are about to be shown.
@@ -580,7 +588,8 @@ class Session:
     def set_cohort(self, cohort: Cohort | None) -> None:
         """Replace the cohort; results made from another one are dropped."""
         self.cohort = cohort
-        self.made = {} if cohort is None else {"worms": cohort_prints(cohort)}
+        kept = {"states": self.made["states"]} if "states" in self.made else {}
+        self.made = kept if cohort is None else {"worms": cohort_prints(cohort), **kept}
         self.cohort_changed.emit()
         self.set_sweep(None)
         self.set_components(None)
@@ -671,6 +680,28 @@ class Session:
         shown = self.shown_communities
         if shown is not None:
             self.select(level=shown.chosen_level, community=None)
+
+    def set_states(self, states: StatesResult | None, cohort: Cohort | None = None) -> None:
+        """Replace the switching states.
+
+        Parameters
+        ----------
+        states : StatesResult or None
+        cohort : Cohort, optional
+            The worms that they were found in; what they were made from is noted with it: fingerprints of the worms, settings, and
+            the components that `states.agreement` compares them with.
+        """
+        self.states = states
+        self.made = {k: v for k, v in self.made.items() if k != "states"}
+        if states is not None and cohort is not None:
+            self.made["states"] = {
+                "worms": cohort_prints(cohort),
+                "cohort": cohort.settings.model_dump(mode="json"),
+                "settings": dict(states.provenance.get("settings", {})),
+                "components": "" if self.components is None else components_print(self.components),
+                "when": now(),
+            }
+        self.states_changed.emit()
 
     def _note_settings(self, result: str, tables: tuple[str, ...]) -> None:
         """Note the settings that a result was made with, as far as they are known."""

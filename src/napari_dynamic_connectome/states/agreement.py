@@ -11,8 +11,9 @@ from ..communities.find import find_communities
 from ..comparison.behaviour import ALL_WORMS, _at, _correlate
 from ..comparison.measures import false_discovery_rate
 from ..model.cohort import Cohort
+from ..model.progress import CancelCallback, check_cancel
 from ..model.results import Communities, Components
-from .result import Part, StatesResult
+from ..model.state_results import Part, StatesResult
 
 Array = np.ndarray
 COLUMNS = ("kind", "name", "state", "worm", "r", "p_value", "q_value", "seconds")
@@ -26,6 +27,7 @@ def state_agreement(
     smallest_shift_s: float = 10.0,
     shifts: int = 1000,
     seed: int = 0,
+    cancel: CancelCallback | None = None,
 ) -> pd.DataFrame:
     """Correlate the posterior of every state with behaviour channels and with the time courses of components.
 
@@ -42,6 +44,7 @@ def state_agreement(
         Shorter shifts are not drawn; a fifth of the recording if that is less.
     shifts : int
     seed : int
+    cancel : callable, optional
 
     Returns
     -------
@@ -56,6 +59,7 @@ def state_agreement(
     rows: list[dict[str, Any]] = []
     for kind, name in dict.fromkeys((k, n) for k, n, _ in others):
         for state in states.posterior["state"].values:
+            check_cancel(cancel)
             found = []
             for worm in states.worms:
                 series = others.get((kind, name, worm))

@@ -12,12 +12,12 @@ from ..model.cohort import Cohort
 from ..model.execution import Workers, workers
 from ..model.memory import check_fits, check_room
 from ..model.progress import CancelCallback, ProgressCallback, report
+from ..model.state_results import StatesResult
 from .data import StateData, read_frames
 from .em import ALIKE, Fit, certainty, one_state, run
 from .kernels import best_path
 from .model import emissions, expect, on_clock
 from .priors import TYPES, OneHotPrior
-from .result import StatesResult
 from .settings import StatesSettings
 from .structure import structure_matrix
 

@@ -16,6 +16,7 @@ from ..docks.components_dock import ComponentsDock
 from ..docks.export_dock import ExportDock
 from ..docks.neurons_dock import NeuronsDock
 from ..docks.recording_dock import RecordingDock
+from ..docks.states_dock import StatesDock
 from ..docks.traces_dock import TracesDock
 from ..qt.dialogs import real_viewer
 from ..viewer.grey_levels import LEVELS, empty_and_bright
@@ -23,8 +24,8 @@ from ..workspace.workspace import workspace_of
 
 log = logging.getLogger("napari_dynamic_connectome")
 UPPER = (RecordingDock, NeuronsDock, CohortDock, ComponentsDock)
-LOWER = (CommunitiesDock, ExportDock)
-DOCKS = (RecordingDock, NeuronsDock, TracesDock, CohortDock, ComponentsDock, CommunitiesDock, ExportDock)
+LOWER = (CommunitiesDock, StatesDock, ExportDock)
+DOCKS = (RecordingDock, NeuronsDock, TracesDock, CohortDock, ComponentsDock, CommunitiesDock, StatesDock, ExportDock)
 
 
 def open_docks(viewer: Any) -> dict[str, Any]:
@@ -118,12 +119,13 @@ def _arranging(viewer: Any, docks: dict[str, Any]) -> Iterator[None]:
     width, height = window.width(), window.height()
     small = width < 1500
     # Before there are results, recording and naming get the room; then components and communities share it.
-    upper = 0.27 if work.session.components is not None else 0.6
+    found = work.session.components is not None or work.session.states is not None
+    upper = 0.27 if found else 0.6
     window.resizeDocks([first, second], [366 if small else 470] * 2, Qt.Orientation.Horizontal)
     window.resizeDocks([first, second], [int(height * upper), int(height * (0.9 - upper))], Qt.Orientation.Vertical)
     window.resizeDocks([holder["Traces"]], [int(height * (0.34 if small else 0.36))], Qt.Orientation.Vertical)
     raise_dock(docks["Components"] if work.session.components is not None else docks["Recording"])
-    raise_dock(docks["Communities"])
+    raise_dock(docks["States" if work.session.communities == {} and work.session.states is not None else "Communities"])
 
 
 def show_overlay(viewer: Any) -> None:

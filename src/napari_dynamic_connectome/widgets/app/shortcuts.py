@@ -53,7 +53,8 @@ def _next_colour(viewer: Any) -> None:
     from ...display.scene import COLOR_BY
 
     view = workspace_of(viewer).view
-    view.set(color_by=COLOR_BY[(COLOR_BY.index(view.color_by) + 1) % len(COLOR_BY)])
+    place = COLOR_BY.index(view.color_by) if view.color_by in COLOR_BY else -1
+    view.set(color_by=COLOR_BY[(place + 1) % len(COLOR_BY)])
 
 
 def _names(viewer: Any) -> None:
@@ -76,6 +77,8 @@ def _next_community(viewer: Any, step: int = 1) -> None:
         old = session.selection.community
         place = (groups.index(old) + step) % len(groups) if old in groups else (0 if step > 0 else len(groups) - 1)
         session.select(community=groups[place], neurons=())
+        if workspace_of(viewer).view.color_by == "state":
+            workspace_of(viewer).view.set(color_by="community")
 
 
 def _before_community(viewer: Any) -> None:

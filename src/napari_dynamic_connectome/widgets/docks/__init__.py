@@ -1,4 +1,4 @@
-"""The seven docks."""
+"""The eight docks."""
 
 from ..qt.present import require_qt
 

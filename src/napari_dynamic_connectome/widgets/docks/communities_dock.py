@@ -362,7 +362,7 @@ class CommunitiesDock(Dock):
         rows = self.table.chosen()
         if rows:
             self.session.select(community=rows[0]["community"], neurons=())
-            if self.work.view.color_by == "naming":
+            if self.work.view.color_by in ("naming", "state"):
                 self.work.view.set(color_by="community")
 
     def eventFilter(self, watched: Any, event: Any) -> bool:

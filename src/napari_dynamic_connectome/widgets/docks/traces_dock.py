@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QSplitter, QVBoxLayout, QWidget
 from ...display.highlights import selected_windows
 from ...display.order import SortBy, neuron_order, zscore
 from ...display.palette import UNASSIGNED, rgb
+from ...display.states import ribbon, state_color
 from ..qt import plots
 from ..qt.controls import label, row
 from ..qt.theme import swatch
@@ -293,11 +294,19 @@ class TracesDock(Dock):
             cache[key] = self.colours.ramp(colour)
         return cache[key]
 
+    def _group(self) -> int | None:
+        """Return the chosen community: of the component, or of the network of the state that is shown."""
+        view = self.work.view
+        if view.by_state:
+            return view.state_group if view.state_group >= 0 else None
+        return self.session.selection.community
+
     def _lit(self, recording: Any) -> np.ndarray:
         """Rows in colour: the selected community, or the selected neurons."""
         drawn = self.work.scene.drawn
-        if drawn is not None and self.session.selection.community is not None and len(drawn.ids) == recording.n_neurons:
-            return drawn.community == self.session.selection.community
+        group = self._group()
+        if drawn is not None and group is not None and len(drawn.ids) == recording.n_neurons:
+            return drawn.community == group
         chosen = set(self.session.selection.neurons)
         return np.array([str(n) in chosen for n in recording.neurons.index])
 
@@ -338,7 +347,7 @@ class TracesDock(Dock):
             return
         low, high = places[0], places[-1] + 1
         drawn = self.work.scene.drawn
-        style = drawn.styles.get(self.session.selection.community) if drawn is not None else None
+        style = drawn.styles.get(self._group()) if drawn is not None else None
         self.box.setData([start, stop, stop, start, start], [low, low, high, high, low])
         self.box.setPen(pg.mkPen(style.color if style else self.colours.accent, width=1.2))
 
@@ -375,7 +384,7 @@ class TracesDock(Dock):
             colour = c.bar
             if drawn is not None and len(drawn.ids) == recording.n_neurons:
                 style = drawn.styles.get(int(drawn.community[neuron]))
-                if style is not None and self.session.selection.community == int(drawn.community[neuron]):
+                if style is not None and self._group() == int(drawn.community[neuron]):
                     colour = style.color
             name = str(recording.neurons.index[neuron])
             if name in selected:
@@ -399,7 +408,7 @@ class TracesDock(Dock):
         for item in (scale, legend):
             self.stack_plot.addItem(item, ignoreBounds=True)
             self.stack_items.append(item)
-        community = self.session.selection.community
+        community = self._group()
         if community is not None and drawn is not None and community in drawn.styles:
             style = drawn.styles[community]
             self.chosen_icon.setPixmap(swatch(style.color, c.dark).pixmap(11, 11))
@@ -434,7 +443,7 @@ class TracesDock(Dock):
         values = recording.behaviour[channel] if channel else None
         binary = values is not None and values.attrs.get("kind") == "binary"
         moves = plots.intervals(values.values, recording.time_s) if binary else []
-        windows = selected_windows(self.session)
+        windows = [] if self.work.view.by_state else selected_windows(self.session)
         for plot in (self.heat_strip, self.stack_strip):
             # Above the stimuli, below the behaviour, between them when the selected community is active, in its colour.
             for marks in (
@@ -454,6 +463,7 @@ class TracesDock(Dock):
                 )
                 plot.addItem(line, ignoreBounds=True)
                 self.strip_items.append((plot, line))
+        self._show_states(recording)
         room = max(int(self.heat.width() / max(len(spans), 1) / 8), 0)
         for (start, _), name in zip(spans, recording.stimuli["name"].tolist(), strict=True):
             text = pg.TextItem(str(name)[: max(room - 3, 3)], color=c.text, anchor=(0, 0.5))
@@ -467,11 +477,25 @@ class TracesDock(Dock):
             self.strip_items.append((self.stack_plot, band))
         for band in plots.shade(self.stack_plot, moves, c.secondary, 26):
             self.strip_items.append((self.stack_plot, band))
-        self.heat_strip.setToolTip(f"stimuli above, {channel} below" if channel else "stimuli")
+        states = "; switching states at the bottom" if self.session.states is not None else ""
+        self.heat_strip.setToolTip((f"stimuli above, {channel} below" if channel else "stimuli") + states)
+
+    def _show_states(self, recording: Any) -> None:
+        """Show the state of the worm at every time under stimuli and behaviour, where states were found."""
+        states = self.session.states
+        spans = dict(ribbon(states, recording.name)) if states is not None else {}
+        for view, plot in ((self.heat, self.heat_strip), (self.stack, self.stack_strip)):
+            view.ci.layout.setRowFixedHeight(0, 36 if spans else 26)
+            plot.setYRange(-0.8 if spans else 0, 2, padding=0)
+            for state, visits in spans.items():
+                marks = plots.Marks(visits, -0.7, -0.05, state_color(state, self.colours.dark))
+                if visits:
+                    plot.addItem(marks, ignoreBounds=True)
+                    self.strip_items.append((plot, marks))
 
     def _chosen_colour(self) -> str:
         drawn = self.work.scene.drawn
-        style = drawn.styles.get(self.session.selection.community) if drawn is not None else None
+        style = drawn.styles.get(self._group()) if drawn is not None else None
         return style.color if style else self.colours.accent
 
     def _channel(self, recording: Any) -> str | None:

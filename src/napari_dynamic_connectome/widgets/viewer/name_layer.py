@@ -24,7 +24,7 @@ LETTER_PX, LINE_PX = 3.8, 8.0
 Leaders = list[tuple[np.ndarray, np.ndarray]]
 
 
-def named(session: Session, drawn: Drawn, *, naming: bool) -> list[int]:
+def named(session: Session, drawn: Drawn, *, naming: bool, group: bool = False) -> list[int]:
     """Neurons whose names are shown: the selected community's, the selected ones', or those nearest to the selected one.
 
     Parameters
@@ -32,7 +32,9 @@ def named(session: Session, drawn: Drawn, *, naming: bool) -> list[int]:
     session : Session
     drawn : Drawn
     naming : bool
-        Neurons are coloured by the state of their names: the community does not count.
+        Neurons are coloured by something else than communities of the component: the chosen one does not count.
+    group : bool
+        What is lit is chosen in another way: its names are shown.
     """
     selection, recording = session.selection, session.recording
     if recording is None or recording.n_neurons != len(drawn.ids):
@@ -40,7 +42,7 @@ def named(session: Session, drawn: Drawn, *, naming: bool) -> list[int]:
     good = drawn.shown & (recording.neurons["name"].to_numpy() != "")
     picked = set(selection.neurons)
     chosen = [i for i, n in enumerate(drawn.ids) if n in picked and drawn.shown[i]]
-    if selection.community is not None and not naming:
+    if group or (selection.community is not None and not naming):
         inside = [int(i) for i in np.flatnonzero(drawn.lit & good)]
         return (inside + [i for i in chosen if i not in inside])[:MOST_NAMES]
     if len(chosen) == 1:

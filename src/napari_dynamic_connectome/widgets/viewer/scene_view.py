@@ -88,7 +88,7 @@ class SceneView:
         session = work.session
         for signal in (session.recordings_changed, session.current_changed, session.neurons_changed):
             signal.connect(self._changed)
-        for signal in (session.components_changed, session.communities_changed):
+        for signal in (session.components_changed, session.communities_changed, session.states_changed):
             signal.connect(self._changed)
         session.selection_changed.connect(self._selection_changed)
         work.view.changed.connect(self._changed)
@@ -216,7 +216,7 @@ class SceneView:
         self._busy = True
         try:
             self.colours = colours_of(viewer)
-            self.drawn = resolve.resolve(work.session, color_by=work.view.color_by, dark=self.colours.dark)
+            self.drawn = resolve.resolve(work.session, dark=self.colours.dark, **work.view.colouring)
             if self.drawn is None:
                 for name in OURS:
                     self.overlay.remove(name)
@@ -386,7 +386,10 @@ class SceneView:
 
     def _draw_edges(self) -> None:
         drawn, work = self.drawn, self.work
-        wanted = work.view.edges and work.view.color_by != "naming" and work.session.selection.community is not None
+        view, chosen = work.view, work.session.selection.community
+        if view.by_state:
+            chosen = view.state_group if view.state_group >= 0 else None
+        wanted = view.edges and view.color_by != "naming" and chosen is not None
         edges, inside = self._lines(drawn) if wanted else ([], np.zeros(0, bool))
         if not edges:
             self.overlay.hide(EDGES)
@@ -398,7 +401,7 @@ class SceneView:
         # As thick as lines on the screen, whatever the size of the worm.
         radii = (0.5 + 0.9 * strength) / max(self._edges_zoom, 1e-6)
         vertices, faces, line = tubes(starts, ends, radii)
-        style = drawn.styles.get(work.session.selection.community)
+        style = drawn.styles.get(chosen)
         colour = rgb(style.color) if style else rgb(self.colours.text)
         plain = rgb(self.colours.text)
         shade = mix(rgb(self.colours.canvas), np.where(inside[:, None], colour, plain), 0.45 + 0.5 * strength)
@@ -411,7 +414,8 @@ class SceneView:
         if work.view.synapses and work.view.network is not None:
             found = resolve.connections(work.session, drawn, work.view.network, work.view.edge_count)
             return [e[:3] for e in found], np.array([e[3] for e in found], bool)
-        pairs = resolve.strongest_edges(work.session, drawn, work.view.edge_count)
+        state = work.view.state if work.view.by_state else 0
+        pairs = resolve.strongest_edges(work.session, drawn, work.view.edge_count, state)
         return pairs, np.ones(len(pairs), bool)
 
     def _prepare(self, name: str) -> None:
@@ -446,7 +450,10 @@ class SceneView:
         if work is None or work.viewer is None or drawn is None or self.closed:
             return
         self._zoomed()
-        chosen = named(work.session, drawn, naming=work.view.color_by == "naming") if work.view.names else []
+        view, chosen = work.view, []
+        if view.names:
+            group = view.by_state and view.state_group >= 0
+            chosen = named(work.session, drawn, naming=view.color_by in ("naming", "state"), group=group)
         lines: Leaders = []
         if chosen:
             lines = self._names.draw(work.viewer, drawn, chosen, self.colours.text)
@@ -636,7 +643,7 @@ class SceneView:
 
     def _draw_title(self) -> None:
         work = self.work
-        text = resolve.title(work.session, self.drawn, work.view.color_by) if self.drawn else ""
+        text = resolve.title(work.session, self.drawn, **work.view.colouring) if self.drawn else ""
         self._text.title(work.viewer, text, self.colours.text)
 
     def _legend_lines(self) -> list[tuple[str, str]]:

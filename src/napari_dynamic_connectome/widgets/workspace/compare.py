@@ -79,7 +79,7 @@ class Compare(QWidget):
         """Draw this side."""
         session = self._session()
         dark = colours_of(self.work.viewer).dark
-        self.drawn = resolve.resolve(session, color_by=self.work.view.color_by, dark=dark)
+        self.drawn = resolve.resolve(session, dark=dark, **self.work.view.colouring)
         if self.drawn is None:
             return
         shown = self.drawn.shown
@@ -104,7 +104,7 @@ class Compare(QWidget):
 
     def _title(self, session: Session) -> None:
         text = self.model.canvas.overlays.text
-        said = resolve.title(session, self.drawn, self.work.view.color_by)
+        said = resolve.title(session, self.drawn, **self.work.view.colouring)
         text.text = said if said.startswith(str(session.current)) else f"{session.current}  ·  {said}"
         text.position, text.font_size, text.box, text.visible = "top_left", 9, False, True
         bar = self.model.canvas.overlays.scale_bar

@@ -47,6 +47,7 @@ class UpToDate:
             session.sweep_changed,
             session.components_changed,
             session.communities_changed,
+            session.states_changed,
             session.history_changed,
             session.touched_changed,
         ):
@@ -108,6 +109,10 @@ class UpToDate:
                 from .analysis import start_communities
 
                 job = start_communities(work, self.settings(), "Redo")
+            elif "states" in stale:
+                from .states import redo_states
+
+                job = redo_states(work, self.settings())
             else:
                 return None
         except InputError as error:
@@ -133,7 +138,13 @@ class UpToDate:
         if job.error is None and not job.cancelled.is_set() and worm not in {c.worm for c in self.state.traces}:
             QTimer.singleShot(0, self.redo)
 
+    def _then(self, job: Any) -> None:
+        """Look what is left to do after a job; states are done after what they are compared with."""
+        self._look_again()
+        if job.error is None and not job.cancelled.is_set() and job is self.job and self.state.stale == ("states",):
+            QTimer.singleShot(0, self.redo)
+
     def _watch(self, job: Any) -> None:
         self.job = job
-        job.ended.connect(self._look_again)
+        job.ended.connect(lambda: self._then(job))
         self.changed.emit()

@@ -35,6 +35,10 @@ class ViewState:
 
     def __init__(self) -> None:
         self.color_by: ColorBy = "community"
+        self.state = 0
+        """Switching state whose network is shown where neurons are coloured by "state"; 0: none."""
+        self.state_group = -1
+        """Community of its network that is chosen; -1: none."""
         self.names = True
         self.edges = True
         self.edge_count = 24
@@ -46,6 +50,16 @@ class ViewState:
         self.affinity: Any = None
         """Affinity settings that the next analysis uses; None before a dock has any."""
         self.corrected = True
+
+    @property
+    def by_state(self) -> bool:
+        """Whether neurons are coloured by the network of a state."""
+        return self.color_by == "state" and self.state > 0
+
+    @property
+    def colouring(self) -> dict[str, Any]:
+        """What colours depend on, as `display.scene.resolve` takes it."""
+        return {"color_by": self.color_by, "state": self.state, "group": self.state_group}
 
     def set(self, **values: Any) -> None:
         """Change fields; emits once for each field that differs."""

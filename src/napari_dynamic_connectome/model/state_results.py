@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from ..model.errors import InputError
+from .errors import InputError
+from .results import Communities
 
 Part = Literal["absolute", "positive", "negative"]
 
@@ -51,6 +52,8 @@ class StatesResult:
         What `compare_held_out` found.
     agreement : pandas.DataFrame, optional
         What `state_agreement` found.
+    communities : dict of int to Communities
+        Communities of the network of every state (`state_communities`), where they were looked for.
     notes : tuple of str
         What was left out and why.
     provenance : dict
@@ -69,6 +72,7 @@ class StatesResult:
     types: xr.DataArray | None = None
     held_out: pd.DataFrame | None = None
     agreement: pd.DataFrame | None = None
+    communities: Mapping[int, Communities] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
