@@ -14,7 +14,7 @@ from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.report.baseline_figures import plot_baselines
 from napari_dynamic_connectome.report.html import build_report
 from napari_dynamic_connectome.report.state_figures import plot_states, state_colors
-from napari_dynamic_connectome.report.state_tables import write_state_tables
+from napari_dynamic_connectome.report.tables import write_tables
 from napari_dynamic_connectome.session.session import Session
 from napari_dynamic_connectome.states.agreement import state_agreement
 from napari_dynamic_connectome.states.fit import fit_states
@@ -87,10 +87,17 @@ def test_report_has_a_section_of_states_only_when_they_were_computed(cohort, sta
     assert "Switching states" in text
     assert "held-out frames better" in text
     assert "<script" not in text
+    session.set_states(replace(states, notes=("<script>",)), cohort)
+    text = build_report(session)
+    assert "was not tested" in text and "&lt;script&gt;" in text and "<script" not in text
 
 
-def test_tables_hold_every_frame_and_every_weight(states, tmp_path):
-    paths = {p.stem: p for p in write_state_tables(states, tmp_path)}
+def test_tables_hold_every_frame_and_every_weight(cohort, states, tmp_path):
+    session = Session()
+    for recording in cohort.recordings:
+        session.add(recording)
+    session.set_states(states, cohort)
+    paths = {p.stem: p for p in write_tables(session, tmp_path)}
     assert len(pd.read_csv(paths["states_sequence"])) == states.sequence.size
     assert len(pd.read_csv(paths["states_weights"])) == 2 * 6 * 6
     assert pd.read_csv(paths["states"])["share"].sum() == pytest.approx(1.0)
