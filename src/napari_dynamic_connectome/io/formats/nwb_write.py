@@ -1,9 +1,10 @@
-"""Recordings as NWB in the WormID layout, with pynwb and ndx-multichannel-volume.
+"""Recordings as NWB with pynwb alone: the places and names of the WormID layout, the types of NWB itself.
 
 Written: `CalciumActivity/SignalDFoF` (or `SignalRawFluor`, by the units of the traces) with `SignalCalciumImResponseSeries`,
 `CalciumSeriesSegmentation` (a voxel at every centre, names in `ID_labels`, our columns beside them), `NeuronIDs`,
 `NeuroPAL/NeuroPALSegmentation/NeuroPALNeurons`, stimuli as time intervals, behaviour as time series. `CalciumImageSeries` is
-an external link to the image, if the recording knows where it is.
+an external link to the image, if the recording knows where it is. No extension is needed, neither to write the file nor to
+read it with any version of pynwb.
 """
 
 from __future__ import annotations
@@ -28,21 +29,21 @@ UNKNOWN_SPACING_UM = (1.0, 1.0, 1.0)
 
 def check_extra() -> None:
     """Raise `MissingExtraError` if the extra `nwb` is not installed; nothing is imported, so it is quick."""
-    for module, package in (("pynwb", "pynwb"), ("ndx_multichannel_volume", "ndx-multichannel-volume")):
-        if find_spec(module) is None:
-            raise MissingExtraError(package, "nwb", "Writing NWB files")
+    if find_spec("pynwb") is None:
+        raise MissingExtraError("pynwb", "nwb", "Writing NWB files")
 
 
-def _libraries() -> tuple[Any, Any]:
+def _library() -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import ndx_multichannel_volume as ndx
             import pynwb
+            import pynwb.behavior
+            import pynwb.epoch
+            import pynwb.ophys
     except ImportError as error:
-        missing = "pynwb" if "pynwb" in str(error) else "ndx-multichannel-volume"
-        raise MissingExtraError(missing, "nwb", "Writing NWB files") from error
-    return pynwb, ndx
+        raise MissingExtraError("pynwb", "nwb", "Writing NWB files") from error
+    return pynwb
 
 
 def write_recording(
@@ -59,8 +60,8 @@ def write_recording(
     strain : str
         Of the worm.
     """
-    pynwb, ndx = _libraries()
-    file = _file(recording, pynwb, ndx, session_start, strain)
+    pynwb = _library()
+    file = _file(recording, pynwb, session_start, strain)
     with atomic_file(path) as temporary:
         temporary.write_bytes(_as_hdf5(file, pynwb))
     return Path(path)
@@ -82,7 +83,7 @@ def _as_hdf5(file: Any, pynwb: Any) -> bytes:
     return image
 
 
-def _file(recording: Recording, pynwb: Any, ndx: Any, start: datetime | None, strain: str) -> Any:
+def _file(recording: Recording, pynwb: Any, start: datetime | None, strain: str) -> Any:
     provenance = json.dumps({"dynamic_connectome": dict(recording.provenance)}, default=str)
     start = start or datetime(1970, 1, 1, tzinfo=UTC)
     file = pynwb.NWBFile(
@@ -96,16 +97,15 @@ def _file(recording: Recording, pynwb: Any, ndx: Any, start: datetime | None, st
         keywords=["C. elegans", "calcium imaging", "whole-brain imaging"],
         data_collection=provenance,
     )
-    file.subject = ndx.CElegansSubject(
+    file.subject = pynwb.file.Subject(
         subject_id=recording.name.replace("/", "-"),
         species="Caenorhabditis elegans",
         sex="XX",
         age="P2D",
-        growth_stage="YA",
         strain=strain or "not stated",
-        description="Adult hermaphrodite; age, sex and stage are the usual ones, not measured",
+        description="Young adult hermaphrodite; age, sex and stage are the usual ones, not measured",
     )
-    volume = _imaging_volume(file, recording, ndx, pynwb)
+    volume = _imaging_volume(file, recording, pynwb)
     calcium = file.create_processing_module("CalciumActivity", "Calcium traces and their segmentation")
     neuropal = file.create_processing_module("NeuroPAL", "Identities of the neurons")
     spacing = _spacing(recording)
@@ -119,15 +119,13 @@ def _file(recording: Recording, pynwb: Any, ndx: Any, start: datetime | None, st
     identities = pynwb.ophys.ImageSegmentation(name="NeuroPALSegmentation")
     identities.add_plane_segmentation(named)
     neuropal.add(identities)
-    neuropal.add(volume.order_optical_channels.__class__(name="OpticalChannelRefs", channels=["GCaMP"]))
     calcium.add(_series(recording, table, pynwb))
-    calcium.add(
-        ndx.SegmentationLabels(
-            name="NeuronIDs", labels=[str(n) for n in recording.neurons["name"]], description="Names of the neurons, in the order of the traces",
-            ImageSegmentation=segmentation,
-        )
-    )  # fmt: skip
-    _add_image(file, recording, volume, ndx)
+    listed = pynwb.core.DynamicTable(name="NeuronIDs", description="Names of the neurons, in the order of the traces")
+    listed.add_column(name="labels", description="Name; empty if unnamed", data=[])
+    for name in recording.neurons["name"]:
+        listed.add_row(labels=str(name))
+    calcium.add(listed)
+    _add_image(file, recording, volume, pynwb)
     _add_stimuli(file, recording, pynwb)
     _add_behaviour(file, recording, pynwb)
     for break_s in recording.breaks:
@@ -136,30 +134,23 @@ def _file(recording: Recording, pynwb: Any, ndx: Any, start: datetime | None, st
     return file
 
 
-def _imaging_volume(file: Any, recording: Recording, ndx: Any, pynwb: Any) -> Any:
+def _imaging_volume(file: Any, recording: Recording, pynwb: Any) -> Any:
     device = file.create_device(name="Microscope", description="Not stated", manufacturer="not stated")
-    channel = ndx.OpticalChannelPlus(
-        name="GCaMP", description="Calcium indicator", emission_lambda=510.0, emission_range=[495.0, 545.0],
-        excitation_range=[480.0, 496.0], excitation_lambda=488.0,
-    )  # fmt: skip
-    order = ndx.OpticalChannelReferences(name="order_optical_channels", channels=["GCaMP"])
+    channel = pynwb.ophys.OpticalChannel(name="GCaMP", description="Calcium indicator", emission_lambda=510.0)
     known = recording.volume is not None and all(math.isfinite(v) for v in recording.volume.voxel_size_um)
-    volume = ndx.ImagingVolume(
+    return file.create_imaging_plane(
         name="CalciumImVol",
         description="Volume in which calcium was imaged"
         + ("" if known else "; voxel size not known, 1 um stands for it"),
         device=device,
+        optical_channel=channel,
+        excitation_lambda=488.0,
+        indicator="GCaMP",
         location="Worm head",
         grid_spacing=[float(v) * 1e-6 for v in _spacing(recording)[::-1]],
         grid_spacing_unit="meters",
         reference_frame="Image axes x, y, z",
-        optical_channel_plus=[channel],
-        order_optical_channels=order,
     )
-    # the extension's constructor takes neither and would write 0 nm
-    volume.fields["excitation_lambda"], volume.fields["indicator"] = 488.0, "GCaMP"
-    file.add_imaging_plane(volume)
-    return volume
 
 
 def _spacing(recording: Recording) -> tuple[float, float, float]:
@@ -227,31 +218,32 @@ def _clock(recording: Recording) -> dict[str, Any]:
     return {"timestamps": time}
 
 
-def _add_image(file: Any, recording: Recording, volume: Any, ndx: Any) -> None:
+def _add_image(file: Any, recording: Recording, volume: Any, pynwb: Any) -> None:
     reference = recording.volume
     if reference is None or not reference.path:
         return
     dimension = [int(reference.shape[reference.axes.index(a)]) for a in "xyz" if a in reference.axes]
     rate = reference.frame_rate_hz
-    file.add_acquisition(
-        ndx.MultiChannelVolumeSeries(
-            name="CalciumImageSeries",
-            description="The images lie in a file of their own",
-            comments=json.dumps(
-                {"voxel_size_um": list(reference.voxel_size_um), "axes": reference.axes, "shape": list(reference.shape)}
-            ),
-            data=np.zeros((0, 0, 0, 0), np.uint16),
-            external_file=[reference.path],
-            format="external",
-            starting_frame=[0],
-            dimension=dimension,
-            unit="n.a.",
-            rate=float(rate) if math.isfinite(rate) else 1.0,
-            starting_time=float(recording.time_s[0]),
-            device=volume.device,
-            imaging_volume=volume,
-        )
-    )
+    about = {"voxel_size_um": list(reference.voxel_size_um), "axes": reference.axes, "shape": list(reference.shape)}
+    options: dict[str, Any] = {
+        "name": "CalciumImageSeries",
+        "description": "The images lie in a file of their own",
+        "comments": json.dumps(about),
+        "external_file": [reference.path],
+        "format": "external",
+        "starting_frame": [0],
+        "dimension": dimension,
+        "unit": "n.a.",
+        "rate": float(rate) if math.isfinite(rate) else 1.0,
+        "starting_time": float(recording.time_s[0]),
+        "imaging_plane": volume,
+    }
+    frames = int(reference.shape[reference.axes.index("t")]) if "t" in reference.axes else 1
+    try:
+        series = pynwb.ophys.TwoPhotonSeries(**options, num_samples=frames)
+    except TypeError:  # before pynwb 4
+        series = pynwb.ophys.TwoPhotonSeries(**options)
+    file.add_acquisition(series)
 
 
 def _add_stimuli(file: Any, recording: Recording, pynwb: Any) -> None:
