@@ -1,10 +1,11 @@
-"""The rank that is suggested is one that was tried."""
+"""The rank that is suggested is one that was tried, and what components are beside each other."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
-from napari_dynamic_connectome.pipeline.evidence import choose_rank, reason_for
+from napari_dynamic_connectome.pipeline.evidence import believable, choose_rank, reason_for, standings
 
 
 def test_where_all_move_together_the_smallest_rank_that_was_tried_is_suggested():
@@ -23,3 +24,34 @@ def test_its_reason_tells_what_all_neurons_together_explain():
     assert reason_for(2, 0, table, 29, 0.03).startswith(
         "2 is the smallest rank that was tried: all neurons together explain 25.0%"
     )
+
+
+TOPS = np.array([20.0, 21, 19, 20.5, 19.5, 20.2, 19.8, 20.1, 19.9])
+A, B = frozenset(range(10)), frozenset(range(8, 18))
+
+
+def what(*groups: tuple[float, frozenset[int]], spread: float = 1.0) -> list[tuple[str, tuple[int, ...]]]:
+    return [(s.what, s.of) for s in standings(groups, np.full(len(groups), spread), TOPS, 0.05)]
+
+
+def test_a_component_that_is_others_together_is_none_of_its_own():
+    groups = [(40.0, A), (33.0, A | B - {16, 17}), (38.0, B)]
+    assert what(*groups) == [("own", ()), ("joint", (0, 2)), ("own", ())]
+    assert believable(groups, np.ones(3), TOPS, 0.05) == 2
+    # whichever is the strongest, and where a joint one lies inside of another joint one
+    assert what((45.0, A | B), (40.0, A), (38.0, B))[0] == ("joint", (1, 2))
+    larger = A | B | frozenset(range(18, 24))
+    assert what((40.0, A), (38.0, B), (35.0, A | B), (34.0, larger), (33.0, frozenset(range(18, 28))))[3][0] == "joint"
+
+
+def test_a_motif_that_shares_neurons_with_others_stays_one_of_its_own():
+    third = frozenset([0, 1, 2, 15, 16, 17, 20, 21, 22, 23])
+    assert [w for w, _ in what((40.0, A), (38.0, B), (36.0, third))] == ["own"] * 3
+    # what holds one other group and as many neurons again is a larger motif, not two
+    assert what((40.0, A), (36.0, A | frozenset(range(30, 42))))[1] == ("own", ())
+
+
+def test_chance_and_background_and_the_same_once_more():
+    assert what((20.1, A), (40.0, B)) == [("chance", ()), ("own", ())]
+    assert what((40.0, A), (39.0, A - {0})) == [("own", ()), ("same", (0,))]
+    assert what((40.0, A), spread=0.2) == [("background", ())]

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .scan_kernels import climb_groups
+
 Array = np.ndarray[Any, Any]
 STARTS = 32
 """Pairs from which the search climbs, the strongest of those that lie apart."""
@@ -158,36 +160,17 @@ def climb(matrix: Standardised, inside: Array, largest: int) -> list[Group]:
     list of Group
         One for each row of `inside`.
     """
-    values, observed = matrix.values, matrix.observed.astype(float)
-    inside = inside.copy()
-    rows = np.arange(len(inside))
-    pull, links = inside @ values, inside @ observed
-    total, pairs = (pull * inside).sum(axis=1) / 2, (links * inside).sum(axis=1) / 2
-    size, active = inside.sum(axis=1), np.ones(len(inside), dtype=bool)
-    for _ in range(STEPS * largest):
-        sign = np.where(inside, -1.0, 1.0)
-        left = pairs[:, None] + sign * links
-        allowed = np.where(inside, (size > 2)[:, None], (size < largest)[:, None] & (links > 0)) & (left > 0)
-        score = np.where(allowed, (total[:, None] + sign * pull) / np.sqrt(np.maximum(left, 1.0)), -np.inf)
-        node = score.argmax(axis=1)
-        active &= score[rows, node] > total / np.sqrt(np.maximum(pairs, 1.0)) + 1e-9
-        if not active.any():
-            break
-        go, who = rows[active], node[active]
-        step = sign[go, who]
-        total[go] += step * pull[go, who]
-        pairs[go] += step * links[go, who]
-        pull[go] += step[:, None] * values[who]
-        links[go] += step[:, None] * observed[who]
-        size[go] += step.astype(int)
-        inside[go, who] ^= True
-    ends = total / np.sqrt(np.maximum(pairs, 1.0))
-    return [Group(float(ends[r]), tuple(int(i) for i in np.flatnonzero(inside[r]))) for r in rows]
+    inside = np.array(inside, dtype=bool, order="C")
+    ends = climb_groups(matrix.values, matrix.observed.astype(float), inside, largest, STEPS * largest)
+    return [Group(float(end), tuple(np.flatnonzero(row).tolist())) for end, row in zip(ends, inside)]
 
 
-def beyond_strength(weights: Array) -> Standardised:
-    """Standardised residuals of the strengths that neurons have outside of the strongest group; see `strength_residuals`."""
-    best = scan_groups(standardise(weights))
+def beyond_strength(weights: Array, best: Sequence[Group] | None = None) -> Standardised:
+    """Standardised residuals of the strengths that neurons have outside of the strongest group; see `strength_residuals`.
+
+    The groups of the weights themselves, the best first, are searched unless they are given.
+    """
+    best = scan_groups(standardise(weights)) if best is None else best
     return standardise(strength_residuals(weights, best[0].members if best else ()))
 
 

@@ -266,7 +266,13 @@ class Solver:
         """X_w^T A_w (start, component, time) and A_w^T A_w (start, component, component)."""
         starts, rank = factors.shape
         rows = self._pair_rows(worm, factors)
-        moment = self.source.left(worm, rows).reshape(starts, rank, -1)
+        alive = rows.any(axis=1)
+        if alive.all():
+            moment = self.source.left(worm, rows)
+        else:  # starts of a smaller rank have components that stay zero
+            moment = np.zeros((len(rows), self.problem.worms[worm].n_times))
+            moment[alive] = self.source.left(worm, rows[alive])
+        moment = moment.reshape(starts, rank, -1)
         gram = np.empty((starts, rank, rank))
         row_grams(rows.reshape(starts, rank, -1), gram)
         return moment, gram
@@ -376,7 +382,13 @@ class Solver:
         """X_w T_w (row, start * component) and T_w^T T_w."""
         starts, rank = factors.shape
         time = self._worm_time(worm, factors).astype(np.float32)
-        moment = self.source.right(worm, time.reshape(starts * rank, -1))
+        flat = time.reshape(starts * rank, -1)
+        alive = flat.any(axis=1)
+        if alive.all():
+            moment = self.source.right(worm, flat)
+        else:
+            moment = np.zeros((self.problem.worms[worm].n_rows, len(flat)))
+            moment[:, alive] = self.source.right(worm, flat[alive])
         wide = time.astype(np.float64)
         return moment, wide @ wide.transpose(0, 2, 1)
 

@@ -116,6 +116,12 @@ def fit_starts(
     return join_starts(parts)
 
 
+def fit_factors(prepared: Prepared, factors: Factors, pool: Workers, *, keep: list[Array] | None = None) -> Starts:
+    """Fit all of these starts together, in place; a start may have a smaller rank than others: components that are zero stay so."""
+    prepared.bind(pool)
+    return _fit_batch(prepared, factors, pool, keep, (), False, 0.0, 1.0, None)
+
+
 def join_starts(parts: Sequence[Starts]) -> Starts:
     """Put batches of starts of the same rank together."""
     if len(parts) == 1:

@@ -109,8 +109,7 @@ class Components:
     def clock(self, component: int) -> Clock:
         """Clock of one component: "common" or "own"."""
         self._check(component)
-        numbers: list[int] = self.weight["component"].values.tolist()
-        return self.clocks[numbers.index(component)]
+        return self.clocks[self._numbers.index(component)]
 
     @property
     def has_common_clock(self) -> bool:
@@ -130,8 +129,13 @@ class Components:
         columns = [index[str(n)] for n in self.pair["neuron_b"].values]
         return np.array(rows, int), np.array(columns, int)
 
+    @cached_property
+    def _numbers(self) -> list[int]:
+        """Numbers of the components, in the order of the arrays."""
+        return [int(c) for c in self.weight["component"].values]
+
     def _check(self, component: int) -> None:
-        if component not in self.weight["component"].values:
+        if component not in self._numbers:
             raise InputError(f"there is no component {component}", where="components", fix=f"Known: 1 to {self.rank}.")
 
     def matrix(self, component: int, sign: str | None = None) -> xr.DataArray:
@@ -151,14 +155,14 @@ class Components:
         """
         self._check(component)
         total = np.full((len(self.neurons), len(self.neurons)), np.nan)
-        factor = self.pair.sel(component=component)
-        weight = float(self.weight.sel(component=component))
+        column = self._numbers.index(component)
+        factor, weight = self.pair.values[:, column], float(self.weight.values[column])
         wanted = self.signs if sign is None else (sign,)
         if sign is not None and sign not in self.signs:
             raise InputError(f"there is no sign '{sign}'", where="components", fix=f"Known: {', '.join(self.signs)}.")
         for one in wanted:
             here = self.pair["sign"].values == one if len(self.signs) > 1 else slice(None)
-            part = factor.values[here] * weight
+            part = factor[here] * weight
             rows, columns = (places[here] for places in self._places)
             old = total[rows, columns]
             total[rows, columns] = np.where(np.isnan(old), part, old + part)

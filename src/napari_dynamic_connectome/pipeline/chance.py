@@ -18,10 +18,11 @@ from ..factorization.starts import Starts
 from ..model.cohort import Cohort
 from ..model.errors import DynamicConnectomeError
 from ..model.evidence import Chance
+from ..model.execution import one_blas_thread
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Components, RankSweep
 from .evidence import believable, choose_rank, component_groups, component_support, reason_for, spreads
-from .surrogate_fits import RankFit, SurrogateFits, fit_ranks, fit_surrogates
+from .surrogate_fits import Bins, RankFit, SurrogateFits, fit_ranks, fit_surrogates, pair_matrices
 
 if TYPE_CHECKING:
     from ..affinity.spec import AffinitySpec
@@ -37,22 +38,15 @@ class StartGroups:
 
     def __init__(self) -> None:
         self.found: dict[int, list[Strongest]] = {}
+        self._bins: Bins | None = None
 
     def __call__(self, rank: int, prepared: Prepared, fits: Starts) -> None:
-        """Note the groups of all starts of one rank."""
-        problem = prepared.problem
-        pairs = np.asarray(problem.affinity.pairs, int)
-        count = len(problem.affinity.neurons)
-        seen = problem.seen_slots.reshape(-1, len(pairs)).any(axis=0)
-        starts = []
-        for factor in fits.factors.pair:
-            matrices = []
-            for row in factor.reshape(len(factor), -1, len(pairs)).sum(axis=1):
-                weights = np.full((count, count), np.nan)
-                weights[pairs[:, 0], pairs[:, 1]] = weights[pairs[:, 1], pairs[:, 0]] = np.where(seen, row, np.nan)
-                matrices.append(weights)
-            starts.append(start_groups(matrices))
-        self.found[rank] = starts
+        """Note the groups of all starts of one rank, as they are on the bins on which surrogates are fitted."""
+        with one_blas_thread():
+            if self._bins is None:
+                self._bins = Bins(prepared.problem.affinity, 1, prepared.settings, seed=0, stop=Event())
+            pairs = self._bins.refit(fits.factors.pair, fits.factors.own)
+            self.found[rank] = [start_groups(pair_matrices(prepared.problem, factor)) for factor in pairs]
 
 
 def no_components(components: Components, reason: str) -> Components:
@@ -72,7 +66,7 @@ def no_components(components: Components, reason: str) -> Components:
     )
 
 
-def _judged(components: Components, chance: Chance) -> Components:
+def _judged(components: Components, chance: Chance, alpha: float) -> Components:
     """Components with their support and what the surrogates of their rank gave, for their communities."""
     rank = components.rank
     known = {"method": chance.method, "note": chance.note, "surrogates": 0}
@@ -81,11 +75,35 @@ def _judged(components: Components, chance: Chance) -> Components:
         tops = chance.top[rank].dropna().to_numpy(float)
         modules = chance.top_modules[rank].dropna().to_numpy(float)
         known |= {"surrogates": len(tops), "top": tops.tolist(), "top_modules": modules.tolist()}
+        known["pair"] = components.diagnostics["chance"]["pair"]
+    components = replace(components, diagnostics={**components.diagnostics, "chance": known})
     return replace(
         components,
-        support=component_support(components, tops),
-        diagnostics={**components.diagnostics, "chance": known},
+        support=component_support(components, tops, alpha),
     )
+
+
+def refitted(
+    affinity: AffinitySpec, found: Mapping[int, Components], settings: PipelineSettings
+) -> dict[int, Components]:
+    """Components of some ranks with what is compared with surrogates: their pair factors, fitted to the surrogates' bins.
+
+    They are in diagnostics["chance"]["pair"], (pair, component) float32, weights included.
+    """
+    with one_blas_thread():
+        bins = Bins(affinity, 1, settings.factorization, seed=settings.seed, stop=Event())
+        pairs = {rank: _on_bins(bins, components) for rank, components in found.items()}
+    return {
+        rank: replace(components, diagnostics={**components.diagnostics, "chance": {"pair": pairs[rank]}})
+        for rank, components in found.items()
+    }
+
+
+def _on_bins(bins: Bins, components: Components) -> np.ndarray:
+    pair = np.nan_to_num(components.pair.values.T) * components.weight.values[:, None]
+    own = np.array([clock == "own" for clock in components.clocks])
+    fitted = bins.refit(pair[None], own[None])[0].T
+    return np.where(np.isfinite(components.pair.values), fitted, np.nan).astype(np.float32)
 
 
 def judge_components(
@@ -107,7 +125,7 @@ def judge_components(
     shifter, note = _shifter(affinity, cohort, settings)
     own = settings.chance
     if note:
-        return _judged(components, Chance(own.method, note=note))
+        return _judged(components, Chance(own.method, note=note), own.alpha)
     ranks = [r for r in (components.rank - 1, components.rank) if r > 0]
     fits = fit_surrogates(
         shifter,
@@ -119,7 +137,8 @@ def judge_components(
         cancel=cancel,
     )
     data = _data_fits(affinity, ranks, settings, held_out=False)
-    return _judged(components, _chance(fits, data, {}, settings))
+    (components,) = refitted(affinity, {components.rank: components}, settings).values()
+    return _judged(components, _chance(fits, data, {}, settings), own.alpha)
 
 
 def judge_sweep(
@@ -156,7 +175,7 @@ def judge_sweep(
     shifter, note = _shifter(affinity, cohort, settings)
     if note:
         unknown = Chance(own.method, note=note)
-        found = {r: _judged(c, unknown) for r, c in sweep.components.items()}
+        found = {r: _judged(c, unknown, own.alpha) for r, c in sweep.components.items()}
         reason = f"{sweep.reason} Not compared with chance: {note}."
         return replace(sweep, components=found, chance=unknown, reason=reason)
     ranks = sorted({1, *sweep.components})
@@ -174,10 +193,11 @@ def judge_sweep(
         **how,
     )
     check_cancel(cancel)
-    groups = {r: (component_groups(c), spreads(c)) for r, c in sweep.components.items()}
+    compared = refitted(affinity, sweep.components, settings)
+    groups = {r: (component_groups(c), spreads(c)) for r, c in compared.items()}
     rank, counts, any_p = _suggest(fits, data, groups, own.alpha)
     if rank and own.surrogates > few:
-        more = [r for r in (rank - 1, rank) if r > 0]
+        more = sorted({1, 2, rank} & set(ranks))
         fits = fits.joined(
             fit_surrogates(
                 shifter,
@@ -195,7 +215,7 @@ def judge_sweep(
         counts[rank] = again[1].get(rank, 0) if rank else 0
         any_p = again[2]
     chance = _chance(fits, data, counts, settings)
-    found = {r: _judged(c, chance) for r, c in sweep.components.items()}
+    found = {r: _judged(c, chance, own.alpha) for r, c in compared.items()}
     reason = reason_for(rank, counts.get(rank, 0), chance.table, few if rank == 0 else own.surrogates, any_p)
     chosen = _choices(fits, data, starts or {}, own.alpha)
     return replace(sweep, components=found, suggested=rank, reason=reason, chance=chance, choices=chosen)
@@ -214,10 +234,9 @@ def _data_fits(
     affinity: AffinitySpec, ranks: Sequence[int], settings: PipelineSettings, *, held_out: bool
 ) -> dict[int, RankFit]:
     """The cohort itself, fitted exactly as its surrogates are."""
-    seed = settings.seed
-    return fit_ranks(
-        affinity, ranks, settings.factorization, seed=seed, stop=Event(), held_out=held_out, statistics=False
-    )
+    how: dict[str, Any] = {"seed": settings.seed, "stop": Event(), "held_out": held_out, "statistics": False}
+    with one_blas_thread():  # as surrogates are: more threads would only wait for each other on such small products
+        return fit_ranks(affinity, ranks, settings.factorization, **how)
 
 
 def gains(explained: Mapping[int, Any]) -> dict[int, Any]:
@@ -339,15 +358,13 @@ def try_without(
         report(progress, number / len(blocks), f"without {block.worm}")
         rest = replace(affinity, blocks=tuple(b for b in blocks if b is not block))
         try:
-            fits = fit_ranks(rest, ranks, settings.factorization, seed=settings.seed, stop=Event(), statistics=False)
+            fits = _data_fits(rest, ranks, settings, held_out=False)
         except DynamicConnectomeError:
             continue  # the rest cannot be fitted without this worm: it has no say in the rank
         counts = {}
         for rank, fit in fits.items():
             tops = chance.top[rank].dropna().to_numpy(float)
-            counts[rank] = believable(
-                component_groups(fit.components), spreads(fit.components), tops, settings.chance.alpha
-            )
+            counts[rank] = believable(*start_groups(fit.matrices), tops, settings.chance.alpha)
         most = max(counts.values(), default=0)
         rank = min((r for r, c in counts.items() if c == most), default=0) if most else 0
         rows.append({"varied": "worm left out", "which": str(block.worm), "rank": rank})

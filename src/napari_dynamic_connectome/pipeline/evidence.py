@@ -2,12 +2,14 @@
 
 A component is beyond chance if it holds a group of neurons that is linked more strongly than the strongest group of any
 component of most surrogate cohorts. The background takes in nearly everyone, evenly. The rank that is suggested is the smallest
-one that shows all components which are beyond chance and not the same as another one.
+one that shows all components which are beyond chance and not others once more: where two motifs are at times active together, a
+fit with components to spare gives one to these times.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,11 +31,24 @@ ALIKE = 0.5
 """Components whose strongest groups share at least this much of the neurons of either are the same."""
 
 
+def compared_matrix(components: Components, component: int) -> np.ndarray:
+    """Matrix (N, N) of one component that is compared with surrogates; NaN on the diagonal and where not observed.
+
+    The pair factor as it is on the bins to which surrogates are fitted; the component itself if it was not compared with any.
+    """
+    pair = components.diagnostics.get("chance", {}).get("pair")
+    if pair is not None:
+        components = replace(components, pair=components.pair.copy(data=np.asarray(pair, float)))
+    weights = np.array(components.matrix(component).values, float)
+    np.fill_diagonal(weights, np.nan)
+    return weights
+
+
 def component_groups(components: Components) -> list[tuple[float, frozenset[int]]]:
     """Statistic and members of the strongest group of every component; (0, nobody) where there is none."""
     found = []
     for number in range(1, components.rank + 1):
-        groups = scan_groups(standardise(components.matrix(number).values))
+        groups = scan_groups(standardise(compared_matrix(components, number)))
         found.append((groups[0].statistic, frozenset(groups[0].members)) if groups else (0.0, frozenset[int]()))
     return found
 
@@ -55,7 +70,7 @@ def worm_power(components: Components) -> np.ndarray:
     return np.asarray(power / np.where(total > 0, total, 1.0))
 
 
-def component_support(components: Components, tops: Sequence[float] | np.ndarray) -> pd.DataFrame:
+def component_support(components: Components, tops: Sequence[float] | np.ndarray, alpha: float = 0.05) -> pd.DataFrame:
     """What speaks for each component, columns `model.evidence.SUPPORT`, index component.
 
     Parameters
@@ -63,6 +78,8 @@ def component_support(components: Components, tops: Sequence[float] | np.ndarray
     components : Components
     tops : sequence of float
         Largest statistic of each surrogate cohort at this rank; empty: not tested (p values are NaN).
+    alpha : float
+        From which p value on a component counts as beyond chance.
     """
     spread, power = spreads(components), worm_power(components)
     groups = component_groups(components)
@@ -84,13 +101,19 @@ def component_support(components: Components, tops: Sequence[float] | np.ndarray
     intervals = [share_interval(int(k), n_worms) for k in part.sum(axis=0)]
     table["worms_low"], table["worms_high"] = (np.array([i[side] for i in intervals]) for side in (0, 1))
     table["largest_worm_share"] = power.max(axis=0)
-    table["warning"] = [_warning(components, number, power[:, number - 1]) for number in table.index]
+    beside = standings(groups, spread, tops, alpha) if len(tops) else [Standing("")] * components.rank
+    table["warning"] = [
+        _warning(components, number, power[:, number - 1], beside[number - 1]) for number in table.index
+    ]
     return table[list(SUPPORT)]
 
 
-def _warning(components: Components, component: int, power: np.ndarray) -> str:
+def _warning(components: Components, component: int, power: np.ndarray, beside: Standing) -> str:
     """What a reader should know before trusting a component."""
     said = []
+    if beside.of:
+        others = " and ".join(str(k + 1) for k in beside.of)
+        said.append(f"its neurons are those of component{'s' * (len(beside.of) > 1)} {others}")
     if len(power) > 1 and power.max() >= CARRIED:
         worm = str(components.worm["worm"].values[int(power.argmax())])
         said.append(f"{power.max():.0%} of its power is in one worm ({worm})")
@@ -101,18 +124,70 @@ def _warning(components: Components, component: int, power: np.ndarray) -> str:
     return "; ".join(said)
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What a component is beside the others of its fit.
+
+    Parameters
+    ----------
+    what : {"own", "background", "chance", "joint", "same"}
+        Own: beyond chance, and not one of the others. Joint: its strongest group is made of the groups of several other components,
+        which are at times active together. Same: its group is that of a stronger component.
+    of : tuple of int
+        The other components (from 0) of which it is made, or that it is the same as.
+    """
+
+    what: str
+    of: tuple[int, ...] = ()
+
+
+def standings(
+    groups: Sequence[tuple[float, frozenset[int]]], spread: np.ndarray, tops: Sequence[float] | np.ndarray, alpha: float
+) -> list[Standing]:
+    """What every component is, from the statistics and members of the strongest groups and the spread of the strengths."""
+    found = []
+    for (statistic, members), even in zip(groups, spread, strict=True):
+        beyond = len(members) >= LEAST and tail_p_value(statistic, tops) <= alpha
+        found.append(Standing("background" if even <= EVENLY else "own" if beyond else "chance"))
+    sets = {k: groups[k][1] for k, one in enumerate(found) if one.what == "own"}
+    for k in sorted(sets, key=lambda k: (len(sets[k]), k)):
+        parts = _parts(sets[k], {i: other for i, other in sets.items() if i != k and found[i].what == "own"})
+        if parts:
+            found[k] = Standing("joint", parts)
+    kept: list[int] = []
+    for k in sorted((k for k in sets if found[k].what == "own"), key=lambda k: -groups[k][0]):
+        same = [i for i in kept if _shared(sets[k], sets[i]) >= ALIKE]
+        if same:
+            found[k] = Standing("same", (same[0],))
+        else:
+            kept.append(k)
+    return found
+
+
+def _parts(members: frozenset[int], others: Mapping[int, frozenset[int]]) -> tuple[int, ...]:
+    """Smaller groups, two or more different ones, that a group is made of; none if one of them is as close to it as all together."""
+    inside: dict[int, frozenset[int]] = {}
+    for i, other in sorted(others.items(), key=lambda item: (-len(item[1]), item[0])):
+        part = len(other) < len(members) and len(other & members) >= ALIKE * len(other)
+        if part and all(_shared(other, one) < ALIKE for one in inside.values()):
+            inside[i] = other
+    if len(inside) < 2:
+        return ()
+    together = _shared(members, frozenset().union(*inside.values()))
+    closest = max(_shared(members, other) for other in inside.values())
+    return tuple(sorted(inside)) if together >= ALIKE and together > closest else ()
+
+
+def _shared(one: frozenset[int], other: frozenset[int]) -> float:
+    """Jaccard index."""
+    return len(one & other) / max(len(one | other), 1)
+
+
 def believable(
     groups: Sequence[tuple[float, frozenset[int]]], spread: np.ndarray, tops: Sequence[float] | np.ndarray, alpha: float
 ) -> int:
-    """Number of components beyond chance that are no background and not the same as a stronger one."""
-    kept: list[frozenset[int]] = []
-    for k in sorted(range(len(groups)), key=lambda k: -groups[k][0]):
-        statistic, members = groups[k]
-        if spread[k] <= EVENLY or len(members) < LEAST or tail_p_value(statistic, tops) > alpha:
-            continue
-        if all(len(members & other) < ALIKE * len(members | other) for other in kept):
-            kept.append(members)
-    return len(kept)
+    """Number of components beyond chance that are no background, and not others once more, alone or together."""
+    return sum(one.what == "own" for one in standings(groups, spread, tops, alpha))
 
 
 def choose_rank(counts: Mapping[int, int], any_p: float, first_p: float, alpha: float) -> int:

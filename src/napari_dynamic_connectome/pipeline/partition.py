@@ -17,6 +17,7 @@ from ..model.execution import workers
 from ..model.memory import check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Communities, CommunityKind, Components
+from .evidence import Standing, compared_matrix, component_groups, spreads, standings
 from .settings import PipelineSettings
 
 Array = np.ndarray
@@ -40,7 +41,8 @@ def partition(
 
     Where the components were compared with surrogate cohorts (`Components.diagnostics["chance"]`), a community is kept if its
     statistic exceeds theirs, corrected over all components, kinds and communities (false discovery rate); everyone else is
-    background. Components in which even the strongest group is not beyond chance, and the background component, are not searched.
+    background. Components that are not beyond chance themselves, the background, and components that are others at the times at
+    which these are active together, are not searched.
     Components and kinds are searched side by side, with the same result for any number of threads.
 
     Parameters
@@ -58,6 +60,7 @@ def partition(
     jobs: list[Key] = [(c, k) for c in range(1, components.rank + 1) for k in settings.kinds]
     found: dict[Key, Communities] = {}
     listed: dict[Key, list[Candidate]] = {}
+    beside = _beside(components, chance, settings.chance.alpha)
     report(progress, 0.0, "communities")
     with workers(cancel=cancel) as pool:
 
@@ -67,7 +70,7 @@ def partition(
             if known is not None and key in known and known[key].state is None and known[key].method != STRONGEST:
                 one = known[key]
             elif chance.get("surrogates"):
-                one, own = _search(components, key, settings, chance, None, pool.stopped)
+                one, own = _search(components, key, settings, chance, beside[key[0] - 1], None, pool.stopped)
             else:
                 one = _find(components, key, settings, settings.seed, None, pool.stopped)
             if chance.get("surrogates") and one.method != STRONGEST:
@@ -82,7 +85,22 @@ def partition(
     if not chance.get("surrogates"):
         why = str(chance.get("note") or UNKNOWN)
         return {key: untested(one, _weights(components, key), why) for key, one in found.items()}
-    return _claimed(components, settings, chance, found, listed, part(progress, 0.9, 1), cancel)
+    judged = _claimed(components, settings, chance, found, listed, part(progress, 0.9, 1), cancel)
+    for key, one in judged.items():
+        if beside[key[0] - 1].what == "joint":
+            others = " and ".join(str(k + 1) for k in beside[key[0] - 1].of)
+            answer = (
+                f"Component {key[0]} is components {others} at the times at which they are active together; see these."
+            )
+            judged[key] = replace(one, answer=answer, rule=answer)
+    return judged
+
+
+def _beside(components: Components, chance: Mapping[str, Any], alpha: float) -> list[Standing]:
+    """What every component is beside the others, where they were compared with surrogates."""
+    if not chance.get("surrogates"):
+        return [Standing("own")] * components.rank
+    return standings(component_groups(components), spreads(components), _tops(chance, "core"), alpha)
 
 
 def _claimed(
@@ -131,19 +149,19 @@ def _search(
     key: Key,
     settings: PipelineSettings,
     chance: Mapping[str, Any],
+    beside: Standing,
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
 ) -> tuple[Communities, list[Candidate]]:
     """Communities of one component and kind that may be claimed, and their p values; nobody where none can be."""
     alpha = settings.chance.alpha
-    matrix = judged_matrix(_weights(components, key), key[1])
+    matrix = judged_matrix(compared_matrix(components, key[0]), key[1])
     best = scan_groups(matrix)
     p_value = tail_p_value(best[0].statistic, _tops(chance, key[1])) if best else 1.0
-    support = components.support
-    background = support is not None and bool(support.loc[key[0], "background"])
-    if background or not best or p_value > alpha:
+    if beside.what in ("background", "joint", "chance") or not best or p_value > alpha:
         nobody = _plain(components, key, np.full(len(components.neurons), -1))
-        return nobody, [] if background else [Candidate(-1, best[0].statistic if best else 0.0, p_value)]
+        asked = key[1] == "core" if beside.what == "chance" else beside.what in ("own", "same")
+        return nobody, [Candidate(-1, best[0].statistic if best else 0.0, p_value)] if asked else []
     found = _level(_find(components, key, settings, settings.seed, progress, cancel), _weights(components, key))
     listed = candidates(found, matrix, _tops(chance, key[1]))
     if any(c.p_value <= alpha for c in listed):
@@ -154,7 +172,7 @@ def _search(
 
 
 def _listed(components: Components, key: Key, found: Communities, chance: Mapping[str, Any]) -> list[Candidate]:
-    return candidates(found, judged_matrix(_weights(components, key), key[1]), _tops(chance, key[1]))
+    return candidates(found, judged_matrix(compared_matrix(components, key[0]), key[1]), _tops(chance, key[1]))
 
 
 def _find(

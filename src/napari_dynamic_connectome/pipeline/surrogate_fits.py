@@ -7,7 +7,7 @@ threads; every surrogate has a seed of its own, so that the number of threads ch
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,16 +15,15 @@ import pandas as pd
 
 from ..affinity.coarse import coarse_affinity
 from ..affinity.shift import Shifter
-from ..communities.scan import beyond_strength, largest_statistic, standardise
-from ..factorization.build import build_components
+from ..communities.scan import beyond_strength, largest_statistic, scan_groups, standardise
 from ..factorization.folds import draw_folds
-from ..factorization.jobs import FitJob, run_job
 from ..factorization.prepare import prepare
+from ..factorization.problem import Problem
 from ..factorization.settings import FactorizationSettings
-from ..factorization.starts import fit_starts
+from ..factorization.solver import Factors, Solver, random_factors
+from ..factorization.starts import fit_factors
 from ..model.execution import InlineWorkers, workers
 from ..model.progress import CancelCallback, ProgressCallback, report
-from ..model.results import Components
 
 if TYPE_CHECKING:
     from threading import Event
@@ -32,9 +31,11 @@ if TYPE_CHECKING:
     from ..affinity.spec import AffinitySpec
 
 Array = np.ndarray
-TOLERANCE = 1e-5
+TOLERANCE = 1e-4
 """Surrogates differ by more than their last digits."""
 FIRST_SEED = 1000
+COURSES = 8
+"""Sweeps in which courses and loadings follow pair factors that stay as they are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +50,108 @@ class RankFit:
         Relative error on held-out fibres; NaN if none were held out.
     top, top_modules : float
         Largest statistic of a group of any component; see `communities.scan`.
-    components : Components
-        On the bins.
+    matrices : list of ndarray
+        Pair factor of every component (N, N), fitted on the bins; NaN where no worm observed a pair.
     """
 
     explained: float
     held_out: float
     top: float
     top_modules: float
-    components: Components
+    matrices: list[Array]
+
+
+class Bins:
+    """One cohort's affinity, averaged over bins and read once, to be fitted at several ranks; data and surrogates alike.
+
+    Parameters
+    ----------
+    affinity : AffinitySpec
+    rank : int
+        The smallest that will be fitted.
+    settings : FactorizationSettings
+    seed : int
+    stop : threading.Event
+        Ends a fit with `Cancelled` when it is set.
+    """
+
+    def __init__(
+        self, affinity: AffinitySpec, rank: int, settings: FactorizationSettings, *, seed: int, stop: Event
+    ) -> None:
+        own = settings.model_copy(
+            update={"compression": "off", "tolerance": max(settings.tolerance, TOLERANCE), "threads": 1}
+        )
+        self.pool, self.seed = InlineWorkers(stop), seed
+        self.prepared = prepare(coarse_affinity(affinity), rank, own, self.pool, starts=1, seed=seed)
+
+    @property
+    def most(self) -> int:
+        """The largest rank that the bins can hold."""
+        problem = self.prepared.problem
+        return int(min(problem.seen_slots.sum(), max(w.n_times for w in problem.worms)))
+
+    def fit(self, ranks: Sequence[int]) -> tuple[Array, Array]:
+        """Fit all of these ranks together, from one start each.
+
+        Returns
+        -------
+        explained : ndarray of float
+            (rank,), share of the squared norm.
+        pair : ndarray of float
+            (rank, component, slot); components beyond the rank are zero.
+        """
+        fits = fit_factors(self.prepared, self._random(ranks, self.seed), self.pool)
+        return 1 - fits.errors**2, fits.factors.pair
+
+    def held_out(self, ranks: Sequence[int]) -> Array:
+        """Relative errors (rank,) on fibres that were not fitted; NaN if none can be held out."""
+        prepared = self.prepared
+        masks = draw_folds(prepared.problem, 2, 0.1, self.seed) if len(prepared.problem.worms) > 1 else []
+        if not masks:
+            return np.full(len(ranks), np.nan)
+        keep = list(masks[0])
+        fits = fit_factors(prepared, self._random(ranks, self.seed + 1), self.pool, keep=keep)
+        solver = Solver(prepared.problem, prepared.exact, prepared.settings, self.pool, keep=keep)
+        return solver.error_on(fits.factors, [~k for k in keep])
+
+    def _random(self, ranks: Sequence[int], seed: int) -> Factors:
+        """One start a rank, all with as many components as the largest rank; those that a rank does not have are zero."""
+        most, starts = max(ranks), []
+        for rank in ranks:
+            drawn = random_factors(self.prepared.problem, rank, [0], seed)
+            wide = [(0, 0), (0, most - rank), (0, 0)]
+            parts = (np.pad(getattr(drawn, name), wide) for name in ("time", "worm", "pair"))
+            starts.append((*parts, np.pad(drawn.own, wide[:2])))
+        return Factors(*(np.concatenate(parts) for parts in zip(*starts, strict=True)))
+
+    def refit(self, pair: Array, own: Array) -> Array:
+        """Pair factors that fit the bins best, near given ones.
+
+        What was fitted to the affinity itself is not to be compared with surrogates that were fitted on bins: the strongest group
+        of noise has a larger statistic there. First courses and loadings follow the given pair factors, then all are free.
+
+        Parameters
+        ----------
+        pair : ndarray of float
+            (start, component, slot), not negative.
+        own : ndarray of bool
+            (start, component), components with a clock of their own in every worm (`mixed`).
+        """
+        prepared = self.prepared
+        problem, settings = prepared.problem, prepared.settings
+        factors = random_factors(problem, pair.shape[1], range(len(pair)), self.seed)
+        factors.pair[:] = np.where(problem.seen_slots, pair, 0.0)
+        if problem.model == "mixed":
+            factors.own[:] = own
+            length = problem.n_common
+            common = random_factors(replace(problem, model="aligned"), pair.shape[1], range(len(pair)), self.seed)
+            factors.time[~own] = common.time[~own]
+            factors.time[~own, length:] = 0.0
+            factors.worm[~own] = common.worm[~own]
+        for fixed, most in ((("pair",), COURSES), ((), settings.max_sweeps)):
+            solver = Solver(problem, prepared.exact, settings, self.pool, fixed=fixed)
+            solver.run(factors, max_sweeps=most, tolerance=settings.tolerance, rescale=bool(fixed))
+        return factors.pair
 
 
 def fit_ranks(
@@ -84,35 +178,38 @@ def fit_ranks(
     held_out, statistics : bool
         Whether fibres are held out and predicted, and whether groups are searched.
     """
-    own = settings.model_copy(
-        update={"compression": "off", "tolerance": max(settings.tolerance, TOLERANCE), "threads": 1}
-    )
-    pool = InlineWorkers(stop)
-    coarse = coarse_affinity(affinity)
-    smallest = min(ranks)
-    prepared = prepare(coarse, smallest, own, pool, starts=1, seed=seed)
-    problem = prepared.problem
-    most = int(min(problem.seen_slots.sum(), max(w.n_times for w in problem.worms)))
-    masks = draw_folds(problem, 2, 0.1, seed) if held_out and len(problem.worms) > 1 else []
+    bins = Bins(affinity, min(ranks), settings, seed=seed, stop=stop)
+    fitted = sorted(r for r in ranks if r <= bins.most)
+    explained, pairs = bins.fit(fitted)
+    errors = bins.held_out(fitted) if held_out else np.full(len(fitted), np.nan)
     found: dict[int, RankFit] = {}
-    for rank in sorted(r for r in ranks if r <= most):
-        fits = fit_starts(prepared, rank, range(1), seed, pool)
-        components = build_components(prepared, fits, pool, provenance={})
-        error = float("nan")
-        if masks:
-            error = run_job(prepared, FitJob(rank, (0,), seed + 1, 0, tuple(masks[0])), pool).held_out
-        top = tops(components) if statistics else (float("nan"), float("nan"))
-        found[rank] = RankFit(1 - components.error**2, error, *top, components)
+    for number, rank in enumerate(fitted):
+        matrices = pair_matrices(bins.prepared.problem, pairs[number, :rank])
+        top = tops(matrices) if statistics else (float("nan"), float("nan"))
+        found[rank] = RankFit(float(explained[number]), float(errors[number]), *top, matrices)
     return found
 
 
-def tops(components: Components) -> tuple[float, float]:
+def pair_matrices(problem: Problem, factor: Array) -> list[Array]:
+    """Pair factor (component, slot) of one start as matrices (N, N), signs added up; NaN where no worm observed a pair."""
+    pairs = np.asarray(problem.affinity.pairs, int)
+    count = len(problem.affinity.neurons)
+    seen = problem.seen_slots.reshape(-1, len(pairs)).any(axis=0)
+    matrices = []
+    for row in factor.reshape(len(factor), -1, len(pairs)).sum(axis=1):
+        weights = np.full((count, count), np.nan)
+        weights[pairs[:, 0], pairs[:, 1]] = weights[pairs[:, 1], pairs[:, 0]] = np.where(seen, row, np.nan)
+        matrices.append(weights)
+    return matrices
+
+
+def tops(matrices: Sequence[Array]) -> tuple[float, float]:
     """Largest statistic of a group of any component: as it is, and with the neurons' strengths taken out."""
     core, modules = 0.0, 0.0
-    for number in range(1, components.rank + 1):
-        weights = components.matrix(number).values
-        core = max(core, largest_statistic(standardise(weights)))
-        modules = max(modules, largest_statistic(beyond_strength(weights)))
+    for weights in matrices:
+        plain = scan_groups(standardise(weights))
+        core = max(core, plain[0].statistic if plain else 0.0)
+        modules = max(modules, largest_statistic(beyond_strength(weights, plain)))
     return core, modules
 
 
