@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,9 @@ from pathlib import Path
 from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.system import is_reserved
 from .atomic import writing
+
+MAX_LINKS = 40
+"""So many links may lead one to the next."""
 
 
 def existing(path: str | Path) -> Path:
@@ -48,6 +52,71 @@ def is_plain(path: str | Path) -> bool:
     except (OSError, ValueError):
         return False
     return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+
+
+def is_network(path: str) -> bool:
+    """Whether a path leads to another machine by its form: //server/share, and what Windows takes for it."""
+    text = path.replace("\\", "/")
+    return text.startswith(("//", "/??/")) and re.match(r"/[/?][?.]/[A-Za-z]:/", text) is None
+
+
+def followed(path: str | Path) -> Path | None:
+    """Return where a path leads, its links followed; None where that is another machine, or where links go round.
+
+    Each link is read before it is followed: a place on another machine is not even looked at, because that sends the name of
+    the user there.
+    """
+    if is_network(str(path)) or "\0" in str(path):
+        return None
+    first, *rest = Path(Path.cwd(), path).parts
+    place, todo, links = Path(first), rest[::-1], 0
+    while todo:
+        part = todo.pop()
+        if part == os.pardir:
+            place = place.parent
+            continue
+        try:
+            target = os.readlink(place / part)  # noqa: PTH115 (a text: it may name another machine)
+        except (OSError, ValueError):  # no link, or nothing there
+            place = place / part
+            continue
+        links += 1
+        if links > MAX_LINKS or is_network(target):
+            return None
+        parts = Path(target).parts
+        if Path(target).is_absolute():
+            place, parts = Path(parts[0]), parts[1:]
+        todo += parts[::-1]
+    return place
+
+
+def files_below(folder: Path) -> Iterator[str]:
+    """Yield the paths of all files below a folder, relative to it, in no order; links to folders are not entered.
+
+    Links that lead nowhere are left out: what they stand for is not there.
+
+    Raises
+    ------
+    FormatError
+        There is a pipe, a socket or a device among them, which can block for ever or be endless.
+    """
+    todo = [""]
+    while todo:
+        here = todo.pop()
+        with os.scandir(folder / here) as entries:
+            for entry in entries:
+                name = f"{here}{entry.name}"
+                if entry.is_file():
+                    yield name
+                elif entry.is_dir():
+                    if not entry.is_symlink():
+                        todo.append(f"{name}/")
+                elif not entry.is_symlink() or Path(entry.path).exists():
+                    raise FormatError(
+                        "this is neither a file nor a folder (a pipe, a device?)",
+                        where=str(folder / name),
+                        fix="Remove it, or copy the folder again.",
+                    )
 
 
 def matching(pattern: str | Path) -> list[Path]:

@@ -23,6 +23,10 @@ FREE_BYTES = 64 << 20
 """Up to this size, no ratio is checked."""
 MAX_MEMBERS = 10_000
 """Members of a zip archive, and datasets looked at in an HDF5 file."""
+MAX_NWB_MEMBERS = 200_000
+"""Groups and datasets below the part of an NWB file that is searched."""
+MAX_COLUMNS = 110_000
+"""Columns of a wide table: its neurons, times and behaviour."""
 MAX_JSON_BYTES = 64 << 20
 """Metadata (zarr attributes) in one file."""
 MAX_CHUNK_BYTES = 2 * GIB

@@ -433,7 +433,7 @@ def check_stimuli(table: pd.DataFrame, where: str = "stimuli") -> pd.DataFrame:
 
 
 def _check_behaviour(behaviour: xr.Dataset, traces: xr.DataArray, where: str) -> xr.Dataset:
-    checked = xr.Dataset()
+    checked: dict[Any, xr.DataArray] = {}  # put together at once: one by one, a data set is copied every time
     for channel, values in behaviour.data_vars.items():
         if values.dims != ("time",) or values.sizes["time"] != traces.sizes["time"]:
             raise InputError(
@@ -444,10 +444,8 @@ def _check_behaviour(behaviour: xr.Dataset, traces: xr.DataArray, where: str) ->
         kind = values.attrs.get("kind") or (
             "binary" if len(finite) and np.isin(finite, (0.0, 1.0)).all() else "continuous"
         )
-        checked[channel] = xr.DataArray(
-            array, dims=("time",), coords={"time": traces["time"].values}, attrs=dict(values.attrs) | {"kind": kind}
-        )
-    return checked
+        checked[channel] = xr.DataArray(array, dims=("time",), attrs=dict(values.attrs) | {"kind": kind})
+    return xr.Dataset(checked, coords={"time": traces["time"].values} if checked else None)
 
 
 def with_names_read(recording: Recording, *, as_written: bool = False) -> Recording:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeGuard
 
-from ..io.files import is_plain
+from ..io.files import followed, is_plain
 from ..io.fingerprint import fingerprint
 from ..model.errors import FormatError, InputError
 from ..model.progress import CancelCallback, check_cancel
@@ -236,22 +236,27 @@ def foreign_images(session: Session) -> list[str]:
 
 
 def _is_below(path: str, folder: Path) -> bool:
-    if is_network(path):
+    place, home = followed(folder / path), followed(folder)
+    if place is None or home is None or not place.is_relative_to(home):
         return False
-    try:
-        return (folder / path).resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):
-        return False
+    return not place.is_dir() or not _leads_out(place, home)
 
 
-def is_network(path: str) -> bool:
-    """Whether a path leads to another machine by its form (//server/share)."""
-    return path.replace("\\", "/").startswith("//")
+def _leads_out(image: Path, home: Path) -> bool:
+    """Whether a link inside of a folder that is an image (OME-Zarr, TIFF files) leads out of the session's folder."""
+    for number, (here, folders, files) in enumerate(os.walk(image)):
+        if number > MAX_ENTRIES:
+            return True
+        for name in (*folders, *files):
+            place = Path(here, name)
+            if place.is_symlink() and ((to := followed(place)) is None or not to.is_relative_to(home)):
+                return True
+    return False
 
 
 def is_there(path: Path) -> bool:
     """Whether an image lies there; a network path is not asked, because asking sends the user's name there."""
-    return not is_network(str(path)) and is_plain(path)
+    return followed(path) is not None and is_plain(path)
 
 
 def _stamp(path: str | Path) -> dict[str, Any]:

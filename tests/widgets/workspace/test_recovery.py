@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import threading
+import time
 import zipfile
 
 import numpy as np
@@ -14,6 +18,9 @@ from napari_dynamic_connectome.session.save_load import load_session, save_sessi
 from napari_dynamic_connectome.session.session import Session
 
 pytestmark = pytest.mark.gui
+
+watching: list = [None]
+sys.addaudithook(lambda event, given: watching[0](event, given[0]) if watching[0] and given else None)
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +66,13 @@ def opened(work, path, qtbot):
     from napari_dynamic_connectome.widgets.workspace.open_files import adopt
 
     adopt(work, load_session(path))
+    rest(work, qtbot)
+
+
+def rest(work, qtbot) -> None:
+    """Until the images of the session are there."""
+    job = work.scene.opening
+    qtbot.waitUntil(lambda: job is work.scene.opening and (job is None or not job.running), timeout=60_000)
     qtbot.wait(20)
 
 
@@ -285,6 +299,7 @@ def test_images_outside_of_a_session_are_opened_only_if_the_user_says_so(work, s
     asked = [n for n in notification_manager.records if "outside of its folder" in n.message][-1]
     assert "worm.ome.zarr" in asked.message
     asked.actions[0][1]()
+    rest(work, qtbot)
     assert len(work.scene.images["imaged"]) == 1
     work.recovery.close()
     count = len([n for n in notification_manager.records if "outside of its folder" in n.message])
@@ -292,6 +307,52 @@ def test_images_outside_of_a_session_are_opened_only_if_the_user_says_so(work, s
     opened(second, path, qtbot)  # the next time nothing is asked
     assert len(second.scene.images["imaged"]) == 1
     assert len([n for n in notification_manager.records if "outside of its folder" in n.message]) == count
+
+
+def test_images_are_opened_beside_the_gui_thread_and_what_never_answers_is_not_waited_for(
+    work, tmp_path, qtbot
+) -> None:
+    session = image_session(tmp_path / "work")
+    path = saved(tmp_path, session)
+    main, seen = threading.get_ident(), []
+    watching[0] = lambda event, name: (
+        seen.append((threading.get_ident(), event, str(name))) if "worm.ome.zarr" in str(name) else None
+    )
+    try:
+        opened(work, path, qtbot)
+        assert len(work.scene.images["imaged"]) == 1 and work.scene.labels["imaged"] is not None
+    finally:
+        watching[0] = None
+    # the voxels that napari draws are read where it draws them, and nothing else is
+    about = [(event, name) for thread, event, name in seen if thread == main]
+    assert seen and [e for e, _ in about if e in ("os.listdir", "os.scandir")] == []
+    assert [name for _, name in about if name.endswith((".zattrs", ".zgroup", ".zarray", "zarr.json"))] == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_session_that_names_pipes_and_links_opens_without_them(work, tmp_path, qtbot) -> None:
+    from napari.utils.notifications import notification_manager
+
+    session = image_session(tmp_path / "work")
+    path = saved(tmp_path, session)
+    image = tmp_path / "work" / "images" / "worm.ome.zarr"
+    chunk = next(p for p in sorted((image / "0").rglob("*")) if p.is_file() and not p.name.startswith("."))
+    inside = chunk.read_bytes()
+    chunk.unlink()
+    os.mkfifo(chunk)
+    start = time.monotonic()
+    opened(work, path, qtbot)
+    assert time.monotonic() - start < 30
+    assert "imaged" in work.session.recordings and not work.scene.images.get("imaged")
+    chunk.unlink()
+    (tmp_path / "elsewhere").write_bytes(inside)
+    chunk.symlink_to(tmp_path / "elsewhere")  # a file, but one that the session's folder does not hold
+    opened(work, path, qtbot)
+    assert "imaged" not in work.scene.images
+    asked = [n for n in notification_manager.records if "outside of its folder" in n.message][-1]
+    asked.actions[0][1]()
+    rest(work, qtbot)
+    assert len(work.scene.images["imaged"]) == 1
 
 
 def test_moved_images_are_noticed_and_found_again(work, tmp_path, qtbot) -> None:
@@ -309,6 +370,7 @@ def test_moved_images_are_noticed_and_found_again(work, tmp_path, qtbot) -> None
     job = dialog.look(tmp_path)
     qtbot.waitUntil(lambda: not job.running, timeout=20_000)
     assert work.recovery.problems == [] and "All images" in dialog.text.text()
+    rest(work, qtbot)
     assert len(work.scene.images["imaged"]) == 1
     save_session(work.session, path)
     assert str(tmp_path / "elsewhere") in load_session(path).recordings["imaged"].volume.path
@@ -350,6 +412,7 @@ def test_reopening_a_session_gives_the_same_picture(make_napari_viewer, tmp_path
     session = image_session(tmp_path)
     fill(session)
     adopt(work, session)
+    rest(work, qtbot)
     work.session.set_current("worm A")
     first.dims.ndisplay = 3
     work.view.set(color_by="strength", edge_count=9)
@@ -366,6 +429,7 @@ def test_reopening_a_session_gives_the_same_picture(make_napari_viewer, tmp_path
     again.window.resize(1100, 800)
     open_docks(again)
     adopt(workspace_of(again), load_session(tmp_path / "s.zarr"))
+    rest(workspace_of(again), qtbot)
     after = picture(again)
     assert after.shape == before.shape
     assert np.mean(np.abs(after.astype(int) - before.astype(int)).max(axis=2) > 8) < 0.001

@@ -208,7 +208,7 @@ def recording_from_fields(
         )
     n_neurons = traces.shape[1]
     about = _json(fields.get("behaviour_about"))
-    behaviour = xr.Dataset()
+    channels: dict[str, xr.DataArray] = {}  # put together at once: one by one, a data set is copied every time
     for key in fields:
         if str(key).startswith(BEHAVIOUR_PREFIX):
             channel = str(key).removeprefix(BEHAVIOUR_PREFIX)
@@ -221,7 +221,8 @@ def recording_from_fields(
                 )
             details = about.get(channel)
             attrs = {k: v for k, v in (details if isinstance(details, dict) else {}).items() if v}
-            behaviour[channel] = xr.DataArray(course, dims="time", attrs=attrs)
+            channels[channel] = xr.DataArray(course, dims="time", attrs=attrs)
+    behaviour = xr.Dataset(channels)
     confidence, labels = _find(fields, "label_confidence"), _find(fields, "labels")
     title = texts(_find(fields, "worm"))
     provenance = _json(fields.get("provenance"))

@@ -140,19 +140,27 @@ def _kind(node: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
-def _walk(group: Any, prefix: str, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield (path, group) of all groups below, without links to other files."""
+def _walk(group: Any, prefix: str, depth: int = 0, seen: list[int] | None = None) -> Iterator[tuple[str, Any]]:
+    """Yield (path, group) of all groups below, without links to other files; how many there are is checked before they are read."""
     import h5py
 
     if depth > 8:
         return
+    seen = [0] if seen is None else seen
+    seen[0] += len(group)
+    if seen[0] > limits.MAX_NWB_MEMBERS:
+        raise FormatError(
+            f"'{prefix}' of this NWB file has more than {limits.MAX_NWB_MEMBERS} members",
+            where=str(group.file.filename),
+            fix="Hold less in one file.",
+        )
     for name in group:
         if not is_local(group, name):
             continue
         node = group.get(name)
         if isinstance(node, h5py.Group):
             yield f"{prefix}/{name}", node
-            yield from _walk(node, f"{prefix}/{name}", depth + 1)
+            yield from _walk(node, f"{prefix}/{name}", depth + 1, seen)
 
 
 def _choose_series(file: Any, where: str, signal: str | None, notes: list[str]) -> tuple[str, Any]:
@@ -462,7 +470,9 @@ def _curated(
 
 
 def _stimuli(file: Any, where: str) -> pd.DataFrame:
-    tables = []
+    labels: list[str] = []
+    starts: list[np.ndarray] = []
+    stops: list[np.ndarray] = []
     intervals = member(file, "intervals", where)
     for name in intervals or ():
         node = intervals.get(name) if is_local(intervals, name) else None
@@ -470,10 +480,18 @@ def _stimuli(file: Any, where: str) -> pd.DataFrame:
             continue
         start = read_all(node["start_time"], where).astype(float).ravel()
         stop = read_all(node["stop_time"], where).astype(float).ravel() if "stop_time" in node else start
+        if len(start) != len(stop):
+            raise FormatError(
+                f"interval '{name[:40]}' has {len(start)} starts and {len(stop)} ends",
+                where=where,
+                fix="It may be damaged or cut off; copy or export it again.",
+            )
         label = next((t for c in STIMULUS_COLUMNS if (t := _column_texts(node, c, where)) is not None), None)
         if label is None or len(label) != len(start):
             label = [name] * len(start)
-        tables.append(stimulus_table([v or name for v in label], start, stop))
+        labels += [v or name for v in label]
+        starts.append(start)
+        stops.append(stop)
     presented = member(file, "stimulus/presentation", where)
     for name in presented or ():
         node = presented.get(name) if is_local(presented, name) else None
@@ -481,13 +499,14 @@ def _stimuli(file: Any, where: str) -> pd.DataFrame:
             at = read_all(node["timestamps"], where).astype(float).ravel()
             label = texts(read_all(node["data"], where)) or []
             if len(label) == len(at):
-                tables.append(stimulus_table(label, at, at))
-    tables = [t for t in tables if len(t)]
-    return pd.concat(tables, ignore_index=True) if tables else empty_stimuli()
+                labels += label
+                starts.append(at)
+                stops.append(at)
+    return stimulus_table(labels, np.concatenate(starts), np.concatenate(stops)) if labels else empty_stimuli()
 
 
 def _behaviour(file: Any, time: np.ndarray, where: str) -> xr.Dataset:
-    channels = xr.Dataset()
+    channels: dict[str, xr.DataArray] = {}  # put together at once: one by one, a data set is copied every time
     processing = member(file, "processing", where)
     for module in processing or ():
         if "behavio" not in module.lower() or not is_local(processing, module):
@@ -518,7 +537,7 @@ def _behaviour(file: Any, time: np.ndarray, where: str) -> xr.Dataset:
             channels[name] = xr.DataArray(
                 course, dims="time", attrs={"kind": "binary" if binary else "continuous", "units": units}
             )
-    return channels
+    return xr.Dataset(channels)
 
 
 # --- images and labels -----------------------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ def read_behaviour(path: str | Path, time_s: np.ndarray | None = None) -> xr.Dat
     if len(own) < 1 or (np.diff(own) <= 0).any():
         raise InputError("time does not increase", where=where, fix="Sort the rows; every time once.")
     clock = own if time_s is None else np.asarray(time_s, float)
-    channels = xr.Dataset(coords={"time": clock})
+    channels: dict[str, xr.DataArray] = {}  # put together at once: one by one, a data set is copied every time
     for name in table.columns:
         if name == column:
             continue
@@ -162,7 +162,7 @@ def read_behaviour(path: str | Path, time_s: np.ndarray | None = None) -> xr.Dat
         course = values if time_s is None else onto_clock(clock, own, values, binary)
         label = str(name).strip().removeprefix("beh_")
         channels[label] = xr.DataArray(course, dims="time", attrs={"kind": "binary" if binary else "continuous"})
-    return channels
+    return xr.Dataset(channels, coords={"time": clock})
 
 
 def _behaviour_clock(table: pd.DataFrame, time_s: np.ndarray | None, where: str) -> tuple[str, np.ndarray]:

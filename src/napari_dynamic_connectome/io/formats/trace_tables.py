@@ -50,6 +50,12 @@ def recordings_from_table(
     rate_hz : float, optional
         Needed if there is a frame column (or none) instead of times.
     """
+    if len(table.columns) > limits.MAX_COLUMNS:
+        raise InputError(
+            f"the table has {len(table.columns)} columns (limit {limits.MAX_COLUMNS})",
+            where=where,
+            fix="A wide table has a column a neuron and a row a time.",
+        )
     if not len(table):
         raise InputError("the table has no rows", where=where, fix="Give a row for every time point.")
     if is_long(table):
@@ -69,6 +75,18 @@ def _column(table: pd.DataFrame, column: str, where: str, *, missing: bool = Tru
             )
         return array
     return to_numbers(values.tolist(), column, where, missing=missing)
+
+
+def _columns(table: pd.DataFrame, columns: list[str], where: str) -> np.ndarray:
+    """Return columns side by side, shape (rows, columns)."""
+    if all(table[c].dtype.kind == "O" for c in columns):
+        # all texts at once: of a column alone, the fixed part of the work is larger than its cells
+        try:
+            cells = np.concatenate([table[c].to_numpy(object) for c in columns])
+            return to_numbers(cells.tolist(), columns[0], where).reshape(len(columns), len(table)).T.copy()
+        except InputError:
+            pass  # which column it is, is said below
+    return np.stack([_column(table, c, where) for c in columns], axis=1)
 
 
 def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.ndarray, set[str], list[str]]:
@@ -150,12 +168,13 @@ def _split_ids(ids: list[str], where: str) -> tuple[list[str], list[int]]:
 
 def _from_wide(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | None) -> Recording:
     time, used, remarks = _clock(table, where, rate_hz)
-    behaviour, columns = xr.Dataset(), []
+    channels: dict[str, xr.DataArray] = {}  # put together at once: one by one, a data set is copied every time
+    columns = []
     for column in map(str, table.columns):
         if column in used:
             continue
         if column.lower().startswith(BEHAVIOUR_PREFIX):
-            behaviour[column[len(BEHAVIOUR_PREFIX) :]] = xr.DataArray(_column(table, column, where), dims="time")
+            channels[column[len(BEHAVIOUR_PREFIX) :]] = xr.DataArray(_column(table, column, where), dims="time")
         else:
             columns.append(column)
     if not columns:
@@ -169,7 +188,7 @@ def _from_wide(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | N
             f"column {blank + 1} of the neurons has no name", where=where, fix="Call unnamed neurons #1, #2, ..."
         )
     names, labels = _split_ids(ids, where)
-    values = np.stack([_column(table, c, where) for c in columns], axis=1)
+    values = _columns(table, columns, where)
     for at, header in enumerate(ids):
         _check_is_no_clock(values[:, at], header, where)
     return Recording.from_arrays(
@@ -178,7 +197,7 @@ def _from_wide(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | N
         time_s=time,
         names=names,
         labels=labels,
-        behaviour=behaviour,
+        behaviour=xr.Dataset(channels),
         provenance={"reading": "; ".join(remarks)} if remarks else {},
     )
 

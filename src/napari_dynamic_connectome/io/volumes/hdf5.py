@@ -1,6 +1,6 @@
 """HDF5: one dataset of voxels, opened lazily; and the safe look into files that NWB and MATLAB v7.3 readers share.
 
-External links, external raw storage and virtual datasets can read other files; they are refused.
+External links are as if they were not there; external raw storage and virtual datasets, which can read other files too, are refused.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ def open_file(path: str | Path) -> Any:
     HDF5 refuses to open a file twice in one process with different settings of its locks, so a file that a script, a notebook or
     another plugin holds open is opened as they did.
     """
-    import h5py
+    from .hdf5_local import LocalFile
 
     try:
-        return h5py.File(path, "r", locking=False)
+        return LocalFile(path, "r", locking=False)
     except OSError as error:
         if "flag values don't match" not in str(error):
             raise
     for locking in (None, True, "best-effort"):
         try:
-            return h5py.File(path, "r", locking=locking)
+            return LocalFile(path, "r", locking=locking)
         except OSError as error:
             if "flag values don't match" not in str(error):
                 raise
@@ -86,11 +86,7 @@ def member(group: Any, path: str, where: str) -> Any:
     for part in [p for p in path.split("/") if p]:
         if not isinstance(node, h5py.Group):
             return None
-        link = (
-            node.get(part, getlink=True)
-            if part in node or node.get(part, getlink=True, default=None) is not None
-            else None
-        )
+        link = node.get(part, getlink=True)
         if link is None:
             return None
         if isinstance(link, h5py.ExternalLink):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeGuard
@@ -20,13 +19,14 @@ from ...model.errors import FormatError, InputError
 from .. import limits
 from ..axes import resolve_axes
 from ..choice import ChoiceNeeded
-from ..files import existing, inside, reading, summary
+from ..files import existing, files_below, inside, is_plain, reading, summary
 from ..units import micrometres, seconds
 from .volume import Volume, build_volume, check_label_values, sizes_below
 
 log = logging.getLogger("napari_dynamic_connectome")
 OUR_ATTRIBUTE = "dynamic_connectome"
 MARKERS = (".zgroup", ".zattrs", "zarr.json", ".zarray")
+METADATA = (*MARKERS, ".zmetadata")
 
 
 class ZarrArray:
@@ -108,8 +108,7 @@ def missing_chunks(path: Path, array: ZarrArray) -> np.ndarray:
     """
     folder = f"{array.name}/" if array.name else ""
     if path.is_dir():
-        top = path / array.name
-        there = {Path(place, file).relative_to(top).as_posix() for place, _, files in os.walk(top) for file in files}
+        there = set(files_below(path / array.name))
     else:
         import zipfile
 
@@ -193,6 +192,7 @@ def open_volume(path: str | Path, *, group: str = "", level: int = 0, labels: bo
     path = existing(path)
     where = f"{path}/{group}" if group else str(path)
     _check_zip(path)
+    _check_members(path, group, where)
     attrs = attributes(path, group)
     scales = attrs.get("multiscales")
     if not scales:
@@ -426,6 +426,22 @@ def _check_zip(path: Path) -> None:
             limits.check_expansion(item.compress_size, item.file_size, str(path))
 
 
+def _check_members(path: Path, group: str, where: str) -> None:
+    """Refuse a folder with a pipe or a device in the place of a chunk or of metadata: reading it could go on for ever."""
+    if not path.is_dir():
+        return
+    top = inside(path, group, where)
+    outer = [parent / name for parent in top.parents if parent.is_relative_to(path.resolve()) for name in METADATA]
+    for file in outer:
+        if file.exists() and not is_plain(file):
+            raise FormatError(
+                "this is neither a file nor a folder (a pipe, a device?)", where=str(file), fix="Copy the folder again."
+            )
+    if top.is_dir():
+        for _ in files_below(top):
+            pass
+
+
 def _read_text(path: Path, name: str) -> str | None:
     if path.is_dir():
         file = inside(path, name, str(path))
@@ -460,6 +476,8 @@ def _array_name(path: Path, group: str, item: Any, where: str) -> str:
     full = str(PurePosixPath(group) / name) if group else name
     if path.is_dir():
         inside(path, full, where)
+        if ".." in PurePosixPath(full).parts:
+            _check_members(path, full, where)
         if not (path / full).is_dir():
             raise FormatError(
                 f"the array '{name}' that the metadata names is not there",

@@ -17,9 +17,44 @@ from ...model.errors import FormatError, InputError
 from .. import limits
 from ..axes import resolve_axes
 from ..choice import ChoiceNeeded
-from ..files import existing, reading, summary
+from ..files import existing, followed, is_network, is_plain, reading, summary
 from ..units import micrometres, seconds
 from .volume import Volume, build_volume
+
+
+def open_tiff(path: str | Path) -> Any:
+    """Open a TIFF; refused if its metadata name other files outside of its folder, or pipes, which tifffile would open."""
+    import tifffile
+
+    file = tifffile.TiffFile(path)
+    try:
+        text = file.ome_metadata if file.is_ome else None
+        if text and "FileName" in text:
+            _check_named(text, Path(path))
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _check_named(text: str, path: Path) -> None:
+    from ..markup import parse
+
+    for name in {e.get("FileName") or "" for e in parse(text.encode("utf-8"), str(path)).iter()}:
+        place = followed(path.parent / name) if not is_network(name) else None
+        home = followed(path.parent)
+        if place is None or home is None or not place.is_relative_to(home):
+            raise FormatError(
+                f"the image goes on in a file outside of its folder ({name[:80]!r})",
+                where=str(path),
+                fix="Copy all files of the recording into one folder, or save it as one file.",
+            )
+        if place.exists() and not is_plain(place):
+            raise FormatError(
+                "the image goes on in what is neither a file nor a folder (a pipe, a device?)",
+                where=str(place),
+                fix="Copy all files of the recording again.",
+            )
 
 
 class TiffStack:
@@ -30,10 +65,8 @@ class TiffStack:
         self._open()
 
     def _open(self) -> None:
-        import tifffile
-
         with reading(self.path, "TIFF file"):
-            self.file = tifffile.TiffFile(self.path)
+            self.file = open_tiff(self.path)
             # threads share one file position: seeking and reading must not be torn apart
             self.file.filehandle.set_lock(True)
             one = self.file.series[self.series]
@@ -135,10 +168,8 @@ class PageStack:
         self._open()
 
     def _open(self) -> None:
-        import tifffile
-
         with reading(self.path, "TIFF file"):
-            self.file = tifffile.TiffFile(self.path)
+            self.file = open_tiff(self.path)
             self.file.filehandle.set_lock(True)
             self.pages = [page for one in self.file.series for page in one.pages]
         if len(self.pages) % self.count:
@@ -174,10 +205,8 @@ def _joined_images(path: Path, options: dict[str, Any]) -> tuple[Any, list[str] 
     A program that writes a recording frame by frame leaves one image a frame. Which axis they lie along is asked; images
     that differ, or that OME calls images of their own, are to be chosen from.
     """
-    import tifffile
-
     where = str(path)
-    with reading(where, "TIFF file"), tifffile.TiffFile(path) as file:
+    with reading(where, "TIFF file"), open_tiff(path) as file:
         _check_pages(file, where)
         n = len(file.series)
         if n < 2:
@@ -281,10 +310,8 @@ def open_stored(path: Path, series: int, asked: Mapping[str, Any]) -> tuple[Any,
     known : dict
         Voxel size, frame rate and channels that the file states.
     """
-    import tifffile
-
     where = str(path)
-    with reading(where, "TIFF file"), tifffile.TiffFile(path) as file:
+    with reading(where, "TIFF file"), open_tiff(path) as file:
         _check_pages(file, where)
         if not file.series:
             raise FormatError(

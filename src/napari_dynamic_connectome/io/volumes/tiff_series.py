@@ -21,7 +21,7 @@ from .. import limits
 from ..axes import resolve_axes
 from ..choice import ChoiceNeeded
 from ..files import existing, matching, reading
-from .tiff import flat_size, open_stored
+from .tiff import flat_size, open_stored, open_tiff
 from .tiff import open_volume as open_one
 from .volume import Volume, build_volume
 
@@ -192,9 +192,7 @@ def open_volume(path: str | Path, *, labels: bool = False, **options: Any) -> Vo
 
 def _spread(path: Path) -> bool:
     """Whether the image of this file goes on in others."""
-    import tifffile
-
-    with reading(path, "TIFF file"), tifffile.TiffFile(path) as file:
+    with reading(path, "TIFF file"), open_tiff(path) as file:
         return bool(file.series) and bool(file.series[0].is_multifile)
 
 

@@ -54,6 +54,8 @@ class SceneView:
         self.drawn: resolve.Drawn | None = None
         self.overlay = OverlayLayers(lambda: found.viewer if (found := reference()) is not None else None)
         self.images: dict[str, list[Any]] = {}
+        self.opening: Any = None
+        """The step that opens the images of a session, or did."""
         """Image layers by recording; only those of the current one are visible."""
         self.labels: dict[str, Any] = {}
         """Labels layer by recording."""

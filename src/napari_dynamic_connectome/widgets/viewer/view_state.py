@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,14 +45,7 @@ def restore(work: Workspace, look: dict[str, Any]) -> None:
     _set(work.view.set, {k: v for k, v in _dict(look.get("docks")).items() if k in _fields(work.view)}, each=True)
     if look.get("ndisplay") in (2, 3):
         viewer.dims.ndisplay = look["ndisplay"]
-    for recording, described in _dict(look.get("images")).items():
-        for layer, values in zip(work.scene.images.get(recording, []), described, strict=False):
-            for name, value in _dict(values).items():
-                if name in (*LAYER_FIELDS, "colormap"):
-                    _set(lambda layer=layer, **v: [setattr(layer, k, x) for k, x in v.items()], {name: value})
-    for recording, visible in _dict(look.get("labels")).items():
-        if recording in work.scene.labels:
-            work.scene.labels[recording].visible = bool(visible)
+    restore_images(work, look)
     work.scene.flush()
     step = look.get("step")
     if isinstance(step, list) and len(step) == viewer.dims.ndim:
@@ -60,6 +54,22 @@ def restore(work: Workspace, look: dict[str, Any]) -> None:
         if name in _dict(look.get("camera")):
             _set(lambda **v: [setattr(viewer.scene.camera, k, x) for k, x in v.items()], {name: look["camera"][name]})
     work.scene.flush()
+
+
+def restore_images(work: Workspace, look: dict[str, Any], only: Collection[str] | None = None) -> None:
+    """Give the layers of images the colours and contrast that are described; of some recordings, or of all."""
+    if not isinstance(look, dict):
+        return
+    for recording, described in _dict(look.get("images")).items():
+        if only is not None and recording not in only:
+            continue
+        for layer, values in zip(work.scene.images.get(recording, []), described, strict=False):
+            for name, value in _dict(values).items():
+                if name in (*LAYER_FIELDS, "colormap"):
+                    _set(lambda layer=layer, **v: [setattr(layer, k, x) for k, x in v.items()], {name: value})
+    for recording, visible in _dict(look.get("labels")).items():
+        if recording in work.scene.labels and (only is None or recording in only):
+            work.scene.labels[recording].visible = bool(visible)
 
 
 def _fields(view: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ behaviour, names and lists of neurons go to the worm that is shown. A saved sess
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import fill
@@ -17,11 +18,13 @@ from ...io.choice import ChoiceNeeded
 from ...model.errors import InputError
 from ...model.recording import Recording
 from ..viewer.grey_levels import with_levels
-from ..viewer.view_state import restore
+from ..viewer.view_state import restore, restore_images
 
 if TYPE_CHECKING:
+    from .recovery import Foreign
     from .workspace import Workspace
 
+log = logging.getLogger("napari_dynamic_connectome")
 Item = tuple[str, Any]
 """("layers", list), ("recording", Recording), ("connectome", (name, edges)), or ("table", (kind, path))."""
 
@@ -240,7 +243,6 @@ def adopt(work: Workspace, loaded: Any, folder: Path | None = None) -> None:
     finally:
         work.recovery.after_open(folder)  # whatever happened: edits go to a journal again
     show_images(work)
-    work.recovery.ask_for_images()
     restore(work, work.session.view)
     work.session.select(time_s=loaded.selection.time_s)  # images bring a slider that begins elsewhere
 
@@ -274,6 +276,8 @@ def _replace(work: Workspace, loaded: Any) -> None:
 def close_images(work: Workspace) -> None:
     """Remove the layers of images that belong to the recordings of the session that closes."""
     attached = [layer for layers in work.scene.images.values() for layer in layers] + list(work.scene.labels.values())
+    if work.scene.opening is not None:
+        work.scene.opening.cancel()
     work.scene.images.clear()
     work.scene.labels.clear()
     work.up_to_date.extractors.clear()
@@ -282,33 +286,75 @@ def close_images(work: Workspace) -> None:
             work.viewer.layers.remove(layer)
 
 
-def show_images(work: Workspace) -> None:
-    """Open the images that the recordings came from, where the files are still there."""
+def show_images(work: Workspace) -> Any:
+    """Open in a worker the images that the recordings came from, where the files are still there and may be opened.
+
+    None of them, nor any link on the way to them, is touched on the GUI thread: a session can name what does not answer.
+    """
+    session, viewer = work.session, work.viewer
+    state = session.snapshot()
+    for name in [n for n, r in state.recordings.items() if r.volume is None or n in work.scene.images]:
+        del state.recordings[name]
+    if not state.recordings:
+        return None
+    if work.scene.opening is not None:
+        work.scene.opening.cancel()
+    wanted = {name: (one.volume, one.labels) for name, one in state.recordings.items()}
+    may_be_opened = work.recovery.sorter()
+
+    def run(progress: Any, cancel: Any) -> tuple[Foreign, dict[str, list[Any]]]:
+        from ...model.progress import check_cancel, report
+
+        foreign, found = may_be_opened(state), {}
+        for number, recording in enumerate(state.recordings.values()):
+            check_cancel(cancel)
+            report(progress, number / len(wanted), recording.name)
+            if not set(foreign.all) & {
+                str(one.path) for one in (recording.volume, recording.labels) if one is not None
+            }:
+                found[recording.name] = _images_of(recording, state.path)
+        return foreign, found
+
+    def done(opened: tuple[Foreign, dict[str, list[Any]]]) -> Iterator[None]:
+        foreign, found = opened
+        for name, items in found.items():
+            recording = session.recordings.get(name)
+            if recording is None or (recording.volume, recording.labels) != wanted[name] or name in work.scene.images:
+                continue  # closed, or taken from elsewhere, meanwhile
+            layers = []
+            for item in items:
+                layers += add_layers(viewer, [item])
+                yield
+            images = [one for one in layers if type(one).__name__ == "Image"]
+            labels = next((one for one in layers if type(one).__name__ == "Labels"), None)
+            work.scene.attach(name, images, labels)
+            restore_images(work, session.view, [name])
+            yield
+        work.recovery.ask_for_images(foreign)
+
+    work.scene.opening = work.jobs.start("Open images", run, done)
+    return work.scene.opening
+
+
+def _images_of(recording: Recording, session_path: str) -> list[tuple[Any, dict[str, Any], str]]:
+    """Layer data of the images of a recording; nothing where they are not there, or cannot be read. Safe in a worker."""
     from ...io.files import is_plain
 
-    viewer, session = work.viewer, work.session
-    left = set(work.recovery.foreign_images())
-    for recording in session.recordings.values():
-        if recording.name in work.scene.images or recording.volume is None:
-            continue
-        if left & {str(one.path) for one in (recording.volume, recording.labels) if one is not None}:
-            continue
-        path = Path(recording.volume.path)
-        if session.path and not path.is_absolute():
-            path = Path(session.path).parent / path
-        if not is_plain(path):
-            continue
-        try:
-            items = image_layers(path)
-            labels_path = Path(recording.labels.path) if recording.labels is not None else None
-            if labels_path is not None and is_plain(labels_path) and not any(kind == "labels" for _, _, kind in items):
-                items += [item for item in image_layers(labels_path) if item[2] == "labels"]
-            layers = add_layers(viewer, items)
-        except Exception:  # the session is of use without its images; opening them by hand tells why they fail
-            continue
-        images = [one for one in layers if type(one).__name__ == "Image"]
-        labels = next((one for one in layers if type(one).__name__ == "Labels"), None)
-        work.scene.attach(recording.name, images, labels)
+    assert recording.volume is not None
+    path = Path(recording.volume.path)
+    if session_path and not path.is_absolute():
+        path = Path(session_path).parent / path
+    if not is_plain(path):
+        return []
+    try:
+        items = image_layers(path)
+        labels_path = Path(recording.labels.path) if recording.labels is not None else None
+        if labels_path is not None and is_plain(labels_path) and not any(kind == "labels" for _, _, kind in items):
+            items += [item for item in image_layers(labels_path) if item[2] == "labels"]
+        return [with_levels(one) for one in items]
+    except Exception as error:  # the session is of use without its images; opening them by hand tells why they fail
+        log.info("%s: its images cannot be opened: %s", recording.name, error)
+        return []
 
 
 def image_layers(path: str | Path, **options: Any) -> list[tuple[Any, dict[str, Any], str]]:

@@ -47,6 +47,21 @@ class Results:
     kept: str
 
 
+@dataclass(frozen=True)
+class Foreign:
+    """Images outside of a session's folder that the user has not said may be opened.
+
+    all : of any kind; there : those on this machine that are there.
+    """
+
+    all: tuple[str, ...]
+    there: tuple[str, ...]
+
+
+def _key_of(uid: str, path: str) -> str:
+    return hashlib.sha256(f"{uid}\0{path}".encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
 def _changed(before: Session, change: Callable[[Session], None]) -> Session:
     state = before.results()
     change(state)
@@ -103,6 +118,7 @@ class Recovery:
         self.problems: list[ReferenceProblem] = []
         self._failed = False
         self._unasked: frozenset[str] = frozenset()
+        self._foreign: frozenset[str] = frozenset()
         self._closed = False
         self._opening = False
         work.session.recordings_changed.connect(self._watch)
@@ -358,17 +374,18 @@ class Recovery:
             self.problems = []
             return None
         state = self.session.snapshot()
-        from ...session.relink import is_network, is_there
-
-        # those that are not to be opened are not even looked into; that one is gone can be seen from outside
-        left = {path for path in self.foreign_images() if is_network(path) or is_there(Path(path))}
-        for name, one in state.recordings.items():
-            if {str(r.path) for r in (one.volume, one.labels) if r is not None} & left:
-                state.recordings[name] = one.replace(volume=None, labels=None)
+        may_be_opened = self.sorter()
 
         def run(progress: Any, cancel: Any) -> list[ReferenceProblem]:
+            from ...io.files import is_network
             from ...session.relink import check_references
 
+            # those that are not to be opened are not even looked into; that one is gone can be seen from outside
+            foreign = may_be_opened(state)
+            left = {path for path in foreign.all if is_network(path)} | set(foreign.there)
+            for name, one in state.recordings.items():
+                if {str(r.path) for r in (one.volume, one.labels) if r is not None} & left:
+                    state.recordings[name] = one.replace(volume=None, labels=None)
             return check_references(state, cancel=cancel)
 
         def done(found: list[ReferenceProblem]) -> None:
@@ -380,12 +397,17 @@ class Recovery:
 
         return work.jobs.start("Check images", run, done)
 
-    def foreign_images(self) -> list[str]:
-        """Images outside of the session's folder that the user has not said may be opened."""
-        from ...session.relink import foreign_images
+    def sorter(self) -> Callable[[Session], Foreign]:
+        """Return what tells, of a session, which images the user has not said may be opened; it looks at files: for a worker."""
+        allowed, uid = frozenset(self._allowed()), self.session.uid
 
-        allowed = self._allowed()
-        return [path for path in foreign_images(self.session) if self._key_of(path) not in allowed]
+        def look(state: Session) -> Foreign:
+            from ...session.relink import foreign_images, is_there
+
+            found = [path for path in foreign_images(state) if _key_of(uid, path) not in allowed]
+            return Foreign(tuple(found), tuple(path for path in found if is_there(Path(path))))
+
+        return look
 
     def allow_images(self, but: Collection[str] = ()) -> None:
         """The images that the session names may be opened, now and the next time: the user said so, or saved it here.
@@ -395,13 +417,21 @@ class Recovery:
         but : collection of str
             Those that nothing was said about.
         """
-        from ...session.relink import foreign_images
         from .preferences import save
 
         work = self._work()
         if work is None:
             return
-        new = [self._key_of(path) for path in foreign_images(self.session) if path not in but]
+        named = [
+            str(one.path)
+            for recording in self.session.recordings.values()
+            for one in (recording.volume, recording.labels)
+            if one is not None
+        ]
+        # by their names alone: looking where they lead is for a worker, and was done
+        home = Path(self.session.path).parent if self.session.path else None
+        outside = [p for p in named if p in self._foreign or (home is not None and not Path(p).is_relative_to(home))]
+        new = [_key_of(self.session.uid, path) for path in dict.fromkeys(outside) if path not in but]
         if new:
             kept = [key for key in self._allowed() if key not in new]
             work.remembered["images"] = {"allowed": [*kept, *new][-MOST_ALLOWED:]}
@@ -413,21 +443,18 @@ class Recovery:
         found = held.get("allowed", []) if isinstance(held, dict) else []
         return [str(key) for key in found] if isinstance(found, list) else []
 
-    def _key_of(self, path: str) -> str:
-        return hashlib.sha256(f"{self.session.uid}\0{path}".encode("utf-8", "surrogatepass")).hexdigest()[:20]
-
-    def ask_for_images(self) -> None:
+    def ask_for_images(self, foreign: Foreign) -> None:
         """Say that the session names images elsewhere, and offer to open them."""
-        from ...session.relink import is_network, is_there
-
-        left = [path for path in self.foreign_images() if not is_network(path) and is_there(Path(path))]
-        self._unasked = frozenset(self.foreign_images())
+        self._unasked = self._foreign = frozenset(foreign.all)
+        left = foreign.there
         if not left:
             return
         more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+        uid = self.session.uid
 
         def open_them() -> None:
-            self.allow_images()
+            if self.session.uid != uid:
+                return  # the message of a session that is closed
             self._unasked = frozenset()
             self.relinked()
             self.check_images()
