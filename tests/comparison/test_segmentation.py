@@ -265,3 +265,32 @@ def test_real_nuclei_with_one_cut_in_two_and_two_joined(shared_data: Path) -> No
     found = compare_labels(labels, reference)
     assert (found.summary["false_splits"], found.summary["false_merges"]) == (1, 1)
     assert found.summary["n_reference"] == len(others) + 1
+
+
+def test_every_error_is_listed_with_its_frame() -> None:
+    reference = np.zeros((2, 1, 10, 40), np.uint8)
+    reference[:, 0, 2:8, 0:6], reference[:, 0, 2:8, 8:14], reference[:, 0, 2:8, 14:20] = 1, 2, 3
+    labels = np.zeros_like(reference)
+    labels[1] = reference[1]
+    labels[1, 0, 2:8, 30:34] = 9  # too many
+    labels[0, 0, 2:5, 0:6], labels[0, 0, 5:8, 0:6] = 1, 4  # a split
+    labels[0, 0, 2:8, 8:20] = 2  # a merge
+    errors = compare_labels(labels, reference).errors
+    rows = {tuple(r) for r in errors.itertuples(index=False, name=None)}
+    assert {r for r in rows if r[1] == "split"} == {(0, "split", 1, 1), (0, "split", 1, 4)}
+    assert {r for r in rows if r[1] == "merge"} == {(0, "merge", 2, 2), (0, "merge", 3, 2)}
+    assert {r for r in rows if r[1] == "extra"} == {(1, "extra", -1, 9)}
+    # halves of the same size have IoU .5, which is not above .5
+    assert {r[2] for r in rows if r[1] == "missed" and r[0] == 0} == {1, 2, 3}
+    assert not [r for r in rows if r[1] == "missed" and r[0] == 1]
+    assert not len(compare_labels(reference, reference).errors)
+
+
+def test_a_switch_is_listed_with_its_place() -> None:
+    reference = np.zeros((3, 1, 10, 12), np.uint8)
+    reference[:, 0, 2:5, 4:9] = 1
+    labels = reference.copy()
+    labels[2] *= 7
+    row = compare_labels(labels, reference).tracks.iloc[0]
+    assert (row["switches"], row["first_switch"]) == (1, 2)
+    np.testing.assert_allclose([row["z"], row["y"], row["x"]], [0, 3, 6])

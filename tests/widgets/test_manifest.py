@@ -16,7 +16,7 @@ def test_the_manifest_is_valid_and_every_command_can_be_imported() -> None:
     manifest = PluginManifest.from_file(ROOT / "napari.yaml")
     manifest.validate_imports()
     assert {w.display_name for w in manifest.contributions.widgets} == {
-        "Recording", "Neurons", "Traces", "Cohort", "Components", "Communities", "States", "Export",
+        "Recording", "Neurons", "Traces", "Cohort", "Components", "Communities", "States", "Segmentation", "Export",
     }  # fmt: skip
     assert set(manifest.contributions.menus) == {
         "napari/layers/measure",

@@ -29,9 +29,8 @@ def execute(options: argparse.Namespace) -> None:
     from ..comparison.segmentation import LabelSettings, compare_labels
     from ..io.files import output_folder
     from ..io.formats.side_tables import read_names
-    from ..io.formats.text_tables import write_csv
-    from ..io.ownership import OurFiles
     from ..io.registry import open_labels
+    from ..report.label_tables import write_label_tables
 
     output = output_folder(options.output, make=False) if options.output else None
     settings = LabelSettings.parse(where="--match", match=options.match)
@@ -58,10 +57,5 @@ def execute(options: argparse.Namespace) -> None:
         )
     if output is None:
         return
-    tables = {"scores": found.scores, "neurons": found.objects, "extra": found.extra, "tracks": found.tracks}
-    mine = OurFiles(output)
-    for name, table in tables.items():
-        if len(table):
-            write_csv(table, mine.path(f"{name}.csv"))
-    mine.finish(stale=False)
+    write_label_tables(found, output)
     print(f"wrote {output}")

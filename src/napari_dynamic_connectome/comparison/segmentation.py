@@ -29,7 +29,8 @@ OBJECT_COLUMNS = (
     "z", "y", "x",
 )  # fmt: skip
 EXTRA_COLUMNS = ("label", "frames", "voxels", "first_frame", "z", "y", "x")
-MATCH_COLUMNS = ("frame", "reference", "label", "iou", "coverage", "labels", "merged")
+ERROR_COLUMNS = ("frame", "kind", "reference", "label")
+ERROR_KINDS = ("split", "merge", "missed", "extra")
 BLOCK_BYTES = 1 << 28
 
 
@@ -63,6 +64,10 @@ class LabelComparison:
         frequent), voxels (mean), worst_frame and the centre (z, y, x, in voxels) there.
     extra : pandas.DataFrame
         Labels that are matched in no frame: label, frames, voxels, first_frame and its centre there.
+    errors : pandas.DataFrame
+        One row an error in a frame: frame, kind, reference and label (-1 where there is none). split: the label is one of several parts
+        of the object; merge: the label holds the largest part of this object and of others; missed: the object has no label with IoU
+        above the setting; extra: the label has no such object, and is neither of the first two.
     tracks : pandas.DataFrame
         Series only; see `tracks.track_table`.
     summary : dict
@@ -76,6 +81,7 @@ class LabelComparison:
     scores: pd.DataFrame
     objects: pd.DataFrame
     extra: pd.DataFrame
+    errors: pd.DataFrame
     tracks: pd.DataFrame
     summary: Mapping[str, float]
     voxel_size_um: tuple[float, float, float] = (math.nan,) * 3
@@ -259,6 +265,7 @@ class _Tally:
         self.rows: list[Array] = []
         self.found: dict[int, list[Any]] = {}
         self.used: set[int] = set()
+        self.errors: list[pd.DataFrame] = []
 
     def add(self, frame: int, overlap: Overlap) -> None:
         settings = self.settings
@@ -281,6 +288,14 @@ class _Tally:
         good = iou > settings.match
         label[row[good]], value[row] = overlap.label[column[good]], iou
         self.used.update(overlap.label[column[good]].tolist())
+        cut, joined = np.flatnonzero(part >= 0), np.flatnonzero(whole >= 0)
+        cut, joined = cut[parts[part[cut]] > 1], joined[inside[whole[joined]] > 1]
+        lone = np.ones(m, bool)
+        lone[column[good]] = lone[cut] = lone[whole[joined]] = False
+        self._note(frame, "split", overlap.reference[part[cut]], overlap.label[cut])
+        self._note(frame, "merge", overlap.reference[joined], overlap.label[whole[joined]])
+        self._note(frame, "missed", overlap.reference[label < 0], -1)
+        self._note(frame, "extra", -1, overlap.label[lone])
         for k, one in enumerate(overlap.label.tolist()):
             known = self.found.get(one)
             if known is None:
@@ -296,6 +311,12 @@ class _Tally:
                 ]
             )
         )  # fmt: skip
+
+    def _note(self, frame: int, kind: str, reference: Array | int, label: Array | int) -> None:
+        """Add errors of one kind in a frame."""
+        one, two = np.broadcast_arrays(np.asarray(reference, np.int64), np.asarray(label, np.int64))
+        if len(one):
+            self.errors.append(pd.DataFrame({"frame": frame, "kind": kind, "reference": one, "label": two}))
 
     def result(self, names: Mapping[int, str], reference: _Opened, n_frames: int) -> LabelComparison:
         columns = ["frame", "reference", "label", "iou", "coverage", "splits", "merges", "voxels", "z", "y", "x"]
@@ -330,6 +351,7 @@ class _Tally:
             scores,
             _objects(rows, names),
             pd.DataFrame(extra, columns=list(EXTRA_COLUMNS)),
+            pd.concat(self.errors, ignore_index=True) if self.errors else pd.DataFrame(columns=list(ERROR_COLUMNS)),
             tracks,
             summary,
             reference.voxel_size_um,

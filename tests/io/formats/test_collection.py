@@ -11,9 +11,9 @@ import pytest
 from napari_dynamic_connectome import read_recordings
 from napari_dynamic_connectome.cli import main
 from napari_dynamic_connectome.io.formats.connectome import read_connectome
-from napari_dynamic_connectome.io.formats.parquet import list_worms
+from napari_dynamic_connectome.io.formats.parquet import iterate_collection, list_worms
 from napari_dynamic_connectome.io.wiring import networks_of
-from napari_dynamic_connectome.model.errors import InputError
+from napari_dynamic_connectome.model.errors import Cancelled, InputError
 from napari_dynamic_connectome.pipeline.run import load_recordings
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 
@@ -111,3 +111,13 @@ def test_the_consensus_connectome_has_three_kinds_of_connections(tmp_path: Path)
     assert float(found["electrical"].weight.sel(source="AVAR", target="AVAL")) == 2.0
     assert float(found["signal propagation"].weight.sel(source="AVAL", target="RIML")) == -0.1
     assert found["chemical"].quantity == "mean over connectomes"
+
+
+def test_single_worms_are_read_with_progress_and_cancel(collection: Path) -> None:
+    said: list[str] = []
+    only = [("Flavell2023", "worm0"), ("Kato2015", "worm1")]
+    found = list(iterate_collection(collection, only=only, progress=lambda share, text="": said.append(text)))
+    assert [(r.name, r.n_neurons) for r in found] == [("Kato2015 worm1", 4), ("Flavell2023 worm0", 2)]
+    assert said == ["Kato2015 worm1, 1 of 2", "Flavell2023 worm0, 2 of 2"]
+    with pytest.raises(Cancelled):
+        list(iterate_collection(collection, cancel=lambda: True))

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ...model.errors import FormatError, InputError, MissingExtraError
+from ...model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ...model.recording import Recording
 from .. import limits
 from ..files import atomic_file, existing, head, reading
@@ -254,6 +255,9 @@ def iterate_collection(
     min_named: int = 0,
     min_neurons: int = 0,
     min_duration_s: float = 0.0,
+    only: Sequence[tuple[str, str]] | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
 ) -> Iterator[Recording]:
     """Yield the worms of a collection one by one; only the one at hand is in memory.
 
@@ -261,6 +265,10 @@ def iterate_collection(
     ----------
     path, dataset, worm, column, labeled_only, min_named, min_neurons, min_duration_s
         As in `read_recordings`.
+    only : sequence of (str, str), optional
+        Sources and worms to read, of those that the other choices leave.
+    progress, cancel : callable, optional
+        Told before, and asked before, every worm.
     """
     path = existing(path)
     pa = _pyarrow()
@@ -289,9 +297,15 @@ def iterate_collection(
         min_neurons=min_neurons,
         min_duration_s=min_duration_s,
     )
+    if only is not None:
+        asked = {(str(a), str(b)) for a, b in only}
+        pairs = zip(listed["source_dataset"].astype(str), listed["worm"].astype(str), strict=True)
+        listed = listed[[pair in asked for pair in pairs]]
     several = listed["source_dataset"].nunique() > 1
     source = pa.dataset.dataset(path, format="parquet")
-    for row in listed.itertuples():
+    for number, row in enumerate(listed.itertuples()):
+        check_cancel(cancel)
+        report(progress, number / len(listed), f"{row.source_dataset} {row.worm}, {number + 1} of {len(listed)}")
         where = f"{path}: {row.source_dataset}, {row.worm}"
         # the filter is pushed down to row groups: only those that can hold this worm are decoded
         chosen = (field("source_dataset") == row.source_dataset) & (field("worm") == row.worm)

@@ -16,6 +16,7 @@ from ..docks.components_dock import ComponentsDock
 from ..docks.export_dock import ExportDock
 from ..docks.neurons_dock import NeuronsDock
 from ..docks.recording_dock import RecordingDock
+from ..docks.segmentation_dock import SegmentationDock
 from ..docks.states_dock import StatesDock
 from ..docks.traces_dock import TracesDock
 from ..qt.dialogs import real_viewer
@@ -24,8 +25,8 @@ from ..workspace.workspace import workspace_of
 
 log = logging.getLogger("napari_dynamic_connectome")
 UPPER = (RecordingDock, NeuronsDock, CohortDock, ComponentsDock)
-LOWER = (CommunitiesDock, StatesDock, ExportDock)
-DOCKS = (RecordingDock, NeuronsDock, TracesDock, CohortDock, ComponentsDock, CommunitiesDock, StatesDock, ExportDock)
+LOWER = (CommunitiesDock, StatesDock, SegmentationDock, ExportDock)
+DOCKS = (RecordingDock, NeuronsDock, TracesDock, CohortDock, ComponentsDock, *LOWER)
 
 
 def open_docks(viewer: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The eight docks."""
+"""The nine docks."""
 
 from ..qt.present import require_qt
 

@@ -16,6 +16,7 @@ from ...communities.settings import CommunitySettings
 from ...display.highlights import selected_worms
 from ...display.scene import shown_styles
 from ...factorization.settings import FactorizationSettings
+from ...io.formats.parquet import is_collection
 from ...model.cohort import Cohort, CohortSettings
 from ...model.errors import InputError
 from ...pipeline.settings import PipelineSettings, RankSettings
@@ -26,6 +27,7 @@ from ..qt.notify import show_failure
 from ..qt.theme import swatch
 from ..workspace.analysis import start_analysis
 from .base import Dock
+from .collection_panel import CollectionPanel
 
 FORMS: tuple[tuple[str, str, type[Any]], ...] = (
     ("cohort", "Worms and neurons", CohortSettings),
@@ -52,6 +54,10 @@ class CohortDock(Dock):
         self.add_files = button("Load files…", self.load_files, "Recordings: npz, mat, NWB, CSV, Parquet.")
         self.add_folder = button("Folder…", self.load_folder, "A saved session or a recording that is a folder.")
         layout.addLayout(row(self.add_sample, self.add_files, self.add_folder, None))
+        self.collection = CollectionPanel(self.work)
+        self.collection_fold = Fold("Homogenized worms", self.collection, summary="browse before loading")
+        self.collection.changed = self._collection_changed
+        layout.addWidget(self.collection_fold)
         self.empty = label(
             "No worms yet. Press “Add sample cohort”, load your own recordings, or extract one in the Recording dock.",
             "empty",
@@ -135,6 +141,8 @@ class CohortDock(Dock):
 
     def refresh(self, topics: set[str]) -> None:
         recordings = self.session.recordings
+        if "theme" in topics:
+            self.collection.table.set_colours(self.colours)
         self.empty.setVisible(not recordings)
         self.body.setVisible(bool(recordings))
         self.run_button.setEnabled(bool(recordings) and self.bar.job is None)
@@ -375,10 +383,23 @@ class CohortDock(Dock):
     def load_files(self) -> None:
         """Ask for recordings and add them."""
         paths, _ = QFileDialog.getOpenFileNames(self, "Load recordings")
-        if paths:
+        if len(paths) == 1 and is_collection(paths[0]):
+            self.browse(Path(paths[0]))
+        elif paths:
             from ..workspace.open_files import open_paths
 
             open_paths(self.work, [Path(p) for p in paths])
+
+    def browse(self, path: Path) -> Any | None:
+        """List the worms of a homogenized collection, to choose from before anything is loaded."""
+        self.collection_fold.head.setChecked(True)
+        return self.collection.open(path)
+
+    def _collection_changed(self) -> None:
+        panel = self.collection
+        self.collection_fold.summary.setText(
+            panel.summary.text() if panel.path is not None else "browse before loading"
+        )
 
     def load_folder(self) -> None:
         """Ask for a folder and open it."""
