@@ -197,8 +197,10 @@ class SegmentationDock(Dock):
         self.folds["tracks"].summary.setText(
             f"{int(found.summary['identity_switches'])} identity switches, {int(found.summary['gaps'])} gaps"
         )
-        self.extra.rows_model.set_rows(found.extra.to_dict("records"))
-        self.folds["extra"].summary.setText(str(len(found.extra)))
+        lone = found.errors.loc[found.errors["kind"] == "extra", "label"]  # parts of splits and merges have a neuron
+        extra = found.extra[found.extra["label"].isin(lone)]
+        self.extra.rows_model.set_rows(extra.to_dict("records"))
+        self.folds["extra"].summary.setText(str(len(extra)))
 
     def _show_key(self) -> None:
         counts = self.errors.counts() if self.errors.shown else {}
