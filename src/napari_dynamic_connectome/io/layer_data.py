@@ -16,6 +16,7 @@ import numpy as np
 from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.recording import Recording
 from . import limits
+from .choice import ChoiceNeeded
 from .registry import FORMATS, identify, open_labels, open_volume, read_recordings
 from .sniffing import table_kind
 from .volumes.volume import Volume
@@ -73,8 +74,10 @@ def read_layers(path: str | Path | Sequence[str], **options: Any) -> list[LayerD
     form = identify(path)
     if form.key == "omezarr":
         return _zarr_layers(path, options)
-    if form.key in ("tiff", "tiffs", "hdf5"):
+    if form.key in ("tiff", "tiffs"):
         return _image_layers(path, options)
+    if form.key == "hdf5":
+        return _hdf5_layers(path, options)
     if form.key == "npz":
         return _npz_layers(path, options)
     if form.key == "nwb":
@@ -130,8 +133,21 @@ def _image_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
     return image_layers(open_volume(path, **options), _name(path))
 
 
+def _hdf5_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
+    """Return images; or recordings, where the file holds no array of three axes, or is one of CaImAn or pandas."""
+    from .formats.hdf5_traces import holds_traces
+
+    if holds_traces(path):
+        return [recording_layer(r) for r in read_recordings(path, **options)]
+    return _image_layers(path, options)
+
+
 def _npz_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
     if path.suffix == ".npy":
+        from .formats.npz import plain_axes
+
+        if plain_axes(path) == 2:
+            return [recording_layer(r) for r in read_recordings(path, **options)]
         return _image_layers(path, options)
     from .formats.fields import ALIASES
     from .formats.npz import load_fields
@@ -147,15 +163,20 @@ def _nwb_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
 
     layers: list[LayerData] = []
     problems: list[DynamicConnectomeError] = []
+    images = ("axes", "channel", "voxel_size_um", "frame_rate_hz")
+    about_images = {k: v for k, v in options.items() if k in images}
+    about_traces = {k: v for k, v in options.items() if k not in images}
     with opened(path, "NWB file") as file:
         series = [k for k, shape in image_series(file, str(path)).items() if 0 not in shape]
     for dataset in series:
         try:
-            layers += image_layers(open_volume(path, dataset=dataset, **options), dataset.rsplit("/", 1)[-1])
+            layers += image_layers(open_volume(path, dataset=dataset, **about_images), dataset.rsplit("/", 1)[-1])
         except DynamicConnectomeError as error:
             problems.append(error)
     try:
-        layers += [recording_layer(r) for r in read_recordings(path)]
+        layers += [recording_layer(r) for r in read_recordings(path, **about_traces)]
+    except ChoiceNeeded:
+        raise  # a question is not passed over because there are images
     except DynamicConnectomeError as error:
         problems.append(error)
     if not layers:

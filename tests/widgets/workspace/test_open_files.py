@@ -228,9 +228,6 @@ def test_what_a_file_leaves_open_is_asked_for(viewer, answers, tmp_path) -> None
     assert answers["items"] == ["mask", "raw"]
     assert "what its axes are" in str(answers["text"])
     assert viewer.layers[-1].data.shape == (1, 3, 16, 20)
-    pd.DataFrame({"AVAL": [1.0, 2.0]}).assign(AVAR=3.0).to_csv(tmp_path / "w.csv", index=False)
-    viewer.open(str(tmp_path / "w.csv"), plugin=PLUGIN)
-    assert workspace_of(viewer).session.recording.rate_hz == 4.0
 
 
 def test_a_question_that_is_not_answered_is_an_error_and_opens_nothing(viewer, monkeypatch, tmp_path) -> None:

@@ -75,6 +75,31 @@ def read_recordings(
     return [recording.replace(provenance={**recording.provenance, "hdf5": {"dataset": chosen}})]
 
 
+def holds_traces(path: str | Path) -> bool:
+    """Whether a file holds traces, and no image: no array of three axes, or a result of CaImAn, or a table of pandas.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+    import h5py
+
+    where = str(path)
+    with opened(existing(path)) as file:
+        if _matrix(member(file, "estimates/C", where)) or _matrix(member(file, "estimates/F_dff", where)):
+            return True
+        if any(_attribute(file, k, "pandas_type") for k in file):
+            return True
+        found: list[int] = []
+
+        def look(_: str, node: Any) -> None:
+            if isinstance(node, h5py.Dataset):
+                found.append(len(node.shape or ()))
+
+        file.visititems(look)
+    return 2 in found and max(found) < 3
+
+
 def _arrays(file: Any) -> dict[str, Any]:
     """Return the datasets of one and two axes by path, without links to other files."""
     import h5py

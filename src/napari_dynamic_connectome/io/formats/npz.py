@@ -165,6 +165,18 @@ def _bare_traces(path: Path, name: str, rate_hz: float | None, axes: str | None)
     return recording_from_fields({"traces": traces}, where, name=name, rate_hz=rate_hz)
 
 
+def plain_axes(path: str | Path) -> int:
+    """Return how many axes the array of an npy has; its values are not read.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+    path = existing(path)
+    with reading(str(path), "npy file"), path.open("rb") as stream:
+        return len(_header(stream, str(path), path.stat().st_size)[0])
+
+
 def plain_array(path: str | Path) -> np.ndarray:
     """Return the array of an npy; one of objects is refused.
 

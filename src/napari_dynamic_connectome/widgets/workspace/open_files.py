@@ -7,18 +7,21 @@ behaviour, names and lists of neurons go to the worm that is shown. A saved sess
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from qtpy.QtCore import QEvent, QObject
 
 from ...io.choice import ChoiceNeeded
 from ...model.errors import InputError
 from ...model.recording import Recording
 from ..viewer.grey_levels import with_levels
 from ..viewer.view_state import restore, restore_images
+from .import_sheet import asks_about_traces, import_traces
 
 if TYPE_CHECKING:
     from .recovery import Foreign
@@ -81,10 +84,89 @@ def read_asking(read: Callable[..., list[Item]], path: str | Path, parent: Any =
         try:
             return read(path, **options)
         except ChoiceNeeded as error:
+            if asks_about_traces(path, error):
+                return _of_sheet(Path(path), error, parent)
             answer = ask(error, parent) if error.option and error.option not in options else None
             if answer is None:
                 raise
             options[error.option] = answer
+
+
+class Drop:
+    """Files that were let fall together, which napari opens one by one; those of traces share a sheet.
+
+    Parameters
+    ----------
+    files : sequence of Path
+    """
+
+    LASTS_S = 5.0
+    """After this, or this long after a sheet, a file that is opened is not of this drop any more."""
+
+    def __init__(self, files: Sequence[Path] = ()) -> None:
+        self.files = list(files)
+        self.answered: dict[Path, list[Recording]] = {}
+        """What a sheet has read of files that napari has not come to yet."""
+        self.touch()
+
+    def touch(self) -> None:
+        """It goes on."""
+        self._until = time.monotonic() + self.LASTS_S
+
+    def holds(self, path: Path) -> bool:
+        """Whether a file is one of them."""
+        return path in self.files and time.monotonic() < self._until
+
+
+drop = Drop()
+
+
+class DropWatcher(QObject):
+    """Notes which files are let fall together.
+
+    Parameters
+    ----------
+    widget : QWidget
+        That takes them.
+    """
+
+    def __init__(self, widget: Any) -> None:
+        super().__init__(widget)
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Look at what falls, and let it pass."""
+        global drop
+        if event.type() == QEvent.Type.Drop:
+            mime = event.mimeData()
+            drop = Drop([Path(u.toLocalFile()) for u in (mime.urls() if mime is not None else []) if u.isLocalFile()])
+        return False
+
+
+def _of_sheet(path: Path, error: ChoiceNeeded, parent: Any) -> list[Item]:
+    """Return the recordings of a file that asks, from the sheet that it shares with the others of its drop."""
+    here = drop if drop.holds(path) else Drop([path])
+    if path not in here.answered:
+        asking = [path, *(p for p in here.files if p != path and p not in here.answered and _asks(p))]
+        found = import_traces(asking, parent=parent)
+        here.answered |= {p: [] if found is None else found.get(p, []) for p in asking}
+        here.touch()
+        if found is None:
+            here.answered.pop(path)
+            here.files.remove(path)
+            raise error
+    return [("recording", r) for r in here.answered.pop(path)]
+
+
+def _asks(path: Path) -> bool:
+    """Whether a file is one of traces that leaves something open."""
+    try:
+        read_items(path)
+    except ChoiceNeeded as error:
+        return asks_about_traces(path, error)
+    except Exception:  # it is told when it is opened
+        return False
+    return False
 
 
 def layer_voxels(layer: Any, parent: Any = None) -> Any:
@@ -193,8 +275,8 @@ def is_session(path: Path) -> bool:
     return (path.is_dir() and (path / "session.zarr").is_dir()) or says_session(path)
 
 
-def open_paths(work: Workspace, paths: list[Path]) -> None:
-    """Open files in a worker; recordings are added, a session replaces what is open, images become layers."""
+def open_paths(work: Workspace, paths: list[Path]) -> Any:
+    """Open files in a worker, and return the job; recordings are added, a session replaces what is open, images become layers."""
     viewer = work.viewer
 
     def run(progress: Any, cancel: Any) -> list[tuple[str, Any]]:
@@ -202,6 +284,7 @@ def open_paths(work: Workspace, paths: list[Path]) -> None:
         from ...session.save_load import load_session
 
         found: list[tuple[str, Any]] = []
+        asking: list[Path] = []
         for place, path in enumerate(paths):
             check_cancel(cancel)
             report(progress, place / len(paths), path.name)
@@ -211,21 +294,28 @@ def open_paths(work: Workspace, paths: list[Path]) -> None:
             else:
                 try:
                     found.extend(_with_levels(read_items(path)))
-                except ChoiceNeeded:
-                    found.append(("ask", path))  # dialogs belong to the GUI thread
-        return found
+                except ChoiceNeeded as error:  # dialogs belong to the GUI thread
+                    if asks_about_traces(path, error):
+                        asking.append(path)
+                    else:
+                        found.append(("ask", path))
+        return [*found, ("traces", asking)] if asking else found
 
     def done(found: list[tuple[str, Any]]) -> Iterator[None]:
         for kind, item in found:
             if kind == "session":
                 adopt(work, item)
                 continue
-            items = read_asking(read_items, item) if kind == "ask" else [(kind, item)]
+            if kind == "traces":
+                found_there = import_traces(item, viewer=viewer) or {}
+                items = [("recording", r) for one in found_there.values() for r in one]
+            else:
+                items = read_asking(read_items, item) if kind == "ask" else [(kind, item)]
             for layer in place_items(work, items):
                 yield  # adding one takes napari long
                 add_layers(viewer, [layer])
 
-    work.jobs.start("Open " + (paths[0].name if len(paths) == 1 else f"{len(paths)} files"), run, done)
+    return work.jobs.start("Open " + (paths[0].name if len(paths) == 1 else f"{len(paths)} files"), run, done)
 
 
 def _with_levels(items: list[Item]) -> list[Item]:

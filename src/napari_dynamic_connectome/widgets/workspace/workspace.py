@@ -81,6 +81,7 @@ class Workspace:
         from ..qt.notify import describe_with
         from ..qt.scheduler import Scheduler
         from ..viewer.scene_view import SceneView
+        from .open_files import DropWatcher
         from .preferences import load
         from .recovery import Recovery
         from .up_to_date import UpToDate
@@ -102,6 +103,9 @@ class Workspace:
         self.scene: SceneView = SceneView(self)
         self.recovery: Recovery = Recovery(self)
         self.recovery.look_soon()
+        canvas = _shown(viewer)
+        if canvas is not None:
+            DropWatcher(canvas)
         self._soon = QTimer()
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(_import_modules)
@@ -138,12 +142,15 @@ def _canvas_of(viewer: weakref.ref[Any]) -> Callable[[], Any]:
     """What finds the widget of the viewer's canvas: None for a viewer without a window, or one that is closed."""
 
     def find() -> Any:
-        found = viewer()
-        window = getattr(found, "window", None)
-        shown = getattr(window, "_qt_viewer", None)
+        shown = _shown(viewer())
         return None if shown is None else shown.canvas.native
 
     return find
+
+
+def _shown(viewer: Any) -> Any:
+    """Return the widget that napari shows a viewer in; None without a window."""
+    return getattr(getattr(viewer, "window", None), "_qt_viewer", None)
 
 
 def _import_modules() -> None:
