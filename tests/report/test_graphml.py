@@ -117,3 +117,29 @@ def test_a_single_partition_and_level_are_written(tmp_path: Path) -> None:
 def test_a_session_without_components_says_so(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no component"):
         write_session_graph(Session(), tmp_path / "g.graphml")
+
+
+def test_a_graph_that_is_older_than_the_names_says_so(session: Session, tmp_path: Path) -> None:
+    from napari_dynamic_connectome.session.fingerprints import recording_print
+
+    session.made = {"worms": {n: recording_print(r) for n, r in session.recordings.items()}, "components": {}}
+    path = tmp_path / "g.graphml"
+    assert "not_up_to_date" not in nx.read_graphml(write_session_graph(session, path)).graph
+    first = next(iter(session.recordings))
+    session.edit(first, {int(session.recordings[first].neurons["label"].iloc[0]): {"name": "RIS"}})
+    said = nx.read_graphml(write_session_graph(session, path)).graph["not_up_to_date"]
+    assert said == f"Components and communities are older than 1 name of {first}."
+
+
+def test_an_nwb_file_whose_traces_are_older_than_the_labels_says_so(session: Session, tmp_path: Path) -> None:
+    pytest.importorskip("pynwb")
+    import h5py
+
+    from napari_dynamic_connectome.report.nwb import write_nwb_files
+
+    first = next(iter(session.recordings))
+    session.touched[first] = {"labels": (1, 2)}
+    for worm, path in zip(session.recordings, write_nwb_files(session, tmp_path), strict=True):
+        with h5py.File(path) as file:
+            notes = file["general/notes"][()].decode() if "notes" in file["general"] else ""
+        assert notes == ("Not up to date: traces are older than the labels of 2 neurons." if worm == first else "")

@@ -92,7 +92,8 @@ def correct_traces(
 
 
 _FIELDS = tuple(CorrectionSettings.model_fields)
-_OPERATIONS = ("reference artefacts", "bleaching", "dF/F0", "resample", "smooth", "z-score")
+OPERATIONS = ("reference artefacts", "bleaching", "dF/F0", "resample", "smooth", "z-score")
+"""What the steps are called in the history of a recording."""
 
 
 class _Work:
@@ -116,7 +117,7 @@ class _Work:
         history = list(recording.provenance.get("history", []))
         # correcting again replaces what was done to the values; resampled times cannot be had back and stay listed
         self.history = [
-            h for h in history if not again or h.get("operation") not in _OPERATIONS or h["operation"] == "resample"
+            h for h in history if not again or h.get("operation") not in OPERATIONS or h["operation"] == "resample"
         ]
         self.planes = {str(k): v for k, v in traces.coords.items() if v.dims == ("time", "neuron") and k != "raw"}
 

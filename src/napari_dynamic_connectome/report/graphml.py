@@ -14,6 +14,7 @@ from ..model.neurons import info
 from ..model.recording import Recording
 from ..model.results import Communities, Components
 from ..model.text import clean_text
+from ..session.freshness import freshness
 from ..session.session import Session
 from .data_dictionary import plain_neuron
 
@@ -26,6 +27,7 @@ def write_graphml(
     level: int | None = None,
     *,
     recording: Recording | None = None,
+    older: str = "",
 ) -> Path:
     """Write the pairs of a component with weight as GraphML, with all that is known about each neuron.
 
@@ -40,6 +42,8 @@ def write_graphml(
         Of these; the chosen level by default.
     recording : Recording, optional
         Positions are those of this worm.
+    older : str
+        What the components are older than, in words; it becomes an attribute of the graph.
 
     Notes
     -----
@@ -57,6 +61,8 @@ def write_graphml(
     graph = nx.Graph(
         component=int(component), weight=float(components.weight.sel(component=component)), model=components.model
     )
+    if older:
+        graph.graph["not_up_to_date"] = clean_text(older)
     for kind, found in kinds.items():
         graph.graph[f"{kind}_levels"] = int(found.n_levels)
         graph.graph[f"{kind}_chosen_level"] = int(found.chosen_level)
@@ -103,8 +109,9 @@ def write_session_graph(session: Session, path: str | Path, component: int | Non
     order = sorted(kinds, key=lambda kind: kind != selection.kind)
     level = selection.level if component is None else None
     return write_graphml(
-        path, components, number, {kind: kinds[kind] for kind in order}, level, recording=session.recording
-    )
+        path, components, number, {kind: kinds[kind] for kind in order}, level, recording=session.recording,
+        older=freshness(session).text,
+    )  # fmt: skip
 
 
 def _ids(neurons: tuple[str, ...]) -> dict[str, str]:

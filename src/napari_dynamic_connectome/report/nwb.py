@@ -8,6 +8,7 @@ from ..io.files import file_names, output_folder
 from ..io.formats.nwb_write import check_extra, write_recording
 from ..io.ownership import our_files
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from ..session.freshness import freshness, joined
 from ..session.session import Session
 
 
@@ -40,6 +41,7 @@ def write_nwb_files(
     recordings = list(session.recordings.items())
     stems = file_names(session.recordings)
     paths = []
+    older = freshness(session).traces
     with our_files(folder, owner=session.uid, part="nwb") as mine:
         targets = [
             mine.path(f"{stems[name]}.nwb") for name, _ in recordings
@@ -47,5 +49,7 @@ def write_nwb_files(
         for number, ((name, recording), target) in enumerate(zip(recordings, targets, strict=True)):
             check_cancel(cancel)
             report(progress, number / len(recordings), f"{name} as NWB")
-            paths.append(write_recording(recording, target))
+            changes = [c.text for c in older if c.worm == name]
+            notes = f"Not up to date: traces are older than {joined(changes)}." if changes else ""
+            paths.append(write_recording(recording, target, notes=notes))
     return paths

@@ -118,3 +118,23 @@ def test_results_follow_their_traces(viewer, dock, worm, work, qtbot, wait_for) 
     assert session.recording.neurons["label"].tolist() == [1, 2, 3, 4]
     assert session.components is not made
     assert "AIBL" not in session.cohort.neurons
+
+
+def test_redo_knows_from_the_history_how_an_opened_worm_was_extracted(
+    viewer, dock, worm, work, qtbot, wait_for
+) -> None:
+    from napari_dynamic_connectome.model.recording import VolumeReference
+
+    reference = VolumeReference("worm.tif", viewer.layers["worm"].data.shape, "tzyx", (2.0, 0.5, 0.5), 2.0)
+    made = work.session.recording.replace(volume=reference)
+    work.session.add(made, replace=True, made="open", raw=work.raw[worm.name])
+    work.up_to_date.extractors.clear()  # as after a restart: only what the session holds is known
+    viewer.layers["cells"].paint((1, 14, 36), 9)
+    assert older(dock, qtbot) == f"Traces of {worm.name} are older than the labels of 1 neuron."
+    qtbot.mouseClick(dock.strip.redo, Qt.MouseButton.LeftButton)
+    wait_for(work.up_to_date.job)
+    after = work.session.recording
+    assert after.neurons["label"].tolist() == [1, 2, 3, 4, 5, 9]
+    np.testing.assert_array_equal(after.traces.sel(neuron="AVAL"), worm.traces.sel(neuron="AVAL"))
+    assert [h["operation"] for h in after.provenance["history"]] == [h["operation"] for h in worm.provenance["history"]]
+    assert older(dock, qtbot) == ""

@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from napari.settings import get_settings
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
@@ -153,6 +154,7 @@ def test_files_that_are_dropped_together_share_one_sheet(viewer, worms, qtbot, m
         qtbot.keyClick(sheet.import_button, Qt.Key.Key_Return)
 
     seen = answered(monkeypatch, do)
+    monkeypatch.setitem(get_settings().plugins.extension2reader, "*.csv", PLUGIN)  # as chosen once in napari
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(p)) for p in worms[:3]])
     widget = viewer.window._qt_viewer

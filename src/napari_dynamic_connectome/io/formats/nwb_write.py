@@ -47,7 +47,12 @@ def _library() -> Any:
 
 
 def write_recording(
-    recording: Recording, path: str | Path, *, session_start: datetime | None = None, strain: str = ""
+    recording: Recording,
+    path: str | Path,
+    *,
+    session_start: datetime | None = None,
+    strain: str = "",
+    notes: str = "",
 ) -> Path:
     """Write a recording as NWB; it appears only when complete.
 
@@ -59,9 +64,13 @@ def write_recording(
         When the recording began. NWB demands a date; 1 January 1970 is written where it is not known.
     strain : str
         Of the worm.
+    notes : str
+        What else has to be known about the session.
     """
     pynwb = _library()
     file = _file(recording, pynwb, session_start, strain)
+    if notes:
+        file.notes = notes
     with atomic_file(path) as temporary:
         temporary.write_bytes(_as_hdf5(file, pynwb))
     return Path(path)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from xarray import Dataset
 
+from ...extraction.correct import OPERATIONS
 from ...extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
 from ...model.progress import CancelCallback, ProgressCallback
 from ...model.recording import Recording, VolumeReference
@@ -220,6 +221,66 @@ def again_of(work: Any, name: str, step: Extraction, layers: tuple[Any, Any, Any
         return found.jobs.start("Extract again", again.run, done, layers=(image, labels))
 
     return start
+
+
+def recall_of(work: Any) -> Callable[[str], Callable[[], Any] | None]:
+    """Return `known_extraction` for a workspace, which it does not keep alive.
+
+    Parameters
+    ----------
+    work : Workspace
+    """
+    me = weakref.ref(work)
+
+    def recall(name: str) -> Callable[[], Any] | None:
+        found = me()
+        return None if found is None else known_extraction(found, name)
+
+    return recall
+
+
+NO_CORRECTION = {"reference": "none", "bleaching": "none", "baseline": "none", "smoothing": "none"}
+
+
+def known_extraction(work: Any, name: str) -> Callable[[], Any] | None:
+    """What extracts a worm of a session again that was saved and opened: its history says how it was done.
+
+    Parameters
+    ----------
+    work : Workspace
+    name : str
+        Of the recording.
+
+    Returns
+    -------
+    callable
+        See `again_of`. None if its images are not open, or a reference channel was used, whose layer is not known.
+    """
+    recording = work.session.recordings.get(name)
+    images, labels = work.scene.images.get(name), work.scene.labels.get(name)
+    if recording is None or not images or labels is None or recording.volume is None:
+        return None
+    history = [h for h in recording.provenance.get("history", ()) if isinstance(h, Mapping)]
+    done = [h for h in history if h.get("operation") == "extract"]
+    if not done or "reference" in recording.traces.coords:
+        return None
+    steps = [h for h in history if h is not done[-1] and h.get("operation") in OPERATIONS]
+    corrected = dict(NO_CORRECTION)
+    for one in steps:
+        corrected |= one.get("settings") or {}
+    if any(h["operation"] == "z-score" for h in steps):
+        corrected["zscore"] = True
+    step = extraction_of(
+        images[0], labels, None, {}, None,
+        name=name,
+        stimuli=recording.stimuli,
+        voxel_size_um=recording.volume.voxel_size_um,
+        rate_hz=recording.volume.frame_rate_hz,
+        settings=ExtractionSettings.parse(done[-1].get("settings") or {}, where=f"history of {name}"),
+        correction=CorrectionSettings.parse(corrected, where=f"history of {name}") if steps else None,
+        quality=QualitySettings(),
+    )  # fmt: skip
+    return again_of(work, name, step, (images[0], labels, None))
 
 
 def _uncorrected(recording: Recording, raw: Any) -> Recording:

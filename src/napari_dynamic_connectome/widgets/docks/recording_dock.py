@@ -31,7 +31,7 @@ from ..workspace.open_files import layer_voxels
 from ..workspace.raw_traces import keep_edits, same_source, uncorrected
 from ..workspace.recording_names import unique
 from .base import Dock
-from .extracting import Extraction, again_of, extraction_of
+from .extracting import Extraction, again_of, extraction_of, recall_of
 from .layer_choice import LayerChoice, number
 
 
@@ -72,6 +72,7 @@ class RecordingDock(Dock):
         self.image, self.labels, self.reference = self.choice.image, self.choice.labels, self.choice.reference
         self.colour_boxes, self.voxel = self.choice.colour_boxes, self.choice.voxel
         self.rate, self.name = self.choice.rate, self.choice.name
+        self.work.up_to_date.recall = recall_of(self.work)
         self.choice.centres_asked.connect(lambda: self.open_centres())
         layout.addWidget(self.choice)
 

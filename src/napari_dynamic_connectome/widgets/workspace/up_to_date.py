@@ -34,6 +34,8 @@ class UpToDate:
         self.session = work.session
         self.job: Any = None
         """What is being done again now."""
+        self.recall: Callable[[str], Callable[[], Any] | None] = lambda worm: None
+        """Finds how a worm of an opened session was extracted; the Recording dock knows."""
         self.extractors: dict[str, Callable[[], Any]] = {}
         """What starts the extraction of what was edited in a worm again, and returns the job; where it is known how."""
         self._wanted: dict[str, Any] = {}
@@ -124,6 +126,10 @@ class UpToDate:
     def _extract_again(self) -> Any | None:
         """Start the extraction of what was edited in one worm, and go on after it."""
         worms = list(dict.fromkeys(c.worm for c in self.state.traces))
+        for worm in worms:
+            again = self.recall(worm) if worm not in self.extractors else None
+            if again is not None:
+                self.extractors[worm] = again
         known = [w for w in worms if w in self.extractors]
         if not known:
             show_info(f"Extract {joined(worms)} again in the Recording dock: how it was done is not known any more.")
