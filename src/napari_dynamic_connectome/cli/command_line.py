@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.info("%s", error, exc_info=True)
         if os.environ.get("DYNAMIC_CONNECTOME_TRACEBACK"):
             raise
-        print(f"dynamic-connectome: {in_flags(_one_line(error))}", file=sys.stderr)
+        print(f"dynamic-connectome: {in_flags(_one_line(error), _flags_of(options))}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("dynamic-connectome: interrupted; run the same command again to go on", file=sys.stderr)
@@ -165,6 +165,12 @@ def _said_aloud(verbose: int) -> logging.Handler:
     log.addHandler(handler)
     log.setLevel(logging.DEBUG if verbose > 1 else logging.INFO)
     return handler
+
+
+def _flags_of(options: argparse.Namespace) -> set[str]:
+    """Return the flags of the command that was given."""
+    parser = getattr(options, "parser", None)
+    return set() if parser is None else {o for o in parser._option_string_actions if o.startswith("--")}
 
 
 def _one_line(error: BaseException) -> str:

@@ -17,6 +17,9 @@ def add(commands: Any) -> None:
     for what in ("label", "reference"):
         compare.add_argument(f"--{what}-axes", default="", help=f"axes of the {what}s, if the file does not name them")
         compare.add_argument(f"--{what}-dataset", default="", help=f"HDF5: path of the {what}s inside the file")
+        compare.add_argument(
+            f"--{what}-channel", default="", help=f"channel that holds the {what}s, where there are several"
+        )
     compare.add_argument(
         "--match", type=float, help="IoU above which a pair counts as matched, for the list and the tracks"
     )
@@ -27,6 +30,7 @@ def add(commands: Any) -> None:
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
     from ..comparison.segmentation import LabelSettings, compare_labels
+    from ..io.choice import options_called
     from ..io.files import output_folder
     from ..io.formats.side_tables import read_names
     from ..io.registry import open_labels
@@ -36,12 +40,12 @@ def execute(options: argparse.Namespace) -> None:
     settings = LabelSettings.parse(where="--match", match=options.match)
     names = read_names(options.names) if options.names else None
     opened = []
-    for path, axes, dataset in (
-        (options.labels, options.label_axes, options.label_dataset),
-        (options.reference, options.reference_axes, options.reference_dataset),
-    ):
-        more = {k: v for k, v in (("axes", axes), ("dataset", dataset)) if v}
-        opened.append(open_labels(path, **more))
+    for what, path in (("label", options.labels), ("reference", options.reference)):
+        more = {k: v for k in ("axes", "dataset", "channel") if (v := getattr(options, f"{what}_{k}"))}
+        if more.get("channel", "").isdigit():
+            more["channel"] = int(more["channel"])
+        with options_called({k: f"{what}_{k}" for k in ("axes", "dataset", "channel")}):
+            opened.append(open_labels(path, **more))
     with progress_bar("compare") as progress:
         found = compare_labels(opened[0], opened[1], settings, names=names, progress=progress)
     print(found.sentence())

@@ -30,6 +30,7 @@ def add(commands: Any) -> None:
     extract.add_argument("--label-axes", default="", help="axes of the labels, if the file does not name them")
     extract.add_argument("--dataset", default="", help="HDF5: path of the image inside the file")
     extract.add_argument("--label-dataset", default="", help="HDF5: path of the labels inside the file")
+    extract.add_argument("--label-channel", help="channel that holds the labels, where there are several")
     extract.add_argument(
         "--radius", type=float, metavar="UM", help="labels given as a table of centres: radius in micrometres"
     )
@@ -95,6 +96,7 @@ def execute(options: argparse.Namespace) -> None:
                 label_axes=options.label_axes,
                 dataset=options.dataset,
                 label_dataset=options.label_dataset,
+                label_channel=options.label_channel,
                 radius_um=options.radius,
                 units=options.units,
                 settings=settings,

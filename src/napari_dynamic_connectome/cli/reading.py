@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, get_args
 
 from ..model.errors import InputError
@@ -12,16 +12,8 @@ from ..model.errors import InputError
 FLAGS = {"rate_hz": "rate", "fields": "field", "column": "trace_column", "voxel_size_um": "voxel_size"}
 """Names of flags that differ from those of the settings."""
 _MENTION = re.compile(r"\b([a-z_]+)=(\"[^\"]*\"|\([^)]*\)|\{[^}]*\}|(?=[\s.,;:)]|$))")
-_OTHER_FLAGS = {
-    "frame_rate_hz": "rate",
-    "radius_um": "radius",
-    "label_axes": "label-axes",
-    "label_dataset": "label-dataset",
-    "label_channel": "label-channel",
-    "channel": "channel",
-    "overwrite": "overwrite",
-    "units": "units",
-}
+_OTHER_FLAGS = {"frame_rate_hz": "rate", "radius_um": "radius"}
+"""Flags of images whose options are called otherwise; the others are called alike."""
 
 
 def flag_of(option: str) -> str:
@@ -119,16 +111,18 @@ def with_reading(overrides: Mapping[str, Any], options: argparse.Namespace, base
     return {**overrides, "input": {**inputs, "reading": [*before, given]}}
 
 
-def in_flags(text: str) -> str:
+def in_flags(text: str, flags: Container[str]) -> str:
     """Return a message in which options of Python are called as on the command line.
 
     Parameters
     ----------
     text : str
+    flags : container of str
+        Flags that the command has; other options stay as they are.
 
     Examples
     --------
-    >>> in_flags('Pass axes="tn" (time, neuron), and rate_hz=.')
+    >>> in_flags('Pass axes="tn" (time, neuron), and rate_hz=.', {"--axes", "--rate"})
     'Pass --axes tn (time, neuron), and --rate.'
     """
     from ..pipeline.settings import ReadingSettings
@@ -137,17 +131,17 @@ def in_flags(text: str) -> str:
 
     def flag(match: re.Match[str]) -> str:
         name, value = match[1], match[2]
-        if name not in known and name not in _OTHER_FLAGS:
+        shown = flag_of(name) if name in known else f"--{_OTHER_FLAGS.get(name, name).replace('_', '-')}"
+        if shown not in flags:
             return match[0]
         if name == "fields":
             pair = re.search(r"\"(\w+)\": (?:\"([^\"]*)\"|(.*?))\}", value)
             return f"--field {pair[1]}={pair[2] or '...'}" if pair else "--field OURS=THEIRS"
-        shown = _OTHER_FLAGS[name] if name in _OTHER_FLAGS else flag_of(name)[2:]
         plain = value.strip('"')
         if value.startswith("(") or (name in ("voxel_size_um",) and value):
             plain = " ".join(part.strip().upper() for part in value.strip("()").split(","))
         elif " " in plain:
             plain = value
-        return f"--{shown} {plain}".rstrip()
+        return f"{shown} {plain}".rstrip()
 
     return _MENTION.sub(flag, text)

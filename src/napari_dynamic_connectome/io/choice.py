@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from ..model.errors import InputError
 
@@ -38,3 +40,28 @@ class ChoiceNeeded(InputError):
         self.option = option
         self.choices = tuple(choices)
         self.example = example
+
+
+@contextmanager
+def options_called(names: Mapping[str, str]) -> Iterator[None]:
+    """Let what is refused or asked inside name the options as the caller calls them.
+
+    Parameters
+    ----------
+    names : mapping of str to str
+        Option of a reader -> option of the caller, such as "axes" -> "label_axes".
+    """
+    try:
+        yield
+    except InputError as error:
+        fix = re.sub(r"\b([a-z_]+)=", lambda m: f"{names.get(m[1], m[1])}=", error.fix)
+        if not isinstance(error, ChoiceNeeded):
+            raise type(error)(error.what, where=error.where, fix=fix) from error
+        raise ChoiceNeeded(
+            error.what,
+            where=error.where,
+            fix=fix,
+            option=names.get(error.option, error.option),
+            choices=error.choices,
+            example=error.example,
+        ) from error

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..extraction.extract import extract_recording
 from ..extraction.settings import ExtractionSettings
+from ..io.choice import options_called
 from ..io.formats.side_tables import read_behaviour, read_names, read_stimuli
 from ..io.registry import identify, open_labels, open_volume
 from ..io.volumes.tiff_series import is_pattern
@@ -29,6 +30,7 @@ def extract_files(
     label_axes: str = "",
     dataset: str = "",
     label_dataset: str = "",
+    label_channel: str | int | None = None,
     radius_um: float | None = None,
     units: str = "",
     voxel_size_um: tuple[float, float, float] | None = None,
@@ -61,6 +63,8 @@ def extract_files(
         Axes of image and labels, such as "tzyx", where a file does not name them.
     dataset, label_dataset : str
         HDF5: path of the image and of the labels inside the file.
+    label_channel : str or int, optional
+        Which channel holds the labels, where there are several.
     radius_um, units : float and str, optional
         Labels given as a table of centres: radius of a neuron, and "um" or "voxels".
     voxel_size_um, frame_rate_hz, settings, checkpoint, client, progress, cancel, **options
@@ -81,7 +85,12 @@ def extract_files(
     shape_source: dict[str, Any] = {}
     if labels and identify(labels).key in ("csv", "parquet", "geff"):
         shape_source = {"like": image, **_given(radius_um=radius_um, units=units)}
-    label_image = open_labels(labels or volume, **shape_source, **_given(axes=label_axes, dataset=label_dataset))
+    with options_called({"axes": "label_axes", "dataset": "label_dataset", "channel": "label_channel"}):
+        label_image = open_labels(
+            labels or volume,
+            **shape_source,
+            **_given(axes=label_axes, dataset=label_dataset, channel=_channel(label_channel)),
+        )
     given = read_names(names) if names else dict(label_image.names)
     stimulus_file = Path(stimuli) if stimuli else _inside(volume, "stimuli.csv")
     behaviour_file = Path(behaviour) if behaviour else _inside(volume, "behaviour.csv")

@@ -222,16 +222,24 @@ def _extract(
     cancel: CancelCallback | None,
 ) -> Recording:
     values = entry.model_dump()
-    return extract_files(
-        values.pop("volume"),
-        values.pop("labels"),
-        **values,
-        settings=settings.extraction,
-        checkpoint=checkpoint,
-        client=client,
-        progress=progress,
-        cancel=cancel,
-    )
+    try:
+        return extract_files(
+            values.pop("volume"),
+            values.pop("labels"),
+            **values,
+            settings=settings.extraction,
+            checkpoint=checkpoint,
+            client=client,
+            progress=progress,
+            cancel=cancel,
+        )
+    except ChoiceNeeded as error:
+        if error.option not in VolumeInput.model_fields:
+            raise
+        fix = f'{error.fix} In the settings file: [[input.volumes]] {error.option} = "{error.example or "..."}".'
+        raise ChoiceNeeded(
+            error.what, where=error.where, fix=fix, option=error.option, choices=error.choices, example=error.example
+        ) from error
 
 
 def analyze(

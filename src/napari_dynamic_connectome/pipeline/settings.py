@@ -46,6 +46,9 @@ class VolumeInput(StepSettings):
     label_axes: str = setting("", "Axes of the labels, if the file does not name them.")
     dataset: str = setting("", "HDF5: path of the image inside the file.")
     label_dataset: str = setting("", "HDF5: path of the labels inside the file.")
+    label_channel: str = setting(
+        "", "Channel that holds the labels, where there are several: its name or number from 0."
+    )
     radius_um: float | None = setting(None, "Labels given as a table of centres: radius of a neuron.", unit="um", gt=0)
     units: str = setting("", "Labels given as a table of centres: um or voxels.")
     voxel_size_um: tuple[float, float, float] | None = setting(
