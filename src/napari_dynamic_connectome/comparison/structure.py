@@ -476,9 +476,11 @@ def _complete(network: Network) -> bool:
 
 
 def _test_sentence(row: pd.Series, partial: str) -> str:
-    verdict = "does not agree beyond chance with"
+    several = str(row["function"]).endswith("components")
+    verdict = f"{'do' if several else 'does'} not agree beyond chance with"
     if math.isfinite(row["r"]) and row["q_value"] <= CLAIMED:
-        verdict = "agrees with" if row["r"] > 0 else "is opposed to"
+        agree, opposed = ("agree", "are opposed") if several else ("agrees", "is opposed")
+        verdict = f"{agree} with" if row["r"] > 0 else f"{opposed} to"
     text = (
         f"{str(row['function']).capitalize()} {verdict} the {row['kind']} network of {row['network']}: correlation "
         f"{interval(row['r'], row['low'], row['high'])}, {_with_q(row)}, {int(row['n_neurons'])} neurons, {int(row['n_pairs']):,} pairs"

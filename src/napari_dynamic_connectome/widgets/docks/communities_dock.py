@@ -18,6 +18,7 @@ from ..views.community_table import CommunityTable, community_rows, p_text
 from ..views.matrix_view import MatrixView
 from .base import Dock
 from .connectome_panel import ConnectomePanel
+from .tests_panel import TestsPanel
 
 WORDS = {
     "community": "Community",
@@ -168,6 +169,9 @@ class CommunitiesDock(Dock):
         self.connectome = ConnectomePanel(self.work)
         self.connectome_fold = Fold("Connectome", self.connectome)
         inner.addWidget(self.connectome_fold)
+        self.tests = TestsPanel(self.work, lambda: self.connectome.networks)
+        self.tests_fold = Fold("What to test next", self.tests)
+        inner.addWidget(self.tests_fold)
         self.significance = label("", "secondary", wrap=True)
         self.significance_fold = Fold("Significance", self.significance)
         inner.addWidget(self.significance_fold)
@@ -209,7 +213,7 @@ class CommunitiesDock(Dock):
                 ),
                 *(chosen.component, chosen.kind, chosen.level, chosen.community),
                 *(self.colours, self._narrow, view.names, view.edges, view.edge_count),
-                *(view.network, self.connectome.found),
+                *(view.network, self.connectome.found, self.tests.found),
             )
             # Choosing a neuron, for example, changes nothing here.
             if len(state) != len(self._state) or any(
@@ -248,6 +252,7 @@ class CommunitiesDock(Dock):
         self.display_fold.summary.setText(
             f"{'names' if view.names else 'no names'}, {view.edge_count if view.edges else 'no'} edges"
         )
+        self.tests_fold.summary.setText(self.tests.show_for(components, self.colours))
         self._show_significance(communities)
         self._share_height()
 

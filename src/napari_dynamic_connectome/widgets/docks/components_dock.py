@@ -23,6 +23,7 @@ from ..views.sweep_view import SweepView
 from ..views.worms_view import WormsView
 from .base import Dock
 from .communities_dock import found_nothing, nothing_text
+from .opinions_panel import OpinionsPanel
 
 
 class ComponentsDock(Dock):
@@ -78,6 +79,8 @@ class ComponentsDock(Dock):
         self.robustness = RobustnessView(self.work)
         self.robustness.chosen.connect(lambda number: self.session.select(component=number))
         self.robustness_fold = Fold("Robustness", self.robustness, summary="not computed")
+        self.opinions = OpinionsPanel(self.work)
+        self.opinions_fold = Fold("Other methods", self.opinions, summary="not computed")
         self.preview = AffinityPreview(self.work)
         self.preview.edited.connect(self._affinity_edited)
         self.preview_fold = Fold("Affinity of two neurons", self.preview)
@@ -93,9 +96,10 @@ class ComponentsDock(Dock):
             self.pairs_fold,
             self.chance_fold,
             self.robustness_fold,
+            self.opinions_fold,
             self.match_fold,
         )
-        for widget in (*self.results[:8], self.preview_fold, self.match_fold):
+        for widget in (*self.results[:9], self.preview_fold, self.match_fold):
             layout.addWidget(widget)
         layout.addStretch(1)
         self._matched: Any = None
@@ -137,6 +141,8 @@ class ComponentsDock(Dock):
             self._show_pairs(components)
         if topics & {"selection", "components", "current", "theme", "communities"}:
             self._show_worms()
+        if topics & {"components", "view", "theme", "jobs"}:
+            self.opinions_fold.summary.setText(self.opinions.show_for(components, self.colours))
         if "time" in topics:
             self.worms_view.show_time()
 
