@@ -1,0 +1,79 @@
+"""Static methods, signed loadings and what to test next as panels: computed on demand, shown for these components alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from qtpy.QtCore import Qt
+from tests.widgets.helpers import components, fill
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def docks(viewer, work, qtbot):
+    from napari_dynamic_connectome.widgets.docks.communities_dock import CommunitiesDock
+    from napari_dynamic_connectome.widgets.docks.components_dock import ComponentsDock
+
+    made = ComponentsDock(viewer), CommunitiesDock(viewer)
+    for one in made:
+        viewer.window.add_dock_widget(one, area="right", add_vertical_stretch=False)
+    qtbot.wait(50)
+    fill(work.session)
+    qtbot.wait(100)
+    return made
+
+
+def test_static_methods_agree_in_a_matrix_and_the_line_says_what_non_negativity_loses(docks, work, wait_for, qtbot):
+    dock = docks[0]
+    dock.opinions_fold.head.setChecked(True)
+    panel = dock.opinions
+    assert dock.opinions_fold.summary.text() == "not computed"
+    qtbot.mouseClick(panel.baselines_button, Qt.MouseButton.LeftButton)
+    wait_for(panel.bar.job)
+    qtbot.wait(50)
+    table = panel.panel.agreement("ari")
+    assert list(panel.matrix.table.columns) == list(table.columns) and "component 1 core" in table.columns
+    assert panel.answer.text().startswith("Most alike: ")
+    # a cell is as bright as its value is large
+    image = panel.matrix.grab().toImage()
+    ramp = dock.colours.ramp()
+    row, column = 0, 1
+    corner = panel.matrix.cell(row, column).topLeft()
+    got = image.pixelColor(int(corner.x()) + 3, int(corner.y()) + 3)
+    wanted = ramp[int(np.clip(table.to_numpy()[row, column], 0, 1) * 200)][:3]
+    np.testing.assert_allclose([got.red(), got.green(), got.blue()], wanted, atol=3)
+    qtbot.mouseClick(panel.signed_button, Qt.MouseButton.LeftButton)
+    wait_for(panel.bar.job)
+    qtbot.wait(50)
+    assert "non-negativity loses" in panel.signed.text() and panel.signed.isVisible()
+    work.session.set_components(components(work.session.cohort, rank=1))  # others: nothing is known about them
+    qtbot.wait(50)
+    assert not panel.matrix.isVisible() and not panel.signed.isVisible()
+    assert dock.opinions_fold.summary.text() == "not computed"
+
+
+def test_what_to_test_next_is_ranked_chosen_and_saved(docks, work, wait_for, qtbot, tmp_path):
+    dock = docks[1]
+    dock.tests_fold.head.setChecked(True)
+    panel = dock.tests
+    (tmp_path / "access.csv").write_text("neuron,access,how\nRIML,yes,a line\n")
+    panel.access = tmp_path / "access.csv"
+    qtbot.mouseClick(panel.run_button, Qt.MouseButton.LeftButton)
+    wait_for(panel.bar.job)
+    qtbot.wait(50)
+    rows = panel.table.rows_model.rows
+    assert [r["rank"] for r in rows] == list(range(1, len(rows) + 1)) and "predicts" in panel.answer.text()
+    assert dock.tests_fold.summary.text() == f"{len(rows)} targets"
+    panel.table.selectRow(0)
+    qtbot.wait(50)
+    assert set(work.session.selection.neurons) == set(rows[0]["target"].split(" + "))
+    panel.what.setCurrentIndex(1)
+    panel.what.activated.emit(1)
+    assert "record" in panel.table.rows_model.rows[0]
+    panel.save(tmp_path / "pairs.csv")
+    assert len(pd.read_csv(tmp_path / "pairs.csv")) == len(panel.found.pairs)
+    panel.access = tmp_path / "absent.csv"
+    job = wait_for(panel.suggest())
+    assert "absent.csv" in str(job.error)
