@@ -15,7 +15,7 @@ from ..model.progress import CancelCallback
 from ..model.results import Communities
 from .functional import together
 from .measures import false_discovery_rate
-from .pairs import dyadic_error
+from .pairs import dyadic_error, side_pairs
 from .permutation import degree_test, mantel_test
 from .regression import matrix_regression
 
@@ -51,6 +51,7 @@ def enrichment(
     permutations: int = 10_000,
     rewired: int = 1000,
     seed: int = 0,
+    pairs_together: bool = True,
     cancel: CancelCallback | None = None,
 ) -> pd.DataFrame:
     """Compare connections inside communities with those that lead out of them.
@@ -67,6 +68,8 @@ def enrichment(
         In the order of `communities.neurons`: distance, left/right pairs.
     permutations, rewired, seed : int
         See `structure.compare_structure`; 0 rewired networks: none.
+    pairs_together : bool
+        Left and right neuron of a pair change places together.
 
     Returns
     -------
@@ -95,18 +98,19 @@ def enrichment(
     labels = communities.labels.isel(level=communities.chosen_level).values[place]
     inside_all = together(communities).values[np.ix_(place, place)]
     kept = {k: np.asarray(v, float)[np.ix_(place, place)] for k, v in (covariates or {}).items()}
+    sides = side_pairs(shared) if pairs_together else None
     about = {"communities": name, "network": network.name, "kind": network.kind}
     rows = [
         about
         | {"community": ALL, "members": int((labels >= 0).sum())}
-        | _one(weights, inside_all, kept, permutations, rewired, seed, cancel)
+        | _one(weights, inside_all, kept, permutations, rewired, seed, sides, cancel)
     ]
     for community in np.unique(labels[labels >= 0]):
         mine = labels == community
         if mine.sum() < 2:
             continue
         values = np.where(mine[:, None] & mine[None], 1.0, np.where(mine[:, None] | mine[None], 0.0, np.nan))
-        one = _one(weights, values, {}, permutations, rewired, seed, cancel)
+        one = _one(weights, values, {}, permutations, rewired, seed, sides, cancel)
         rows.append(about | {"community": str(int(community)), "members": int(mine.sum())} | one)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -127,6 +131,7 @@ def _one(
     permutations: int,
     rewired: int,
     seed: int,
+    sides: Array | None,
     cancel: CancelCallback | None,
 ) -> dict[str, Any]:
     link = np.where(np.isfinite(weights), (np.nan_to_num(weights) != 0).astype(float), np.nan)
@@ -151,7 +156,7 @@ def _one(
     common: dict[str, Any] = {"measure": "pearson", "directed": False, "seed": seed, "cancel": cancel}
     try:
         # the correlation of linked (0/1) and inside (0/1) rises with the odds ratio: same test, no logarithm of zero
-        result["p_value"] = mantel_test(link, inside, permutations=permutations, **common).p_value
+        result["p_value"] = mantel_test(link, inside, permutations=permutations, sides=sides, **common).p_value
     except InputError:
         return result
     if rewired:
@@ -159,7 +164,12 @@ def _one(
     if covariates:
         try:
             found = matrix_regression(
-                link, {"together": inside} | dict(covariates), tested=("together",), permutations=permutations, **common
+                link,
+                {"together": inside} | dict(covariates),
+                tested=("together",),
+                permutations=permutations,
+                sides=sides,
+                **common,
             )
             result["p_partial"] = float(found.loc[0, "p_value"])
         except InputError:

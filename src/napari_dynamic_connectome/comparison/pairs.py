@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations as every_order
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..model.errors import InputError
+from ..model.neurons import left_right_pairs
 
 Array = np.ndarray
 Measure = Literal["spearman", "pearson"]
@@ -21,32 +22,64 @@ TOLERANCE = 1e-12
 
 @dataclass(frozen=True)
 class Orders:
-    """Orders of the neurons: all of them, or drawn ones."""
+    """Orders of the neurons: all of them, or drawn ones; pairs of `sides` (left, right) move together, left to left."""
 
     n: int
     count: int
     seed: int
     exact: bool
+    sides: Array
 
     def blocks(self) -> Iterator[Array]:
         """Yield them, some rows at a time."""
+        alone = np.setdiff1d(np.arange(self.n), self.sides)
         if self.exact:
-            everything = np.array(list(every_order(range(self.n))), dtype=np.int64)
+            pairs = list(every_order(range(len(self.sides))))
+            rest = list(every_order(range(len(alone))))
+            first = np.array([p for p in pairs for _ in rest], dtype=np.int64).reshape(len(pairs) * len(rest), -1)
+            second = np.array([r for _ in pairs for r in rest], dtype=np.int64).reshape(len(pairs) * len(rest), -1)
+            everything = self._placed(first, second, alone)
             for start in range(0, len(everything), BLOCK):
                 yield everything[start : start + BLOCK]
             return
         rng = np.random.default_rng(self.seed)
         for start in range(0, self.count, BLOCK):
             size = min(BLOCK, self.count - start)
-            yield rng.permuted(np.tile(np.arange(self.n), (size, 1)), axis=1)
+            second = rng.permuted(np.tile(np.arange(len(alone)), (size, 1)), axis=1)
+            first = rng.permuted(np.tile(np.arange(len(self.sides)), (size, 1)), axis=1)
+            yield self._placed(first, second, alone)
+
+    def _placed(self, pairs: Array, rest: Array, alone: Array) -> Array:
+        """Orders of all neurons from orders of the pairs and of those without a partner."""
+        order = np.empty((len(rest), self.n), np.int64)
+        order[:, alone] = alone[rest]
+        for side in (0, 1):
+            order[:, self.sides[:, side]] = self.sides[pairs, side]
+        return order
 
 
-def orders_of(n: int, permutations: int, seed: int) -> Orders:
-    """All orders of n neurons if there are no more than that many, else that many drawn ones."""
+def orders_of(n: int, permutations: int, seed: int, sides: Array | None = None) -> Orders:
+    """All orders of n neurons if there are no more than that many, else that many drawn ones; `sides` as in `mantel_test`."""
     if permutations < 1:
         raise InputError(f"{permutations} permutations", fix="Give 1 or more.")
-    exact = n <= 10 and math.factorial(n) <= permutations
-    return Orders(n, math.factorial(n) if exact else permutations, seed, exact)
+    held = np.empty((0, 2), np.int64) if sides is None else np.asarray(sides, np.int64).reshape(-1, 2)
+    if len(held) and (held.min() < 0 or held.max() >= n or len(np.unique(held)) < held.size):
+        raise InputError(
+            "sides names neurons that are not there, or one neuron twice",
+            where="permutations",
+            fix="Give places of neurons.",
+        )
+    pairs, alone = len(held), n - held.size
+    most = math.factorial(min(pairs, 20)) * math.factorial(min(alone, 20))
+    exact = alone <= 10 and pairs <= 10 and most <= permutations
+    return Orders(n, most if exact else permutations, seed, exact, held)
+
+
+def side_pairs(names: Sequence[str]) -> Array:
+    """Return the places (pair, 2) of the left and right neuron of every pair of which both are there."""
+    place = {name: i for i, name in enumerate(names)}
+    found = [(place[a], place[b]) for a, b in left_right_pairs(tuple(names))]
+    return np.array(found, np.int64).reshape(-1, 2)
 
 
 def two_sided(observed: float, null: Array, exact: bool) -> float:

@@ -140,6 +140,7 @@ def mantel_test(
     directed: bool | None = None,
     permutations: int = 10_000,
     seed: int = 0,
+    sides: Array | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> MatrixTest:
@@ -157,6 +158,10 @@ def mantel_test(
     permutations : int
         If there are no more orders of the neurons than that, all of them are used and p is exact.
     seed : int
+    sides : array of int (pair, 2), optional
+        Places of the left and right neuron of pairs that change places together, left with left (`pairs.side_pairs` finds them by
+        name). The two sides of a pair are alike in wiring and in activity: where neurons move one by one, chance looks narrower than
+        it is, and p is too small.
 
     Returns
     -------
@@ -181,7 +186,7 @@ def mantel_test(
     """
     pairs = _Pairs.of(x, y, directed)
     a, moving = pairs.values(measure)
-    order_source = orders_of(pairs.n, permutations, seed)
+    order_source = orders_of(pairs.n, permutations, seed, sides)
     observed, null = _correlations(pairs, measure, order_source, progress, cancel)
     exact = order_source.exact
     p = two_sided(observed, null, exact)

@@ -42,6 +42,7 @@ def matrix_regression(
     directed: bool | None = None,
     permutations: int = 10_000,
     seed: int = 0,
+    sides: Array | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> pd.DataFrame:
@@ -61,7 +62,7 @@ def matrix_regression(
         Spearman: all matrices are ranked first.
     directed : bool, optional
         By default if the response is not symmetric, nor are all predictors.
-    permutations, seed
+    permutations, seed, sides
         As in `mantel_test`.
 
     Returns
@@ -107,7 +108,7 @@ def matrix_regression(
         rest, coefficient, t = _own_part(standard[name], others, y, rows, columns, name)
         p, drawn = float("nan"), 0
         if name in wanted:
-            orders = orders_of(len(x), permutations, seed)
+            orders = orders_of(len(x), permutations, seed, sides)
             null = _t_values(rest, others, y, directed, orders, progress, cancel, (number, len(held)))
             p = two_sided(t, null, orders.exact)
             drawn = int(np.isfinite(null).sum())

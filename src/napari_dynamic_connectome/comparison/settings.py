@@ -31,6 +31,11 @@ class StructureSettings(StepSettings):
     rewired: int = setting(
         1000, "Rewired networks in which every neuron keeps its number of links (0: none).", ge=0, le=1_000_000
     )
+    pairs_together: bool = setting(
+        True,
+        "Permutations move the left and right neuron of a pair together: both sides are alike in wiring and in activity, and "
+        "moved one by one they make chance look narrower than it is.",
+    )
     distance: bool = setting(True, "Also test what distance between cell bodies does not explain.")
     left_right: bool = setting(True, "Also test what being a left/right pair does not explain.")
     largest_q: float = setting(0.05, "Signal propagation: a pair responds if its q value is at most this.", gt=0, le=1)

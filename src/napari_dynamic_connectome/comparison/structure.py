@@ -25,6 +25,7 @@ from .covariates import distances, left_right_matrix
 from .enrichment import ALL, enrichment, with_q
 from .functional import partitions
 from .measures import false_discovery_rate
+from .pairs import side_pairs
 from .permutation import degree_test, interval, mantel_test, p_text
 from .regression import matrix_regression
 from .settings import StructureSettings
@@ -243,6 +244,7 @@ def compare_structure(
                     permutations=chosen.permutations,
                     rewired=chosen.rewired,
                     seed=seed,
+                    pairs_together=chosen.pairs_together,
                     cancel=cancel,
                 )
             )
@@ -380,7 +382,8 @@ def _test(
 ) -> dict[str, Any]:
     function, weight, shared = aligned(matrix, network)
     common: dict[str, Any] = {"measure": settings.measure, "directed": False, "seed": seed, "cancel": cancel}
-    test = mantel_test(function, weight, permutations=settings.permutations, **common)
+    sides = side_pairs(shared) if settings.pairs_together else None
+    test = mantel_test(function, weight, permutations=settings.permutations, sides=sides, **common)
     row: dict[str, Any] = {
         "function": name,
         "network": network.name,
@@ -402,7 +405,12 @@ def _test(
         # where the covariates make up the network (one of left/right pairs alone), nothing is left of it: NaN
         with suppress(InputError):
             found = matrix_regression(
-                function, {"network": weight} | own, tested=("network",), permutations=settings.permutations, **common
+                function,
+                {"network": weight} | own,
+                tested=("network",),
+                permutations=settings.permutations,
+                sides=sides,
+                **common,
             )
             row |= {"r_partial": float(found.loc[0, "partial_r"]), "p_partial": float(found.loc[0, "p_value"])}
     if len(ceiling):
@@ -461,6 +469,7 @@ def _regression(
                 directed=False,
                 permutations=settings.permutations,
                 seed=seed,
+                sides=side_pairs(names) if settings.pairs_together else None,
                 cancel=cancel,
             )
         except InputError as error:
