@@ -117,7 +117,8 @@ def test_left_right_pairs_alone_do_not_make_agreement_beside_them() -> None:
     values = 3 * pairs + (noise + noise.T) / 2
     link = np.maximum(pairs, (rng.random((60, 60)) < 0.1).astype(float))
     net = network("made", "electrical", names, np.maximum(link, link.T), directed=False)
-    row = compare_structure({"f": function_of(values, names)}, [net], FAST | {"distance": False}).table().iloc[0]
+    alone = FAST | {"distance": False, "pairs_together": False}
+    row = compare_structure({"f": function_of(values, names)}, [net], alone).table().iloc[0]
     assert row["p_value"] <= 0.01 and row["p_partial"] > 0.05
 
 
@@ -167,7 +168,13 @@ def test_pairs_in_communities_are_counted_as_by_hand() -> None:
     link = np.zeros((7, 7))
     for a, b in ((0, 1), (2, 1), (3, 4), (0, 3), (4, 5), (5, 6)):
         link[a, b] = 2.0
-    table = enrichment(partition(names, labels), network("n", "chemical", names, link), permutations=5040, rewired=50)
+    table = enrichment(
+        partition(names, labels),
+        network("n", "chemical", names, link),
+        permutations=5040,
+        rewired=50,
+        pairs_together=False,
+    )
     row = table[table["community"] == "all"].iloc[0]
     # inside: 3 + 1 pairs, of which 3 are linked; leading out: 3 x 2 between, 5 x 2 to the background, of which 2 are linked
     assert (row["inside"], row["outside"], row["n_pairs"]) == (3 / 4, 2 / 16, 20)
