@@ -118,6 +118,22 @@ def test_single_worms_are_read_with_progress_and_cancel(collection: Path) -> Non
     only = [("Flavell2023", "worm0"), ("Kato2015", "worm1")]
     found = list(iterate_collection(collection, only=only, progress=lambda share, text="": said.append(text)))
     assert [(r.name, r.n_neurons) for r in found] == [("Kato2015 worm1", 4), ("Flavell2023 worm0", 2)]
-    assert said == ["Kato2015 worm1, 1 of 2", "Flavell2023 worm0, 2 of 2"]
+    assert said == ["2 worms", "Kato2015 worm1, 1 of 2", "Flavell2023 worm0, 2 of 2"]
     with pytest.raises(Cancelled):
         list(iterate_collection(collection, cancel=lambda: True))
+
+
+def test_rows_of_a_worm_need_not_stand_together_nor_be_of_one_batch(collection: Path, monkeypatch) -> None:
+    from napari_dynamic_connectome.io.formats import parquet
+
+    whole = {r.name: r for r in iterate_collection(collection)}
+    table = pd.read_parquet(collection)
+    table.iloc[np.random.default_rng(1).permutation(len(table))].to_parquet(collection, index=False, row_group_size=2)
+    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 2)
+    mixed = {r.name: r for r in iterate_collection(collection)}
+    assert set(mixed) == set(whole)
+    for name, one in whole.items():
+        two = mixed[name]
+        order = np.argsort(two.neurons["label"].to_numpy())
+        np.testing.assert_array_equal(two.traces.values[:, order], one.traces.values)
+        np.testing.assert_array_equal(two.time_s, one.time_s)

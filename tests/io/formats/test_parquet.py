@@ -67,6 +67,11 @@ def test_collection_reads_only_the_rows_it_needs(tmp_path, monkeypatch) -> None:
             asked.append((options.get("columns"), len(table)))
             return table
 
+        def scanner(self, **options: object) -> object:
+            scanned = self.inner.scanner(**options)
+            asked.append((options.get("columns"), scanned.count_rows()))
+            return scanned
+
     make_dataset = ds.dataset
     monkeypatch.setattr(ds, "dataset", lambda *a, **k: Spy(make_dataset(*a, **k)))
     list(parquet.iterate_collection(path, dataset="Kato2015", worm="worm3"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ TRACE_COLUMNS = (
 COLLECTION_OPTIONS = ("dataset", "column", "min_named", "min_neurons", "min_duration_s")
 """Options of `read_recordings` that apply to collections alone."""
 META_KEY = b"dynamic_connectome"
+ROWS_AT_ONCE = 256
+"""Rows of a collection that are decoded together."""
 
 
 def is_parquet(path: Path) -> bool:
@@ -302,22 +304,76 @@ def iterate_collection(
         pairs = zip(listed["source_dataset"].astype(str), listed["worm"].astype(str), strict=True)
         listed = listed[[pair in asked for pair in pairs]]
     several = listed["source_dataset"].nunique() > 1
-    source = pa.dataset.dataset(path, format="parquet")
-    for number, row in enumerate(listed.itertuples()):
+    wanted_worms = list(zip(listed["source_dataset"].astype(str), listed["worm"].astype(str), strict=True))
+    whole = labeled_only and "is_labeled_neuron" in names
+    counts = dict(zip(wanted_worms, listed["named" if whole else "neurons"].astype(int), strict=True))
+    sources, worms = (sorted({pair[k] for pair in wanted_worms}) for k in (0, 1))
+    # the filter is pushed down to row groups: only those that can hold these worms are decoded, each once
+    chosen = field("source_dataset").isin(sources) & field("worm").isin(worms)
+    if whole:
+        chosen = chosen & field("is_labeled_neuron")
+    scanned = pa.dataset.dataset(path, format="parquet").scanner(
+        columns=wanted, filter=chosen, batch_size=ROWS_AT_ONCE, batch_readahead=2, fragment_readahead=1
+    )
+    report(progress, 0.0, f"{len(counts)} worms")
+    for number, ((source, name), rows) in enumerate(_worm_by_worm(scanned, counts, str(path), cancel)):
+        where = f"{path}: {source}, {name}"
+        title = f"{source} {name}" if several or dataset is None else name
+        yield _one_worm(_lists(rows), where, title, traces, clock, step)
+        report(progress, (number + 1) / len(counts), f"{source} {name}, {number + 1} of {len(counts)}")
+
+
+def _worm_by_worm(
+    scanned: Any, counts: Mapping[tuple[str, str], int], where: str, cancel: CancelCallback | None
+) -> Iterator[tuple[tuple[str, str], Any]]:
+    """Yield the rows of every worm as soon as all of them were read; those of worms that are not asked for are left out.
+
+    Rows of a worm are next to each other as a rule; where they are not, they wait for the others.
+    """
+    pa = _pyarrow()
+    parts: dict[tuple[str, str], list[Any]] = {}
+    have: dict[tuple[str, str], int] = {}
+    batches = iter(scanned.to_batches())
+    while True:
         check_cancel(cancel)
-        report(progress, number / len(listed), f"{row.source_dataset} {row.worm}, {number + 1} of {len(listed)}")
-        where = f"{path}: {row.source_dataset}, {row.worm}"
-        # the filter is pushed down to row groups: only those that can hold this worm are decoded
-        chosen = (field("source_dataset") == row.source_dataset) & (field("worm") == row.worm)
-        if labeled_only and "is_labeled_neuron" in names:
-            chosen = chosen & field("is_labeled_neuron")
         with reading(where, "Parquet file"):
-            rows = source.to_table(columns=wanted, filter=chosen)
-            limits.check_size(rows.nbytes, limits.MAX_RECORDING_BYTES, where)
-        if len(rows) == 0:
+            batch = next(batches, None)
+        if batch is None:
+            break
+        keys = list(zip(*(map(str, batch.column(c).to_pylist()) for c in ("source_dataset", "worm")), strict=True))
+        start = 0
+        while start < len(keys):
+            stop = start + 1
+            while stop < len(keys) and keys[stop] == keys[start]:
+                stop += 1
+            key, start, part = keys[start], stop, batch.slice(start, stop - start)
+            if key not in counts:
+                continue
+            parts.setdefault(key, []).append(part)
+            have[key] = have.get(key, 0) + len(part)
+            limits.check_size(
+                sum(p.nbytes for p in parts[key]), limits.MAX_RECORDING_BYTES, f"{where}: {' '.join(key)}"
+            )
+            if have[key] == counts[key]:
+                check_cancel(cancel)
+                yield key, pa.Table.from_batches(parts.pop(key))
+
+
+def _lists(rows: Any) -> dict[str, list[Any]]:
+    """Columns of a table as lists; traces and clocks as arrays."""
+    pa = _pyarrow()
+    found: dict[str, list[Any]] = {}
+    for name in rows.column_names:
+        column = rows.column(name).combine_chunks()
+        if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+            found[name] = column.to_pylist()
             continue
-        title = f"{row.source_dataset} {row.worm}" if several or dataset is None else str(row.worm)
-        yield _one_worm(rows.to_pydict(), where, title, traces, clock, step)
+        values, ends = column.values.to_numpy(zero_copy_only=False), column.offsets.to_numpy()
+        found[name] = [
+            None if empty else np.asarray(values[a:b], float)
+            for a, b, empty in zip(ends[:-1], ends[1:], column.is_null().to_pylist(), strict=True)
+        ]
+    return found
 
 
 def _select(table: pd.DataFrame, column: str, asked: str | Sequence[str] | None, path: Path) -> pd.DataFrame:
