@@ -5,6 +5,8 @@
     python tests/benchmarks/bench_trust.py background --seeds 100 101  planted graphs with background, and N = 60, r = 2
     python tests/benchmarks/bench_trust.py seeds --seeds 100           the same cohort with two seeds
     python tests/benchmarks/bench_trust.py size --seeds 100 101        size of p on fresh noise cohorts
+    python tests/benchmarks/bench_trust.py baselines --seeds 100 101   static methods on the cohorts of `claims`, and time-shifted
+    python tests/benchmarks/bench_trust.py speed --seeds 100           CPU and wall time of one analysis
 
 Seeds from 100 on were never used to choose anything. Every line is printed as soon as it is known.
 """
@@ -12,7 +14,9 @@ Seeds from 100 on were never used to choose anything. Every line is printed as s
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from threading import Event
@@ -26,6 +30,8 @@ from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 from napari_dynamic_connectome import Cohort, Recording, find_communities, simulate_cohort
 from napari_dynamic_connectome.affinity.compute import compute_affinity
 from napari_dynamic_connectome.affinity.shift import Shifter
+from napari_dynamic_connectome.affinity.surrogates import surrogate_cohort
+from napari_dynamic_connectome.baselines.panel import static_baselines
 from napari_dynamic_connectome.communities.tail import tail_p_value
 from napari_dynamic_connectome.pipeline.run import AnalysisResult, analyze
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
@@ -241,6 +247,72 @@ def bench_size(options: argparse.Namespace) -> None:
         print(f"{name}: share of {len(p)} cohorts with p <= .01, .05, .1, .5: {shares}")
 
 
+STATIC = ("shape distance", "louvain", "leiden", "nmf")
+GRAPH_TOOL = """
+import sys, numpy as np, graph_tool.all as gt
+w = np.load(sys.argv[1]); np.random.seed(0); gt.seed_rng(1)
+a, b = np.triu_indices(len(w), 1); known = np.isfinite(w[a, b]) & (w[a, b] > 0)
+g = gt.Graph(directed=False); g.add_vertex(len(w)); g.add_edge_list(np.stack([a[known], b[known]], 1))
+e = g.new_edge_property("double"); e.a = w[a, b][known]
+s = gt.minimize_nested_blockmodel_dl(g, state_args=dict(recs=[e], rec_types=["real-exponential"]))
+print(*s.get_levels()[0].get_blocks().a)
+"""
+
+
+def static_groups(cohort: Cohort, groups: int) -> dict[str, list[set[str]]]:
+    """Groups of three neurons or more of every static method; those that ask for a number of groups are told the right one."""
+    panel = static_baselines(cohort, methods=STATIC, groups=groups)
+    labels = {name: panel.partitions[name].to_numpy() for name in STATIC}
+    names = np.array(panel.partitions.index)
+    python = "/usr/bin/python3"  # graph-tool is a package of the system, not of an environment
+    with tempfile.TemporaryDirectory() as folder:
+        np.save(f"{folder}/w.npy", panel.similarity["leiden"].values - np.eye(len(names)))
+        try:
+            made = subprocess.run(
+                [python, "-c", GRAPH_TOOL, f"{folder}/w.npy"], capture_output=True, text=True, timeout=600
+            )
+            labels["graph-tool"] = np.array([int(g) for g in made.stdout.split()])
+        except (OSError, subprocess.TimeoutExpired):
+            labels["graph-tool"] = np.empty(0, int)
+    found = {}
+    for name, row in labels.items():
+        if len(row) == len(names):
+            found[name] = [set(names[row == g]) for g in np.unique(row[row >= 0]) if (row == g).sum() >= 3]
+    return found
+
+
+def bench_baselines(options: argparse.Namespace) -> None:
+    """Every group that a static method makes of planted cohorts counts as claimed; so do those of time-shifted cohorts."""
+    rows: dict[tuple[str, str], list[tuple[int, int, float]]] = {}
+    for seed in options.seeds:
+        cohort, truth = simulate_cohort(n_worms=options.worms, seed=seed)
+        motifs = [set(g) for _, g in truth.members.groupby("motif")["neuron"]]
+        shifted = surrogate_cohort(cohort, "circular shift", seed=seed)
+        for what, one in (("planted", cohort), ("time-shifted", shifted)):
+            for name, groups in static_groups(one, len(motifs) + 1).items():
+                true = [] if what == "time-shifted" else motifs
+                false = sum(max((overlap(g, m) for m in true), default=0.0) < 0.5 for g in groups)
+                hits = float(np.mean([max((overlap(g, m) for g in groups), default=0.0) >= 0.7 for m in motifs]))
+                rows.setdefault((what, name), []).append((len(groups), false, hits))
+        print(f"seed {seed} done", flush=True)
+    for (what, name), found in rows.items():
+        total, false = (sum(r[k] for r in found) for k in (0, 1))
+        print(
+            f"{what}, {name}: {total} groups, {false} match no motif; {np.mean([r[2] for r in found]):.0%} of the motifs found"
+        )
+
+
+def bench_speed(options: argparse.Namespace) -> None:
+    """One analysis after the kernels are compiled; runs on builds before the comparison with chance, too."""
+    analyze(simulate_cohort(n_worms=3, n_neurons=24, duration_s=80, seed=0)[0], PipelineSettings())
+    for seed in options.seeds:
+        cohort, _ = simulate_cohort(n_worms=options.worms, seed=seed)
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = analyze(cohort, PipelineSettings())
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        print(f"seed {seed}: {cpu:.1f} CPU s, {wall:.1f} s, rank {result.components.rank}", flush=True)
+
+
 def main() -> None:
     """Run one of the benches."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -250,6 +322,8 @@ def main() -> None:
         "background": bench_background,
         "seeds": bench_seeds,
         "size": bench_size,
+        "baselines": bench_baselines,
+        "speed": bench_speed,
     }
     parser.add_argument("bench", choices=benches)
     parser.add_argument("--seeds", nargs="+", type=int, default=[100])

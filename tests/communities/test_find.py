@@ -18,6 +18,7 @@ from napari_dynamic_connectome.communities.graph import graph_from_matrix, node_
 from napari_dynamic_connectome.communities.levels import match_communities, number_levels, shared_numbers
 from napari_dynamic_connectome.communities.methods import _links as links_of
 from napari_dynamic_connectome.communities.methods import leiden, louvain, modularity
+from napari_dynamic_connectome.communities.null import joint_p_value
 from napari_dynamic_connectome.model.errors import Cancelled, InputError, SettingsError
 
 spec = importlib.util.spec_from_file_location("community_graphs", Path(__file__).parent / "graphs.py")
@@ -334,3 +335,16 @@ def test_any_number_of_threads_gives_the_same(kind, monkeypatch):
     np.testing.assert_array_equal(one.probability.values, three.probability.values)
     assert one.description_length == three.description_length
     np.testing.assert_array_equal(one.diagnostics["null_gain_nats"], three.diagnostics["null_gain_nats"])
+
+
+def test_statistics_have_the_same_say_and_a_joint_p_value_is_a_share_of_all_graphs():
+    rng = np.random.default_rng(0)
+    weak = np.clip(rng.normal(size=(2, 30)), -1.5, 1.5)
+    weak[:, 0] = 1.6  # neither is the largest of its row, both together are
+    weak[0, 1] = weak[1, 2] = 1.8
+    weak[0, 2] = weak[1, 1] = 0.0
+    assert joint_p_value(weak) == pytest.approx(1 / 30)
+    assert joint_p_value(weak * [[1e6], [1e-3]] + 5) == pytest.approx(1 / 30)
+    assert joint_p_value(np.ones((2, 20))) == 1.0
+    alike = [joint_p_value(rng.exponential(size=(2, 20))) for _ in range(400)]
+    assert 0.02 < np.mean(np.array(alike) <= 0.05) < 0.085  # exactly .05 on average

@@ -146,8 +146,9 @@ def compare_consensus(
     """P values of a consensus: the same sampling on null graphs.
 
     The statistic of 'more than one group' is the mean gain of the first chains at late temperatures, of as many chains in the nulls;
-    that of a community is the gain of its own rate, compared with the best community of every null. `groups` gives further
-    statistics of a null graph and the (N,) labels of its consensus, which are kept as they are.
+    that of a community is the gain of its own rate, compared with the best community of every null. `groups` gives the statistics
+    of all groups of a graph and the (N,) labels of its consensus; then their sum has the same say in 'more than one group' as the
+    gain, of the graph sampled as quickly as its nulls, and those of the nulls are kept. All nulls are fitted then.
     """
     if not np.ptp(graph.weights) > 1e-9 * graph.weights.max():
         one = np.ones(len(found.group_gain))
@@ -168,9 +169,29 @@ def compare_consensus(
 
     nulls = _graphs(graph, model, settings, seed, null_graphs)
     what = _what(settings, null_graphs)
-    return _p_values(
-        found.gain, found.group_gain, nulls, statistics, settings, seed, what, progress=progress, cancel=cancel
-    )
+    how: dict[str, Any] = {"progress": progress, "cancel": cancel, "early": groups is None}
+    null = _p_values(found.gain, found.group_gain, nulls, statistics, settings, seed, what, **how)
+    if groups is None or not null.fits:
+        return null
+    gain, _, own = statistics(graph, seed - 1, cancel or (lambda: False))
+    gains = np.array([gain, *null.null_gain])
+    sums = np.array([sum(one) for one in (own, *null.null_groups)])
+    return replace(null, p_value=joint_p_value(np.stack([gains, sums])))
+
+
+def joint_p_value(statistics: Array) -> float:
+    """Share of graphs, the first of all among them, whose statistics are together as large as those of the first.
+
+    Parameters
+    ----------
+    statistics : ndarray of float
+        (statistic, graph), the first graph is the one in question. Every statistic is standardised over all graphs alike, so that
+        the p value holds whatever they are, if the graphs can be exchanged.
+    """
+    spread = statistics.std(axis=1, keepdims=True)
+    scaled = (statistics - statistics.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+    together = scaled.sum(axis=0)
+    return float((together >= together[0] - 1e-9).mean())
 
 
 def _graphs(
@@ -197,11 +218,12 @@ def _p_values(
     *,
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
+    early: bool = True,
 ) -> NullResult:
     """Compare gains with those of nulls; `statistics` gives a null's gain, that of its best community, and more.
 
     Nulls have seeds of their own and run side by side; they are counted in their order, so the result does not depend on how many
-    run at once.
+    run at once. With `early`, they stop once `ENOUGH` of them reach the gain.
     """
     gains: list[float] = []
     tops: list[float] = []
@@ -217,7 +239,7 @@ def _p_values(
             gains.append(one)
             tops.append(top)
             others.append(more)
-            if sum(g >= gain for g in gains) >= ENOUGH:
+            if early and sum(g >= gain for g in gains) >= ENOUGH:
                 break
     total = 1 + len(gains)
     p_value = (1 + sum(g >= gain for g in gains)) / total if gains else float("nan")

@@ -5,7 +5,7 @@ group together, so that a group does not raise its members' strengths. Every nod
 distributed about their means), or into the background, where no rate is its own. The null keeps every node's strength and what
 was observed and destroys who with whom: the weights over theta_i theta_j are shuffled among the observed pairs, and the same search
 and the same rule put nodes into groups there. Two questions follow each other. Is there any group? The nats that sampled partitions
-save over one group, against the nulls. Which? The nats that the group's own rate saves, against those of all groups of the nulls,
+save over one group and those that the rates of all groups save, together, against the nulls. Which? The nats that the group's own rate saves, against those of all groups of the nulls,
 corrected for the number of groups. Where no group passes the second question, all are shown as unsure.
 """
 
