@@ -156,3 +156,33 @@ def test_every_command_has_the_options_of_loudness() -> None:
     for one in commands.values():
         assert {"-v", "-q"} <= set(one._option_string_actions)
     assert sys.modules["napari_dynamic_connectome.cli.progress"].QUIET in (True, False)
+
+
+def test_two_commands_do_not_write_at_one_place(saved: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    from napari_dynamic_connectome.session.lock import writing_alone
+
+    (tmp_path / "settings.toml").write_text("")
+    taken = [
+        (["export", str(saved), "--tables"], saved.parent),
+        (["report", str(saved.parent)], saved.parent),
+        (["states", str(saved)], saved.parent),
+        (["report", str(saved), "-o", str(tmp_path / "out")], tmp_path / "out"),
+        (["extract", "a.tif", "-o", str(tmp_path / "worm.csv")], tmp_path / "worm.csv"),
+        (["run", str(tmp_path / "settings.toml")], tmp_path / "settings-output"),
+        (["run", str(tmp_path / "settings.toml"), "-o", str(tmp_path / "out")], tmp_path / "out"),
+        (["robustness", str(tmp_path / "settings.toml")], tmp_path / "settings-output"),
+        (["simulate", str(tmp_path / "out")], tmp_path / "out"),
+        (["demo", "-o", str(tmp_path / "out")], tmp_path / "out"),
+    ]
+    for command, place in taken:
+        with writing_alone(place):
+            assert main(command) == 2, command
+        said = capsys.readouterr().err
+        assert "another program is writing here" in said and said.count("\n") == 1, command
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["settings.toml"]
+    with writing_alone(tmp_path / "out"):  # elsewhere is free, and so is what only prints
+        assert main(["export", str(saved), "--tables", "-o", str(tmp_path / "free"), "-q"]) == 0
+    with writing_alone(saved.parent):
+        assert main(["suggest-tests", str(saved)]) in (0, 2)
+    assert "another program" not in capsys.readouterr().err
+    assert not [p for p in (*tmp_path.iterdir(), *saved.parent.iterdir()) if p.name.endswith(".writing")]

@@ -202,3 +202,46 @@ def test_brackets_in_a_name_are_a_name(tmp_path: Path) -> None:
     assert found("a[1].npz") == ["a[1].npz"]
     assert found("*.npz") == ["a1.npz", "a[1].npz", "b[2].npz"]
     assert found("?[2].npz") == ["b[2].npz"]
+
+
+# --- numbers that a file says in other units ----------------------------------------------------------------------------
+
+
+def test_nwb_values_are_data_times_conversion_plus_offset(tmp_path: Path) -> None:
+    import h5py
+
+    data = np.random.default_rng(0).normal(size=(40, 3))
+    with h5py.File(tmp_path / "a.nwb", "w") as file:
+        file.attrs["nwb_version"] = "2.5"
+        series = file.create_group("processing/ophys/Fluorescence/calcium")
+        series.attrs["neurodata_type"] = "RoiResponseSeries"
+        series["data"], series["timestamps"], series["rois"] = data, np.arange(40) / 2, np.arange(3)
+        series["data"].attrs["conversion"] = 2.5
+        series["data"].attrs["offset"] = -7.0
+    read = read_recording(tmp_path / "a.nwb")
+    np.testing.assert_allclose(read.traces.values, 2.5 * data - 7.0)
+
+
+@pytest.mark.parametrize(
+    ("ending", "factor"), [("_s", 1), ("_ms", 1e-3), ("_min", 60), (" (min)", 60), (" (s)", 1), (" (ms)", 1e-3)]
+)
+def test_stimuli_are_read_in_the_unit_of_their_header(tmp_path: Path, ending: str, factor: float) -> None:
+    from napari_dynamic_connectome.io.formats.side_tables import read_stimuli
+
+    (tmp_path / "s.csv").write_text(f"name,onset{ending},offset{ending}\nsalt,1.5,2\n")
+    read = read_stimuli(tmp_path / "s.csv")
+    np.testing.assert_allclose(read[["onset", "offset"]].to_numpy(float), [[1.5 * factor, 2 * factor]])
+
+
+def test_x_and_y_of_an_imagej_file_keep_their_own_sizes(tmp_path: Path) -> None:
+    import tifffile
+
+    from napari_dynamic_connectome.io.registry import open_volume as open_any
+
+    tifffile.imwrite(
+        tmp_path / "a.tif", np.zeros((2, 3, 8, 16), np.uint16), imagej=True, resolution=(1 / 0.2, 1 / 0.5),
+        metadata={"axes": "TZYX", "unit": "um", "spacing": 2.0, "finterval": 0.25},
+    )  # fmt: skip
+    volume = open_any(tmp_path / "a.tif")
+    np.testing.assert_allclose(volume.voxel_size_um, (2.0, 0.5, 0.2), rtol=1e-6)
+    assert volume.frame_rate_hz == pytest.approx(4.0)

@@ -99,3 +99,35 @@ def test_other_settings_never_take_what_is_half_done(settings, saved, tmp_path) 
     fresh = run.run_pipeline(other, tmp_path / "fresh")
     for part in PARTS:
         same(getattr(again, part), getattr(fresh, part), part)
+
+
+@pytest.mark.parametrize(
+    ("table", "changed", "stage"),
+    [
+        ("extraction", {"statistic": "median"}, "recordings"),
+        ("correction", {"baseline": "first seconds"}, "recordings"),
+        ("quality", {"min_snr": 1.25}, "recordings"),
+        ("correct", "none", "recordings"),
+        ("cohort", {"min_worms": 3}, "components"),
+        ("affinity", {"sigma_s": 3.5}, "components"),
+        ("rank", {"largest": 4}, "components"),
+        ("factorization", {"starts": 9}, "components"),
+        ("seed", 17, "components"),
+        ("communities", {"samples": 77}, "communities"),
+        ("kinds", ("core",), "communities"),
+    ],
+)
+def test_a_stage_is_done_again_when_a_setting_that_it_depends_on_was_changed(table, changed, stage) -> None:
+    from napari_dynamic_connectome.pipeline.run import stage_hashes
+
+    plain = PipelineSettings()
+    value = getattr(plain, table)
+    new = value.model_copy(update=changed) if isinstance(changed, dict) else changed
+    if isinstance(changed, dict):
+        assert set(changed) <= set(type(value).model_fields)
+    assert new != value
+    before = stage_hashes(plain, [], None)
+    after = stage_hashes(plain.model_copy(update={table: new}), [], None)
+    stages = ["recordings", "components", "communities"]
+    at = stages.index(stage)
+    assert [before[s] == after[s] for s in stages] == [True] * at + [False] * (len(stages) - at)

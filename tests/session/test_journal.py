@@ -454,3 +454,102 @@ def test_a_read_only_window_opens_files_and_analyzes_and_claims_nothing(path: Pa
     assert not session.keep_results(make_session().results(), "analyze", kept=second.write_results(session))
     second.close()
     first.close()
+
+
+def test_what_was_corrected_and_what_was_looked_at_survive(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.touch("worm 1", labels=(3, 7), rate="2 to 4 Hz")
+    session.touch("worm 2", labels=(1,))
+    journal.note_view({"camera": {"zoom": 3.0, "center": (1.0, 2.0, 3.0)}})
+    session.touch("worm 2", labels=None)
+    crash(journal)
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert journal.view == {"camera": {"zoom": 3.0, "center": [1.0, 2.0, 3.0]}}
+    assert again.touched == {}
+    journal.show_again()
+    assert again.touched == session.touched == {"worm 1": {"labels": (3, 7), "rate": "2 to 4 Hz"}}
+    save_session(again, path)
+    crash(journal)
+    third = Journal.attach(load_session(path))  # what a saved state holds is not taken from an older log
+    assert third.view == {} and third.touched == {}
+    assert third.session.touched == again.touched
+    third.close()
+
+
+def test_notes_go_with_traces_that_were_extracted_again(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.touch("worm 1", labels=(3,))
+    worm = session.recordings["worm 1"]
+    session.add(worm.replace(traces=worm.traces * 2), replace=True, made="extract traces of worm 1", raw=worm.traces)
+    assert session.touched == {}
+    crash(journal)
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert journal.recover() == [] and again.touched == {}
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        {"worm 1": [3]},
+        {"worm 1": {"labels": "3"}},
+        {"worm 1": {"labels": [True]}},
+        {"worm 1": {"rate": 3}},
+        {"gone": {}},
+    ],
+)
+def test_damaged_notes_are_left_out(path: Path, noted: dict) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    journal._note(touched=noted)
+    crash(journal)
+    again = load_session(path)
+    journal = Journal.attach(again)
+    journal.show_again()
+    assert again.touched == {}
+    journal.close()
+
+
+def test_each_record_is_flushed_to_the_disk_before_it_is_acknowledged(path: Path, monkeypatch) -> None:
+    flushed: list[tuple[int, int]] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        real(descriptor)
+        held = os.fstat(descriptor)
+        flushed.append((held.st_ino, held.st_size))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    session = load_session(path)
+    journal = Journal.attach(session)
+    assert journal._file is not None
+    for number in range(3):
+        before = len(flushed)
+        session.edit("worm 1", {1: {"note": str(number)}})
+        now = journal._file.path.stat()
+        assert (now.st_ino, now.st_size) in flushed[before:]  # all of it, the last byte too
+    journal.close()
+
+
+def test_what_was_undone_before_a_crash_can_be_done_again_after_it(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.edit("worm 1", {1: {"note": "first"}})
+    session.edit("worm 1", {1: {"note": "second"}})
+    session.undo()
+    session.undo()
+    session.redo()
+    crash(journal)
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert journal.recover() == []
+    assert again.recordings["worm 1"].neurons["note"].iloc[0] == "first"
+    assert [len(again.done), len(again.undone)] == [len(session.done), len(session.undone)]
+    assert again.redo() is not None
+    assert again.recordings["worm 1"].neurons["note"].iloc[0] == "second"
+    assert again.redo() is None
+    journal.close()

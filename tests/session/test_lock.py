@@ -219,3 +219,53 @@ def test_a_journal_is_kept_where_files_cannot_be_locked(path: Path, monkeypatch:
     assert journal.folder == journal_folder(path) and not journal.read_only
     assert Journal.attach(load_session(path)).read_only
     journal.close()
+
+
+# --- what commands write ------------------------------------------------------------------------------------------------
+
+
+def test_one_process_at_a_time_writes_a_place(tmp_path: Path) -> None:
+    place = tmp_path / "new" / "out"
+    hold = "import sys; from napari_dynamic_connectome.session.lock import writing_alone\nwith writing_alone(sys.argv[1]):\n"
+    other = subprocess.Popen(
+        [sys.executable, "-c", hold + "    print('in', flush=True); sys.stdin.read()", str(place)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert other.stdin is not None and other.stdout is not None
+    assert other.stdout.readline() == "in\n"
+    with (
+        pytest.raises(InputError, match=rf"another program is writing here \(.*process {other.pid}"),
+        lock.writing_alone(place),
+    ):
+        pass
+    with lock.writing_alone(tmp_path / "new" / "other"):
+        pass
+    other.kill()
+    other.wait()
+    other.stdin.close()
+    other.stdout.close()
+    assert [p.name for p in place.parent.iterdir()] == [".out.writing"]  # of a process that was ended
+    with lock.writing_alone(place):
+        assert not place.exists()
+    assert list(place.parent.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_locked_is_for_its_writer_to_judge(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("theirs")
+    for place in (tmp_path / "file" / "out", Path("a\0b"), tmp_path / ("x" * 300)):
+        with lock.writing_alone(place):
+            pass
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+    with pytest.raises(ValueError, match="inside"), lock.writing_alone(tmp_path / "out"):
+        raise ValueError("inside")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_lock_folder_that_holds_other_things_stays(tmp_path: Path) -> None:
+    (tmp_path / ".out.writing").mkdir()
+    (tmp_path / ".out.writing" / "notes.txt").write_text("theirs")
+    with lock.writing_alone(tmp_path / "out"):
+        pass
+    assert (tmp_path / ".out.writing" / "notes.txt").read_text() == "theirs"

@@ -419,3 +419,20 @@ def test_a_pipe_is_refused_in_one_line_by_every_reader(tmp_path: Path) -> None:
         for read in (read_recording, open_volume):
             with pytest.raises(InputError, match="neither a file nor a folder"):
                 read(tmp_path / name)
+
+
+def test_what_fits_no_memory_is_refused_on_every_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_dynamic_connectome.model import memory
+    from napari_dynamic_connectome.session import store
+
+    monkeypatch.delattr(os, "sysconf", raising=False)
+    store.check_memory(1 << 20)
+    store.check_memory(int(memory.free_mb() * 5e5))
+    monkeypatch.setattr(store, "free_mb", lambda: 3000.0)
+    store.check_memory(2_900_000_000)
+    with pytest.raises(FormatError, match=r"would take 3.1 GB; 3 GB of memory are free"):
+        store.check_memory(3_100_000_000)
+    monkeypatch.setattr(store, "free_mb", lambda: float("inf"))
+    store.check_memory(3_100_000_000)
+    with pytest.raises(FormatError, match="limit 64 GiB"):
+        store.check_memory(1 << 37)

@@ -229,6 +229,7 @@ def test_what_was_copied_reproduces_the_result(tour, viewer, dialogs, tmp_path, 
 
     dialogs(tmp_path / "run")
     tour.click(export.command_button, "copy as command")
+    tour.until(lambda: not tour.work.jobs.running, 60)
     command = QApplication.clipboard().text()
     assert command.startswith("dynamic-connectome run ")
     from pathlib import Path

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from .. import __version__
@@ -50,6 +51,8 @@ from .reading import in_flags
 log = logging.getLogger("napari_dynamic_connectome")
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+BESIDE_SESSION = ("report", "export", "states", "project", "baselines")
+"""Commands that write into the folder of their session if no other one is said."""
 COMMANDS = (
     demo,
     simulate,
@@ -124,7 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _interrupts(), limited_threads(options.threads):
             check_room("the program", address=START_MB)
-            code = options.action(options)
+            with _writing(options):
+                code = options.action(options)
     except Cancelled as error:
         print(f"dynamic-connectome: {error}", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -154,6 +158,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.removeHandler(said)
     log.info("done")
     return int(code or 0)
+
+
+@contextmanager
+def _writing(options: argparse.Namespace) -> Iterator[None]:
+    """Keep other commands from writing at the same place; they are told so before they begin."""
+    place = _place_of(options)
+    if place is None:
+        yield
+        return
+    from ..session.lock import writing_alone
+
+    with writing_alone(place):
+        yield
+
+
+def _place_of(options: argparse.Namespace) -> Path | None:
+    """Return the file or folder that a command writes; None if it writes none."""
+    from ..session.save_load import find_session
+
+    if not hasattr(options, "output"):
+        return None
+    if options.output:
+        return Path(options.output)
+    if hasattr(options, "settings"):
+        path = Path(options.settings)
+        return path.with_name(f"{path.stem}-output")
+    if str(options.parser.prog).split()[-1] in BESIDE_SESSION:
+        path = find_session(options.session)
+        return path.parent if path.exists() else None
+    return None
 
 
 def _said_aloud(verbose: int) -> logging.Handler:

@@ -98,6 +98,10 @@ class Journal:
     shown : dict
         What an earlier run that did not end well looked at last: worm, component, kind, level, community. `show_again` puts it
         back.
+    touched : dict
+        What it had noted as corrected since the traces were extracted; `show_again` puts it back, too.
+    view : dict
+        What its viewer showed last: camera, colours, contrast; {} if that is not known.
     """
 
     def __init__(self, session: Session, folder: Path) -> None:
@@ -114,6 +118,8 @@ class Journal:
         self._counting = threading.Lock()
         self._results = ""
         self.shown: dict[str, Any] = {}
+        self.touched: dict[str, dict[str, Any]] = {}
+        self.view: dict[str, Any] = {}
 
     @classmethod
     def attach(cls, session: Session, *, folder: str | Path | None = None, take_over: bool = False) -> Journal:
@@ -151,6 +157,7 @@ class Journal:
         session.neurons_changed.connect(journal._on_edited)
         session.selection_changed.connect(journal._on_selected)
         session.current_changed.connect(journal._on_current)
+        session.touched_changed.connect(journal._on_touched)
         return journal
 
     def _start(self, take_over: bool = False) -> None:
@@ -162,7 +169,9 @@ class Journal:
         try:
             self._old = _logs(self.folder)
             self.pending, self.left_out = _read_logs(self._old, self.session)
-            self.shown = _read_shown(self._old, self.session)
+            self.shown = _read_noted(self._old, self.session, "shown")
+            self.touched = _read_noted(self._old, self.session, "touched")
+            self.view = _read_noted(self._old, self.session, "view")
             names = [BASE.fullmatch(p.name) for p in self.folder.glob("*.zip")]
             self._bases = max([int(m[1]) for m in names if m] + [0])
             self._open_log()
@@ -278,13 +287,29 @@ class Journal:
     def _on_current(self, _: str) -> None:
         self._note()
 
-    def _note(self) -> None:
-        """Note what is looked at; that this fails stops nobody from looking."""
+    def _on_touched(self, _: str) -> None:
+        self._note(touched=self.session.touched)
+
+    def note_view(self, view: dict[str, Any]) -> None:
+        """Note what the viewer shows: camera, colours, contrast.
+
+        Parameters
+        ----------
+        view : dict
+            Plain values, as the session keeps them.
+        """
+        self._note(view=view)
+
+    def _note(self, **what: Any) -> None:
+        """Note what is looked at, or what is given; that this fails stops nobody from looking."""
         if self.read_only or self._file is None:
             return
+        now = _shown_now(self.session)
         try:
-            self._file.append({"n": len(self.session.history), **_shown_now(self.session)})
-        except InputError as error:
+            self._file.append(
+                {"n": len(self.session.history), **(what | {"revision": now["revision"]} if what else now)}
+            )
+        except (InputError, ValueError, TypeError) as error:
             log.warning("what is shown is not kept: %s", error)
 
     def _on_edited(self, name: str) -> None:
@@ -338,6 +363,8 @@ class Journal:
         self._results = next((str(r["results"]) for r in reversed(self._records_from(0)) if r.get("results")), "")
         if _shown_now(self.session)["shown"] != _shown_now(state)["shown"]:
             self._note()
+        if self.session.touched != state.touched:
+            self._note(touched=self.session.touched)
         edited = {str(r["edit"]["recording"]) for r in newer}
         self._covered = dict(state.recordings) | {
             name: recording for name, recording in self.session.recordings.items() if name in edited
@@ -377,6 +404,7 @@ class Journal:
             (self.session.neurons_changed, self._on_edited),
             (self.session.selection_changed, self._on_selected),
             (self.session.current_changed, self._on_current),
+            (self.session.touched_changed, self._on_touched),
         ):
             with contextlib.suppress(ValueError, TypeError):
                 signal.disconnect(slot)
@@ -443,7 +471,12 @@ class Journal:
     def show_again(self) -> None:
         """Look at what the earlier run looked at last, where it is there."""
         shown, self.shown = self.shown, {}
+        touched, self.touched = self.touched, {}
         session = self.session
+        for name in dict.fromkeys((*touched, *session.touched)) if touched else ():
+            notes = _notes(touched.get(name, {}))
+            if notes is not None and name in session.recordings:
+                session.touch(name, **{"labels": None, "voxel_size": None, "rate": None} | notes)
         if shown.get("current") in session.recordings and shown["current"] != session.current:
             session.set_current(shown["current"])
         wanted = {k: shown[k] for k in SHOWN if k in shown}
@@ -456,7 +489,7 @@ class Journal:
 
     def discard(self) -> None:
         """Leave the pending edits out; their logs are kept as `*.discarded`."""
-        self.pending, self.shown = [], {}
+        self.pending, self.shown, self.touched = [], {}, {}
         self._set_aside()
 
     def _set_aside(self) -> None:
@@ -561,14 +594,26 @@ def _shown_now(session: Session) -> dict[str, Any]:
     return {"shown": shown, "revision": session.revisions[-1] if session.revisions else ""}
 
 
-def _read_shown(logs: list[Path], session: Session) -> dict[str, Any]:
-    """Return what was looked at last; nothing if the session was saved since."""
+def _read_noted(logs: list[Path], session: Session, what: str) -> dict[str, Any]:
+    """Return what was noted last ("shown", "touched", "view"); nothing if the session was saved since."""
     revision = session.revisions[-1] if session.revisions else ""
     for log in reversed(logs):
         for record in reversed(read_records(log)[0]):
-            if isinstance(record.get("shown"), dict) and record.get("revision") == revision:
-                return dict(record["shown"])
+            if isinstance(record.get(what), dict) and record.get("revision") == revision:
+                return dict(record[what])
     return {}
+
+
+def _notes(held: Any) -> dict[str, Any] | None:
+    """Return the notes on a recording that a log holds, as `Session.touch` takes them; None if they are none."""
+    if not isinstance(held, dict):
+        return None
+    labels, words = held.get("labels", ()), {k: held[k] for k in ("voxel size", "rate") if k in held}
+    if not isinstance(labels, (list, tuple)) or not all(type(v) is int for v in labels):
+        return None
+    if not all(isinstance(v, str) for v in words.values()):
+        return None
+    return {"labels": tuple(labels)} | {k.replace(" ", "_"): v for k, v in words.items()}
 
 
 def _is_place(shown: dict[str, Any]) -> bool:

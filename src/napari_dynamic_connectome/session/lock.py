@@ -121,6 +121,57 @@ class SessionLock:
         return bool(self.held and owner and owner.get("token") == self.token)
 
 
+@contextlib.contextmanager
+def writing_alone(place: str | Path) -> Iterator[None]:
+    """Let one process at a time write a file or a folder of results.
+
+    The lock lies beside the place (inside of a folder whose own folder cannot be written), and is gone afterwards.
+
+    Parameters
+    ----------
+    place : str or Path
+        What is going to be written; it need not be there yet.
+
+    Raises
+    ------
+    InputError
+        Another process is writing there.
+    """
+    place = Path(place).expanduser().absolute()
+    lock, folder, other = None, place, ""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        outside = bool(place.name) and os.access(place.parent, os.W_OK)
+        folder = place.with_name(f".{place.name}.writing") if outside else place / ".writing"
+        lock = SessionLock(folder)
+        other = lock.acquire()
+    except (InputError, OSError, ValueError):  # what is wrong with the place is for its writer to say
+        if lock is not None:
+            remove_lock_folder(folder)
+        lock = None
+    if other:
+        raise InputError(
+            f"another program is writing here ({other})",
+            where=str(place),
+            fix=f"Wait until it is done. If it is gone, remove the folder {folder.name}.",
+        )
+    try:
+        yield
+    finally:
+        if lock is not None:
+            lock.release()
+            remove_lock_folder(folder)
+
+
+def remove_lock_folder(folder: Path) -> None:
+    """Remove a folder that holds nothing but what is left of a lock; whoever waits for it makes it again."""
+    with contextlib.suppress(OSError, ValueError, InputError), _guard, _one_at_a_time(folder):
+        if all(p.name.startswith(f".{LOCK_NAME}.") for p in folder.iterdir()):
+            for one in folder.iterdir():
+                one.unlink(missing_ok=True)
+            folder.rmdir()
+
+
 def busy_elsewhere(path: Path, journal: Any = None) -> str:
     """Return who else has the session at `path` open; "" if nobody has, or `journal` holds the lock itself."""
     file = journal_folder(path) / LOCK_NAME

@@ -243,6 +243,7 @@ class Session:
             raise InputError(
                 f"a recording called '{recording.name}' is open already", fix="Rename it or close the other."
             )
+        noted = self.touched
         with self.lock:
             kept = self.raw.get(recording.name)
             if raw is not None:
@@ -262,6 +263,8 @@ class Session:
             ):
                 self._forget_history(recording.name)
         self.recordings_changed.emit()
+        if noted is not self.touched and noted != self.touched:
+            self.touched_changed.emit(recording.name)
         if make_current or self.current is None:
             self.set_current(recording.name)
 

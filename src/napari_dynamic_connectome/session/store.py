@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..model.errors import FormatError
+from ..model.memory import free_mb
 from ..model.progress import CancelCallback, check_cancel
 
 FORMAT = "napari-dynamic-connectome session"
@@ -422,9 +423,6 @@ def check_memory(n_bytes: int) -> None:
     """Refuse what cannot fit into memory before it is tried."""
     if n_bytes > MAX_TOTAL_BYTES:
         raise FormatError(f"the arrays would take {n_bytes / 1e9:.3g} GB (limit {MAX_TOTAL_BYTES >> 30} GiB)")
-    try:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return
-    if n_bytes > 1 << 30 and n_bytes > 8 * free:  # pages of the file cache count as used, so this is generous
+    free = 1e6 * free_mb()
+    if n_bytes > 1 << 30 and n_bytes > free:
         raise FormatError(f"the arrays would take {n_bytes / 1e9:.3g} GB; {free / 1e9:.3g} GB of memory are free")

@@ -39,6 +39,7 @@ def hold(session: Session) -> dict[str, Any]:
     found["sweep"] = None if session.sweep is None else sorted(session.sweep.components)
     found["communities"] = {k: v.labels.values.tobytes() for k, v in session.communities.items()}
     found["chance"] = {rank: len(some) for rank, some in session.surrogates.items()}
+    found["touched"] = {k: dict(v) for k, v in session.touched.items()}
     found["cohort"] = None if session.cohort is None else list(session.cohort.worms)
     found["done"], found["undone"] = [e.text for e in session.done], [e.text for e in session.undone]
     found["settings"] = json.dumps(session.settings, sort_keys=True)
@@ -46,6 +47,11 @@ def hold(session: Session) -> dict[str, Any]:
     if session.components is not None:
         found["shown"] = (chosen.component, chosen.kind, chosen.level, chosen.community)
     return found
+
+
+def looks(view: dict[str, Any]) -> Any:
+    """What the viewer showed, in comparable values."""
+    return json.loads(json.dumps({k: view.get(k) for k in ("docks", "camera", "ndisplay")}))
 
 
 def killed(folder: Path, number: int, saved: Path | None, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -67,7 +73,7 @@ def killed(folder: Path, number: int, saved: Path | None, monkeypatch: pytest.Mo
             journal = Journal.attach(session)
             refused = journal.recover()
         assert refused == []
-        held = hold(session)
+        held = hold(session) | {"looks": looks(journal.view or session.view)}
         journal.close()
         return held
     finally:
@@ -224,7 +230,7 @@ class Window:
             self.session.leave_out(name, not name.startswith("worm "))
         dock.forms["rank"].set_value(dock.forms["rank"].model(smallest=1, largest=3, starts=2, folds=2))
         dock.forms["communities"].set_value(dock.forms["communities"].model(samples=20, null_fits=0, starts=1))
-        self.wait_for(dock.analyze())
+        self.wait_for(dock.analyze(), 300)
         if self.session.components is None or self.session.components.rank == 1:
             self.rank()  # which one is suggested is not what is tested
         folders = (cache_folder() / "checkpoints").glob("analyze-*")
@@ -268,6 +274,26 @@ class Window:
     def again(self) -> None:
         self.wait_for(self.dock("Communities").find_communities())
 
+    def noted(self) -> None:
+        from napari_dynamic_connectome.widgets.viewer.view_state import capture
+
+        self.qtbot.waitUntil(lambda: self.work.recovery._noted == capture(self.work), timeout=20_000)
+
+    def turn(self) -> None:
+        self.viewer.scene.camera.zoom *= 1.3
+        self.noted()
+
+    def colours(self) -> None:
+        self.work.view.set(color_by="strength" if self.work.view.color_by != "strength" else "activity")
+        self.noted()
+
+    def label(self) -> None:
+        name, layer = next(iter(self.work.scene.labels.items()))
+        edited = self.session.touched.get(name, {}).get("labels", ())
+        new = next(i for i in range(1, 9) if i not in edited)
+        layer.paint(tuple(0 for _ in layer.data.shape), new)
+        self.qtbot.waitUntil(lambda: new in self.session.touched.get(name, {}).get("labels", ()), timeout=20_000)
+
     def save(self) -> None:
         self.saved = self.folder / "work" / "s.zarr"
         self.saved.parent.mkdir(exist_ok=True)
@@ -289,6 +315,9 @@ STEPS = (
     ("redo", Window.redo),
     ("open a recording", Window.open),
     ("measure quality", Window.measure),
+    ("correct a label by hand", Window.label),
+    ("turn the worm", Window.turn),
+    ("choose other colours", Window.colours),
     ("add a cohort", Window.add_cohort),
     ("show another worm", Window.show_worm),
     ("leave a worm out", Window.leave_out),
@@ -317,6 +346,8 @@ STEPS = (
     ("choose another rank after saving", Window.rank),
     ("analyze after saving", Window.analyze),
     ("undo after saving", Window.undo),
+    ("correct a label by hand after saving", Window.label),
+    ("turn the worm after saving", Window.turn),
     ("save again", Window.save),
 )
 
@@ -339,13 +370,17 @@ def test_what_the_window_shows_as_done_is_on_disk(viewer, work, qtbot, wait_for,
         "napari_dynamic_connectome.robustness.run.with_support",
         lambda one, _: replace(one, support=one.support.assign(warning="one worm carries it")),
     )
+    from napari_dynamic_connectome.widgets.viewer.view_state import capture
+
     window = Window(viewer, work, qtbot, wait_for, tmp_path)
     lost: dict[str, list[str]] = {}
     for number, (words, step) in enumerate(STEPS):
-        before = hold(work.session)
+        before = hold(work.session) | {"looks": looks(capture(work))}
         step(window)
-        shown = hold(work.session)
+        shown = hold(work.session) | {"looks": looks(capture(work))}
         back = killed(tmp_path, number, window.saved, monkeypatch)
+        if step not in (Window.turn, Window.colours):
+            back["looks"] = shown["looks"]  # it is noted a moment later, and not what this step is about
         differ = [k for k in {**shown, **back} if shown.get(k) != back.get(k)]
         if differ:
             lost[words] = differ

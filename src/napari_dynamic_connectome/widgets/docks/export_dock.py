@@ -312,18 +312,22 @@ class ExportDock(Dock):
         self.said.setText("Copied." if self.session.path else "Copied; save the session as session.zarr first.")
         return text
 
-    def copy_command(self, folder: Path | None = None) -> str | None:
-        """Write what the command needs, copy the command."""
-        from ...report.reproduce import as_command, write_run_files
+    def copy_command(self, folder: Path | None = None) -> Any | None:
+        """Write what the command needs in the background, then copy the command."""
+        chosen = folder or self._ask_folder("Folder for recordings and settings")
+        if chosen is None:
+            return None
+        state = self.session.snapshot()
 
-        folder = folder or self._ask_folder("Folder for recordings and settings")
-        if folder is None:
-            return None
-        try:
-            text = as_command(self.session, write_run_files(self.session, folder))
-        except (InputError, OSError) as error:
-            show_failure(self.viewer, "Copy as command", error)
-            return None
-        QApplication.clipboard().setText(text)
-        self.said.setText(f"Copied: {text}")
-        return text
+        def run(progress: Any, cancel: Any) -> str:
+            from ...report.reproduce import as_command, write_run_files
+
+            return as_command(state, write_run_files(state, chosen))
+
+        def done(text: str) -> None:
+            QApplication.clipboard().setText(text)
+            self.said.setText(f"Copied: {text}")
+
+        job = self.work.jobs.start("Copy as command", run, done)
+        self.bar.watch(job)
+        return job

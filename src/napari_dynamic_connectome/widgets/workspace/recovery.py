@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from .workspace import Workspace
 
 log = logging.getLogger("napari_dynamic_connectome")
+LOOK_MS = 3000
+"""How often it is looked whether camera or colours were changed: a turn of the worm is not noted at every step."""
 MOST_ALLOWED = 2000
 """Images that are remembered as allowed."""
 
@@ -123,6 +125,12 @@ class Recovery:
         self._opening = False
         work.session.recordings_changed.connect(self._watch)
         work.session.not_kept.connect(self._not_kept)
+        self._noted: dict[str, Any] = {}
+        self._looking = QTimer()
+        self._looking.setInterval(LOOK_MS)
+        me = weakref.ref(self)
+        self._looking.timeout.connect(lambda: me() is not None and me().note_view())
+        self._looking.start()
         self._first = _FirstEdit(self)
         work.session.journal = self._first
 
@@ -188,6 +196,21 @@ class Recovery:
             show_warning(f"{self.banner} ({error})")
         self.changed.emit()
 
+    def note_view(self) -> None:
+        """Put camera, colours and contrast on disk, if they are others than before."""
+        from ..viewer.view_state import capture
+
+        work, journal = self._work(), self.journal
+        if work is None or work.viewer is None or journal is None or journal.read_only or self._opening or self._closed:
+            return
+        if work.scene.opening is not None and work.scene.opening.running:
+            return  # what is on its way has not been looked at yet
+        now = capture(work)
+        if now != self._noted:
+            if self._noted or not self.session.view:
+                journal.note_view(now)
+            self._noted = now
+
     def detach(self) -> None:
         """Close the journal; edits that no session file holds stay on disk and are offered again."""
         if self.journal is not None:
@@ -203,7 +226,9 @@ class Recovery:
 
     def close(self) -> None:
         """The viewer closes."""
+        self.note_view()
         self._closed = True
+        self._looking.stop()
         for dialog in [d for d in open_dialogs if getattr(d, "recovery", None) is self]:
             dialog.close()
         self.detach()
@@ -224,6 +249,9 @@ class Recovery:
         self._opening = False
         self.attach(folder)
         journal = self.journal
+        self._noted = {}
+        if journal is not None and journal.view:
+            self.session.view = journal.view
         if journal is not None and folder is not None and not journal.read_only:
             self.bring_back()
             return
