@@ -111,7 +111,7 @@ def test_other_settings_never_take_what_is_half_done(settings, saved, tmp_path) 
         ("cohort", {"min_worms": 3}, "components"),
         ("affinity", {"sigma_s": 3.5}, "components"),
         ("rank", {"largest": 4}, "components"),
-        ("factorization", {"starts": 9}, "components"),
+        ("factorization", {"inner": 4}, "components"),
         ("seed", 17, "components"),
         ("communities", {"samples": 77}, "communities"),
         ("kinds", ("core",), "communities"),
