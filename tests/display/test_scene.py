@@ -123,3 +123,36 @@ def test_strength_and_edges_stay_with_the_cells(recording: Recording) -> None:
     session.edit("w", {15: {"name": "AVAL"}})
     then, now = session.cohort.recordings[0], session.recordings["w"]
     np.testing.assert_array_equal(strength_weight(now, session.components, 1, then)[0], before)
+
+
+def test_the_colours_are_those_of_the_level_that_is_shown(recording: Recording) -> None:
+    session = Session()
+    session.add(recording)
+    names = [name for name in NAMES if name]
+    labels = xr.DataArray(
+        [[0, 0, 1, 1, 1, 2, 2], [0] * 5 + [1] * 2], dims=("level", "neuron"), coords={"neuron": names}
+    )
+    sure = labels.astype(float) * 0 + 1
+    found = Communities(labels, 0, sure)
+    session.set_communities({(1, "modules"): found})
+    session.select(component=1, kind="modules")
+    places = [NAMES.index(n) for n in names]
+    for level in (0, 1):
+        session.select(level=level)
+        base = resolve(session, color_by="community").base[places]
+        same = (base[:, None] == base[None]).all(axis=2)
+        row = labels.values[level]
+        np.testing.assert_array_equal(same, row[:, None] == row[None])
+
+
+def test_every_time_shows_its_nearest_sample(recording: Recording) -> None:
+    session = Session()
+    session.add(recording)
+    drawn = resolve(session, color_by="activity")
+    times = recording.time_s
+    assert [drawn.frame(float(t)) for t in times] == list(range(len(times)))
+    assert [drawn.frame(float(t) + 0.2) for t in times] == list(range(len(times)))
+    assert [drawn.frame(float(t) - 0.2) for t in times] == list(range(len(times)))
+    colours = np.array([colors_at(drawn, float(t))[0, :3].sum() for t in times])
+    order = np.argsort(recording.traces.values[:, 0])
+    assert (np.diff(colours[order]) >= -1e-5).all()

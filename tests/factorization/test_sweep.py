@@ -147,3 +147,12 @@ def test_cluster_that_loses_a_worker_gives_the_same_sweep(planted):
     pd.testing.assert_frame_equal(here.table, there.table)
     for rank, components in here.components.items():
         assert np.array_equal(components.pair.values, there.components[rank].pair.values, equal_nan=True)
+
+
+def test_within_one_standard_error_and_not_within_two():
+    table = pd.DataFrame(
+        {"rank": [1, 2, 3], "similarity": 0.99, "held_out": [0.60, 0.50, 0.515], "held_out_se": [0.5, 0.01, 0.5]}
+    )
+    assert suggest_rank(table)[0] == 2  # 3 is one and a half standard errors of the smallest away
+    table["held_out"] = [0.60, 0.50, 0.509]
+    assert suggest_rank(table)[0] == 3
