@@ -125,7 +125,7 @@ def test_what_is_mistyped_is_answered_with_what_was_meant(command: list[str], me
         main(command)
     said = capsys.readouterr().err
     assert ended.value.code == 2 and message in said
-    assert said.count("\n") < 15
+    assert said.count("\n") < 20
 
 
 def test_verbose_says_what_goes_to_the_log_once(capsys) -> None:
