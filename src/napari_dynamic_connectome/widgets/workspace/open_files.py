@@ -100,11 +100,11 @@ class Drop:
     files : sequence of Path
     """
 
-    LASTS_S = 5.0
-    """After this, or this long after a sheet, a file that is opened is not of this drop any more."""
+    LASTS_S = 20.0
+    """This long after the last of them, a file that is opened is not of this drop any more."""
 
     def __init__(self, files: Sequence[Path] = ()) -> None:
-        self.files = list(files)
+        self.files = [Path(p).absolute() for p in files]
         self.answered: dict[Path, list[Recording]] = {}
         """What a sheet has read of files that napari has not come to yet."""
         self.touch()
@@ -119,6 +119,17 @@ class Drop:
 
 
 drop = Drop()
+
+
+def opened_together(files: Sequence[str | Path]) -> None:
+    """Let files that will be opened one by one share a sheet, as those that are dropped together do.
+
+    Parameters
+    ----------
+    files : sequence of path
+    """
+    global drop
+    drop = Drop([Path(f) for f in files])
 
 
 class DropWatcher(QObject):
@@ -145,16 +156,17 @@ class DropWatcher(QObject):
 
 def _of_sheet(path: Path, error: ChoiceNeeded, parent: Any) -> list[Item]:
     """Return the recordings of a file that asks, from the sheet that it shares with the others of its drop."""
+    path = path.absolute()
     here = drop if drop.holds(path) else Drop([path])
     if path not in here.answered:
         asking = [path, *(p for p in here.files if p != path and p not in here.answered and _asks(p))]
         found = import_traces(asking, parent=parent)
         here.answered |= {p: [] if found is None else found.get(p, []) for p in asking}
-        here.touch()
         if found is None:
             here.answered.pop(path)
             here.files.remove(path)
             raise error
+    here.touch()
     return [("recording", r) for r in here.answered.pop(path)]
 
 
