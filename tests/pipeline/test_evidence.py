@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from napari_dynamic_connectome.pipeline.chance import settle_rank
 from napari_dynamic_connectome.pipeline.evidence import believable, choose_rank, reason_for, standings
+from napari_dynamic_connectome.pipeline.surrogate_fits import RankFit, SurrogateFits
 
 
 def test_where_all_move_together_the_smallest_rank_that_was_tried_is_suggested():
@@ -55,3 +57,33 @@ def test_chance_and_background_and_the_same_once_more():
     assert what((20.1, A), (40.0, B)) == [("chance", ()), ("own", ())]
     assert what((40.0, A), (39.0, A - {0})) == [("own", ()), ("same", (0,))]
     assert what((40.0, A), spread=0.2) == [("background", ())]
+
+
+def test_a_rank_that_more_surrogates_do_not_bear_out_makes_room_for_a_smaller_one():
+    third = frozenset(range(20, 28))
+    groups = {
+        1: ([(41.0, A)], np.ones(1)),
+        2: ([(40.0, A), (39.0, B)], np.ones(2)),
+        3: ([(40.0, A), (39.0, B), (24.0, third)], np.ones(3)),
+    }
+    data = {r: RankFit(0.2 * r, np.nan, np.nan, np.nan, []) for r in (1, 2, 3)}
+
+    def fitted(ranks: list[int], rows: range, top: float) -> SurrogateFits:
+        rng = np.random.default_rng(0)
+        table = pd.DataFrame({r: top + rng.normal(0, 0.5, len(rows)) for r in ranks}, index=rows)
+        explained = pd.DataFrame({r: 0.1 * r + rng.normal(0, 0.001, len(rows)) for r in ranks}, index=rows)
+        return SurrogateFits(explained, explained * np.nan, table, table)
+
+    asked: list[list[int]] = []
+
+    def fit_more(ranks: list[int]) -> SurrogateFits:
+        asked.append(ranks)
+        return fitted(ranks, range(9, 29), 23.5)
+
+    few = fitted([1, 2, 3], range(9), 20.0)
+    assert settle_rank(few, data, groups, 0.05, None)[1] == 3
+    fits, rank, counts, any_p = settle_rank(few, data, groups, 0.05, fit_more)
+    assert (rank, counts, asked) == (2, {1: 1, 2: 2, 3: 2}, [[1, 2, 3]]) and any_p <= 0.05
+    assert len(fits.top[2].dropna()) == 29
+    alone = {3: ([(24.0, third)], np.ones(1))}
+    assert settle_rank(few, data, alone, 0.05, fit_more)[1] == 0  # nothing is left at the rank that was suggested

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -195,25 +195,16 @@ def judge_sweep(
     check_cancel(cancel)
     compared = refitted(affinity, sweep.components, settings)
     groups = {r: (component_groups(c), spreads(c)) for r, c in compared.items()}
-    rank, counts, any_p = _suggest(fits, data, groups, own.alpha)
-    if rank and own.surrogates > few:
-        more = sorted({1, 2, rank} & set(ranks))
-        fits = fits.joined(
-            fit_surrogates(
-                shifter,
-                more,
-                range(few, own.surrogates),
-                settings.factorization,
-                progress=part(progress, 0.7, 1),
-                **how,
-            )
-        )
-        now = {r: v for r, v in groups.items() if r == rank}
-        again = _suggest(fits, data, now, own.alpha, least=counts[rank])
-        if again[0] == 0 or again[1].get(rank, 0) == 0 < counts[rank]:
-            rank = 0
-        counts[rank] = again[1].get(rank, 0) if rank else 0
-        any_p = again[2]
+    rounds = 0
+
+    def fit_more(more: list[int]) -> SurrogateFits:
+        nonlocal rounds
+        rounds += 1
+        step = part(progress, 1 - 0.3 / 2 ** (rounds - 1), 1 - 0.3 / 2**rounds)
+        return fit_surrogates(shifter, more, range(few, own.surrogates), settings.factorization, progress=step, **how)
+
+    enough = own.surrogates <= few
+    fits, rank, counts, any_p = settle_rank(fits, data, groups, own.alpha, None if enough else fit_more)
     chance = _chance(fits, data, counts, settings)
     found = {r: _judged(c, chance, own.alpha) for r, c in compared.items()}
     reason = reason_for(rank, counts.get(rank, 0), chance.table, few if rank == 0 else own.surrogates, any_p)
@@ -258,7 +249,6 @@ def _suggest(
     data: Mapping[int, RankFit],
     groups: Mapping[int, Strongest],
     alpha: float,
-    least: int = 0,
 ) -> tuple[int, dict[int, int], float]:
     """Rank, believable components of every rank, and p of 'the first ranks explain more than chance'."""
     counts = {}
@@ -267,8 +257,51 @@ def _suggest(
         counts[rank] = believable(found, spread, tops, alpha) if len(tops) else 0
     first = [_gain_p(fits, data, r) for r in (1, 2)]
     known = [p for p in first if np.isfinite(p)]
-    any_p = min(1.0, len(known) * min(known)) if known else (0.0 if least else 1.0)
+    any_p = min(1.0, len(known) * min(known)) if known else 1.0
     return choose_rank(counts, any_p, len(known) * first[0] if np.isfinite(first[0]) else 1.0, alpha), counts, any_p
+
+
+def settle_rank(
+    fits: SurrogateFits,
+    data: Mapping[int, RankFit],
+    groups: Mapping[int, Strongest],
+    alpha: float,
+    fit_more: Callable[[list[int]], SurrogateFits] | None,
+) -> tuple[SurrogateFits, int, dict[int, int], float]:
+    """Suggest a rank that holds with all surrogates, of which only a few are fitted at every rank.
+
+    With more surrogates fewer components may be beyond chance than with the first ones; then a smaller rank shows as many. A rank
+    at which none is left is no structure.
+
+    Parameters
+    ----------
+    fits : SurrogateFits
+        Of the first surrogates, at all ranks.
+    data, groups : mapping
+    alpha : float
+    fit_more : callable, optional
+        Fits the other surrogates at some ranks.
+
+    Returns
+    -------
+    fits : SurrogateFits
+    rank : int
+    counts : dict
+        Rank -> believable components.
+    any_p : float
+        Of 'the first ranks explain more than chance'.
+    """
+    rank, counts, any_p = _suggest(fits, data, groups, alpha)
+    done: set[int] = set()
+    while rank and rank not in done and fit_more is not None:
+        tried, expected = rank, counts[rank]
+        more = sorted(({1, 2, rank} & set(fits.top.columns)) - done)
+        fits = fits.joined(fit_more(more))
+        done |= set(more)
+        rank, counts, any_p = _suggest(fits, data, groups, alpha)
+        if counts[tried] == 0 < expected:
+            rank = 0
+    return fits, rank, counts, any_p
 
 
 def _choices(
