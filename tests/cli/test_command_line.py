@@ -18,6 +18,7 @@ import pytest
 
 import napari_dynamic_connectome as ndc
 from napari_dynamic_connectome.cli import main
+from napari_dynamic_connectome.pipeline.partition import partition
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 
 SMALL = ["n_neurons=24", "duration_s=90", "rate_hz=3", "n_motifs=2", "motif_size=8"]
@@ -123,6 +124,22 @@ def test_a_second_run_uses_finished_stages_and_a_changed_setting_redoes_only_wha
     assert before.components.pair.identical(after.components.pair)
     with pytest.raises(AssertionError, match="done already"):
         main(["run", str(worms / "settings.toml"), "-o", str(result), *QUICK, "--set", "seed=1"])
+
+
+def test_the_method_of_communities_is_chosen_in_the_file_and_on_the_command_line(worms: Path, tmp_path: Path) -> None:
+    output = tmp_path / "plain"
+    arguments = ["--no-screenshot"]
+    for one in ("rank.rank=2", "rank.starts=1", "chance.method=none", 'kinds=["core"]', "communities.method=leiden"):
+        arguments += ["--set", one]
+    assert main(["run", str(worms / "settings.toml"), "-o", str(output), *arguments]) == 0
+    session = ndc.load_session(output / "session.zarr")
+    assert session.components is not None
+    assert {one.method for one in session.communities.values()} == {"leiden"}
+    for method in ("louvain", "spectral"):
+        file = tmp_path / f"{method}.toml"
+        file.write_text(f'kinds = ["core"]\n[communities]\nmethod = "{method}"\n')
+        found = partition(session.components, PipelineSettings.from_file(file))
+        assert {one.method for one in found.values()} == {method}
 
 
 def test_same_settings_same_result(worms: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from napari_dynamic_connectome.communities.levels import match_communities, numb
 from napari_dynamic_connectome.communities.methods import _links as links_of
 from napari_dynamic_connectome.communities.methods import leiden, louvain, modularity
 from napari_dynamic_connectome.communities.null import joint_p_value
+from napari_dynamic_connectome.communities.settings import CommunitySettings
 from napari_dynamic_connectome.model.errors import Cancelled, InputError, SettingsError
 
 spec = importlib.util.spec_from_file_location("community_graphs", Path(__file__).parent / "graphs.py")
@@ -161,6 +162,8 @@ def test_other_methods_find_clear_groups(method):
     weights, truth = graphs.planted(7, ratio=8.0)
     found = find_communities(weights, method=method)
     assert found.method == method
+    same = find_communities(weights, CommunitySettings(method=method))
+    assert same.method == method and same.labels.identical(found.labels)
     assert agreement(found, truth) > 0.95
 
 
@@ -307,8 +310,10 @@ def test_null_graphs_are_explained_by_the_weights_that_were_chosen():
 def test_bad_options_are_named():
     with pytest.raises(SettingsError, match="unknown setting 'levels'"):
         find_communities(np.ones((3, 3)) - np.eye(3), levels=3)
-    with pytest.raises(SettingsError, match="Methods: sbm"):
+    with pytest.raises(SettingsError, match="input should be 'sbm', 'louvain', 'leiden' or 'spectral'"):
         find_communities(np.ones((3, 3)) - np.eye(3), method="infomap")
+    with pytest.raises(SettingsError, match="kind 'shell' is unknown"):
+        find_communities(np.ones((3, 3)) - np.eye(3), kind="shell")
     with pytest.raises(InputError, match="Components only"):
         find_communities(np.ones((3, 3)) - np.eye(3), component=1)
 

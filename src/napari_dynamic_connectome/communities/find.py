@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from threading import RLock
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,6 @@ from .search import Fit, one_group
 from .settings import CommunitySettings
 from .settle import group_statistics, settle
 
-Method = Literal["sbm", "louvain", "leiden", "spectral"]
 Array = np.ndarray[Any, Any]
 METHODS = {"sbm": "nested sbm", "louvain": "louvain", "leiden": "leiden", "spectral": "spectral"}
 CHAINS_PER_START = 2
@@ -38,7 +37,6 @@ def find_communities(
     *,
     component: int | None = None,
     kind: CommunityKind = "modules",
-    method: Method = "sbm",
     names: Sequence[str] | None = None,
     seed: int = 0,
     null_graphs: Iterable[Any] | None = None,
@@ -57,7 +55,6 @@ def find_communities(
         Which component, if `weights` are Components.
     kind : {"modules", "core"}
         modules: structure beyond strength. core: who takes part and how strongly (the paper's model).
-    method : {"sbm", "louvain", "leiden", "spectral"}
     names : sequence of str, optional
     seed : int
     null_graphs : iterable, optional
@@ -65,7 +62,7 @@ def find_communities(
         default, `settings.null_fits` graphs with shuffled weights.
     progress, cancel : callable, optional
     **options
-        Fields of `CommunitySettings` that override `settings`.
+        Fields of `CommunitySettings` that override `settings`, such as `method="leiden"`.
 
     Returns
     -------
@@ -89,12 +86,9 @@ def find_communities(
     [20, 20]
     """
     settings = CommunitySettings.parse(settings, where="communities", **options)
-    if method not in METHODS or kind not in ("modules", "core"):
-        raise SettingsError(
-            f"method '{method}' or kind '{kind}' is unknown",
-            where="find_communities",
-            fix=f"Methods: {', '.join(METHODS)}; kinds: modules, core.",
-        )
+    method = settings.method
+    if kind not in ("modules", "core"):
+        raise SettingsError(f"kind '{kind}' is unknown", where="find_communities", fix="Kinds: modules, core.")
     if settings.null != "weights" and null_graphs is None and settings.null_fits and method == "sbm":
         raise SettingsError(
             f"chance by '{settings.null}' needs null graphs, which a single graph cannot give",

@@ -6,10 +6,17 @@ from typing import Literal
 
 from ..model.settings import StepSettings, setting
 
+Method = Literal["sbm", "louvain", "leiden", "spectral"]
+
 
 class CommunitySettings(StepSettings):
     """How the communities of a weighted graph or a component are found."""
 
+    method: Method = setting(
+        "sbm",
+        "The nested block model (sbm), or modularity by Louvain or Leiden, or spectral clustering, to compare with: these three "
+        "give one level, the same for modules and core, without probabilities.",
+    )
     likelihood: Literal["auto", "counts+weights", "weights"] = setting(
         "auto",
         "What the block model explains: which pairs are linked and how strongly (the paper's model), or only how strongly "

@@ -85,6 +85,12 @@ def test_settings_of_communities_alone_leave_the_components(docks, work, qtbot, 
     assert {key[1] for key in work.session.communities} == {"core"}
     assert work.session.settings["communities"]["samples"] == 30
     assert shown(docks, qtbot) == set()
+    form.controls["method"].native.setCurrentText("leiden")
+    assert shown(docks, qtbot) == {"Communities are older than the settings of communities."}
+    qtbot.mouseClick(docks[2].strip.redo, Qt.MouseButton.LeftButton)
+    wait_for(work.up_to_date.job)
+    assert work.session.settings["communities"]["method"] == "leiden"
+    assert {found.method for found in work.session.communities.values()} == {"leiden"}
 
 
 def test_settings_that_nobody_edited_are_not_called_changed(docks, work, qtbot) -> None:
