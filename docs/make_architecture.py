@@ -1,8 +1,8 @@
-"""Figures of docs/pages/architecture.md: size, longest files and functions, long argument lists, circles of imports.
+"""Figures of docs/pages/architecture.md: size, longest files and functions, long argument lists, circles of imports, types.
 
-    python docs/make_architecture.py [FOLDER ...]
+    python docs/make_architecture.py [FOLDER or COMMIT ...]
 
-Each folder holds `napari_dynamic_connectome` (default: `src`); the table has a column for each.
+Each folder holds `napari_dynamic_connectome` (default: `src`), as does `src` at each commit; the table has a column for each.
 """
 
 from __future__ import annotations
@@ -11,6 +11,11 @@ import ast
 import os
 import subprocess
 import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 PACKAGE = "napari_dynamic_connectome"
@@ -32,6 +37,28 @@ def arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     found = function.args
     names = [a.arg for a in (*found.posonlyargs, *found.args, *found.kwonlyargs)]
     return len([n for n in names if n not in ("self", "cls")])
+
+
+@contextmanager
+def source(name: str) -> Iterator[Path]:
+    """Folder of that name, or the folder `src` of a commit."""
+    if Path(name).is_dir():
+        yield Path(name)
+        return
+    packed = subprocess.run(["git", "archive", name, "src"], capture_output=True, check=True)
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(fileobj=BytesIO(packed.stdout)) as files:
+        files.extractall(folder, filter="data")
+        yield Path(folder) / "src"
+
+
+def type_errors(folder: Path) -> int:
+    """Errors of `mypy --strict` in the widgets, with the settings of today's pyproject.toml."""
+    settings = Path(__file__).parents[1] / "pyproject.toml"
+    command = [sys.executable, "-m", "mypy", "--config-file", str(settings), "-p", PACKAGE]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "MYPYPATH": str(folder.resolve())}
+    )
+    return sum("/widgets/" in line and ": error:" in line for line in done.stdout.splitlines())
 
 
 def measure(folder: Path) -> dict[str, str]:
@@ -70,11 +97,15 @@ def measure(folder: Path) -> dict[str, str]:
         "longest kernel": f"{kernel_size} (`{kernel_where}`: `{kernel}`)",
         "functions with more than 9 arguments": str(sum(f[1] > 9 for f in found)),
         "imports that close a circle": circles.stdout.strip(),
+        "errors of `mypy --strict` in `widgets`": str(type_errors(folder)),
     }
 
 
 def main() -> None:
-    tables = [measure(Path(folder)) for folder in sys.argv[1:] or ["src"]]
+    tables = []
+    for name in sys.argv[1:] or ["src"]:
+        with source(name) as folder:
+            tables.append(measure(folder))
     for key in tables[0]:
         print(f"| {key} | " + " | ".join(table[key] for table in tables) + " |")
 
