@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,72 +103,100 @@ def extract_traces(
     parsed = ExtractionSettings.parse(settings, where="extraction", **options)
     report(progress, 0.0, "opening")
     check_room("an extraction")
-    source = open_source(volume, "volume")
-    check_volume(source)
-    label_source = open_source(labels, "labels", labels=True)
-    static = check_labels(label_source, source)
-    reference_source = None
-    if reference is not None:
-        reference_source = open_source(reference, "reference")
-        check_volume(reference_source)
-        if reference_source.shape != source.shape:
-            raise InputError(
-                f"the reference channel has shape {reference_source.shape}, the volume {source.shape}",
-                where=reference_source.name,
-            )
-    size = _voxel_size(voxel_size_um, source.about, source.name)
-    if time_s is None and frame_rate_hz is None:
-        time_s = source.time_s
-    times = frame_times(source.shape[0], time_s, frame_rate_hz, source.about, where=source.name)
-    beside = [s for s in (None if static else label_source, reference_source) if s is not None]
-    threads = thread_count(parsed.threads)
-    job = ExtractionJob(
-        volume=source,
-        labels=None if static else label_source,
-        reference=reference_source,
-        settings=parsed,
-        saturation=_saturation(parsed, source),
-        voxel_size_um=size,
-    )
-    blocks = plan_blocks(
-        [source, *beside],
-        block_bytes=parsed.block_mb * 1e6,
-        whole_frames=job.whole_frames,
-        max_bytes=parsed.memory_mb * 1e6 / 2,
-    )
+    job, static = _open_job(volume, labels, reference, parsed, voxel_size_um)
+    times = _times(job.volume, time_s, frame_rate_hz)
+    blocks = _blocks(job)
     sets = None
-    if static:
+    if static is not None:
         check_cancel(cancel)
         report(progress, 0.0, "reading the labels")
-        image, ids, sets = _read_static(label_source, parsed)
+        image, ids, sets = _read_static(static, parsed)
         job = _with_static_regions(job, image, ids, sets, blocks)
-    kept = None
-    if checkpoint is not None:
-        plan = _plan(parsed, [source, *beside], sets, job, len(blocks))
-        place = checkpoint.folder(plan) if isinstance(checkpoint, CheckpointFolder) else checkpoint
-        kept = None if place is None else Checkpoint(place, plan)
+    kept = None if checkpoint is None else _checkpoint(checkpoint, _plan(parsed, _sources(job), sets, job, len(blocks)))
     assembly = Assembly(job, blocks)
-    largest = max(_block_bytes(job, block) for block in blocks)
-    check_fits(
-        largest / 1e6,
-        "the largest block of this image",
-        where=source.name,
-        fix="Close other programs, or store the image in smaller chunks.",
-    )
-    at_once = max(1, min(threads, int(budget_mb(parsed.memory_mb) * 1e6 // max(largest, 1)), len(blocks)))
+    steps = part(progress, 0.01, 0.99)
+    at_once = _at_once(job, blocks)
     run_blocks(
-        job,
-        blocks,
-        assembly.take,
-        threads=at_once,
-        progress=part(progress, 0.01, 0.99),
-        cancel=cancel,
-        checkpoint=kept,
-        client=client,
+        job, blocks, assembly.take, threads=at_once, progress=steps, cancel=cancel, checkpoint=kept, client=client
     )
     traces = assembly.finish(times, sets)
     report(progress, 1.0, f"{traces.sizes['neuron']} neurons, {traces.sizes['time']} frames")
     return traces
+
+
+def _open_job(
+    volume: Any,
+    labels: Any,
+    reference: Any,
+    settings: ExtractionSettings,
+    voxel_size_um: tuple[float, float, float] | None,
+) -> tuple[ExtractionJob, VoxelSource | None]:
+    """Open and check what is read; the labels apart where they hold for all frames."""
+    source = open_source(volume, "volume")
+    check_volume(source)
+    label_source = open_source(labels, "labels", labels=True)
+    static = check_labels(label_source, source)
+    reference_source = None if reference is None else _open_reference(reference, source)
+    size = _voxel_size(voxel_size_um, source.about, source.name)
+    job = ExtractionJob(
+        volume=source,
+        labels=None if static else label_source,
+        reference=reference_source,
+        settings=settings,
+        saturation=_saturation(settings, source),
+        voxel_size_um=size,
+    )
+    return job, label_source if static else None
+
+
+def _times(source: VoxelSource, time_s: np.ndarray | None, frame_rate_hz: float | None) -> np.ndarray:
+    """Times of the frames (s): those given, or those of the volume."""
+    if time_s is None and frame_rate_hz is None:
+        time_s = source.time_s
+    return frame_times(source.shape[0], time_s, frame_rate_hz, source.about, where=source.name)
+
+
+def _sources(job: ExtractionJob) -> list[VoxelSource]:
+    return [one for one in (job.volume, job.labels, job.reference) if one is not None]
+
+
+def _blocks(job: ExtractionJob) -> list[Block]:
+    return plan_blocks(
+        _sources(job),
+        block_bytes=job.settings.block_mb * 1e6,
+        whole_frames=job.whole_frames,
+        max_bytes=job.settings.memory_mb * 1e6 / 2,
+    )
+
+
+def _checkpoint(place: str | Path | CheckpointFolder, plan: dict[str, Any]) -> Checkpoint | None:
+    folder = place.folder(plan) if isinstance(place, CheckpointFolder) else place
+    return None if folder is None else Checkpoint(folder, plan)
+
+
+def _open_reference(reference: Any, source: VoxelSource) -> VoxelSource:
+    """Reference channel, of the shape of the volume."""
+    found = open_source(reference, "reference")
+    check_volume(found)
+    if found.shape != source.shape:
+        raise InputError(
+            f"the reference channel has shape {found.shape}, the volume {source.shape}",
+            where=found.name,
+        )
+    return found
+
+
+def _at_once(job: ExtractionJob, blocks: Sequence[Block]) -> int:
+    """How many blocks are worked on at the same time, within threads and memory."""
+    largest = max(_block_bytes(job, block) for block in blocks)
+    check_fits(
+        largest / 1e6,
+        "the largest block of this image",
+        where=job.volume.name,
+        fix="Close other programs, or store the image in smaller chunks.",
+    )
+    room = int(budget_mb(job.settings.memory_mb) * 1e6 // max(largest, 1))
+    return max(1, min(thread_count(job.settings.threads), room, len(blocks)))
 
 
 def extract_recording(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from ..io.choice import options_called
 from ..io.formats.side_tables import read_behaviour, read_names, read_stimuli
 from ..io.registry import identify, open_labels, open_volume
 from ..io.volumes.tiff_series import is_pattern
+from ..io.volumes.volume import Volume
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback
 from ..model.recording import Recording
@@ -74,33 +76,16 @@ def extract_files(
     -------
     Recording
     """
-    for path in (volume, labels, names, stimuli, behaviour):
-        if path and not Path(path).exists() and not is_pattern(path):
-            raise InputError("there is no such file or folder", where=str(path))
-    if not labels and identify(volume).key not in ("omezarr", "nwb"):
-        # other formats hold one image a file: its intensities must not be taken for labels
-        raise InputError("there are no labels", where=str(volume), fix="Give the file of the labels too.")
+    _check_there(volume, labels, (names, stimuli, behaviour))
     opening: dict[str, Any] = {"voxel_size_um": voxel_size_um, "frame_rate_hz": frame_rate_hz}
     image = open_volume(volume, **_given(channel=_channel(channel), axes=axes, dataset=dataset, **opening))
-    shape_source: dict[str, Any] = {}
-    if labels and identify(labels).key in ("csv", "parquet", "geff"):
-        shape_source = {"like": image, **_given(radius_um=radius_um, units=units)}
-    with options_called({"axes": "label_axes", "dataset": "label_dataset", "channel": "label_channel"}):
-        label_image = open_labels(
-            labels or volume,
-            **shape_source,
-            **_given(axes=label_axes, dataset=label_dataset, channel=_channel(label_channel)),
-        )
+    within = _given(axes=label_axes, dataset=label_dataset, channel=_channel(label_channel))
+    label_image = _open_labels(labels or volume, image, _given(radius_um=radius_um, units=units), within)
     given = read_names(names) if names else dict(label_image.names)
     stimulus_file = Path(stimuli) if stimuli else _inside(volume, "stimuli.csv")
     behaviour_file = Path(behaviour) if behaviour else _inside(volume, "behaviour.csv")
     if reference is not None and reference != "":
-        if Path(str(reference)).exists():
-            options["reference"] = open_volume(str(reference), **_given(**opening))
-        else:
-            options["reference"] = open_volume(
-                volume, **_given(channel=_channel(reference), axes=axes, dataset=dataset, **opening)
-            )
+        options["reference"] = _open_reference(reference, volume, opening, {"axes": axes, "dataset": dataset})
     if image.time_s is not None and frame_rate_hz is None:
         options.setdefault("time_s", image.time_s)
     recording = extract_recording(
@@ -123,6 +108,33 @@ def extract_files(
     if behaviour_file is not None:
         recording = recording.replace(behaviour=read_behaviour(behaviour_file, recording.time_s))
     return recording
+
+
+def _open_labels(path: str | Path, image: Volume, centres: dict[str, Any], within: dict[str, Any]) -> Volume:
+    """Labels of the image; from a table of centres in the shape of the image."""
+    if identify(path).key in ("csv", "parquet", "geff"):
+        within = {"like": image, **centres, **within}
+    with options_called({"axes": "label_axes", "dataset": "label_dataset", "channel": "label_channel"}):
+        return open_labels(path, **within)
+
+
+def _open_reference(
+    reference: str | Path | int, volume: str | Path, opening: dict[str, Any], within: dict[str, Any]
+) -> Volume:
+    """Reference channel: a file of its own, or a channel of the volume's."""
+    if Path(str(reference)).exists():
+        return open_volume(str(reference), **_given(**opening))
+    return open_volume(volume, **_given(channel=_channel(reference), **within, **opening))
+
+
+def _check_there(volume: str | Path, labels: str | Path, tables: Iterable[str | Path]) -> None:
+    """Refuse files that are not there, and images whose labels are in a file of their own that was not given."""
+    for path in (volume, labels, *tables):
+        if path and not Path(path).exists() and not is_pattern(path):
+            raise InputError("there is no such file or folder", where=str(path))
+    if not labels and identify(volume).key not in ("omezarr", "nwb"):
+        # other formats hold one image a file: its intensities must not be taken for labels
+        raise InputError("there are no labels", where=str(volume), fix="Give the file of the labels too.")
 
 
 def _inside(volume: str | Path, name: str) -> Path | None:

@@ -481,21 +481,7 @@ def _run_stages(
     if stages.get("components") != hashes["components"]:
         withdraw(output)
         session.settings = settings.relative(output).model_dump(mode="json")
-        taking_part = [r for name, r in session.recordings.items() if name not in session.left_out]
-        cohort = Cohort(taking_part, settings.cohort)
-        session.set_cohort(cohort)
-        affinity, sweep, components = decompose(
-            cohort,
-            settings,
-            progress=part(progress, 0.25, 0.75),
-            cancel=cancel,
-            client=client,
-            checkpoint=kept["components"],
-        )
-        session.set_sweep(sweep)
-        session.set_components(components if components.rank else None)
-        session.provenance["model"] = components.model
-        session.provenance["model_reason"] = components.diagnostics.get("model_reason", affinity.model_reason)
+        _decompose_again(session, settings, kept["components"], client, part(progress, 0.25, 0.75), cancel)
         stages.pop("communities", None)
         _stamp(session, settings, output, inputs, stages, "components", hashes)
         save_session(session, target)
@@ -503,23 +489,12 @@ def _run_stages(
         withdraw(output)
         session.settings = settings.relative(output).model_dump(mode="json")
         begun = stages.get("some communities") == hashes["communities"]
-        last = time.monotonic()
 
-        def keep(some: dict[tuple[int, CommunityKind], Communities]) -> None:
-            nonlocal last
-            if time.monotonic() - last > SAVE_EVERY_S:
-                session.communities = dict(some)
-                _stamp(
-                    session,
-                    settings,
-                    output,
-                    inputs,
-                    stages,
-                    "some communities",
-                    {"some communities": hashes["communities"]},
-                )
-                save_session(session, target)
-                last = time.monotonic()
+        def save_some(some: dict[tuple[int, CommunityKind], Communities]) -> None:
+            session.communities = dict(some)
+            some_hashes = {"some communities": hashes["communities"]}
+            _stamp(session, settings, output, inputs, stages, "some communities", some_hashes)
+            save_session(session, target)
 
         found: dict[tuple[int, CommunityKind], Communities] = {}
         if session.components is not None:
@@ -529,7 +504,7 @@ def _run_stages(
                 progress=part(progress, 0.75, 0.9 if settings.states.fit else 1),
                 cancel=cancel,
                 known=session.communities if begun else None,
-                keep=keep,
+                keep=_now_and_then(save_some),
                 cohort=session.cohort,
             )
         stages.pop("some communities", None)
@@ -555,6 +530,40 @@ def _run_stages(
     remove_folder(output / CHECKPOINTS)
     report(progress, 1, "done")
     return session
+
+
+def _decompose_again(
+    session: Session,
+    settings: PipelineSettings,
+    checkpoint: Path,
+    client: Any,
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+) -> None:
+    """Affinities and components of the worms that take part."""
+    taking_part = [r for name, r in session.recordings.items() if name not in session.left_out]
+    cohort = Cohort(taking_part, settings.cohort)
+    session.set_cohort(cohort)
+    affinity, sweep, components = decompose(
+        cohort, settings, progress=progress, cancel=cancel, client=client, checkpoint=checkpoint
+    )
+    session.set_sweep(sweep)
+    session.set_components(components if components.rank else None)
+    session.provenance["model"] = components.model
+    session.provenance["model_reason"] = components.diagnostics.get("model_reason", affinity.model_reason)
+
+
+def _now_and_then(save: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Save what is done so far, but not more often than every `SAVE_EVERY_S`."""
+    last = time.monotonic()
+
+    def keep(some: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last > SAVE_EVERY_S:
+            save(some)
+            last = time.monotonic()
+
+    return keep
 
 
 def _checkpoints(

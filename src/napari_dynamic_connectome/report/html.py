@@ -22,6 +22,8 @@ from ..io.files import atomic_file, output_folder
 from ..io.ownership import our_files
 from ..model.cohort import Cohort
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from ..model.recording import Recording
+from ..model.results import Components
 from ..model.state_results import StatesResult
 from ..model.text import clean_text
 from ..session.freshness import at_analysis, freshness
@@ -152,25 +154,12 @@ def build_report(
     """
     parts: list[str] = [f"<h1>{html.escape(title)}</h1>"]
     drawn = drawn or {}
-    components, cohort = session.components, session.cohort
+    components = session.components
     states = session.states if states is None else states
     older = freshness(session).text
     if older:
         parts.append(f'<p class="older"><b>Not up to date.</b> {html.escape(older)} {AT_THE_TIME}</p>')
-    if cohort is not None:
-        lead = f"{len(cohort.worms)} worms, {len(cohort.neurons)} neurons seen in {cohort.least_worms} worm(s) or more"
-        parts.append(f'<p class="lead">{html.escape(" ".join([lead, *cohort.notes]))}</p>')
-    if components is not None:
-        rank = f"{components.rank}"
-        facts = [
-            ("worms", str(components.worm.sizes["worm"])),
-            ("neurons", str(len(components.neurons))),
-            ("pairs observed", f"{int((components.pair_worms.values > 0).sum()):,}"),
-            ("model", components.model),
-            ("components (rank)", rank),
-            ("relative error, observed entries", f"{components.error:.3f}"),
-        ]
-        parts.append(_facts(facts))
+    parts += _lead(session)
     for caption, path in (pictures or {}).items():
         if Path(path).is_file():
             parts.append(figure_image(Path(path).read_bytes(), caption, caption))
@@ -184,32 +173,13 @@ def build_report(
         parts.append(sweep_evidence(sweep, curves, html_table))
     check_cancel(cancel)
     if components is not None:
-        parts.append("<h2>Components</h2>")
-        why = str(components.diagnostics.get("model_reason", ""))
-        caption = (
-            "Time courses (shaded: stimuli, or the binary behaviour channel), worm loadings, strongest neurons. "
-            + (why[:1].upper() + why[1:] if why else "")
-        )
-        parts.append(
-            figure_image(
-                _png("components", partial(plot_components, components, cohort), drawn, cancel), caption, "components"
-            )
-        )
-        if components.support is not None:
-            parts.append(html_table(support_table(components)) + f"<p>{html.escape(tested_against(components))}</p>")
+        parts += _components_head(components, session.cohort, drawn, cancel)
         for component in range(1, components.rank + 1):
             report(progress, component / (components.rank + 1), f"component {component}")
             parts.append(_component_section(session, component, drawn, cancel))
     if states is not None:
         parts.append(_states_section(session, states, drawn, cancel))
-    for heading, table in (scores or {}).items():
-        shown, note = table, ""
-        if "worm" in table and (table["worm"] == "all").any():
-            shown, note = (
-                table[table["worm"] == "all"],
-                "<p>Over all worms; each worm by itself is in the CSV table.</p>",
-            )
-        parts.append(f"<h2>{html.escape(heading)}</h2>" + html_table(shown) + note)
+    parts += [_scores(heading, table) for heading, table in (scores or {}).items()]
     if structure is not None:
         draw = partial(figure_png, dpi=110, cancel=cancel)
         parts.append(structure_html(session, structure, picture=draw, table=html_table, cancel=cancel))
@@ -217,17 +187,65 @@ def build_report(
         parts.append(next_tests_html(next_tests, table=html_table))
     check_cancel(cancel)
     if session.recording is not None:
-        shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
-        numbers = hue_numbers(session.communities, shown)
-        then = at_analysis(session, session.recording)
-        draw_traces = partial(plot_traces, session.recording, shown, numbers=numbers, then=then)
-        picture = _png("traces", draw_traces, drawn, cancel)
-        parts.append("<h2>Traces</h2>" + figure_image(picture, "Traces of the current worm.", "traces"))
+        parts.append(_traces(session, session.recording, drawn, cancel))
     record = json.dumps(session.provenance, indent=1, default=str, ensure_ascii=False)
     parts.append(
         f"<h2>Provenance</h2><details><summary>Versions, settings, seeds</summary><pre>{html.escape(record)}</pre></details>"
     )
     return page(title, "\n".join(parts))
+
+
+def _lead(session: Session) -> list[str]:
+    """Worms and neurons in a sentence, and the facts of the components."""
+    parts = []
+    components, cohort = session.components, session.cohort
+    if cohort is not None:
+        lead = f"{len(cohort.worms)} worms, {len(cohort.neurons)} neurons seen in {cohort.least_worms} worm(s) or more"
+        parts.append(f'<p class="lead">{html.escape(" ".join([lead, *cohort.notes]))}</p>')
+    if components is not None:
+        facts = [
+            ("worms", str(components.worm.sizes["worm"])),
+            ("neurons", str(len(components.neurons))),
+            ("pairs observed", f"{int((components.pair_worms.values > 0).sum()):,}"),
+            ("model", components.model),
+            ("components (rank)", f"{components.rank}"),
+            ("relative error, observed entries", f"{components.error:.3f}"),
+        ]
+        parts.append(_facts(facts))
+    return parts
+
+
+def _components_head(
+    components: Components, cohort: Cohort | None, drawn: Mapping[str, Path], cancel: CancelCallback | None
+) -> list[str]:
+    """Figure of all components, and what supports them."""
+    why = str(components.diagnostics.get("model_reason", ""))
+    caption = "Time courses (shaded: stimuli, or the binary behaviour channel), worm loadings, strongest neurons. " + (
+        why[:1].upper() + why[1:] if why else ""
+    )
+    picture = _png("components", partial(plot_components, components, cohort), drawn, cancel)
+    parts = ["<h2>Components</h2>", figure_image(picture, caption, "components")]
+    if components.support is not None:
+        parts.append(html_table(support_table(components)) + f"<p>{html.escape(tested_against(components))}</p>")
+    return parts
+
+
+def _scores(heading: str, table: pd.DataFrame) -> str:
+    """One table of scores; over all worms, where it has that."""
+    note = ""
+    if "worm" in table and (table["worm"] == "all").any():
+        table = table[table["worm"] == "all"]
+        note = "<p>Over all worms; each worm by itself is in the CSV table.</p>"
+    return f"<h2>{html.escape(heading)}</h2>" + html_table(table) + note
+
+
+def _traces(session: Session, recording: Recording, drawn: Mapping[str, Path], cancel: CancelCallback | None) -> str:
+    """Traces of the current worm."""
+    shown = session.communities.get((1, "core")) or session.communities.get((1, "modules"))
+    numbers = hue_numbers(session.communities, shown)
+    then = at_analysis(session, recording)
+    picture = _png("traces", partial(plot_traces, recording, shown, numbers=numbers, then=then), drawn, cancel)
+    return "<h2>Traces</h2>" + figure_image(picture, "Traces of the current worm.", "traces")
 
 
 def page(title: str, body: str) -> str:

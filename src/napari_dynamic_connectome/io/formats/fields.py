@@ -171,23 +171,7 @@ def recording_from_fields(
         See `mapped`.
     """
     fields = mapped(fields, mapping, where)
-    values = _find(fields, "traces")
-    if values is None:
-        known = ", ".join(sorted(map(str, fields))[:12])
-        raise FormatError(
-            "there is no field 'traces'",
-            where=where,
-            fix=f'The file has: {known or "nothing"}. Pass fields={{"traces": ...}} with the name of the one that holds them.',
-        )
-    traces = numbers(values, "traces", where)
-    if traces.ndim != 2:
-        raise InputError(
-            f"traces have {traces.ndim} dimensions, not 2", where=where, fix="Save them as (time, neuron)."
-        )
-    if 0 in traces.shape:
-        raise InputError(
-            f"traces are empty: shape {traces.shape}", where=where, fix="Give at least one time point and one neuron."
-        )
+    traces = _traces(fields, where)
     names = texts(_find(fields, "names"))
     time, notes = _times(fields, traces, where, rate_hz)
     if (
@@ -207,22 +191,7 @@ def recording_from_fields(
             option="rate_hz",
         )
     n_neurons = traces.shape[1]
-    about = _json(fields.get("behaviour_about"))
-    channels: dict[str, xr.DataArray] = {}  # put together at once: one by one, a data set is copied every time
-    for key in fields:
-        if str(key).startswith(BEHAVIOUR_PREFIX):
-            channel = str(key).removeprefix(BEHAVIOUR_PREFIX)
-            course = numbers(fields[key], str(key), where).ravel()
-            if len(course) != len(time):
-                raise InputError(
-                    f"behaviour '{channel}' has {len(course)} values for {len(time)} times",
-                    where=where,
-                    fix="Give a value for every time point.",
-                )
-            details = about.get(channel)
-            attrs = {k: v for k, v in (details if isinstance(details, dict) else {}).items() if v}
-            channels[channel] = xr.DataArray(course, dims="time", attrs=attrs)
-    behaviour = xr.Dataset(channels)
+    behaviour = _behaviour(fields, len(time), where)
     confidence, labels = _find(fields, "label_confidence"), _find(fields, "labels")
     title = texts(_find(fields, "worm"))
     provenance = _json(fields.get("provenance"))
@@ -252,6 +221,48 @@ def recording_from_fields(
         provenance=provenance,
     )
     return _with_details(recording, fields, where)
+
+
+def _traces(fields: Mapping[str, Any], where: str) -> np.ndarray:
+    """Traces as they are in the file: two axes, neither of them empty."""
+    values = _find(fields, "traces")
+    if values is None:
+        known = ", ".join(sorted(map(str, fields))[:12])
+        raise FormatError(
+            "there is no field 'traces'",
+            where=where,
+            fix=f'The file has: {known or "nothing"}. Pass fields={{"traces": ...}} with the name of the one that holds them.',
+        )
+    traces = numbers(values, "traces", where)
+    if traces.ndim != 2:
+        raise InputError(
+            f"traces have {traces.ndim} dimensions, not 2", where=where, fix="Save them as (time, neuron)."
+        )
+    if 0 in traces.shape:
+        raise InputError(
+            f"traces are empty: shape {traces.shape}", where=where, fix="Give at least one time point and one neuron."
+        )
+    return traces
+
+
+def _behaviour(fields: Mapping[str, Any], n_times: int, where: str) -> xr.Dataset:
+    """Channels of behaviour, with what the file says about them."""
+    about = _json(fields.get("behaviour_about"))
+    channels: dict[str, xr.DataArray] = {}  # put together at once: one by one, a data set is copied every time
+    for key in fields:
+        if str(key).startswith(BEHAVIOUR_PREFIX):
+            channel = str(key).removeprefix(BEHAVIOUR_PREFIX)
+            course = numbers(fields[key], str(key), where).ravel()
+            if len(course) != n_times:
+                raise InputError(
+                    f"behaviour '{channel}' has {len(course)} values for {n_times} times",
+                    where=where,
+                    fix="Give a value for every time point.",
+                )
+            details = about.get(channel)
+            attrs = {k: v for k, v in (details if isinstance(details, dict) else {}).items() if v}
+            channels[channel] = xr.DataArray(course, dims="time", attrs=attrs)
+    return xr.Dataset(channels)
 
 
 def _with_details(recording: Recording, fields: Mapping[str, Any], where: str) -> Recording:

@@ -165,18 +165,12 @@ def build_volume(
         raise InputError(
             f"voxels are of type {data.dtype}, not real numbers", where=where, fix="Save it as whole numbers or floats."
         )
-    size = tuple(float(v) for v in (voxel_size_um if voxel_size_um is not None else file_voxel_size_um))
-    if len(size) != 3 or any(v <= 0 or math.isinf(v) for v in size):
-        raise InputError(
-            f"the voxel size {size} is not three positive numbers", where=where, fix="Pass voxel_size_um=(z, y, x)."
-        )
+    size = _checked_size(voxel_size_um if voxel_size_um is not None else file_voxel_size_um, where)
     if frame_rate_hz is not None:
         more["time_s"] = None  # what the user says wins over the times in the file too
-    rate = float(frame_rate_hz if frame_rate_hz is not None else file_frame_rate_hz)
-    if rate <= 0 or math.isinf(rate):
-        raise InputError(f"the frame rate {rate:g} is not positive", where=where, fix="Pass frame_rate_hz=.")
+    rate = _checked_rate(frame_rate_hz if frame_rate_hz is not None else file_frame_rate_hz, where)
     shape = tuple(int(n) for n in data.shape)
-    reference = VolumeReference(where, shape, order, (size[0], size[1], size[2]), rate)
+    reference = VolumeReference(where, shape, order, size, rate)
     channels_data = as_dask(whole, whole.chunks or _blocks(whole))
     return Volume(
         data,
@@ -189,6 +183,24 @@ def build_volume(
         array=one,
         **more,
     )
+
+
+def _checked_size(given: Sequence[float], where: str) -> tuple[float, float, float]:
+    """Voxel size (z, y, x); NaN where it is unknown."""
+    size = tuple(float(v) for v in given)
+    if len(size) != 3 or any(v <= 0 or math.isinf(v) for v in size):
+        raise InputError(
+            f"the voxel size {size} is not three positive numbers", where=where, fix="Pass voxel_size_um=(z, y, x)."
+        )
+    return size[0], size[1], size[2]
+
+
+def _checked_rate(given: float, where: str) -> float:
+    """Frame rate (Hz); NaN where it is unknown."""
+    rate = float(given)
+    if rate <= 0 or math.isinf(rate):
+        raise InputError(f"the frame rate {rate:g} is not positive", where=where, fix="Pass frame_rate_hz=.")
+    return rate
 
 
 def _blocks(array: OrderedArray) -> tuple[int, ...]:
