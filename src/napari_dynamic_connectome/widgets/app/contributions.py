@@ -23,14 +23,26 @@ def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | 
 
 def _read(path: Any) -> list[LayerData]:
     """Return the layers of files; what is no layer goes into the session of the current viewer."""
+    from pathlib import Path
+
     import napari
 
-    from ..workspace.open_files import place_items, read_asking, read_items, recording_layers
+    from ...io.choice import ChoiceNeeded
+    from ..workspace.import_sheet import asks_about_traces
+    from ..workspace.open_files import ask_soon, place_items, read_asking, read_items, recording_layers
     from ..workspace.workspace import workspace_of
 
     viewer = napari.current_viewer()
     paths = [path] if isinstance(path, str) else list(path)
-    items = [item for one in paths for item in read_asking(read_items, one)]
+    items = []
+    for one in paths:
+        try:
+            items += read_items(one)
+        except ChoiceNeeded as error:
+            if viewer is not None and asks_about_traces(one, error):
+                ask_soon(workspace_of(viewer), Path(one))
+            else:
+                items += read_asking(read_items, one)
     if viewer is None:
         found = [recording_layers(item) if kind == "recording" else item for kind, item in items if kind in _SHOWN]
         return [layer for layers in found for layer in layers]

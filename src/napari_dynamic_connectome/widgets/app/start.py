@@ -68,9 +68,7 @@ def open_viewer(
 def open_files(viewer: Any, files: list[str]) -> None:
     """Open recordings, images and tables as if they had been dropped onto the window; a failure is shown there."""
     from ..qt.notify import show_failure
-    from ..workspace.open_files import opened_together
 
-    opened_together(files)
     for file in files:
         try:
             viewer.open(file, plugin="napari-dynamic-connectome")

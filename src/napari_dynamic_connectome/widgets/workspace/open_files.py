@@ -7,14 +7,14 @@ behaviour, names and lists of neurons go to the worm that is shown. A saved sess
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QTimer
 
 from ...io.choice import ChoiceNeeded
 from ...model.errors import InputError
@@ -85,100 +85,48 @@ def read_asking(read: Callable[..., list[Item]], path: str | Path, parent: Any =
             return read(path, **options)
         except ChoiceNeeded as error:
             if asks_about_traces(path, error):
-                return _of_sheet(Path(path), error, parent)
+                read_here = import_traces([Path(path)], parent=parent)
+                if read_here is None:
+                    raise
+                return [("recording", r) for one in read_here.values() for r in one]
             answer = ask(error, parent) if error.option and error.option not in options else None
             if answer is None:
                 raise
             options[error.option] = answer
 
 
-class Drop:
-    """Files that were let fall together, which napari opens one by one; those of traces share a sheet.
+_waiting: weakref.WeakKeyDictionary[Any, list[Path]] = weakref.WeakKeyDictionary()
+"""Files of traces that ask something, by workspace, until their sheet opens."""
+
+
+def ask_soon(work: Workspace, path: Path) -> None:
+    """Open the import sheet when napari has done with what it opens now, for all files that ask.
+
+    Not before: napari opens files that are dropped together one by one, and a dialog inside of that would draw half of a window.
 
     Parameters
     ----------
-    files : sequence of Path
+    work : Workspace
+    path : Path
     """
-
-    LASTS_S = 20.0
-    """This long after the last of them, a file that is opened is not of this drop any more."""
-
-    def __init__(self, files: Sequence[Path] = ()) -> None:
-        self.files = [Path(p).absolute() for p in files]
-        self.answered: dict[Path, list[Recording]] = {}
-        """What a sheet has read of files that napari has not come to yet."""
-        self.touch()
-
-    def touch(self) -> None:
-        """It goes on."""
-        self._until = time.monotonic() + self.LASTS_S
-
-    def holds(self, path: Path) -> bool:
-        """Whether a file is one of them."""
-        return path in self.files and time.monotonic() < self._until
+    waiting = _waiting.setdefault(work, [])
+    if not waiting:
+        me = weakref.ref(work)
+        QTimer.singleShot(ASK_MS, lambda: _ask_now(me))
+    if path not in waiting:
+        waiting.append(path)
 
 
-drop = Drop()
+ASK_MS = 50
 
 
-def opened_together(files: Sequence[str | Path]) -> None:
-    """Let files that will be opened one by one share a sheet, as those that are dropped together do.
-
-    Parameters
-    ----------
-    files : sequence of path
-    """
-    global drop
-    drop = Drop([Path(f) for f in files])
-
-
-class DropWatcher(QObject):
-    """Notes which files are let fall together.
-
-    Parameters
-    ----------
-    widget : QWidget
-        That takes them.
-    """
-
-    def __init__(self, widget: Any) -> None:
-        super().__init__(widget)
-        widget.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Look at what falls, and let it pass."""
-        global drop
-        if event.type() == QEvent.Type.Drop:
-            mime = event.mimeData()
-            drop = Drop([Path(u.toLocalFile()) for u in (mime.urls() if mime is not None else []) if u.isLocalFile()])
-        return False
-
-
-def _of_sheet(path: Path, error: ChoiceNeeded, parent: Any) -> list[Item]:
-    """Return the recordings of a file that asks, from the sheet that it shares with the others of its drop."""
-    path = path.absolute()
-    here = drop if drop.holds(path) else Drop([path])
-    if path not in here.answered:
-        asking = [path, *(p for p in here.files if p != path and p not in here.answered and _asks(p))]
-        found = import_traces(asking, parent=parent)
-        here.answered |= {p: [] if found is None else found.get(p, []) for p in asking}
-        if found is None:
-            here.answered.pop(path)
-            here.files.remove(path)
-            raise error
-    here.touch()
-    return [("recording", r) for r in here.answered.pop(path)]
-
-
-def _asks(path: Path) -> bool:
-    """Whether a file is one of traces that leaves something open."""
-    try:
-        read_items(path)
-    except ChoiceNeeded as error:
-        return asks_about_traces(path, error)
-    except Exception:  # it is told when it is opened
-        return False
-    return False
+def _ask_now(work_ref: Any) -> None:
+    work = work_ref()
+    viewer = None if work is None else work.viewer
+    if viewer is None:
+        return
+    for recordings in (import_traces(_waiting.pop(work, []), viewer=viewer) or {}).values():
+        place_items(work, [("recording", r) for r in recordings])
 
 
 def layer_voxels(layer: Any, parent: Any = None) -> Any:

@@ -81,7 +81,6 @@ class Workspace:
         from ..qt.notify import describe_with
         from ..qt.scheduler import Scheduler
         from ..viewer.scene_view import SceneView
-        from .open_files import DropWatcher
         from .preferences import load
         from .recovery import Recovery
         from .up_to_date import UpToDate
@@ -103,9 +102,6 @@ class Workspace:
         self.scene: SceneView = SceneView(self)
         self.recovery: Recovery = Recovery(self)
         self.recovery.look_soon()
-        canvas = _shown(viewer)
-        if canvas is not None:
-            DropWatcher(canvas)
         self._soon = QTimer()
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(_import_modules)
