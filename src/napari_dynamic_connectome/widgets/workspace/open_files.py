@@ -7,6 +7,7 @@ behaviour, names and lists of neurons go to the worm that is shown. A saved sess
 from __future__ import annotations
 
 import logging
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,10 +121,23 @@ def ask_soon(work: Workspace, path: Path) -> None:
 ASK_MS = 50
 
 
+def _napari_opens() -> bool:
+    """Whether this is called from inside of napari's opening, whose progress bar takes turns of the event loop."""
+    frame: Any = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_name == "open" and frame.f_globals.get("__name__") == "napari.components.viewer_model":
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _ask_now(work_ref: Any) -> None:
     work = work_ref()
     viewer = None if work is None else work.viewer
     if viewer is None:
+        return
+    if _napari_opens():
+        QTimer.singleShot(ASK_MS, lambda: _ask_now(work_ref))
         return
     for recordings in (import_traces(_waiting.pop(work, []), viewer=viewer) or {}).values():
         place_items(work, [("recording", r) for r in recordings])
