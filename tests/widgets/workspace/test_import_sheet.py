@@ -135,14 +135,14 @@ def test_a_file_that_asks_opens_the_sheet_and_goes_into_the_session(viewer, worm
 
     seen = answered(monkeypatch, do)
     viewer.open(str(worms[0]), plugin=PLUGIN)
-    qtbot.waitUntil(lambda: bool(workspace_of(viewer).session.recordings), timeout=8000)
+    qtbot.waitUntil(lambda: bool(workspace_of(viewer).session.recordings), timeout=40_000)
     assert workspace_of(viewer).session.recording.rate_hz == pytest.approx(2.5) and len(seen) == 1
 
 
 def test_giving_up_opens_nothing(viewer, worms, qtbot, monkeypatch) -> None:
     seen = answered(monkeypatch, lambda sheet: qtbot.keyClick(sheet, Qt.Key.Key_Escape))
     viewer.open(str(worms[0]), plugin=PLUGIN)
-    qtbot.waitUntil(lambda: bool(seen) and not seen[0].isVisible(), timeout=8000)
+    qtbot.waitUntil(lambda: bool(seen) and not seen[0].isVisible(), timeout=40_000)
     assert not workspace_of(viewer).session.recordings
 
 
@@ -161,7 +161,7 @@ def test_files_that_are_dropped_together_share_one_sheet(viewer, worms, qtbot, m
     about = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
     QApplication.sendEvent(widget, QDragEnterEvent(QPoint(5, 5), *about))
     QApplication.sendEvent(widget, QDropEvent(QPointF(5, 5), *about))
-    qtbot.waitUntil(lambda: len(work.session.recordings) == 3, timeout=8000)
+    qtbot.waitUntil(lambda: len(work.session.recordings) == 3, timeout=40_000)
     assert len(seen) == 1 and [e.path for e in seen[0].entries] == worms[:3]
     assert sorted(work.session.recordings) == ["a", "b", "c"]
 
@@ -175,7 +175,7 @@ def test_files_that_are_chosen_together_share_one_sheet(viewer, worms, qtbot, mo
 
     seen = answered(monkeypatch, do)
     wait_for(open_files.open_paths(work, worms))
-    qtbot.waitUntil(lambda: sorted(work.session.recordings) == ["a", "b", "c"], timeout=8000)
+    qtbot.waitUntil(lambda: sorted(work.session.recordings) == ["a", "b", "c"], timeout=40_000)
     assert len(seen) == 1 and len(seen[0].entries) == 4
 
 
