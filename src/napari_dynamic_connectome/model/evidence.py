@@ -50,7 +50,7 @@ class Chance:
     table : pandas.DataFrame
         One row a rank: rank; gain of the data; chance_gain (mean) and chance_gain_high (95 %); p_gain; held_out of the data and
         chance_held_out (mean), chance_held_out_low, chance_held_out_high; believable (components beyond chance that are no
-        background and not the same as another one).
+        background, and not others once more, alone or together).
     note : str
         Why no surrogate could be made, in words; empty if they could.
     settings : dict
