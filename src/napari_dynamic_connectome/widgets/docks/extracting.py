@@ -179,18 +179,23 @@ def again_of(work: Any, name: str, step: Extraction, layers: tuple[Any, Any, Any
         recording = None if found is None else found.session.recordings.get(name)
         if found is None or recording is None:
             return None
-        there = list(found.viewer.layers)
+        viewer = found.viewer
+        if viewer is None:
+            return None
+        there = list(viewer.layers)
         if any(ref is not None and layer not in there for ref, layer in zip(kept, present, strict=True)):
             show_info(f"Open the volume and the labels of {name}, and extract it again in the Recording dock.")
             return None
+        image: Any
         image, labels, reference = present
         notes = found.session.touched.get(name, {})
-        own, about = dict(options), {}
+        own: dict[str, Any] = dict(options)
+        about: dict[str, Any] = {}
         if "voxel size" in notes:
             own["voxel_size_um"] = about["voxel_size_um"] = tuple(float(s) for s in image.scale[-3:])
         if "rate" in notes:
             own["frame_rate_hz"] = about["frame_rate_hz"] = 1.0 / float(image.scale[-4])
-        references = tuple(None if one is None else replace(one, **about) for one in step.references)
+        of_volume, of_labels = (None if one is None else replace(one, **about) for one in step.references)
         if reference is not None:
             own["reference"] = layer_voxels(reference)
         known = raw_of(found, recording)
@@ -199,7 +204,7 @@ def again_of(work: Any, name: str, step: Extraction, layers: tuple[Any, Any, Any
             plain,
             volume=layer_voxels(image),
             labels=layer_voxels(labels),
-            references=references,
+            references=(of_volume, of_labels),
             options=own,
             before=_uncorrected(recording, known) if some else None,
             touched=frozenset(notes.get("labels", ())),
@@ -265,7 +270,7 @@ def known_extraction(work: Any, name: str) -> Callable[[], Any] | None:
     if not done or "reference" in recording.traces.coords:
         return None
     steps = [h for h in history if h is not done[-1] and h.get("operation") in OPERATIONS]
-    corrected = dict(NO_CORRECTION)
+    corrected: dict[str, Any] = dict(NO_CORRECTION)
     for one in steps:
         corrected |= one.get("settings") or {}
     if any(h["operation"] == "z-score" for h in steps):

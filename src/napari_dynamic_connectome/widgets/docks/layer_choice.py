@@ -239,4 +239,4 @@ def _fill(box: QComboBox, names: list[str]) -> bool:
     # a box with a placeholder would show that until something is chosen
     box.setCurrentIndex(names.index(old) if old in names else 0 if names else -1)
     box.blockSignals(False)
-    return box.currentText() != old
+    return bool(box.currentText() != old)

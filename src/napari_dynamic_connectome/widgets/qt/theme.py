@@ -38,7 +38,8 @@ class Colours:
         end = rgb(colour) if colour else rgb("#f6f7f9" if self.dark else "#131417")
         share = np.linspace(0, 1, 256)
         colours = mix(rgb(self.well), end, share)
-        return np.concatenate([np.round(colours * 255), np.full((256, 1), 255)], axis=1).astype(np.uint8)
+        ramp: np.ndarray = np.concatenate([np.round(colours * 255), np.full((256, 1), 255)], axis=1).astype(np.uint8)
+        return ramp
 
 
 def colours_of(viewer: Any) -> Colours:

@@ -34,9 +34,11 @@ class _Nowhere:
     Each change of the world's bounds makes napari read and cut all layers again, and it lengthens the sliders.
     """
 
+    ndim: int
+
     @property
     def _extent_data(self) -> np.ndarray:
-        return np.full((2, self.ndim), np.nan)  # type: ignore[attr-defined]
+        return np.full((2, self.ndim), np.nan)
 
     @property
     def _extent_data_augmented(self) -> np.ndarray:
@@ -81,7 +83,8 @@ class OverlayLayers:
         """Spatial units of the images that are there, so that all layers agree; micrometres without any."""
         for layer in self._viewer().layers:
             if layer not in self.layers.values() and layer.ndim >= 3:
-                return tuple(str(u) for u in layer.units[-3:])
+                z, y, x = (str(u) for u in layer.units[-3:])
+                return z, y, x
         return ("um", "um", "um")
 
     def shown(self, name: str) -> Any | None:

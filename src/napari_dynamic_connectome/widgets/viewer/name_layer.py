@@ -115,7 +115,8 @@ class NameLayer:
             layer.features = {"name": texts}
         elif not np.allclose(layer.data, data):
             layer.data = data
-        if self._styled is None or self._styled[0]() is not layer or self._styled[1] != colour:
+        styled = self._styled is not None and self._styled[0]() is layer and self._styled[1] == colour
+        if not styled:
             layer.text = text
             self._styled = (weakref.ref(layer), colour)
         layer.selected_data = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def restore(work: Workspace, look: dict[str, Any]) -> None:
         _set(lambda step: setattr(viewer.dims, "current_step", tuple(step)), {"step": step})
     for name in CAMERA_FIELDS:
         if name in _dict(look.get("camera")):
-            _set(lambda **v: [setattr(viewer.scene.camera, k, x) for k, x in v.items()], {name: look["camera"][name]})
+            _set(partial(_set_fields, viewer.scene.camera), {name: look["camera"][name]})
     work.scene.flush()
 
 
@@ -66,7 +67,7 @@ def restore_images(work: Workspace, look: dict[str, Any], only: Collection[str] 
         for layer, values in zip(work.scene.images.get(recording, []), described, strict=False):
             for name, value in _dict(values).items():
                 if name in (*LAYER_FIELDS, "colormap"):
-                    _set(lambda layer=layer, **v: [setattr(layer, k, x) for k, x in v.items()], {name: value})
+                    _set(partial(_set_fields, layer), {name: value})
     for recording, visible in _dict(look.get("labels")).items():
         if recording in work.scene.labels and (only is None or recording in only):
             work.scene.labels[recording].visible = bool(visible)
@@ -74,6 +75,11 @@ def restore_images(work: Workspace, look: dict[str, Any], only: Collection[str] 
 
 def _fields(view: Any) -> dict[str, Any]:
     return {k: v for k, v in vars(view).items() if not k.startswith("_") and isinstance(v, (bool, int, str))}
+
+
+def _set_fields(target: Any, /, **values: Any) -> None:
+    for name, value in values.items():
+        setattr(target, name, value)
 
 
 def _set(setter: Any, values: dict[str, Any], *, each: bool = False) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyqtgraph as pg
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
@@ -56,7 +57,7 @@ class AffinityPreview(QWidget):
         self.plot = plots.plot_widget()
         self.plot.setFixedHeight(128)
         self.plot.setMouseEnabled(True, False)
-        self.cursor = plots.pg.InfiniteLine(angle=90)
+        self.cursor = pg.InfiniteLine(angle=90)
         self.form = SettingsForm(AffinitySettings, fields=FIELDS)
         self.form.edited.connect(self._edited)
         self.note = label("", "secondary", wrap=True)
@@ -150,9 +151,7 @@ class AffinityPreview(QWidget):
         self.plot.setBackground(c.background)
         values = zscore(recording.traces.sel(neuron=[first, second]).values)
         for column, shift in ((0, 4.4), (1, 0.0)):
-            item.plot(
-                recording.time_s, values[:, column] + shift, pen=plots.pg.mkPen(c.bar, width=1.1), connect="finite"
-            )
+            item.plot(recording.time_s, values[:, column] + shift, pen=pg.mkPen(c.bar, width=1.1), connect="finite")
         for band in plots.shade(item, plots.stimulus_spans(recording), c.track, 110):
             band.setZValue(-20)
         if isinstance(found, str):
@@ -160,12 +159,12 @@ class AffinityPreview(QWidget):
         else:
             time, affinity = found
             top = float(np.nanmax(affinity)) if np.isfinite(affinity).any() else 0.0
-            curve = plots.pg.PlotCurveItem(
+            curve = pg.PlotCurveItem(
                 time,
                 np.nan_to_num(affinity) * (3.4 / (top or 1.0)) - 7.2,
-                pen=plots.pg.mkPen(c.accent, width=1.4),
+                pen=pg.mkPen(c.accent, width=1.4),
                 fillLevel=-7.2,
-                brush=plots.pg.mkBrush(*_faint(c.accent)),
+                brush=pg.mkBrush(*_faint(c.accent)),
             )
             item.addItem(curve)
             share = float((affinity > 0.05 * max(top, 1e-12)).mean()) if top > 0 else 0.0
@@ -173,9 +172,7 @@ class AffinityPreview(QWidget):
             self.note.setText(
                 f"mean {float(np.nanmean(affinity)):.3f}, peak {top:.2f}, above zero {share:.0%} of the time"
             )
-        self.cursor = plots.pg.InfiniteLine(
-            self.work.session.selection.time_s, angle=90, pen=plots.pg.mkPen(c.accent, width=1.2)
-        )
+        self.cursor = pg.InfiniteLine(self.work.session.selection.time_s, angle=90, pen=pg.mkPen(c.accent, width=1.2))
         item.addItem(self.cursor)
         item.setXRange(float(recording.time_s[0]), float(recording.time_s[-1]), padding=0)
         item.setYRange(-7.6, 8.6, padding=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyqtgraph as pg
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...extraction.settings import CorrectionSettings
@@ -61,10 +62,8 @@ class BeforeAfter(QWidget):
         plots.paint_axes(item, colours)
         self.plot.setBackground(colours.well)
         if raw is not None:
-            item.plot(
-                np.asarray(raw["time"].values), scaled(self.before), pen=plots.pg.mkPen(colours.secondary, width=1)
-            )
-        item.plot(time, scaled(self.after), pen=plots.pg.mkPen(colours.text, width=1.2))
+            item.plot(np.asarray(raw["time"].values), scaled(self.before), pen=pg.mkPen(colours.secondary, width=1))
+        item.plot(time, scaled(self.after), pen=pg.mkPen(colours.text, width=1.2))
         item.getAxis("left").setTicks([])
         item.getAxis("left").setWidth(6)
         plots.shade(item, plots.stimulus_spans(recording), colours.track)

@@ -94,4 +94,5 @@ class ChanceView(QWidget):
         return self._tops[1]
 
     def _nulls(self, components: Components) -> tuple[Components, ...]:
-        return self.work.session.surrogates.get(components.rank, ())
+        nulls: tuple[Components, ...] = self.work.session.surrogates.get(components.rank, ())
+        return nulls

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,10 @@ class MatchView(QWidget):
             "Session…", self.ask, "Match to the components of a saved session: which belong together, and how alike."
         )
         self.note = label("Choose a rank of the sweep, or a saved session.", "secondary", wrap=True)
-        number = {"right": True}
         self.table = Table(
             [
-                Column("here", lambda r: str(int(r["component_a"])), 44, **number),
-                Column("there", lambda r: str(int(r["component_b"])), 48, **number),
+                Column("here", lambda r: str(int(r["component_a"])), 44, right=True),
+                Column("there", lambda r: str(int(r["component_b"])), 48, right=True),
                 Column(
                     "similarity",
                     lambda r: _two(r["similarity"]),
@@ -49,9 +49,7 @@ class MatchView(QWidget):
                     tip="Product of the cosines, 1 = the same.",
                 ),
                 *(
-                    Column(
-                        mode, lambda r, mode=mode: _two(r[mode]), 46, right=True, tip=f"Cosine of the {mode} factors."
-                    )
+                    Column(mode, partial(_cosine, mode), 46, right=True, tip=f"Cosine of the {mode} factors.")
                     for mode in MODES
                 ),
             ]
@@ -134,6 +132,10 @@ class MatchView(QWidget):
         rows = self.table.chosen()
         if rows and not self.table.quiet:
             self.chosen.emit(int(rows[0]["component_a"]))
+
+
+def _cosine(mode: str, values: Any) -> str:
+    return _two(values[mode])
 
 
 def _two(value: Any) -> str:

@@ -184,5 +184,7 @@ def _network_image(network: Network, names: list[str], colours: Any) -> np.ndarr
     top = float(np.nanmax(shade)) if np.isfinite(shade).any() else 1.0
     part = np.nan_to_num(shade / top if top > 0 else shade)[..., None]
     back, front = rgb(colours.background) * 255, rgb(colours.text) * 255
-    image = np.concatenate([back + part * (front - back), np.full((*values.shape, 1), 255.0)], axis=2)
-    return image.astype(np.uint8)
+    image: np.ndarray = np.concatenate(
+        [back + part * (front - back), np.full((*values.shape, 1), 255.0)], axis=2
+    ).astype(np.uint8)
+    return image

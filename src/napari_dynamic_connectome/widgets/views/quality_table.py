@@ -62,6 +62,8 @@ def is_measured(recording: Recording) -> bool:
 def quality_rows(recording: Recording) -> list[dict[str, Any]]:
     """Return the rows of the table, flagged neurons and low ranks first."""
     table = recording.quality
+    if table is None:
+        return []
     flags = table["flagged"].to_numpy(bool) if "flagged" in table else np.zeros(len(table), bool)
     reasons = table["reason"].astype(str).tolist() if "reason" in table else [""] * len(table)
     snr = table["snr"].to_numpy(float)

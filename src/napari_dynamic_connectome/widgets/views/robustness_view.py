@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +54,11 @@ class RobustnessView(QWidget):
         self.page_button = button("Save page…", self.save, "Write the tables, figures and the page into a folder.")
         self.note = label(NONE, "secondary", wrap=True)
         self.bar = JobBar()
-        number = {"right": True}
         self.table = Table(
             [
-                Column("component", lambda r: str(r["component"]), 76, **number),
+                Column("component", lambda r: str(r["component"]), 76, right=True),
                 *(
-                    Column(title, lambda r, key=key: _share(r, key), width, right=True, tip=tip)
+                    Column(title, partial(_share, key=key), width, right=True, tip=tip)
                     for title, key, width, tip in (
                         (
                             "bootstraps",

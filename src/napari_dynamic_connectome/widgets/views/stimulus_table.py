@@ -126,7 +126,8 @@ class StimuliTable(QWidget):
             self._changed()
 
     def _fill(self, place: int, name: str, onset: float, offset: float) -> None:
-        for column, value in enumerate((name, onset, offset)):
+        values: tuple[str | float, ...] = (name, onset, offset)
+        for column, value in enumerate(values):
             item = QTableWidgetItem(_text(value))
             if column:
                 item.setData(Qt.ItemDataRole.UserRole, value)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import Signal
+import pyqtgraph as pg
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ..qt import plots
@@ -99,7 +100,7 @@ class SweepView(QWidget):
             plots.paint_axes(plot.getPlotItem(), colours)
             plot.setBackground(colours.background)
             if sweep.suggested:
-                line = plots.pg.InfiniteLine(sweep.suggested, angle=90, pen=plots.pg.mkPen(colours.accent, width=1.2))
+                line = pg.InfiniteLine(sweep.suggested, angle=90, pen=pg.mkPen(colours.accent, width=1.2))
                 plot.addItem(line)
             plot.getAxis("bottom").setTicks([[(r, str(int(r))) for r in ranks]])
             plot.setXRange(ranks.min() - 0.4, ranks.max() + 0.4, padding=0)
@@ -110,9 +111,9 @@ class SweepView(QWidget):
         good = np.isfinite(held)
         if good.any():
             spread = np.nan_to_num(table["held_out_se"].to_numpy(float)[good])
-            pen = plots.pg.mkPen(colours.text)
+            pen = pg.mkPen(colours.text)
             self.errors.addItem(
-                plots.pg.ErrorBarItem(x=ranks[good], y=held[good], top=spread, bottom=spread, beam=0.15, pen=pen)
+                pg.ErrorBarItem(x=ranks[good], y=held[good], top=spread, bottom=spread, beam=0.15, pen=pen)
             )
             self._curve(self.errors, ranks[good], held[good], colours.text, 1.4)
         values = np.concatenate([error, held[good], self._show_chance(sweep, colours)])
@@ -120,8 +121,8 @@ class SweepView(QWidget):
         self.errors.setYRange(values.min() - pad, values.max() + pad, padding=0)
         sure = np.isfinite(alike)
         self.restarts.setVisible(bool(sure.any()))
-        dashed = plots.pg.mkPen(colours.hairline, style=plots.Qt.PenStyle.DashLine)
-        self.restarts.addItem(plots.pg.InfiniteLine(0.9, angle=0, pen=dashed))
+        dashed = pg.mkPen(colours.hairline, style=Qt.PenStyle.DashLine)
+        self.restarts.addItem(pg.InfiniteLine(0.9, angle=0, pen=dashed))
         self._curve(self.restarts, ranks[sure], alike[sure], colours.text, 1.4)
         self.restarts.setYRange(min(0.5, float(alike[sure].min()) - 0.05 if sure.any() else 0.5), 1.05, padding=0)
         self.restarts.getAxis("left").setTicks([[(0.5, "0.5"), (1.0, "1")]])
@@ -142,21 +143,21 @@ class SweepView(QWidget):
         mean, low, high = (
             table[c].to_numpy(float) for c in ("chance_held_out", "chance_held_out_low", "chance_held_out_high")
         )
-        pen = plots.pg.mkPen(colours.secondary, width=1.2, style=plots.Qt.PenStyle.DashLine)
+        pen = pg.mkPen(colours.secondary, width=1.2, style=Qt.PenStyle.DashLine)
         self.errors.plot(x, mean, pen=pen, symbol="o", symbolSize=4, symbolBrush=None, symbolPen=colours.secondary)
-        edges = [plots.pg.PlotDataItem(x, y, pen=None) for y in (low, high)]
-        fill = plots.pg.mkColor(colours.secondary)
+        edges = [pg.PlotDataItem(x, y, pen=None) for y in (low, high)]
+        fill = pg.mkColor(colours.secondary)
         fill.setAlpha(60)
         for edge in edges:
             self.errors.addItem(edge)
-        self.errors.addItem(plots.pg.FillBetweenItem(*edges, brush=fill))
+        self.errors.addItem(pg.FillBetweenItem(*edges, brush=fill))
         return np.concatenate([mean, low, high])
 
     def _curve(self, plot: Any, x: np.ndarray, y: np.ndarray, colour: str, width: float) -> None:
         plot.plot(
             x,
             y,
-            pen=plots.pg.mkPen(colour, width=width),
+            pen=pg.mkPen(colour, width=width),
             symbol="o",
             symbolSize=5,
             symbolBrush=colour,

@@ -69,7 +69,7 @@ class UpToDateStrip(QFrame):
 
         def lines(text: str) -> float:
             box = metrics.boundingRect(QRect(0, 0, width, 10_000), int(Qt.TextFlag.TextWordWrap), text)
-            return box.height() / metrics.lineSpacing()
+            return float(box.height() / metrics.lineSpacing())
 
         words, text = self._whole.split(" "), self._whole
         while len(words) > 1 and lines(text) > LINES + 0.5:

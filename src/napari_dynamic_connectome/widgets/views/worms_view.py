@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyqtgraph as pg
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...display.highlights import course_of, selected_worms
@@ -64,7 +65,7 @@ class WormsView(QWidget):
         self.plot.setFixedHeight(112)
         self.plot.setMouseEnabled(True, False)
         self.plot.setToolTip("Time course in every worm (thin), in the shown worm (blue), and their mean (thick).")
-        self.cursor = plots.pg.InfiniteLine(angle=90)
+        self.cursor = pg.InfiniteLine(angle=90)
         self.table = Table(
             [
                 Column("worm", lambda r: r["worm"], 0, bold=lambda r: r["current"]),
@@ -122,14 +123,14 @@ class WormsView(QWidget):
         current = session.current
         for worm, (time, values) in courses.items():
             if worm != current:
-                item.plot(time, values, pen=plots.pg.mkPen(c.hairline if c.dark else c.bar, width=0.8))
+                item.plot(time, values, pen=pg.mkPen(c.hairline if c.dark else c.bar, width=0.8))
         if current in courses:
-            item.plot(*courses[current], pen=plots.pg.mkPen(c.accent, width=1.2))
+            item.plot(*courses[current], pen=pg.mkPen(c.accent, width=1.2))
         if mean is not None:
-            item.plot(*mean, pen=plots.pg.mkPen(c.text, width=2))
+            item.plot(*mean, pen=pg.mkPen(c.text, width=2))
         for band in plots.shade(item, self._spans(components), c.track, 110):
             band.setZValue(-20)
-        self.cursor = plots.pg.InfiniteLine(angle=90, pen=plots.pg.mkPen(c.accent, width=1.2))
+        self.cursor = pg.InfiniteLine(angle=90, pen=pg.mkPen(c.accent, width=1.2))
         item.addItem(self.cursor)
         self.show_time()
         if mean is not None:

@@ -24,8 +24,11 @@ class Compare(QWidget):
 
         super().__init__()
         self.work = work
-        self._viewer = weakref.ref(work.viewer)
-        colours = colours_of(work.viewer)
+        viewer = work.viewer
+        if viewer is None:
+            raise RuntimeError("The viewer was closed.")
+        self._viewer = weakref.ref(viewer)
+        colours = colours_of(viewer)
         self.setObjectName(NAME)
         self.setStyleSheet(style_sheet(colours))
         self.worm, self.component = QComboBox(), QComboBox()
@@ -40,7 +43,7 @@ class Compare(QWidget):
             for one in range(1, work.session.components.rank + 1):
                 self.component.addItem(f"component {one}", one)
         self.model = ViewerModel(ndisplay=3)
-        self.model.theme = work.viewer.theme
+        self.model.theme = viewer.theme
         self.canvas = QtViewer(self.model)
         top = QHBoxLayout()
         for widget in (QLabel("Compare with"), self.worm, self.component):
@@ -57,7 +60,7 @@ class Compare(QWidget):
         work.session.selection_changed.connect(self._selected)
         work.view.changed.connect(self._viewed)
         self._linking = False
-        self._camera = work.viewer.scene.camera
+        self._camera = viewer.scene.camera
         self._camera.events.connect(self._mine_moved)
         self.model.scene.camera.events.connect(self._other_moved)
         self.refresh()
@@ -149,6 +152,7 @@ class Compare(QWidget):
 
 def open_compare(work: Workspace) -> Any:
     """Open the second canvas beside the first."""
-    widget = Compare(work)
-    work.viewer.window.add_dock_widget(widget, name="Compare", area="top", add_vertical_stretch=False)
+    widget, viewer = Compare(work), work.viewer
+    if viewer is not None:
+        viewer.window.add_dock_widget(widget, name="Compare", area="top", add_vertical_stretch=False)
     return widget

@@ -13,7 +13,7 @@ from ...session.session import EDITABLE
 
 def raw_of(work: Any, recording: Recording) -> xr.DataArray | None:
     """Traces (time, neuron) as they were before correction, in the recording's order; None if they are not known."""
-    raw = work.raw.get(recording.name)
+    raw: xr.DataArray | None = work.raw.get(recording.name)
     if raw is not None and raw.sizes["neuron"] == recording.n_neurons:
         return raw.assign_coords(neuron=list(recording.neurons.index))
     if "raw" in recording.traces.coords:

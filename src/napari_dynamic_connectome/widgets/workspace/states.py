@@ -60,9 +60,10 @@ def redo_states(work: Workspace, settings: PipelineSettings) -> Any:
     chosen = StatesStepSettings.parse({**made, **work.up_to_date.wanted.get("states", {})}, where="states")
     settings = settings.model_copy(update={"states": chosen})
     changes = {c.what for c in work.up_to_date.state.states}
-    if changes != {"components"}:
+    states = session.states
+    if states is None or changes != {"components"}:
         return start_states(work, settings, "Redo states")
-    states, components, cohort = session.states, session.components, worms_of(work, settings)
+    components, cohort = session.components, worms_of(work, settings)
 
     def run(progress: Any, cancel: Any) -> Any:
         from ...pipeline.states import with_agreement
