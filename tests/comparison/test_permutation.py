@@ -318,6 +318,12 @@ def test_sides_of_a_pair_move_together_left_with_left(permutations_: int) -> Non
     np.testing.assert_allclose(np.sort(test.null), np.sort(brute), atol=1e-12)
     with pytest.raises(InputError, match="one neuron twice"):
         mantel_test(x, y, sides=[[0, 1], [1, 2]])
+    for wrong in ([[0, 9]], [[0, 1, 2]], [0, 1], [[0.5, 1.0]]):
+        with pytest.raises(InputError, match="sides"):
+            mantel_test(x, y, sides=wrong)
+    np.testing.assert_array_equal(
+        mantel_test(x, y, permutations=9, sides=[]).null, mantel_test(x, y, permutations=9).null
+    )
 
 
 def test_pairs_are_found_by_name() -> None:

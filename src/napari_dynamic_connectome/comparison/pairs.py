@@ -62,7 +62,15 @@ def orders_of(n: int, permutations: int, seed: int, sides: Array | None = None) 
     """All orders of n neurons if there are no more than that many, else that many drawn ones; `sides` as in `mantel_test`."""
     if permutations < 1:
         raise InputError(f"{permutations} permutations", fix="Give 1 or more.")
-    held = np.empty((0, 2), np.int64) if sides is None else np.asarray(sides, np.int64).reshape(-1, 2)
+    held = np.empty((0, 2), np.int64) if sides is None else np.asarray(sides)
+    if held.size == 0:
+        held = np.empty((0, 2), np.int64)
+    if held.ndim != 2 or held.shape[1] != 2 or held.dtype.kind not in "iu":
+        raise InputError(
+            f"sides has the shape {held.shape} and the type {held.dtype}",
+            where="permutations",
+            fix="Give (pair, 2) whole numbers.",
+        )
     if len(held) and (held.min() < 0 or held.max() >= n or len(np.unique(held)) < held.size):
         raise InputError(
             "sides names neurons that are not there, or one neuron twice",

@@ -57,22 +57,22 @@ def find_states(
     chosen = StatesStepSettings.parse(settings, where="states settings")
     if structure is None and chosen.connectome:
         structure = read_connectome(chosen.connectome)
-    judged = chosen.held_out != "no"
-    first, last = (0.3, 0.9) if judged else (0.85, 0.85)
+    first, last = (0.0 if chosen.held_out == "no" else 0.6), 0.9
     common: dict[str, Any] = {"structure": structure, "seed": seed, "cancel": cancel}
-    found = fit_states(cohort, chosen.model, progress=part(progress, 0.0, first), **common)
-    if chosen.held_out != "no":
-        table = compare_held_out(
+    held = None
+    if chosen.held_out != "no":  # first: what cannot be held out is said before the long fit
+        held = compare_held_out(
             cohort,
             chosen.model,
             hold=chosen.held_out,
             folds=chosen.folds,
             block_s=chosen.block_s,
             starts=chosen.held_out_starts,
-            progress=part(progress, first, last),
+            progress=part(progress, 0.0, first),
             **common,
         )
-        found = replace(found, held_out=table)
+    found = fit_states(cohort, chosen.model, progress=part(progress, first, last), **common)
+    found = replace(found, held_out=held)
     # the networks of states are graphs of their own: they are compared with their own shuffled weights
     plain = (communities or CommunitySettings()).model_copy(update={"null": "weights"})
     found = with_agreement(

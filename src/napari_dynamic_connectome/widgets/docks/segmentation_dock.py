@@ -36,11 +36,10 @@ class SegmentationDock(Dock):
         self.tested = _box("Labels to judge: a volume, or a series of them (time, z, y, x).", "labels")
         self.reference = _box("Labels that are held to be right, of the same image.", "reference")
         for place, (text, box) in enumerate((("Labels", self.tested), ("Reference", self.reference))):
-            caption = label(text)
-            caption.setMinimumWidth(caption.fontMetrics().horizontalAdvance("Reference") + 4)
-            grid.addWidget(caption, place, 0)
+            grid.addWidget(label(text), place, 0)
             grid.addWidget(box, place, 1)
             box.activated.connect(lambda *_: self._chosen())
+        grid.setColumnMinimumWidth(0, 76)
         grid.setColumnStretch(1, 1)
         layout.addLayout(grid)
         self.run_button = button(

@@ -157,4 +157,4 @@ class TestsPanel(QWidget):
 def _tells(line: dict[str, Any]) -> str:
     if "record" in line:
         return f"record {line['record']}"
-    return f"{line['purpose']}: {line['predicted_drop']:.0%} (fair {line['fair_share']:.0%})"
+    return f"{line['purpose']} {line['predicted_drop']:.0%} / {line['fair_share']:.0%}"

@@ -64,11 +64,12 @@ class AgreementMatrix(QWidget):
                 box = self.cell(row, column).adjusted(1, 1, -1, -1)
                 shade = ramp[int(np.clip(np.nan_to_num(value), 0, 1) * 200)]
                 painter.fillRect(box, QColor(*(int(v) for v in shade[:3])))
-                if row == column or value != value:
-                    continue
+                text = "1" if value >= 0.995 else f"{value:.2f}".replace("0.", ".", 1)
+                if row == column or value != value or painter.fontMetrics().horizontalAdvance(text) > box.width():
+                    continue  # where cells are narrow the shade and the tooltip say it
                 light = np.dot(shade[:3], [0.3, 0.6, 0.1]) > 128
                 painter.setPen(QColor("#131417" if light else "#f6f7f9"))
-                painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), f"{value:.2f}".replace("0.", ".", 1))
+                painter.drawText(box, int(Qt.AlignmentFlag.AlignCenter), text)
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and len(self.table):
