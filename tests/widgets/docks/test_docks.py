@@ -33,7 +33,17 @@ def show(dock, qtbot):
 
 
 def test_every_dock_opens_and_says_what_to_do_next(docks) -> None:
-    assert set(docks) == {"Recording", "Neurons", "Traces", "Cohort", "Components", "Communities", "Export"}
+    assert set(docks) == {
+        "Recording",
+        "Neurons",
+        "Traces",
+        "Cohort",
+        "Components",
+        "Communities",
+        "States",
+        "Segmentation",
+        "Export",
+    }
     for dock in docks.values():
         assert len({id(d.session) for d in docks.values()}) == 1
         assert not dock.empty.isHidden()

@@ -33,8 +33,12 @@ class SegmentationDock(Dock):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(4)
-        self.tested = _box("Labels to judge: a volume, or a series of them (time, z, y, x).", "labels")
-        self.reference = _box("Labels that are held to be right, of the same image.", "reference")
+        self.tested = _box(
+            "Labels to judge: a volume, or a series of them (time, z, y, x). Default: the first labels layer.", "labels"
+        )
+        self.reference = _box(
+            "Labels that are held to be right, of the same image. Default: the second labels layer.", "reference"
+        )
         for place, (text, box) in enumerate((("Labels", self.tested), ("Reference", self.reference))):
             grid.addWidget(label(text), place, 0)
             grid.addWidget(box, place, 1)

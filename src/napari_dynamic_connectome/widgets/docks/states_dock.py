@@ -24,6 +24,9 @@ from .connectome_panel import FILES
 FIELDS = tuple(name for name in StatesStepSettings.model_fields if name != "fit")
 
 
+NO_WORMS = "No worms yet. Open recordings in the Cohort dock."
+
+
 class StatesDock(Dock):
     """Switching states of the worms of the session."""
 
@@ -55,7 +58,7 @@ class StatesDock(Dock):
         self.fold = Fold("Settings", self.form, summary=self.form.summary())
         self.form.edited.connect(self._edited)
         layout.addWidget(self.fold)
-        self.empty = label("", "empty")
+        self.empty = label(NO_WORMS, "empty")
         layout.addWidget(self.empty)
         self.body = QWidget()
         layout.addWidget(self.body, 1)
@@ -100,7 +103,7 @@ class StatesDock(Dock):
         self.body.setVisible(states is not None)
         self.empty.setVisible(states is None)
         self.empty.setText(
-            "No worms yet. Open recordings in the Cohort dock."
+            NO_WORMS
             if not recordings
             else "No states yet. “Find states” explains the ticked worms by a few states that switch, each with its own network."
         )

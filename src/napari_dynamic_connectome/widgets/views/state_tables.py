@@ -92,6 +92,9 @@ class AgreementTable(Table):
             ]
         )
         self.setMinimumHeight(110)
+        self.setToolTip(
+            "Correlation of the probability of every state with behaviour and components, the strongest first."
+        )
 
     def show_states(self, states: StatesResult, dark: bool) -> None:
         """Show what goes with what, the strongest first."""
@@ -123,6 +126,9 @@ class HeldOutTable(Table):
             ]
         )
         self.setMinimumHeight(150)
+        self.setToolTip(
+            "How well frames that were kept from the fit are predicted, by the states and by what they are compared with."
+        )
 
     def show_states(self, states: StatesResult) -> None:
         """Show all models."""
