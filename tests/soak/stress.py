@@ -143,7 +143,7 @@ class Monkey:
         from napari.utils.notifications import notification_manager
 
         from napari_dynamic_connectome.widgets.app.arrange import arrange_windows
-        from napari_dynamic_connectome.widgets.docks.cohort_dock import add_cohort
+        from napari_dynamic_connectome.widgets.workspace.analysis import add_cohort
         from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
         notification_manager.records.clear()
@@ -307,7 +307,7 @@ class Monkey:
             open_paths(self.work, [path])
 
     def more_worms(self) -> None:
-        from napari_dynamic_connectome.widgets.docks.cohort_dock import add_cohort
+        from napari_dynamic_connectome.widgets.workspace.analysis import add_cohort
 
         if len(self.work.session.recordings) < 5:
             add_cohort(self.work, small_cohort(int(self.rng.integers(9))))

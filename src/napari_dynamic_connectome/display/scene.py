@@ -23,7 +23,7 @@ from .order import zscore
 from .palette import UNASSIGNED, Style, hue_numbers, mix, rgb, styles
 from .states import at_states, communities_of, group_styles
 
-ColorBy = Literal["community", "strength", "probability", "activity", "naming", "state"]
+ColorBy = Literal["community", "strength", "probability", "activity", "naming", "state", "column"]
 COLOR_BY: tuple[ColorBy, ...] = ("community", "strength", "probability", "activity", "naming")
 """What can be chosen beside the communities of components; the communities of a state's network are chosen with the state."""
 
@@ -250,7 +250,13 @@ def shown_styles(session: Session, dark: bool = True) -> dict[int, Style]:
 
 
 def resolve(
-    session: Session, *, color_by: ColorBy = "community", dark: bool = True, state: int = 0, group: int = -1
+    session: Session,
+    *,
+    color_by: ColorBy = "community",
+    dark: bool = True,
+    state: int = 0,
+    group: int = -1,
+    painted: np.ndarray | None = None,
 ) -> Drawn | None:
     """Resolve what is drawn for the session's current recording; None if no recording is open.
 
@@ -264,6 +270,8 @@ def resolve(
         Which state (from 1).
     group : int
         The chosen community of its network; -1: all of them.
+    painted : array (neuron, 3), optional
+        Colours for "column"; see `display.features`.
     """
     recording = session.recording
     if recording is None:
@@ -290,9 +298,14 @@ def resolve(
     styles: dict[int, Style] = {}
     weight: np.ndarray | None = None
     time_s = recording.time_s
-    if communities is None and color_by not in ("naming", "activity"):
+    if color_by == "column" and (painted is None or len(painted) != n):
+        color_by = "community"
+    if communities is None and color_by not in ("naming", "activity", "column"):
         color_by = "naming"
-    if color_by == "naming":
+    if color_by == "column" and painted is not None:
+        base = painted
+        lit = (community == selection.community) if selection.community is not None else ~rejected
+    elif color_by == "naming":
         base = naming_colors(recording, dark)
         lit = ~rejected
     else:
@@ -313,9 +326,9 @@ def resolve(
         if chosen is not None:
             base = np.where(lit[:, None], base, mix(base, canvas, 0.45))
     alpha = np.where(rejected, 0.15, alpha)
-    if communities is not None and color_by != "naming":
+    if communities is not None and color_by not in ("naming", "column"):
         alpha = np.where(community < 0, np.minimum(alpha, 0.4), alpha)
-    by_community = communities is not None and color_by not in ("naming", "activity")
+    by_community = communities is not None and color_by not in ("naming", "activity", "column")
     ring, ring_width = _rings(
         recording, communities, membership if by_community else np.full(n, ""), styles, dark, then
     )

@@ -192,7 +192,7 @@ class Window:
         assert self.session.current == name
 
     def add_cohort(self) -> None:
-        from napari_dynamic_connectome.widgets.docks.cohort_dock import add_cohort
+        from napari_dynamic_connectome.widgets.workspace.analysis import add_cohort
 
         add_cohort(self.work, cohort())
 

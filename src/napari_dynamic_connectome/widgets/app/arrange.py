@@ -20,13 +20,16 @@ from ..docks.segmentation_dock import SegmentationDock
 from ..docks.states_dock import StatesDock
 from ..docks.traces_dock import TracesDock
 from ..qt.dialogs import real_viewer
-from ..viewer.grey_levels import LEVELS, empty_and_bright
+from ..viewer.first_look import show_worm
 from ..workspace.workspace import workspace_of
+from .layout import LOW, Layout, lower_controls
 
 log = logging.getLogger("napari_dynamic_connectome")
-UPPER = (RecordingDock, NeuronsDock, CohortDock, ComponentsDock)
-LOWER = (CommunitiesDock, StatesDock, SegmentationDock, ExportDock)
-DOCKS = (RecordingDock, NeuronsDock, TracesDock, CohortDock, ComponentsDock, *LOWER)
+UPPER = (RecordingDock, SegmentationDock, NeuronsDock, CohortDock, ComponentsDock)
+LOWER = (CommunitiesDock, StatesDock, ExportDock)
+DOCKS = (RecordingDock, NeuronsDock, TracesDock, CohortDock, ComponentsDock, CommunitiesDock, StatesDock, SegmentationDock, ExportDock)
+LEAST_SIZE, FULL_SIZE = (1280, 800), (1600, 1000)
+"""A window that is smaller than the first is made as large as the second, where the screen allows it."""
 
 
 def open_docks(viewer: Any) -> dict[str, Any]:
@@ -51,6 +54,23 @@ def _opening(viewer: Any, found: dict[str, Any]) -> Iterator[None]:
         viewer.window.add_dock_widget(dock, name=kind.title, area=area, add_vertical_stretch=False)
         yield
     found.update(_there(viewer))
+
+
+def groups(height: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Titles of the two groups of docks on the right: in a low window components share the room of the communities."""
+    upper, lower = tuple(k.title for k in UPPER), tuple(k.title for k in LOWER)
+    return (upper[:-1], (upper[-1], *lower)) if height < LOW else (upper, lower)
+
+
+def _enlarge(window: QMainWindow) -> None:
+    """Give a small window a useful size, unless it fills its screen already."""
+    screen = window.screen()
+    if screen is None or window.isMaximized() or window.isFullScreen():
+        return
+    if window.width() >= LEAST_SIZE[0] and window.height() >= LEAST_SIZE[1]:
+        return
+    room = screen.availableGeometry()
+    window.resize(min(FULL_SIZE[0], room.width()), min(FULL_SIZE[1], room.height()))
 
 
 def _there(viewer: Any) -> dict[str, Any]:
@@ -96,65 +116,44 @@ def _arranging(viewer: Any, docks: dict[str, Any]) -> Iterator[None]:
     window = next(iter(docks.values())).window()
     if not isinstance(window, QMainWindow):
         return
+    _enlarge(window)
     holder = {title: _holder(dock) for title, dock in docks.items()}
     window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.BottomDockWidgetArea)
-    first, second = holder["Recording"], holder["Communities"]
+    upper, lower = groups(window.height())
+    if window.height() < LOW:
+        lower_controls(window)
+    first, second = holder[upper[0]], holder[lower[0]]
     for title, one in holder.items():
         window.removeDockWidget(one)
         area = Qt.DockWidgetArea.BottomDockWidgetArea if title == "Traces" else Qt.DockWidgetArea.RightDockWidgetArea
-        if title in ("Recording", "Traces"):
+        if title in (upper[0], "Traces"):
             window.addDockWidget(area, one)
     # Two groups: split before tabs are added, a tabbed dock does not split.
     window.splitDockWidget(first, second, Qt.Orientation.Vertical)
-    for kind in UPPER[1:]:
-        window.tabifyDockWidget(first, holder[kind.title])
-    for kind in LOWER[1:]:
-        window.tabifyDockWidget(second, holder[kind.title])
+    for title in upper[1:]:
+        window.tabifyDockWidget(first, holder[title])
+    for title in lower[1:]:
+        window.tabifyDockWidget(second, holder[title])
     for one in holder.values():
         one.show()
     _tab_layer_docks(window)
     window.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
     for bar in window.findChildren(QTabBar):
         bar.setDrawBase(False)
-    width, height = window.width(), window.height()
-    small = width < 1500
-    # Before there are results, recording and naming get the room; then components and communities share it.
-    found = work.session.components is not None or work.session.states is not None
-    upper = 0.27 if found else 0.6
-    window.resizeDocks([first, second], [366 if small else 470] * 2, Qt.Orientation.Horizontal)
-    window.resizeDocks([first, second], [int(height * upper), int(height * (0.9 - upper))], Qt.Orientation.Vertical)
-    window.resizeDocks([holder["Traces"]], [int(height * (0.34 if small else 0.36))], Qt.Orientation.Vertical)
+    for old in window.findChildren(Layout):
+        old.end()
+    layout = Layout(window, holder, upper, lower, work)
     raise_dock(docks["Components"] if work.session.components is not None else docks["Recording"])
-    raise_dock(docks["States" if work.session.communities == {} and work.session.states is not None else "Communities"])
+    only_states = work.session.states is not None and not work.session.communities
+    results = work.session.components is not None or only_states
+    raise_dock(docks["States" if only_states else "Communities" if results else upper[0]])
+    layout.fit()
 
 
 def show_overlay(viewer: Any) -> None:
     """Switch to 3D, seen from the side, labels off: they are slow to draw in 3D, the neurons are shown as spheres."""
-    viewer = real_viewer(viewer)
-    work = workspace_of(viewer)
-    work.scene.catch_up()
-    viewer.dims.ndisplay = 3
-    for layer in work.scene.labels.values():
-        layer.visible = False
-    dark = work.scene.colours.dark if hasattr(work.scene, "colours") else True
-    for images in work.scene.images.values():
-        for layer in images:
-            layer.rendering = "mip"
-            layer.colormap = "gray" if dark else "gray_r"
-            layer.blending = "translucent_no_depth" if dark else "minimum"
-            layer.opacity = 0.34 if dark else 0.17
-            _dim_background(layer, dark)
-    work.scene.home()
-
-
-def _dim_background(layer: Any, dark: bool) -> None:
-    """Set the contrast by one frame, so that the empty part of the volume does not cover the canvas."""
-    low, high = layer.metadata.get(LEVELS) or empty_and_bright(layer.data)
-    if not dark:
-        high = low + 5 * (high - low)  # black halos would drown the colours on white
-    if high > low:
-        layer.contrast_limits = (low, high)
+    show_worm(workspace_of(real_viewer(viewer)))
 
 
 def _holder(dock: Any) -> QDockWidget:
@@ -171,6 +170,10 @@ def raise_dock(dock: Any) -> None:
     if holder is not None:
         holder.show()
         holder.raise_()
+        window = dock.window()
+        layout = window.findChild(Layout) if isinstance(window, QMainWindow) else None
+        if layout is not None:
+            layout.bring(dock.title)
 
 
 def _tab_layer_docks(window: QMainWindow) -> None:

@@ -91,8 +91,8 @@ def sample_cohort() -> list[LayerData]:
     viewer = napari.current_viewer()
     if viewer is None:
         return [layer for recording in cohort.recordings[:1] for layer in recording_layers(recording)]
-    from ..docks.cohort_dock import add_cohort
     from ..viewer.time_axis import time_layer
+    from ..workspace.analysis import add_cohort
     from ..workspace.workspace import workspace_of
 
     work = workspace_of(viewer)

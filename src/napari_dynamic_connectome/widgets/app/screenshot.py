@@ -9,6 +9,8 @@ from typing import Any
 
 from ...io.files import atomic_file
 from ...model.errors import DynamicConnectomeError, InputError
+from ..viewer.first_look import choose_telling
+from ..workspace.workspace import workspace_of
 
 
 def settle(viewer: Any, rounds: int = 6) -> None:
@@ -16,8 +18,6 @@ def settle(viewer: Any, rounds: int = 6) -> None:
     import time
 
     from qtpy.QtWidgets import QApplication
-
-    from ..workspace.workspace import workspace_of
 
     work = workspace_of(viewer)
     for _ in range(rounds):
@@ -30,28 +30,8 @@ def settle(viewer: Any, rounds: int = 6) -> None:
 
 def prepare(viewer: Any, *, select: bool = True) -> None:
     """Choose what shows most (see `display.highlights.telling`), at the time when its component is strongest."""
-    import numpy as np
-
-    from ...display.highlights import telling
-    from ..workspace.workspace import workspace_of
-
-    session = workspace_of(viewer).session
-    if not select or session.components is None or not session.communities or session.selection.community is not None:
-        return
-    choice = telling(session)
-    if choice is None:
-        return
-    component, kind, best = choice
-    session.select(component=component, kind=kind)
-    session.select(level=session.communities[component, kind].chosen_level)
-    recording = session.recording
-    time_s = 0.0
-    if recording is not None:
-        course = session.components.recording_course(session.selection.component, recording.name)
-        if course.size:
-            time_s = float(course["time"].values[int(np.argmax(np.nan_to_num(course.values)))])
-            time_s = float(np.clip(time_s, recording.time_s[0], recording.time_s[-1]))
-    session.select(community=int(best), time_s=time_s)
+    if select:
+        choose_telling(workspace_of(viewer))
 
 
 def take(viewer: Any, path: str | Path, *, canvas_only: bool = False) -> Path:

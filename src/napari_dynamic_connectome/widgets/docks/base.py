@@ -1,4 +1,4 @@
-"""Base of all docks: a scrolling page, the viewer's workspace, and one refresh for many signals."""
+"""Base of all docks: a scrolling page with progress below it, the viewer's workspace, one refresh for many signals."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from ..qt import garbage
-from ..qt.controls import button, guard_wheel, label
+from ..qt.controls import JobBar, button, guard_wheel, label
 from ..qt.dialogs import real_viewer
+from ..qt.notify import show_failure
 from ..qt.theme import NAME, Colours, colours_of, style_sheet
 from ..views.up_to_date_strip import UpToDateStrip
 from ..workspace.preferences import save
@@ -52,6 +53,8 @@ class Dock(QWidget):
     """It changes recordings: it says so if that is not possible now."""
     shows_results: ClassVar[bool] = False
     """It says above its page what is not up to date."""
+    follows: ClassVar[tuple[str, ...]] = ()
+    """Beginnings of the titles of jobs whose progress it shows, wherever they were started."""
     only_traces: ClassVar[bool] = False
     """Of that only what concerns traces."""
 
@@ -94,8 +97,14 @@ class Dock(QWidget):
             outer.addWidget(area)
         else:
             outer.addWidget(page)
+        self.foot = QVBoxLayout()
+        self.foot.setSpacing(4)
+        self.bar = JobBar()
+        outer.addLayout(self.foot)
         self._flush_call = self.work.scheduler.later(self, "flush")
         self.build(layout)
+        self.foot.addWidget(self.bar)
+        self.foot.setContentsMargins(8, 0, 8, 4)
         if self.scrolls:
             guard_wheel(page)
         session = self.session
@@ -201,9 +210,25 @@ class Dock(QWidget):
             self.take_over.setVisible(journal is not None and journal.can_take_over)
         if self.shows_results and topics & {"freshness", "jobs"}:
             self.strip.refresh()
+        if "jobs" in topics:
+            self._follow_job()
         self.work.scene.catch_up()
         if topics - {"freshness"}:
             self.refresh(topics - {"freshness"})
+
+    def _follow_job(self) -> None:
+        """Show the progress of what runs, if it is for this dock."""
+        for job in self.work.jobs.running:
+            if self.bar.job is None and not job.quiet and job.title.startswith(self.follows or ("\0",)):
+                self.bar.watch(job)
+
+    def is_running(self, *titles: str) -> bool:
+        """Whether a job runs whose title begins with one of these."""
+        return any(job.title.startswith(titles) for job in self.work.jobs.running)
+
+    def failed(self, doing: str, error: BaseException) -> None:
+        """Say what went wrong: in the window's corner, and beside the dock's buttons until the next try."""
+        self.bar.fail(show_failure(self.viewer, doing, error))
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)

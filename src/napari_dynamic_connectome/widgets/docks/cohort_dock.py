@@ -21,11 +21,10 @@ from ...model.cohort import Cohort, CohortSettings
 from ...model.errors import InputError
 from ...pipeline.settings import PipelineSettings, RankSettings
 from ..qt import plots
-from ..qt.controls import Fold, JobBar, button, label, row, run_key
+from ..qt.controls import Fold, button, label, row, run_key
 from ..qt.forms import SettingsForm
-from ..qt.notify import show_failure
 from ..qt.theme import swatch
-from ..workspace.analysis import start_analysis
+from ..workspace.analysis import start_analysis, start_sample
 from .base import Dock
 from .collection_panel import CollectionPanel
 
@@ -48,6 +47,7 @@ class CohortDock(Dock):
     title = "Cohort"
     shows_results = True
     edits = True
+    follows = ("Sample cohort", "Analyze", "Redo")
 
     def build(self, layout: QVBoxLayout) -> None:
         self.add_sample = button("Add sample cohort", self.load_sample, "Eight simulated worms with known communities.")
@@ -132,9 +132,9 @@ class CohortDock(Dock):
         )
         run_key(self, self.run_button)
         self.model_text = label("", "secondary")
-        inner.addLayout(row(self.model_text, self.run_button))
-        self.bar = JobBar()
-        layout.addWidget(self.bar)
+        self.run_row = QWidget()
+        self.run_row.setLayout(row(self.model_text, self.run_button))
+        self.foot.addWidget(self.run_row)
         self._presence: Any = None
 
     # --- showing ----------------------------------------------------------------------------------------------------
@@ -145,7 +145,8 @@ class CohortDock(Dock):
             self.collection.table.set_colours(self.colours)
         self.empty.setVisible(not recordings)
         self.body.setVisible(bool(recordings))
-        self.run_button.setEnabled(bool(recordings) and self.bar.job is None)
+        self.run_row.setVisible(bool(recordings))
+        self.run_button.setEnabled(bool(recordings) and not self.is_running("Analyze", "Redo"))
         if "view" in topics:
             self._take_affinity()
         if topics & {"recordings", "current", "neurons", "theme", "cohort"} and recordings:
@@ -219,7 +220,7 @@ class CohortDock(Dock):
             for name in out ^ self.session.left_out:
                 self.session.leave_out(name, name in out)
         except InputError as error:
-            show_failure(self.viewer, "Leave a worm out", error)
+            self.failed("Leave a worm out", error)
             self.mark("neurons")
 
     def _tick(self, on: bool) -> None:
@@ -366,17 +367,7 @@ class CohortDock(Dock):
 
     def load_sample(self) -> Any:
         """Add the sample cohort."""
-
-        def run(progress: Any, cancel: Any) -> Any:
-            from ...simulation.samples import sample_cohort
-
-            return sample_cohort(progress=progress, cancel=cancel)
-
-        def done(result: Any) -> None:
-            cohort, truth = result
-            add_cohort(self.work, cohort, truth)
-
-        job = self.work.jobs.start("Sample cohort", run, done)
+        job = start_sample(self.work)
         self.bar.watch(job)
         return job
 
@@ -418,25 +409,13 @@ class CohortDock(Dock):
         try:
             settings, cohort = self.settings(), self.cohort()
         except InputError as error:
-            show_failure(self.viewer, "Analyze", error)
+            self.failed("Analyze", error)
             return None
         job = start_analysis(self.work, cohort, settings)
         self.bar.watch(job)
         self.run_button.setEnabled(False)
         job.ended.connect(lambda: self.mark("jobs"))
         return job
-
-
-def add_cohort(work: Any, cohort: Cohort, truth: Any = None) -> None:
-    """Add all worms of a cohort to the session."""
-    from ..workspace.recording_names import unique
-
-    session = work.session
-    for recording in cohort.recordings:
-        name = unique(recording.name, session.recordings)
-        own = recording.replace(name=name) if name != recording.name else recording
-        session.add(own, make_current=False, made=f"open {name}", action="open")
-    session.truth = truth
 
 
 def _short(text: str) -> str:

@@ -12,21 +12,15 @@ from ...display.highlights import component_windows, selected_worms
 from ...display.palette import Style
 from ...display.scene import COLOR_BY, shown_styles
 from ...model.results import Communities, Components
-from ..qt.controls import Fold, JobBar, button, label, row
+from ..qt.controls import Fold, button, label, row
 from ..qt.theme import swatch
+from ..views.colour_by import WORDS, ColourBy
 from ..views.community_table import CommunityTable, community_rows, p_text
 from ..views.matrix_view import MatrixView
 from .base import Dock
 from .connectome_panel import ConnectomePanel
 from .tests_panel import TestsPanel
 
-WORDS = {
-    "community": "Community",
-    "strength": "Strength",
-    "probability": "Probability",
-    "activity": "Activity",
-    "naming": "Names",
-}
 TIPS = {
     "community": "Every community in its colour.",
     "strength": "How strongly the component is active at the shown time, neuron by neuron.",
@@ -41,6 +35,7 @@ class CommunitiesDock(Dock):
 
     title = "Communities"
     shows_results = True
+    follows = ("Analyze", "Find communities", "Redo")
 
     def build(self, layout: QVBoxLayout) -> None:
         self.empty = label("No communities yet. Press Analyze in the Cohort dock.", "empty")
@@ -49,8 +44,6 @@ class CommunitiesDock(Dock):
             "Find communities", self.find_communities, "Find the communities of these components, in the background."
         )
         layout.addWidget(self.find)
-        self.bar = JobBar()
-        layout.addWidget(self.bar)
         self.body = QWidget()
         layout.addWidget(self.body, 1)
         inner = QVBoxLayout(self.body)
@@ -163,6 +156,8 @@ class CommunitiesDock(Dock):
         lines.setContentsMargins(0, 0, 0, 0)
         lines.setSpacing(4)
         lines.addLayout(row(self.names_check, self.edges_check, self.edge_count, self.legend_check, None))
+        self.colour_by = ColourBy(self.work)
+        lines.addLayout(row(label("Colour", "head"), self.colour_by))
         lines.addLayout(row(self.again, self.compare, None))
         self.display_fold = Fold("3D display", display)
         inner.addWidget(self.display_fold)
@@ -198,6 +193,8 @@ class CommunitiesDock(Dock):
         self.find.setVisible(components is not None and not nothing and communities is None and not running)
         for key, one in self.color_buttons.items():
             one.setChecked(self.work.view.color_by == key)
+        if topics - {"time", "history", "jobs"}:
+            self.colour_by.fill()
         if communities is None or components is None:
             return
         if topics - {"time", "history", "jobs", "neurons"}:
@@ -263,6 +260,8 @@ class CommunitiesDock(Dock):
             return
         wanted = 26 + 20 * max(len(self._rows), 3)
         table = int(np.clip(wanted, 90, max(room - (250 if room > 420 else 170), 90)))
+        side = self.split.width() - (0 if self._narrow else self.inspector.width())
+        table = max(table, room - side - 34)  # the matrix is square: what it cannot use is the table's
         if abs(self.split.sizes()[0] - table) > 2:
             self.split.setSizes([table, room - table])
 

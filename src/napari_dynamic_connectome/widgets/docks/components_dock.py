@@ -31,6 +31,7 @@ class ComponentsDock(Dock):
 
     title = "Components"
     shows_results = True
+    follows = ("Analyze", "Redo")
 
     def build(self, layout: QVBoxLayout) -> None:
         self.empty = label("No components yet. Press Analyze in the Cohort dock.", "empty")

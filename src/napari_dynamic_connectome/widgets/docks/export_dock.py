@@ -17,8 +17,9 @@ from qtpy.QtWidgets import (
 )
 
 from ...model.errors import InputError, MissingExtraError
-from ..qt.controls import Fold, JobBar, button, label, row
-from ..qt.notify import report_problem, show_failure, show_info
+from ..qt.controls import Fold, button, label, row
+from ..qt.notify import report_problem, show_info
+from ..workspace.preferences import note_session
 from .base import Dock
 
 
@@ -130,8 +131,6 @@ class ExportDock(Dock):
         layout.addLayout(row(self.images_button, self.problem_button, None))
         self.said = label("", "secondary", wrap=True)
         layout.addWidget(self.said)
-        self.bar = JobBar()
-        layout.addWidget(self.bar)
         layout.addStretch(1)
 
     def refresh(self, topics: set[str]) -> None:
@@ -151,6 +150,8 @@ class ExportDock(Dock):
         def done(_: Any) -> None:
             self.said.setText(f"wrote {path}")
             show_info(f"Wrote {path.name}.")
+            if title == "Save session":
+                note_session(self.work.remembered, path)
 
         job = self.work.jobs.start(title, function, done)
         self.bar.watch(job)
@@ -211,7 +212,7 @@ class ExportDock(Dock):
         try:
             check_extra()
         except MissingExtraError as error:
-            show_failure(self.viewer, "Write NWB", error)
+            self.failed("Write NWB", error)
             return None
         folder = folder or self._ask_folder("Folder for the NWB files")
         if folder is None:
@@ -288,7 +289,7 @@ class ExportDock(Dock):
         try:
             movie = Movie(self.work, path, self.movement.currentData(), self.seconds.value(), self.fps.value())
         except (InputError, ImportError) as error:
-            show_failure(self.viewer, "Movie", error)
+            self.failed("Movie", error)
             return None
         self.bar.watch(movie)
         movie.ended.connect(lambda: self.said.setText(movie.said))
@@ -306,7 +307,7 @@ class ExportDock(Dock):
         try:
             text = as_python(self.session, str(path))
         except InputError as error:
-            show_failure(self.viewer, "Copy as Python", error)
+            self.failed("Copy as Python", error)
             return ""
         QApplication.clipboard().setText(text)
         self.said.setText("Copied." if self.session.path else "Copied; save the session as session.zarr first.")

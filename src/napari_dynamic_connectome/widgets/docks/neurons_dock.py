@@ -22,6 +22,7 @@ from ...naming.confidence import doubtful, scale_of
 from ...naming.name_completion import completions
 from ..qt.controls import Fold, button, label, row
 from ..qt.notify import show_failure, show_info
+from ..views.colour_by import ColourBy
 from ..views.history import HistoryList
 from ..views.map_plot import MapPlot
 from ..views.name_completion_list import CompletionList
@@ -139,12 +140,14 @@ class NeuronsDock(Dock):
             one.setObjectName("tight")
         self.search.textChanged.connect(lambda *_: self.mark("neurons"))
         inner.addLayout(row(*self.filters, None, self.search, spacing=4))
+        self.colour_by = ColourBy(self.work)
         self.table = NeuronTable()
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._table_chosen())
         self.table.doubleClicked.connect(lambda *_: self._fly())
         self.table.installEventFilter(self)
         inner.addWidget(self.table, 1)
 
+        inner.addLayout(row(label("Colour", "head"), self.colour_by))
         self.map = MapPlot(self._map_chosen)
         self.map_fold = Fold("Map", self.map, summary="choose several with a lasso or a box")
         inner.addWidget(self.map_fold)
@@ -181,6 +184,8 @@ class NeuronsDock(Dock):
         self.options.painter.colours = self.colours
         if recording is None:
             return
+        if topics - {"time", "history", "jobs"}:
+            self.colour_by.fill()
         if topics & {"current", "recordings"}:
             self.atlas.forget()
         if topics & {"current", "recordings", "neurons"}:

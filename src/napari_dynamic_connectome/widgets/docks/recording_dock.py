@@ -20,12 +20,13 @@ from qtpy.QtWidgets import (
 from ...extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
 from ...model.errors import InputError
 from ...model.recording import Recording
-from ..qt.controls import Fold, JobBar, button, label, row, run_key
+from ..qt.controls import Fold, button, label, row, run_key
 from ..qt.forms import SettingsForm
-from ..qt.notify import show_failure, show_info
+from ..qt.notify import show_info
 from ..viewer.track_layers import centres_of_tracks
 from ..views.before_after import BeforeAfter
 from ..views.quality_table import QualityTable, is_measured
+from ..views.start_card import StartCard
 from ..views.stimulus_table import StimuliTable
 from ..workspace.open_files import layer_voxels
 from ..workspace.raw_traces import keep_edits, same_source, uncorrected
@@ -33,6 +34,9 @@ from ..workspace.recording_names import unique
 from .base import Dock
 from .extracting import Extraction, again_of, extraction_of, recall_of
 from .layer_choice import LayerChoice, number
+
+TRACES = ("Extract", "Correct", "Measure")
+"""Beginnings of the titles of jobs that make traces: one at a time."""
 
 
 def _product(size: Sequence[float]) -> str:
@@ -46,10 +50,11 @@ class RecordingDock(Dock):
     shows_results = True
     only_traces = True
     edits = True
+    follows = ("Open", "Sample", "Analyze", *TRACES)
 
     def build(self, layout: QVBoxLayout) -> None:
-        self.empty = label("", "empty")
-        layout.addWidget(self.empty)
+        self.start = StartCard(self.work)
+        layout.addWidget(self.start)
         self.worm = QComboBox()
         self.worm.setToolTip("The recording that is shown; all docks follow it. Default: the one opened last.")
         self.worm.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -132,9 +137,7 @@ class RecordingDock(Dock):
             self.correct_again,
             "Apply the corrections above to all neurons of this worm, starting from the raw traces.",
         )
-        layout.addLayout(row(self.correct_check, None, self.correct_button, self.extract_button))
-        self.bar = JobBar()
-        layout.addWidget(self.bar)
+        self.foot.addLayout(row(self.correct_check, None, self.correct_button, self.extract_button))
 
         self.preview = BeforeAfter()
         layout.addWidget(self.preview)
@@ -169,13 +172,13 @@ class RecordingDock(Dock):
                 self.worm.setCurrentText(self.session.current)
         self.choice.fill()
         has_images = self.image.count() > 0
-        self.empty.setVisible(not has_images and recording is None)
-        self.empty.setText(
-            "Open a volume and its labels (drag them into the window), a recording file, or\n"
-            "File > Open Sample > Dynamic connectome > Simulated worm."
-        )
-        self.extract_button.setEnabled(has_images and self.labels.count() > 0 and self.bar.job is None)
-        self.correct_button.setEnabled(recording is not None and self.bar.job is None)
+        nothing = not has_images and recording is None
+        self.start.setVisible(nothing)
+        if nothing and topics & {"recordings", "view"}:
+            self.start.fill()
+        busy = self.is_running(*TRACES)
+        self.extract_button.setEnabled(has_images and self.labels.count() > 0 and not busy)
+        self.correct_button.setEnabled(recording is not None and not busy)
         for widget in (self.preview, self.quality, self.quality_head, self.quality_text):
             widget.setVisible(recording is not None)
         self.measure_button.setVisible(recording is not None and not is_measured(recording))
@@ -288,7 +291,7 @@ class RecordingDock(Dock):
                 made=f"load behaviour from {Path(path).name}",
             )
         except (InputError, OSError) as error:
-            show_failure(self.viewer, f"Load {what}", error)
+            self.failed(f"Load {what}", error)
 
     def _centres_edited(self) -> None:
         self.remember("radius_um", self.radius.value())
@@ -365,7 +368,7 @@ class RecordingDock(Dock):
         try:
             step = self._extraction(image, labels)
         except InputError as error:
-            show_failure(self.viewer, "Extract traces", error)
+            self.failed("Extract traces", error)
             return None
         self.remember("correct", step.correction is not None)
 
@@ -421,12 +424,12 @@ class RecordingDock(Dock):
     def correct_again(self) -> Any | None:
         """Correct the raw traces of the current recording with the present settings."""
         recording = self.session.recording
-        if recording is None or self.bar.job is not None:
+        if recording is None or self.is_running(*TRACES):
             return None
         try:
             settings, quality = self.correction.value(), self.quality_form.value()
         except InputError as error:
-            show_failure(self.viewer, "Correct traces", error)
+            self.failed("Correct traces", error)
             return None
         source, name = uncorrected(self.work, recording), recording.name
 
@@ -455,12 +458,12 @@ class RecordingDock(Dock):
     def measure_quality(self) -> Any | None:
         """Measure the quality of the current recording as it is; returns the running job."""
         recording = self.session.recording
-        if recording is None or self.bar.job is not None:
+        if recording is None or self.is_running(*TRACES):
             return None
         try:
             quality = self.quality_form.value()
         except InputError as error:
-            show_failure(self.viewer, "Measure quality", error)
+            self.failed("Measure quality", error)
             return None
         name = recording.name
 

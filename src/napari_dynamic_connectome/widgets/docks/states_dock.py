@@ -11,9 +11,8 @@ from ...display.states import communities_of, group_styles, state_at
 from ...model.errors import InputError
 from ...model.state_results import StatesResult
 from ...pipeline.states_settings import StatesStepSettings
-from ..qt.controls import Fold, JobBar, button, label, row, run_key
+from ..qt.controls import Fold, button, label, row, run_key
 from ..qt.forms import SettingsForm
-from ..qt.notify import show_failure
 from ..views.community_table import CommunityTable, community_rows
 from ..views.state_ribbons import DwellPlot, StateRibbons
 from ..views.state_tables import AgreementTable, HeldOutTable, StateTable, overall, state_rows
@@ -32,6 +31,7 @@ class StatesDock(Dock):
 
     title = "States"
     shows_results = True
+    follows = ("Find states", "Redo")
 
     def build(self, layout: QVBoxLayout) -> None:
         self.run_button = button(
@@ -47,9 +47,7 @@ class StatesDock(Dock):
             "CSV or GraphML of synapses for the prior of the weights. Default: none.",
         )
         self.now = label("", "secondary")
-        layout.addLayout(row(self.run_button, self.wires, self.now))
-        self.bar = JobBar()
-        layout.addWidget(self.bar)
+        self.foot.addLayout(row(self.now, self.wires, self.run_button))
         self.form = SettingsForm(StatesStepSettings, fields=FIELDS)
         try:
             self.form.set_value(StatesStepSettings.parse(self.remembered("states", {})))
@@ -99,7 +97,7 @@ class StatesDock(Dock):
 
     def refresh(self, topics: set[str]) -> None:
         states, recordings = self.session.states, self.session.recordings
-        self.run_button.setEnabled(bool(recordings) and self.bar.job is None)
+        self.run_button.setEnabled(bool(recordings) and not self.is_running("Find states", "Redo"))
         self.body.setVisible(states is not None)
         self.empty.setVisible(states is None)
         self.empty.setText(
@@ -228,7 +226,7 @@ class StatesDock(Dock):
             settings = self.work.up_to_date.settings().model_copy(update={"states": self.form.value()})
             job = start_states(self.work, settings)
         except InputError as error:
-            show_failure(self.viewer, "Find states", error)
+            self.failed("Find states", error)
             return None
         self.bar.watch(job)
         self.run_button.setEnabled(False)

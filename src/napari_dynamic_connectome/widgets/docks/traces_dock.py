@@ -156,8 +156,8 @@ class TracesDock(Dock):
         self.bar_plot.invertY(True)
         self.image = Heatmap()
         self.heat_plot.addItem(self.image)
-        self.bar = pg.ImageItem()
-        self.bar_plot.addItem(self.bar)
+        self.community_bar = pg.ImageItem()
+        self.bar_plot.addItem(self.community_bar)
         self.cursors = [plots.cursor(self.colours) for _ in range(2)]
         self.heat_plot.addItem(self.cursors[0])
         self.stack_plot.addItem(self.cursors[1])
@@ -316,15 +316,15 @@ class TracesDock(Dock):
         self.bar_texts = []
         grouped = community is not None and bool(drawn.styles) and self.sort.currentData() == "community"
         if community is None or not drawn.styles:
-            self.bar.clear()
+            self.community_bar.clear()
             self.heat.ci.layout.setColumnFixedWidth(0, 6)
             return
         self.heat.ci.layout.setColumnFixedWidth(0, 34)
         rows = community[self.order]
         grey = rgb(UNASSIGNED[self.colours.dark])
         colours = np.array([rgb(drawn.styles[c].color) if c in drawn.styles else grey for c in rows.tolist()])
-        self.bar.setImage((colours[:, None] * 255).astype(np.uint8), levels=(0, 255))
-        self.bar.setRect(QRectF(26, 0, 8, len(rows)))
+        self.community_bar.setImage((colours[:, None] * 255).astype(np.uint8), levels=(0, 255))
+        self.community_bar.setRect(QRectF(26, 0, 8, len(rows)))
         self.bar_plot.setXRange(0, 34, padding=0)
         if not grouped:
             return

@@ -73,6 +73,8 @@ class BackgroundJob(QObject):
         self.result: Any = None
         self.error: BaseException | None = None
         self.details = ""
+        self.failure = ""
+        """What was said about its error."""
         self.running = True
         """Until its result is where it belongs."""
         self._finished = False
@@ -153,7 +155,7 @@ class BackgroundJob(QObject):
         if alive:
             jobs.running.discard(self)
         if alive and self.error is not None and not isinstance(self.error, Cancelled):
-            show_failure(jobs.viewer(), self.title, self.error, self.details)
+            self.failure = show_failure(jobs.viewer(), self.title, self.error, self.details)
         self.done = None
         self.result = None
         self.ended.emit()

@@ -118,7 +118,7 @@ class Fold(QWidget):
 
 
 class JobBar(QWidget):
-    """Progress and cancel of one job, inside a dock."""
+    """Progress and cancel of one job, inside a dock; after a failure its message, until the next try."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -130,10 +130,14 @@ class JobBar(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)
+        self.failure = label("", "warning", wrap=True)
+        self.failure.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.MinimumExpanding)
+        self.failure.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        layout.addWidget(self.failure)
         layout.addWidget(self.bar)
         layout.addLayout(row(self.text, self.cancel))
         self.job: Any = None
-        self.hide()
+        self.clear()
 
     def watch(self, job: Any) -> None:
         """Show a job until it ends."""
@@ -141,11 +145,13 @@ class JobBar(QWidget):
         self.bar.setValue(0)
         self.text.setText(job.title)
         self.cancel.setEnabled(True)
-        self.show()
+        self._show_parts(running=True)
         job.progressed.connect(self._progressed)
         job.ended.connect(self._ended)
 
     def _progressed(self, fraction: float, text: str) -> None:
+        if self.sender() not in (None, self.job):
+            return  # an earlier one that still runs
         self.bar.setValue(round(fraction * 1000))
         self.text.setText(f"{text or self.job.title}  ·  {fraction:.0%}" if self.job else text)
 
@@ -155,6 +161,26 @@ class JobBar(QWidget):
             self.text.setText("stopping ...")
             self.job.cancel()
 
+    def fail(self, message: str) -> None:
+        """Say what failed, until the next try."""
+        self.failure.setText(message)
+        self._show_parts(running=self.job is not None)
+
+    def clear(self) -> None:
+        """Forget what failed."""
+        self.failure.setText("")
+        self._show_parts(running=self.job is not None)
+
+    def _show_parts(self, *, running: bool) -> None:
+        if running:
+            self.failure.setText("")
+        self.failure.setVisible(bool(self.failure.text()))
+        for one in (self.bar, self.text, self.cancel):
+            one.setVisible(running)
+        self.setVisible(running or bool(self.failure.text()))
+
     def _ended(self) -> None:
-        self.job = None
-        self.hide()
+        if self.sender() not in (None, self.job):
+            return
+        message, self.job = str(getattr(self.job, "failure", "")), None
+        self.fail(message)

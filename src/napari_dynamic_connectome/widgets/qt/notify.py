@@ -27,8 +27,8 @@ def show_actions(message: str, actions: tuple[tuple[str, Any], ...]) -> None:
     notification_manager.dispatch(Notification(message, NotificationSeverity.WARNING, actions=called))
 
 
-def show_failure(viewer: Any, doing: str, error: BaseException, details: str = "") -> None:
-    """Show one sentence about a failure, with the traceback behind "Details"."""
+def show_failure(viewer: Any, doing: str, error: BaseException, details: str = "") -> str:
+    """Show one sentence about a failure, with the traceback behind "Details"; returns the sentence."""
     error = explained(error, doing) or error
     expected = isinstance(error, DynamicConnectomeError)
     message = str(error) if expected else f"{doing}: {type(error).__name__}: {error}"
@@ -39,6 +39,7 @@ def show_failure(viewer: Any, doing: str, error: BaseException, details: str = "
         actions=(("Details", lambda *_: show_details(viewer, message, details)),),
     )
     notification_manager.dispatch(notification)
+    return message
 
 
 def show_details(viewer: Any, message: str, details: str) -> Any:

@@ -31,6 +31,18 @@ def screen_axes(viewer: Any) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]
     return right, up, float(camera.zoom), centre
 
 
+def note_view_direction(viewer: Any) -> None:
+    """Tell napari's cursor where the camera looks.
+
+    The cursor knows it only after the mouse has moved over the canvas in 3D; until then the status line of a Labels layer with
+    features fails (napari 0.9.2), whatever it is that updates it.
+    """
+    dims = viewer.dims
+    if dims.ndisplay == 3:
+        direction = viewer.scene.camera.calculate_nd_view_direction(dims.ndim, dims.displayed)
+        viewer.cursor._view_direction = direction
+
+
 def go_home(viewer: Any, points: np.ndarray, *, legend: bool) -> None:
     """Nose left, turned a little so that the head comes forward, fitted to the canvas.
 

@@ -17,6 +17,7 @@ class Legend:
 
     def __init__(self) -> None:
         self._shown: dict[int, tuple[str, str, str]] = {}
+        self._changed: set[int] = set()
 
     def show(self, viewer: Any, lines: Sequence[tuple[str, str]], plain: str, most: int = 1) -> bool:
         """Show these lines of (text, "#rrggbb"), drawn as chips; lines without a colour are plain text in `plain`.
@@ -54,7 +55,15 @@ class Legend:
             else:  # one by one: napari stacks them in the order in which it hears of them
                 overlays[key] = TextOverlay(position="top_right", font_size=7.5, **values)
             self._shown[place] = wanted[place]
+            self._changed.add(place)
         return len(stale) > most
+
+    def settle(self, viewer: Any) -> None:
+        """Let napari measure the texts that changed once more: at first it takes some for as wide as the one before."""
+        for place in self._changed & set(self._shown):
+            overlay = viewer.canvas.overlays[f"{KEY}{place}"]
+            overlay.events.font_size.emit(overlay.font_size, overlay.font_size)
+        self._changed.clear()
 
 
 def _look(text: str, colour: str, plain: str) -> dict[str, Any]:

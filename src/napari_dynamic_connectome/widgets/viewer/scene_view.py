@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pint
-from napari.layers import Points
+from napari.layers import Image, Labels, Points
 from qtpy.QtCore import QTimer
 
 from ...display import scene as resolve
+from ...display.features import column_legend, column_values, painted
 from ...display.moving import MovingPlaces
 from ...display.palette import hex_color, mix, rgb
 from ...display.tubes import tubes
@@ -28,6 +29,7 @@ from .label_edits import LabelEdits
 from .layers import CURRENT, EDGES, LOOKS, NAMES, NEURONS, OURS, OverlayLayers, move_points, show
 from .legend import Legend
 from .name_layer import Leaders, NameLayer, named
+from .shared_features import SharedFeatures
 from .time_axis import ensure_time_axis, move_slider, name_axes, slider_time
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class SceneView:
         self._legend = Legend()
         self._text = CanvasText()
         self._names = NameLayer(self.overlay)
+        self._shared = SharedFeatures(work)
         self._refresh_call = work.scheduler.later(self, "refresh")
         self._labels_call = work.scheduler.later(self, "recolour_labels")
         self._names_call = work.scheduler.later(self, "place_names")
@@ -101,7 +104,8 @@ class SceneView:
         viewer.layers.events.removed.connect(self._layer_removed)
         viewer.layers.events.inserted.connect(self._layer_inserted)
         viewer.scene.camera.events.connect(self._camera_changed)
-        viewer.dims.events.ndisplay.connect(self._changed)
+        viewer.dims.events.ndisplay.connect(self._dimensions_changed)
+        viewer.dims.events.ndim.connect(self._dimensions_changed)
         viewer.canvas.events.size.connect(self._camera_changed)
         viewer.events.theme.connect(self._changed)
         viewer.mouse_drag_callbacks.append(camera.Click(self))
@@ -121,6 +125,11 @@ class SceneView:
         if not self.closed:
             self._refresh_call.start()
 
+    def _dimensions_changed(self, *_: Any) -> None:
+        if not self.closed:
+            camera.note_view_direction(self.work.viewer)
+            self._refresh_call.start()
+
     def _labels_shown(self, *_: Any) -> None:
         if not self.closed:
             self._rest_timer.start()
@@ -137,6 +146,7 @@ class SceneView:
         for call in (self._refresh_call, self._labels_call, self._names_call, self._stage_call, self._leaders_call):
             call.stop()
         self._follower.close()
+        self._shared.close()
         self._moving = None
         self.layers.clear()
         self.images.clear()
@@ -218,7 +228,9 @@ class SceneView:
         self._busy = True
         try:
             self.colours = colours_of(viewer)
-            self.drawn = resolve.resolve(work.session, dark=self.colours.dark, **work.view.colouring)
+            view, dark = work.view, self.colours.dark
+            colours = painted(work.session, view.column, dark) if view.color_by == "column" else None
+            self.drawn = resolve.resolve(work.session, dark=dark, painted=colours, **view.colouring)
             if self.drawn is None:
                 for name in OURS:
                     self.overlay.remove(name)
@@ -241,6 +253,7 @@ class SceneView:
             self._draw_current,
             lambda: self._text.scale_bar(viewer),
             self._draw_legend,
+            self._share,
             *(partial(self._prepare, name) for name in LOOKS),
         ]
         self._stage_call.start()
@@ -299,7 +312,10 @@ class SceneView:
             self._size = size
         layer.face_color = colours
         self._draw_rings(layer)
-        layer.selected_data = set()
+
+    def _share(self) -> None:
+        """Let the rest of napari see what is known of the neurons, and which are chosen."""
+        self._shared.share(self.overlay.shown(NEURONS), self.labels.get(self.work.session.current or ""), self.drawn)
 
     def _draw_rings(self, layer: Points) -> None:
         """Mark overlapping and unsure neurons by a ring; napari draws anew for it, so only where something changed."""
@@ -315,10 +331,15 @@ class SceneView:
         self._rings = now
 
     def _activate(self) -> None:
-        """Make new neurons the active layer, as napari does with every new layer."""
+        """Make new neurons the active layer, as napari does with every new layer; without an image they are shown in 3D."""
         layer, added, self._added = self.overlay.shown(NEURONS), self._added, False
-        if added and layer is not None:
-            self.work.viewer.layers.selection.active = layer
+        if not added or layer is None:
+            return
+        viewer = self.work.viewer
+        viewer.layers.selection.active = layer
+        if viewer.dims.ndisplay == 2 and not any(isinstance(one, Image | Labels) for one in viewer.layers):
+            viewer.dims.ndisplay = 3  # a plane would hold a few of them only
+            self.home()
 
     def _magnified(self) -> float:
         """How much larger than they are neurons are drawn: far away they would be too small to show their colour."""
@@ -452,6 +473,7 @@ class SceneView:
         if work is None or work.viewer is None or drawn is None or self.closed:
             return
         self._zoomed()
+        self._legend.settle(work.viewer)
         view, chosen = work.view, []
         if view.names:
             group = view.by_state and view.state_group >= 0
@@ -596,7 +618,6 @@ class SceneView:
         self._busy = True
         try:
             move_points(layer, drawn.positions[drawn.shown])
-            layer.selected_data = set()
             self._draw_edges()
             self._draw_current()
         finally:
@@ -652,6 +673,9 @@ class SceneView:
         work = self.work
         if self.drawn is None or not work.view.legend:
             return []
+        if work.view.color_by == "column":
+            values = column_values(work.session, work.view.column)
+            return column_legend(work.view.column, values, self.colours.dark)
         return resolve.legend(work.session, self.drawn, work.view.color_by, dark=self.colours.dark)
 
     def _draw_legend(self) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from ...model.cohort import Cohort
+from ...model.errors import InputError
 from ...model.progress import check_cancel
 from ..qt.notify import show_info
+from ..viewer.first_look import choose_telling, show_worm
 from .checkpoints import analysis_checkpoint
+from .recording_names import unique
 
 if TYPE_CHECKING:
     from ...pipeline.settings import PipelineSettings
@@ -44,8 +48,64 @@ def start_analysis(work: Workspace, cohort: Cohort, settings: PipelineSettings, 
         for one in checkpoints if safe else ():  # what was fitted stays until its result is on disk
             Thread(target=one.remove).start()
         show_info(f"{result.components.rank} components of {len(cohort.worms)} worms.")
+        if choose_telling(work):
+            show_worm(work)
+        work.wanted.emit("Communities")
 
     return work.jobs.start(title, run, done)
+
+
+def try_sample(work: Workspace) -> Any:
+    """Add the sample cohort, and analyze it with the settings that the Cohort dock has. Returns the job that makes it."""
+
+    def done(_: Any) -> None:
+        session = work.session
+        settings = remembered_settings(work)
+        start_analysis(work, Cohort(list(session.recordings.values()), settings.cohort), settings)
+
+    return start_sample(work, done)
+
+
+def start_sample(work: Workspace, then: Callable[[Any], None] | None = None) -> Any:
+    """Add the sample cohort to the session; `then` is called with it. Returns the running job."""
+
+    def run(progress: Any, cancel: Any) -> Any:
+        from ...simulation.samples import sample_cohort
+
+        return sample_cohort(progress=progress, cancel=cancel)
+
+    def done(result: Any) -> None:
+        cohort, truth = result
+        add_cohort(work, cohort, truth)
+        if then is not None:
+            then(cohort)
+
+    return work.jobs.start("Sample cohort", run, done)
+
+
+def add_cohort(work: Workspace, cohort: Cohort, truth: Any = None) -> None:
+    """Add all worms of a cohort to the session."""
+    session = work.session
+    for recording in cohort.recordings:
+        name = unique(recording.name, session.recordings)
+        own = recording.replace(name=name) if name != recording.name else recording
+        session.add(own, make_current=False, made=f"open {name}", action="open")
+    session.truth = truth
+
+
+def remembered_settings(work: Workspace) -> PipelineSettings:
+    """Settings of all steps as the Cohort dock remembers them; defaults for what it does not."""
+    from ...pipeline.settings import PipelineSettings
+
+    found: dict[str, Any] = {}
+    for key, values in work.remembered.get("Cohort", {}).items():
+        if key in PipelineSettings.model_fields:
+            try:
+                PipelineSettings(**{key: values})
+            except (InputError, ValueError):
+                continue
+            found[key] = values
+    return PipelineSettings(**found)
 
 
 def start_communities(work: Workspace, settings: PipelineSettings, title: str = "Find communities") -> Any:

@@ -23,6 +23,7 @@ from ...model.recording import Recording
 from ..viewer.grey_levels import with_levels
 from ..viewer.view_state import restore, restore_images
 from .import_sheet import asks_about_traces, import_traces
+from .preferences import note_session
 
 if TYPE_CHECKING:
     from .recovery import Foreign
@@ -279,6 +280,8 @@ def open_paths(work: Workspace, paths: list[Path]) -> Any:
         for kind, item in found:
             if kind == "session":
                 adopt(work, item)
+                if work.session.path:
+                    note_session(work.remembered, work.session.path)
                 continue
             if kind == "traces":
                 found_there = import_traces(item, viewer=viewer) or {}

@@ -10,6 +10,7 @@ from typing import Any
 from ...model.errors import InputError
 from ...model.system import replace
 
+RECENT, MOST_RECENT = "recent sessions", 8
 FOLDER_VARIABLE = "DYNAMIC_CONNECTOME_CONFIG"
 
 
@@ -42,3 +43,15 @@ def save(values: dict[str, Any]) -> None:
         replace(temporary, path)
     except (OSError, InputError):
         temporary.unlink(missing_ok=True)
+
+
+def recent_sessions(values: dict[str, Any]) -> list[Path]:
+    """Sessions that were saved or opened last, the last one first; whether they are still there is seen on opening."""
+    return [Path(path) for path in values.get(RECENT, ())]
+
+
+def note_session(values: dict[str, Any], path: str | Path) -> None:
+    """Put a session first among those that were saved or opened last."""
+    path = str(Path(path).absolute())
+    values[RECENT] = [path, *(p for p in values.get(RECENT, ()) if p != path)][:MOST_RECENT]
+    save(values)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 from qtpy.QtCore import QTimer
 
+from ...display.features import CHOSEN
 from ...display.scene import ColorBy
 from ...session.session import Session
 from ..qt.dialogs import real_viewer
@@ -39,6 +40,8 @@ class ViewState:
         """Switching state whose network is shown where neurons are coloured by "state"; 0: none."""
         self.state_group = -1
         """Community of its network that is chosen; -1: none."""
+        self.column = CHOSEN
+        """What neurons are coloured by where `color_by` is "column"; see `display.features.columns`."""
         self.names = True
         self.edges = True
         self.edge_count = 24
@@ -74,6 +77,9 @@ class Workspace:
 
     Nothing here holds the viewer: when the viewer goes, the workspace goes.
     """
+
+    wanted = Signal(str)
+    """Emits the title of the dock that shows what has just been made."""
 
     def __init__(self, viewer: Viewer) -> None:
         from ...model.log import start_log

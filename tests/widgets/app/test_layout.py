@@ -1,0 +1,157 @@
+"""The window at 1280 x 800: the task at hand gets the room, nothing is pushed beyond the screen, one click to a result in 3D."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QDockWidget, QLabel, QTabBar
+
+from napari_dynamic_connectome.widgets.app.layout import Layout
+
+from ..helpers import fill
+from ..tour import quick_settings, small_samples
+
+pytestmark = pytest.mark.gui
+
+
+def arranged(viewer, qtbot):
+    from napari_dynamic_connectome.widgets.app.arrange import arrange_windows
+
+    docks = arrange_windows(viewer)
+    qtbot.wait(400)
+    return docks
+
+
+def click_tab(window, title: str, qtbot) -> None:
+    for bar in window.findChildren(QTabBar):
+        names = [bar.tabText(i) for i in range(bar.count())]
+        if title in names:
+            QTest.mouseClick(
+                bar,
+                Qt.MouseButton.LeftButton,
+                Qt.KeyboardModifier.NoModifier,
+                bar.tabRect(names.index(title)).center(),
+            )
+    qtbot.wait(500)
+
+
+def height_of(dock) -> int:
+    widget = dock
+    while not isinstance(widget, QDockWidget):
+        widget = widget.parentWidget()
+    return int(widget.height())
+
+
+def test_the_task_at_hand_gets_the_room_of_a_low_window(viewer, work, qtbot) -> None:
+    docks = arranged(viewer, qtbot)
+    window = viewer.window._qt_window
+    fill(work.session)
+    qtbot.wait(300)
+    layer = viewer.add_labels(np.ones((4, 30, 30), np.uint16))  # its controls are the tallest
+    qtbot.wait(300)
+    assert (window.width(), window.height()) == (1280, 800)
+    viewer.layers.remove(layer)
+    for title in ("Neurons", "Communities", "Cohort", "Components"):
+        click_tab(window, title, qtbot)
+        assert height_of(docks[title]) > 0.6 * window.height(), title
+    run = docks["Cohort"].run_button
+    click_tab(window, "Cohort", qtbot)
+    assert run.isVisible() and not run.visibleRegion().isEmpty()
+    numbers = [one for one in window.findChildren(QLabel, "slice_label") if one.isVisible() and one.text()]
+    assert numbers and all(one.width() >= one.sizeHint().width() for one in numbers)
+    # a separator that was moved by hand stays where it is
+    (layout,) = window.findChildren(Layout)
+    cohort, communities = (layout._holder(title) for title in ("Cohort", "Components"))
+    window.resizeDocks([cohort, communities], [300, 400], Qt.Orientation.Vertical)
+    qtbot.wait(50)
+    before = cohort.height()
+    click_tab(window, "Neurons", qtbot)
+    assert abs(height_of(docks["Neurons"]) - before) < 30
+
+
+def test_one_click_from_the_start_card_to_a_result_in_3d(viewer, work, qtbot, monkeypatch) -> None:
+    small_samples(monkeypatch)
+    docks = arranged(viewer, qtbot)
+    quick_settings(docks)
+    for key, form in docks["Cohort"].forms.items():
+        docks["Cohort"]._edited(key)
+        assert form.value() is not None
+    card = docks["Recording"].start
+    assert card.isVisible() and not card.recent[0].isVisible()
+    QTest.mouseClick(card.sample, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: docks["Recording"].bar.isVisible(), timeout=5000)
+    qtbot.waitUntil(lambda: work.session.components is not None and not work.jobs.running, timeout=120_000)
+    qtbot.wait(500)
+    assert not card.isVisible()
+    assert viewer.dims.ndisplay == 3
+    assert docks["Communities"].isVisible() and not docks["Communities"].visibleRegion().isEmpty()
+    assert work.session.settings["rank"]["largest"] == 3
+    if work.session.components.rank and any(len(c.sizes(c.chosen_level)) for c in work.session.communities.values()):
+        assert work.session.selection.community is not None or not docks["Communities"].answer.text()
+
+
+def test_a_worm_without_an_image_opens_in_3d_and_napari_sees_its_neurons(viewer, work, qtbot) -> None:
+    fill(work.session)
+    work.session.set_current("worm A")
+    work.scene.flush()
+    qtbot.wait(200)
+    assert viewer.dims.ndisplay == 3
+    points = viewer.layers["neurons"]
+    assert {"name", "class", "side", "community", "core", "modules", "probability", "strength"} <= set(points.features)
+    assert points.features["name"][0] == "AVAL"
+    # chosen in napari, chosen here, and the other way round
+    points.selected_data = {3}
+    recording = work.session.recording
+    assert work.session.selection.neurons == (str(recording.neurons.index[3]),)
+    work.session.select(neurons=(str(recording.neurons.index[5]), str(recording.neurons.index[6])))
+    work.scene.flush()
+    assert set(points.selected_data) == {5, 6}
+    # coloured by a correlation
+    before = np.array(points.face_color)
+    work.view.set(color_by="column")
+    work.scene.flush()
+    assert not np.array_equal(before, points.face_color)
+    # a Labels layer with features may be chosen before the mouse has moved in 3D
+    labels = viewer.add_labels(np.pad(np.arange(1, 5, dtype=np.uint16).reshape(1, 2, 2), 2), name="cells")
+    work.scene.attach("worm A", [], labels)
+    work.scene.flush()
+    viewer.mouse_over_canvas = True
+    viewer.layers.selection.active = points
+    viewer.layers.selection.active = labels
+    assert labels.features["index"].tolist() == recording.neurons["label"].tolist()
+    labels.selected_label = 2
+    assert work.session.selection.neurons == (str(recording.neurons.index[recording.neurons["label"] == 2][0]),)
+    chosen = work.session.selection.neurons
+    work.session.select(neurons=())
+    labels.visible = True
+    work.scene.flush()  # napari says "selected" when the colours change
+    assert work.session.selection.neurons == () and chosen
+
+
+def test_what_failed_stays_beside_the_button_until_the_next_try(viewer, work, qtbot, monkeypatch) -> None:
+    docks = arranged(viewer, qtbot)
+    fill(work.session)
+    click_tab(viewer.window._qt_window, "Cohort", qtbot)
+    dock = docks["Cohort"]
+    dock._tick(False)
+    qtbot.wait(100)
+    QTest.mouseClick(dock.run_button, Qt.MouseButton.LeftButton)
+    qtbot.wait(100)
+    assert dock.bar.isVisible() and "no worm is ticked" in dock.bar.failure.text()
+
+    def slow(progress, cancel):
+        from napari_dynamic_connectome.model.errors import InputError
+
+        raise InputError("this cannot be done", fix="Do it otherwise.")
+
+    job = work.jobs.start("Analyze", slow)
+    qtbot.wait(50)
+    qtbot.waitUntil(lambda: not job.running, timeout=5000)
+    qtbot.wait(100)
+    assert "this cannot be done" in dock.bar.failure.text() and not dock.bar.cancel.isVisible()
+    job = work.jobs.start("Analyze", lambda progress, cancel: None)
+    dock.bar.watch(job)
+    assert not dock.bar.failure.isVisible()
+    qtbot.waitUntil(lambda: not job.running, timeout=5000)
