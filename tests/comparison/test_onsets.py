@@ -59,6 +59,19 @@ def test_the_average_is_that_of_two_loops() -> None:
     assert (found.low <= found.mean + 1e-9).all() and (found.mean <= found.high + 1e-9).all()
 
 
+def test_single_events_average_to_the_mean_and_only_the_neurons_asked_for_are_there() -> None:
+    cohort = turning_cohort(worms=3, response=0.5)
+    options = {"before_s": 3, "after_s": 5, "surrogates": 19, "bootstraps": 10}
+    every = average_onsets(cohort, "turn", **options)
+    found = average_onsets(cohort, "turn", neurons=["N1", "not there"], trials=True, **options)
+    assert found.mean["signal"].values.tolist() == ["N1"] and not every.trials
+    np.testing.assert_allclose(found.mean.values[0], every.mean.sel(signal="N1").values)
+    assert list(found.trials) == ["w0", "w1", "w2"]
+    each = [one.sel(signal="N1").mean("event").values for one in found.trials.values()]
+    np.testing.assert_allclose(np.mean(each, axis=0), found.mean.values[0], atol=1e-9)
+    assert sum(one.sizes["event"] for one in found.trials.values()) == int(found.table()["events"].iloc[0])
+
+
 def test_what_follows_the_events_is_found_and_nothing_else() -> None:
     table = average_onsets(turning_cohort(1, response=0.5), "turn", surrogates=199).table().set_index("signal")
     assert (table.loc[["N0", "N1"], "q_value"] < 0.05).all()

@@ -6,7 +6,7 @@ bootstrap intervals over worms, and the band of courses around onsets that were 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -60,6 +60,8 @@ class OnsetAverages:
     signals: pd.DataFrame
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    trials: Mapping[str, xr.DataArray] = field(default_factory=dict)
+    """(event, time, signal) of every worm, if they were asked for; `event` in seconds of the worm's clock."""
 
     def table(self) -> pd.DataFrame:
         """One row a signal, the surest first."""
@@ -86,7 +88,8 @@ def average_onsets(
     components: Components | None = None,
     courses: Mapping[str, xr.DataArray] | None = None,
     communities: Mapping[Key, Communities] | None = None,
-    neurons: bool = True,
+    neurons: bool | Sequence[str] = True,
+    trials: bool = False,
     seed: int = 0,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
@@ -113,8 +116,10 @@ def average_onsets(
         components are aligned, as all worms then have the same course.
     communities : mapping of (component, kind) to Communities, optional
         The mean trace of each community's members is averaged too.
-    neurons : bool
-        Average every neuron.
+    neurons : bool or sequence of str
+        Average every neuron, none, or these.
+    trials : bool
+        Keep the single events, too.
     seed : int
     progress, cancel : callable, optional
     **options
@@ -175,7 +180,12 @@ def average_onsets(
         table,
         tuple(notes),
         chosen.model_dump(mode="json") | {"event": event, "seed": seed},
+        {w.name: _trials(w, e, coords) for w, e in zip(worms, each, strict=True)} if trials else {},
     )
+
+
+def _trials(worm: _Worm, cut: Array, coords: Mapping[str, Any]) -> xr.DataArray:
+    return xr.DataArray(cut, dims=("event", "time", "signal"), coords={**coords, "event": worm.events})
 
 
 # --- what is averaged ------------------------------------------------------------------------------------------------
@@ -189,14 +199,20 @@ class Signals:
     components: Components | None
     courses: Mapping[str, xr.DataArray]
     communities: Mapping[Key, Communities]
-    neurons: bool
+    neurons: bool | Sequence[str]
+
+    @cached_property
+    def listed(self) -> list[str]:
+        """Neurons that are averaged, those that no worm of the cohort has left out."""
+        if isinstance(self.neurons, bool):
+            return list(self.cohort.neurons) if self.neurons else []
+        return [n for n in self.neurons if n in self.cohort.neurons]
 
     @cached_property
     def names(self) -> list[tuple[str, str]]:
         """Name and kind of every signal."""
         found: list[tuple[str, str]] = []
-        if self.neurons:
-            found += [(n, "neuron") for n in self.cohort.neurons]
+        found += [(n, "neuron") for n in self.listed]
         if self.components is not None:
             found += [(f"component {c}", "component") for c in self.components.weight["component"].values.tolist()]
         for (component, kind), groups in sorted(self.communities.items()):
@@ -213,8 +229,7 @@ class Signals:
         at = {str(n): i for i, n in enumerate(traces["neuron"].values)}
         columns: list[Array] = []
         absent = np.full(recording.n_times, np.nan)
-        if self.neurons:
-            columns += [scaled[:, at[n]] if n in at else absent for n in self.cohort.neurons]
+        columns += [scaled[:, at[n]] if n in at else absent for n in self.listed]
         if self.components is not None:
             columns += [self._course(recording, int(c)) for c in self.components.weight["component"].values.tolist()]
         for _, groups in sorted(self.communities.items()):

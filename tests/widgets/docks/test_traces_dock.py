@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, QPointF, Qt
 from tests.widgets.helpers import NAMES, recording
 
 from .test_neurons_dock import move
@@ -155,3 +155,38 @@ def test_what_is_drawn_keeps_the_extremes() -> None:
     assert part.shape == (5, 100)
     np.testing.assert_allclose(part[:, 0], image[:, 100:108].mean(axis=1), atol=1)
     assert window(image, 0, 50, 100).shape == (5, 50)
+
+
+def test_the_chosen_neuron_is_seen_in_all_worms_and_around_events(dock, work, qtbot, wait_for) -> None:
+    from tests.widgets.helpers import fill
+
+    from napari_dynamic_connectome.comparison.onsets import average_onsets
+
+    work.session.remove("worm A")
+    fill(work.session)
+    work.session.set_current("worm A")
+    work.session.select(neurons=("AVAR",), community=None)
+    dock.stack_mode.setCurrentText("All worms")
+    dock.flush()
+    page = dock.page
+    assert page.isVisible() and not dock.stack.isVisible()
+    assert page.worms == ["worm A", "worm B"]
+    assert "AVAR in 2 of 2 worms" in page.text.text() and "partners in component 1" in page.text.text()
+    spot = page.view.mapFromScene(page.plot.getViewBox().mapViewToScene(QPointF(20, -5.0)))
+    qtbot.mouseClick(page.view.viewport(), Qt.MouseButton.LeftButton, pos=spot)
+    qtbot.wait(30)
+    assert work.session.current == "worm B"
+    dock.stack_mode.setCurrentText("Around events")
+    dock.flush()
+    assert [page.event.itemText(i) for i in range(page.event.count())] == ["NaCl", "butanone"]
+    wait_for(page._job)
+    assert page.signal.currentText() == "AVAR"
+    wanted = average_onsets(work.session.cohort, "NaCl", neurons=["AVAR"], surrogates=199)
+    np.testing.assert_allclose(page.found.mean.sel(signal="AVAR"), wanted.mean.sel(signal="AVAR"))
+    assert page.text.text().startswith("AVAR around NaCl: 2 worms, 2 events; p ")
+    assert page.image.image.shape[0] == 2
+    # without such a neuron, and without a worm that has an event
+    work.session.select(neurons=())
+    dock.stack_mode.setCurrentText("All worms")
+    dock.flush()
+    assert page.text.text().startswith("Choose a named neuron") and page.worms == []

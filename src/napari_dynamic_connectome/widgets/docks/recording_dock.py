@@ -318,7 +318,7 @@ class RecordingDock(Dock):
             try:
                 table = centres_of_tracks(tracks, image)
             except InputError as error:
-                show_failure(self.viewer, "Open centres", error)
+                self.failed("Open centres", error)
                 return None
             source, title = table, f"{tracks.name} centres"
         else:

@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QCheckBox, QComboBox, QSplitter, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from ...display.highlights import selected_windows
 from ...display.order import SortBy, neuron_order, zscore
@@ -18,6 +18,7 @@ from ...display.states import ribbon, state_color
 from ..qt import plots
 from ..qt.controls import label, row
 from ..qt.theme import swatch
+from ..views.across_worms import AcrossWorms
 from ..views.heatmap import Heatmap
 from ..views.row_box import RowBox
 from ..workspace.raw_traces import raw_of, scaled
@@ -25,6 +26,7 @@ from .base import Dock
 
 SORTS: tuple[SortBy, ...] = ("community", "name", "class", "similarity", "quality")
 STACKED_MOST = 14
+MODES = ("Stacked", "Overlaid", "All worms", "Around events")
 STACK_GAP = 4.0
 
 
@@ -78,9 +80,10 @@ class TracesDock(Dock):
         self.chosen_icon.setFixedWidth(13)
         self.chosen = label("", "secondary")
         self.stack_mode = QComboBox()
-        self.stack_mode.addItems(["Stacked", "Overlaid"])
+        self.stack_mode.addItems(MODES)
         self.stack_mode.setToolTip(
-            "Stacked: one line above the other. Overlaid: all on one baseline. Default: stacked."
+            "Stacked: one line above the other. Overlaid: all on one baseline. All worms: the chosen neuron in every worm. Around "
+            "events: averages around a stimulus or behaviour, beside chance. Default: stacked."
         )
         self.stack_mode.setCurrentText(self.remembered("stack", "Stacked"))
         self.stack_mode.currentIndexChanged.connect(
@@ -119,7 +122,11 @@ class TracesDock(Dock):
         self.stack = pg.GraphicsLayoutWidget()
         self.stack.setMinimumSize(120, 90)
         self.split.addWidget(self.heat)
-        self.split.addWidget(self.stack)
+        self.page = AcrossWorms(self.work)
+        self.right = QStackedWidget()
+        self.right.addWidget(self.stack)
+        self.right.addWidget(self.page)
+        self.split.addWidget(self.right)
         self.split.setSizes([620, 380])
         for widget in (self.heat, self.stack):
             widget.ci.layout.setContentsMargins(0, 0, 4, 5)
@@ -197,8 +204,18 @@ class TracesDock(Dock):
         if topics - {"time", "history", "jobs", "cohort", "sweep"}:
             self._show_heat(recording)
             self._show_stack(recording)
+            self._show_page()
             self._show_strips(recording)
         self._show_time(recording)
+
+    def _show_page(self) -> None:
+        """Show the chosen neuron in all worms instead of the stacked traces, if that is wanted."""
+        mode = self.stack_mode.currentText()
+        across = mode in MODES[2:]
+        self.right.setCurrentWidget(self.page if across else self.stack)
+        if across:
+            self.page.around = mode == MODES[3]
+            self.page.show_selection(self.colours)
 
     def _paint(self) -> None:
         c = self.colours
