@@ -21,6 +21,8 @@ from qtpy.QtWidgets import (
 )
 from tests.widgets.helpers import fill
 
+from napari_dynamic_connectome.widgets.qt.forms import SettingsForm
+
 pytestmark = pytest.mark.gui
 
 KINDS = (QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit)
@@ -54,6 +56,8 @@ def inner(widget: QWidget) -> bool:
 
 
 def controls(dock: QWidget) -> list[QWidget]:
+    for form in dock.findChildren(SettingsForm):
+        assert form.controls  # made now, if they were not
     return [w for w in dock.findChildren(QWidget) if isinstance(w, KINDS) and not inner(w)]
 
 

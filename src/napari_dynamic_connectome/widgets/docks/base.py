@@ -69,7 +69,7 @@ class Dock(QWidget):
         self._connections: list[tuple[Any, Callable[..., None]]] = []
         self._filtered: weakref.ref[QObject] | None = None  # the window must not be kept alive
         self.colours: Colours = colours_of(self.viewer)
-        self.setStyleSheet(style_sheet(self.colours))
+        self._paint_style()
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         page = QWidget()
@@ -140,6 +140,12 @@ class Dock(QWidget):
         self.destroyed.connect(gone)
         self._flush_call.start()
 
+    def _paint_style(self) -> None:
+        """Give all widgets the colours; Qt goes through all of them each time."""
+        sheet = style_sheet(self.colours)
+        if sheet != self.styleSheet():
+            self.setStyleSheet(sheet)
+
     # --- for subclasses ---------------------------------------------------------------------------------------------
 
     def build(self, layout: QVBoxLayout) -> None:
@@ -202,7 +208,7 @@ class Dock(QWidget):
         topics, self._dirty = self._dirty, set()
         if "theme" in topics:
             self.colours = colours_of(self.viewer)
-            self.setStyleSheet(style_sheet(self.colours))
+            self._paint_style()
         if self.edits:
             self.banner.setText(self.work.recovery.banner)
             self.banner.setVisible(bool(self.work.recovery.banner))

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QL
 
 from ...model.errors import SettingsError
 from ...model.settings import StepSettings
+from .controls import guard_wheel
 
 
 def unit_of(field: FieldInfo) -> str:
@@ -149,6 +150,8 @@ class TextEdit(LineEdit):
 class SettingsForm(QWidget):
     """Controls for all fields of a settings model (or some of them), each a widget of magicgui in `controls`.
 
+    They are made when the form is shown, or asked for: docks open with most of their forms folded away.
+
     Signals
     -------
     edited()
@@ -160,20 +163,41 @@ class SettingsForm(QWidget):
     def __init__(self, model: type[StepSettings], *, fields: tuple[str, ...] | None = None) -> None:
         super().__init__()
         self.model = model
-        self.controls: dict[str, ValueWidget[Any]] = {}
+        self.names = [
+            name
+            for name, field in model.model_fields.items()
+            if (fields is None or name in fields) and control_options(name, field) is not None
+        ]
+        """Fields that have a control."""
+        self._settings: Any = model()
+        self._controls: dict[str, ValueWidget[Any]] | None = None
         self._base: dict[str, Any] = {}
         self._shown: dict[str, Any] = {}
+
+    @property
+    def controls(self) -> dict[str, ValueWidget[Any]]:
+        """Widgets of magicgui by field."""
+        if self._controls is None:
+            self._build()
+        assert self._controls is not None
+        return self._controls
+
+    def showEvent(self, event: Any) -> None:
+        if self._controls is None:
+            self._build()
+        super().showEvent(event)
+
+    def _build(self) -> None:
+        """Make the controls."""
+        self._controls = {}
         layout = QFormLayout(self)
         layout.setContentsMargins(2, 0, 0, 4)
         layout.setHorizontalSpacing(8)
         layout.setVerticalSpacing(4)
         layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        for name, field in model.model_fields.items():
-            if fields is not None and name not in fields:
-                continue
-            control = control_of(name, field)
-            if control is None:
-                continue
+        for name in self.names:
+            control = control_of(name, self.model.model_fields[name])
+            assert control is not None
             native = control.native
             if isinstance(native, QComboBox):
                 native.setMinimumContentsLength(6)
@@ -187,25 +211,29 @@ class SettingsForm(QWidget):
             caption.setToolTip(control.tooltip)
             caption.setBuddy(native)
             layout.addRow(caption, native)
-            self.controls[name] = control
+            self._controls[name] = control
             # what is typed into a line counts when it is complete
             (native.editingFinished if isinstance(control, TextEdit) else control.changed).connect(self._changed)
-        self.set_value(model())
+        guard_wheel(self)
+        self.set_value(self._settings)
 
     def _changed(self) -> None:
         self.edited.emit()
 
     def value(self) -> Any:
         """Return the settings; raises `SettingsError` if they contradict each other."""
-        found = {name: control.value for name, control in self.controls.items()}
+        if self._controls is None:
+            return self._settings
+        found = {name: control.value for name, control in self._controls.items()}
         # a number with more digits than a control holds stays what it is until it is edited
         edited = {name: one for name, one in found.items() if one != self._shown[name]}
         return self.model.parse(self._base | edited, where=self.model.__name__)
 
     def set_value(self, settings: StepSettings) -> None:
         """Show these settings."""
+        self._settings = settings
         self._base = settings.model_dump()
-        for name, control in self.controls.items():
+        for name, control in (self._controls or {}).items():
             with control.changed.blocked():
                 control.value = getattr(settings, name)
             self._shown[name] = control.value
@@ -218,7 +246,7 @@ class SettingsForm(QWidget):
             return str(error)
         default = self.model()
         parts = []
-        for name in self.controls:
+        for name in self.names:
             one = getattr(value, name)
             if one != getattr(default, name):
                 unit = unit_of(self.model.model_fields[name])
@@ -231,7 +259,13 @@ class SettingsForm(QWidget):
 
 
 def control_of(name: str, field: FieldInfo) -> ValueWidget[Any] | None:
-    """Widget of magicgui for a field; None for tables and settings inside settings, which a form leaves as they are.
+    """Widget of magicgui for a field; None for tables and settings inside settings, which a form leaves as they are."""
+    options = control_options(name, field)
+    return None if options is None else create_widget(name=name, label=words(name), **options)
+
+
+def control_options(name: str, field: FieldInfo) -> dict[str, Any] | None:
+    """What magicgui is told to make the widget of a field; None for tables and settings inside settings.
 
     Bounds, steps, decimals and units are given to magicgui: left to itself it makes floats of two decimals up to 999, and no
     widget for `X | None` and `tuple[X, ...]`.
@@ -256,7 +290,7 @@ def control_of(name: str, field: FieldInfo) -> ValueWidget[Any] | None:
         options["suffix"] = f" {unit}" if unit else ""
     elif kind is not bool and not _is_literal(kind):
         return None
-    return create_widget(name=name, label=words(name), annotation=kind, widget_type=widget, options=options)
+    return {"annotation": kind, "widget_type": widget, "options": options}
 
 
 def _is_literal(kind: Any) -> bool:

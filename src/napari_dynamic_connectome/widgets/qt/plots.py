@@ -23,7 +23,7 @@ def tick_font() -> QFont:
 
 def plot_widget(**options: Any) -> pg.PlotWidget:
     """Plot without menu, buttons and frame."""
-    widget = pg.PlotWidget(**options)
+    widget = pg.PlotWidget(enableMenu=False, **options)  # menus would be made and switched off
     quiet(widget.getPlotItem())
     widget.setFrameShape(widget.Shape.NoFrame)
     widget.setMinimumSize(60, 40)

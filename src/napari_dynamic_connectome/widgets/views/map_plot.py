@@ -82,7 +82,7 @@ class MapPlot(QWidget):
         )
         self.text = label("drag to choose, Shift adds", "secondary")
         self.view = _Draw(self)
-        self.plot = pg.PlotWidget(viewBox=self.view)
+        self.plot = pg.PlotWidget(viewBox=self.view, enableMenu=False)
         plots.quiet(self.plot.getPlotItem())
         self.plot.setFrameShape(self.plot.Shape.NoFrame)
         self.plot.setFixedHeight(150)
