@@ -25,17 +25,22 @@ def show_worm(work: Workspace) -> None:
         return
     work.scene.catch_up()
     viewer.dims.ndisplay = 3
-    for layer in work.scene.labels.values():
-        layer.visible = False
-    dark = work.scene.colours.dark if hasattr(work.scene, "colours") else True
-    for images in work.scene.images.values():
-        for layer in images:
-            layer.rendering = "mip"
-            layer.colormap = "gray" if dark else "gray_r"
-            layer.blending = "translucent_no_depth" if dark else "minimum"
-            layer.opacity = FAINT_DARK if dark else FAINT_LIGHT
-            _dim_background(layer, dark)
+    for recording in {*work.scene.images, *work.scene.labels}:
+        fade_images(work, recording)
     work.scene.home()
+
+
+def fade_images(work: Workspace, recording: str) -> None:
+    """Make the volume of a recording faint and hide its labels, so that they do not cover the neurons in 3D."""
+    if recording in work.scene.labels:
+        work.scene.labels[recording].visible = False
+    dark = work.scene.colours.dark if hasattr(work.scene, "colours") else True
+    for layer in work.scene.images.get(recording, ()):
+        layer.rendering = "mip"
+        layer.colormap = "gray" if dark else "gray_r"
+        layer.blending = "translucent_no_depth" if dark else "minimum"
+        layer.opacity = FAINT_DARK if dark else FAINT_LIGHT
+        _dim_background(layer, dark)
 
 
 def choose_telling(work: Workspace) -> bool:

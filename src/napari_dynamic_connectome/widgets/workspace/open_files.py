@@ -20,6 +20,7 @@ from qtpy.QtCore import QTimer
 from ...io.choice import ChoiceNeeded
 from ...model.errors import InputError
 from ...model.recording import Recording
+from ..viewer.first_look import fade_images
 from ..viewer.grey_levels import with_levels
 from ..viewer.view_state import restore, restore_images
 from .import_sheet import asks_about_traces, import_traces
@@ -395,6 +396,8 @@ def show_images(work: Workspace) -> Any:
             images = [one for one in layers if type(one).__name__ == "Image"]
             labels = next((one for one in layers if type(one).__name__ == "Labels"), None)
             work.scene.attach(name, images, labels)
+            if viewer.dims.ndisplay == 3:
+                fade_images(work, name)
             restore_images(work, session.view, [name])
             yield
         work.recovery.ask_for_images(foreign)
