@@ -46,6 +46,9 @@ def test_every_dock_opens_and_says_what_to_do_next(docks) -> None:
     }
     for dock in docks.values():
         assert len({id(d.session) for d in docks.values()}) == 1
+        if dock.title == "Recording":
+            assert not dock.start.isHidden() and not dock.start.sample.isHidden()
+            continue
         assert not dock.empty.isHidden()
         assert len(dock.empty.text()) > 20
 
