@@ -27,7 +27,17 @@ from .layout import LOW, Layout, lower_controls
 log = logging.getLogger("napari_dynamic_connectome")
 UPPER = (RecordingDock, SegmentationDock, NeuronsDock, CohortDock, ComponentsDock)
 LOWER = (CommunitiesDock, StatesDock, ExportDock)
-DOCKS = (RecordingDock, NeuronsDock, TracesDock, CohortDock, ComponentsDock, CommunitiesDock, StatesDock, SegmentationDock, ExportDock)
+DOCKS = (
+    RecordingDock,
+    NeuronsDock,
+    TracesDock,
+    CohortDock,
+    ComponentsDock,
+    CommunitiesDock,
+    StatesDock,
+    SegmentationDock,
+    ExportDock,
+)
 LEAST_SIZE, FULL_SIZE = (1280, 800), (1600, 1000)
 """A window that is smaller than the first is made as large as the second, where the screen allows it."""
 

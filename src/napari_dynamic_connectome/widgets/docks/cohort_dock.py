@@ -19,6 +19,7 @@ from ...factorization.settings import FactorizationSettings
 from ...io.formats.parquet import is_collection
 from ...model.cohort import Cohort, CohortSettings
 from ...model.errors import InputError
+from ...pipeline.chance_settings import ChanceSettings
 from ...pipeline.settings import PipelineSettings, RankSettings
 from ..qt import plots
 from ..qt.controls import Fold, button, label, row, run_key
@@ -34,6 +35,7 @@ FORMS: tuple[tuple[str, str, type[Any]], ...] = (
     ("rank", "Rank", RankSettings),
     ("factorization", "Factorization", FactorizationSettings),
     ("communities", "Communities", CommunitySettings),
+    ("chance", "Chance", ChanceSettings),
 )
 
 
