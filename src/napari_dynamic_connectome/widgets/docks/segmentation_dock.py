@@ -12,9 +12,9 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QVBoxLayout, QWi
 
 from ...comparison.segmentation import LabelComparison, LabelSettings
 from ...model.errors import DynamicConnectomeError, InputError
-from ..qt.controls import Fold, JobBar, button, label, row, run_key
+from ..qt.controls import Fold, button, label, row, run_key
 from ..qt.forms import SettingsForm
-from ..qt.notify import show_failure, show_info
+from ..qt.notify import show_info
 from ..qt.theme import swatch
 from ..viewer.label_errors import COLOURS, ERRORS, MEANS, MISSED, ErrorLayers, fly_to_voxel
 from ..views.label_tables import ExtraTable, NeuronQuality, ScoreCurve, TrackTable
@@ -52,8 +52,6 @@ class SegmentationDock(Dock):
         run_key(self, self.run_button)
         self.state = label("", "secondary")
         layout.addLayout(row(self.run_button, self.state))
-        self.bar = JobBar()
-        layout.addWidget(self.bar)
         self.form = SettingsForm(LabelSettings, fields=FIELDS)
         try:
             self.form.set_value(LabelSettings.parse(self.remembered("labels", {})))
@@ -259,7 +257,7 @@ class SegmentationDock(Dock):
         try:
             settings = self.form.value()
         except InputError as error:
-            show_failure(self.viewer, "Compare labels", error)
+            self.failed("Compare labels", error)
             return None
         first, second = (x.data[0] if x.multiscale else x.data for x in (one, two))
         names = self.names(two)
@@ -322,7 +320,7 @@ class SegmentationDock(Dock):
         try:
             paths = write_label_tables(self.found, folder)
         except (DynamicConnectomeError, OSError) as error:
-            show_failure(self.viewer, "Save tables", error)
+            self.failed("Save tables", error)
             return
         show_info(f"{len(paths)} tables in {folder}")
 
