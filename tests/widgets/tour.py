@@ -386,13 +386,11 @@ def small_samples(monkeypatch: Any) -> None:
 def quick_settings(docks: dict[str, Any]) -> None:
     """Settings of the analysis for a test of seconds."""
     from napari_dynamic_connectome.communities.settings import CommunitySettings
-    from napari_dynamic_connectome.pipeline.chance_settings import ChanceSettings
     from napari_dynamic_connectome.pipeline.settings import RankSettings
 
     forms = docks["Cohort"].forms
     forms["rank"].set_value(RankSettings(smallest=1, largest=3, starts=2, folds=2))
     forms["communities"].set_value(CommunitySettings(samples=10, null_fits=0, starts=1, rounds=2))
-    forms["chance"].set_value(ChanceSettings(surrogates=9, sweep_surrogates=3, held_out_surrogates=0))
 
 
 def end(application: QApplication | None = None) -> None:
