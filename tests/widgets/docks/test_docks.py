@@ -372,7 +372,6 @@ def test_every_worm_is_written_as_nwb(docks, work, qtbot, tmp_path, wait_for, mo
     pytest.importorskip("pynwb")
     from napari_dynamic_connectome.io.formats import nwb_write
     from napari_dynamic_connectome.io.registry import read_recording
-    from napari_dynamic_connectome.widgets.docks import export_dock
 
     fill(work.session)
     export = show(docks["Export"], qtbot)
@@ -382,11 +381,9 @@ def test_every_worm_is_written_as_nwb(docks, work, qtbot, tmp_path, wait_for, mo
     again = read_recording(tmp_path / "worm_B.nwb")
     assert again.named == worm.named
     np.testing.assert_array_equal(again.traces.values, worm.traces.values)
-    said = []
-    monkeypatch.setattr(export_dock, "show_failure", lambda viewer, title, error: said.append(str(error)))
     monkeypatch.setattr(nwb_write, "find_spec", lambda name: None)
     assert export.save_nwb(tmp_path / "no") is None
-    assert "napari-dynamic-connectome[nwb]" in said[0] and not (tmp_path / "no").exists()
+    assert "napari-dynamic-connectome[nwb]" in export.bar.failure.text() and not (tmp_path / "no").exists()
 
 
 def test_graph_and_movie_are_written(viewer, docks, work, qtbot, tmp_path, wait_for) -> None:

@@ -11,7 +11,7 @@ from magicgui import use_app
 from magicgui.widgets import LineEdit, create_widget
 from magicgui.widgets.bases import RangedWidget, ValueWidget
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QLabel, QSizePolicy, QWidget
 
@@ -190,6 +190,9 @@ class SettingsForm(QWidget):
     def _build(self) -> None:
         """Make the controls."""
         self._controls = {}
+        before = self.previousInFocusChain()
+        while before is not self and before.focusPolicy() == Qt.FocusPolicy.NoFocus:
+            before = before.previousInFocusChain()
         layout = QFormLayout(self)
         layout.setContentsMargins(2, 0, 0, 4)
         layout.setHorizontalSpacing(8)
@@ -211,6 +214,9 @@ class SettingsForm(QWidget):
             caption.setToolTip(control.tooltip)
             caption.setBuddy(native)
             layout.addRow(caption, native)
+            if before is not self:  # Tab goes on from what stands before the form, not from what was made last
+                QWidget.setTabOrder(before, native)
+            before = native
             self._controls[name] = control
             # what is typed into a line counts when it is complete
             (native.editingFinished if isinstance(control, TextEdit) else control.changed).connect(self._changed)
