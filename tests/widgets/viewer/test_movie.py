@@ -93,12 +93,8 @@ def test_a_movie_on_a_full_disk_leaves_the_older_one(export, tmp_path, wait_for,
     assert "nothing was written" in export.said.text() and export.bar.isHidden()
 
 
-def test_a_movie_into_a_folder_that_cannot_be_is_refused(export, tmp_path, monkeypatch) -> None:
+def test_a_movie_into_a_folder_that_cannot_be_is_refused(export, tmp_path) -> None:
     pytest.importorskip("imageio")
-    from napari_dynamic_connectome.widgets.docks import export_dock
-
-    said = []
-    monkeypatch.setattr(export_dock, "show_failure", lambda viewer, doing, error: said.append(str(error)))
     (tmp_path / "file").write_text("no folder")
     assert export.save_movie(tmp_path / "file" / "worm.gif") is None
-    assert len(said) == 1 and "the movie could not be written" in said[0]
+    assert "the movie could not be written" in export.bar.failure.text()
