@@ -181,6 +181,7 @@ class ImportSheet(QDialog):
             "npz, mat, HDF5: our name of a field (traces, names, t, fs) = its name in the file."
         )
         self.fields.native.setAccessibleName("fields")
+        assert self.more.controls  # made now: a row is added below them
         layout = self.more.layout()
         assert isinstance(layout, QFormLayout)
         layout.addRow(QLabel("fields"), self.fields.native)
