@@ -147,7 +147,7 @@ def test_what_failed_stays_beside_the_button_until_the_next_try(viewer, work, qt
         raise InputError("this cannot be done", fix="Do it otherwise.")
 
     job = work.jobs.start("Analyze", slow)
-    qtbot.wait(50)
+    dock.bar.watch(job)
     qtbot.waitUntil(lambda: not job.running, timeout=5000)
     qtbot.wait(100)
     assert "this cannot be done" in dock.bar.failure.text() and not dock.bar.cancel.isVisible()

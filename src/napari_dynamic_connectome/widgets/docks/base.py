@@ -105,6 +105,7 @@ class Dock(QWidget):
         self.build(layout)
         self.foot.addWidget(self.bar)
         self.foot.setContentsMargins(8, 0, 8, 4)
+        self._tab_to_foot(page)
         if self.scrolls:
             guard_wheel(page)
         session = self.session
@@ -139,6 +140,27 @@ class Dock(QWidget):
 
         self.destroyed.connect(gone)
         self._flush_call.start()
+
+    def _tab_to_foot(self, page: QWidget) -> None:
+        """Let Tab reach what stands at the foot after the page, whatever was made first."""
+
+        def takes_focus(one: QWidget) -> bool:
+            return one.focusPolicy() != Qt.FocusPolicy.NoFocus
+
+        chain: list[QWidget] = []
+        widget = self.nextInFocusChain()
+        while widget is not None and widget is not self:
+            if self.isAncestorOf(widget) and takes_focus(widget):
+                chain.append(widget)
+            widget = widget.nextInFocusChain()
+        inside = [one for one in chain if page.isAncestorOf(one)]
+        before = inside[-1] if inside else None
+        places = [self.foot.itemAt(i) for i in range(self.foot.count())]
+        held = [item.widget() or item.layout() for item in places]
+        for one in [w for part in held for w in _widgets(part) if w in chain]:
+            if before is not None:
+                QWidget.setTabOrder(before, one)
+            before = one
 
     def _paint_style(self) -> None:
         """Give all widgets the colours; Qt goes through all of them each time."""
@@ -254,6 +276,18 @@ class Dock(QWidget):
             self.work.jobs.closing = self.work.scheduler.paused = True
             QTimer.singleShot(0, _closer(self.work, watched))
         return False
+
+
+def _widgets(part: Any) -> list[QWidget]:
+    """Widgets of a layout, or a widget and those in it, from left to right."""
+    if isinstance(part, QWidget):
+        return [part, *part.findChildren(QWidget)]
+    found = []
+    for place in range(part.count()):
+        item = part.itemAt(place)
+        inner = item.widget() or item.layout()
+        found += _widgets(inner) if inner is not None else []
+    return found
 
 
 def _closer(work: Any, window: QObject) -> Callable[[], None]:
