@@ -28,7 +28,7 @@ def test_steps_take_turns_with_other_work(qtbot) -> None:
 
     seen, ended = [], []
     owner, scheduler = Owner(), Scheduler()
-    other = scheduler.later(owner, "work")
+    other = scheduler.later(owner.work)
 
     def steps():
         seen.append(1)

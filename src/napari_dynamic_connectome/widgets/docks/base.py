@@ -101,7 +101,7 @@ class Dock(QWidget):
         self.foot.setSpacing(4)
         self.bar = JobBar()
         outer.addLayout(self.foot)
-        self._flush_call = self.work.scheduler.later(self, "flush")
+        self._flush_call = self.work.scheduler.later(self.flush)
         self.build(layout)
         self.foot.addWidget(self.bar)
         self.foot.setContentsMargins(8, 0, 8, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QSlider, QSpinBox
 
 from ...display.highlights import component_windows, selected_worms
 from ...display.palette import Style
-from ...display.scene import COLOR_BY, shown_styles
+from ...display.scene import COLOR_BY, ColorBy, shown_styles
 from ...model.results import Communities, Components
 from ..qt.controls import Fold, button, label, row
 from ..qt.theme import swatch
@@ -55,7 +56,7 @@ class CommunitiesDock(Dock):
         self.color_buttons = {
             key: button(
                 WORDS[key],
-                lambda key=key: self.work.view.set(color_by=key),
+                partial(self._color_by, key),
                 f"{TIPS[key]} Default: community.",
                 checkable=True,
             )
@@ -381,6 +382,9 @@ class CommunitiesDock(Dock):
         if rows:
             QApplication.clipboard().setText(rows[0]["all"])
 
+    def _color_by(self, key: ColorBy) -> None:
+        self.work.view.set(color_by=key)
+
     def find_communities(self) -> Any | None:
         """Find the communities of the components of the session, for example of one that was saved before they were found."""
         components, values = self.session.components, dict(self.session.settings)
@@ -389,7 +393,7 @@ class CommunitiesDock(Dock):
         cohort = self.session.cohort
 
         def run(progress: Any, cancel: Any) -> Any:
-            from ...pipeline.run import partition
+            from ...pipeline.partition import partition
             from ...pipeline.settings import PipelineSettings
 
             own = PipelineSettings.parse(values)

@@ -345,7 +345,7 @@ class ComponentsDock(Dock):
         values, cohort = self.session.settings, self.session.cohort
 
         def run(progress: Any, cancel: Any) -> Any:
-            from ...pipeline.run import partition
+            from ...pipeline.partition import partition
             from ...pipeline.settings import PipelineSettings
 
             own = PipelineSettings.parse(values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ class NeuronsDock(Dock):
         inner.addWidget(card)
 
         self.filters = [
-            button(t, lambda t=t: self._filter(t), f"Show {t.lower()} neurons.", checkable=True) for t in SHOWN
+            button(t, partial(self._filter, t), f"Show {t.lower()} neurons.", checkable=True) for t in SHOWN
         ]
         self.filters[0].setChecked(True)
         self.search = QLineEdit()
@@ -364,7 +365,7 @@ class NeuronsDock(Dock):
             elif not typed:
                 name = ""
             elif self.options.currentRow() > 0:
-                name = highlighted
+                name = highlighted or typed
             else:
                 name = normalize(typed) or highlighted or typed
         label_id = int(current[1]["label"])
@@ -382,7 +383,7 @@ class NeuronsDock(Dock):
     def _refuse(self, name: str, error: InputError) -> None:
         recording = self.session.recording
         self._conflict = str(name) if recording is not None and name in recording.neurons.index else None
-        if self._conflict is not None:
+        if recording is not None and self._conflict is not None:
             other = int(recording.neurons.loc[name, "label"])
             self.refusal.setText(f"Neuron {other} is {name} already; a name can be given once.")
         else:
@@ -401,13 +402,17 @@ class NeuronsDock(Dock):
         if not places or places[0] + 1 >= len(self._rows):
             return
         following = self._rows[places[0] + 1]["label"]
-        table = self.session.recording.neurons
-        self.session.select(neurons=(str(table.index[table["label"] == following][0]),))
+        recording = self.session.recording
+        if recording is not None:
+            table = recording.neurons
+            self.session.select(neurons=(str(table.index[table["label"] == following][0]),))
 
     def reject(self) -> None:
         """Mark the chosen neurons as no neurons, or take the mark back."""
         recording = self.session.recording
-        chosen = [n for n in self.session.selection.neurons if recording is not None and n in recording.neurons.index]
+        if recording is None:
+            return
+        chosen = [n for n in self.session.selection.neurons if n in recording.neurons.index]
         if not chosen:
             return
         state = not bool(recording.neurons.loc[chosen[0], "rejected"])
@@ -476,7 +481,9 @@ class NeuronsDock(Dock):
         self._suggest()
 
     def _edit(self, changes: dict[int, dict[str, Any]]) -> None:
-        self._try(lambda: self.session.edit(self.session.current, changes))
+        current = self.session.current
+        if current is not None:
+            self._try(lambda: self.session.edit(current, changes))
 
     def _try(self, change: Any) -> None:
         try:

@@ -244,7 +244,7 @@ class RecordingDock(Dock):
     def _size_corrected(self) -> None:
         """Note that the traces of the worm that this image shows are older than its voxel size and rate."""
         image, labels, recording = self.choice.image_layer, self.choice.labels_layer, self.session.recording
-        if recording is None or image not in self.work.scene.images.get(recording.name, ()):
+        if recording is None or image is None or image not in self.work.scene.images.get(recording.name, ()):
             return
         raw = self.work.raw.get(recording.name, recording.traces)
         size, rate = self.choice.voxel_size_um, self.rate.value()
@@ -308,6 +308,7 @@ class RecordingDock(Dock):
             path, tracks = self._which_centres()
         if not path and tracks is None:
             return None
+        source: Any
         shape = tuple(int(n) for n in layer_voxels(image, self).shape)
         options: dict[str, Any] = {
             "radius_um": self.radius.value(),
@@ -322,7 +323,8 @@ class RecordingDock(Dock):
                 return None
             source, title = table, f"{tracks.name} centres"
         else:
-            source, title = Path(path), f"{Path(path).stem} centres"
+            source = Path(path or "")
+            title = f"{source.stem} centres"
             if not source.is_dir():  # a folder of tracks says its units
                 options["units"] = self.centre_unit.currentData()
 

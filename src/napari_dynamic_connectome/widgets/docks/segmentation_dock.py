@@ -217,7 +217,8 @@ class SegmentationDock(Dock):
         if self.found is None or not self.colour_button.isChecked() or not there:
             self.errors.hide()
             return
-        self.errors.show(*held, self.found.errors, self.colours.dark)
+        tested, reference = held
+        self.errors.show(tested, reference, self.found.errors, self.colours.dark)
 
     # --- actions ----------------------------------------------------------------------------------------------------
 

@@ -309,7 +309,8 @@ class TracesDock(Dock):
         key = (colour, self.colours.well)
         if key not in cache:
             cache[key] = self.colours.ramp(colour)
-        return cache[key]
+        ramp: np.ndarray = cache[key]
+        return ramp
 
     def _group(self) -> int | None:
         """Return the chosen community: of the component, or of the network of the state that is shown."""
@@ -323,7 +324,7 @@ class TracesDock(Dock):
         drawn = self.work.scene.drawn
         group = self._group()
         if drawn is not None and group is not None and len(drawn.ids) == recording.n_neurons:
-            return drawn.community == group
+            return np.asarray(drawn.community == group)
         chosen = set(self.session.selection.neurons)
         return np.array([str(n) in chosen for n in recording.neurons.index])
 
@@ -363,10 +364,8 @@ class TracesDock(Dock):
             self.box.setData([], [])
             return
         low, high = places[0], places[-1] + 1
-        drawn = self.work.scene.drawn
-        style = drawn.styles.get(self._group()) if drawn is not None else None
         self.box.setData([start, stop, stop, start, start], [low, low, high, high, low])
-        self.box.setPen(pg.mkPen(style.color if style else self.colours.accent, width=1.2))
+        self.box.setPen(pg.mkPen(self._chosen_colour(), width=1.2))
 
     def stacked(self, recording: Any) -> list[int]:
         """Neurons in the stacked plot: the selected neurons, those of the selected community, or the first rows."""
@@ -459,7 +458,7 @@ class TracesDock(Dock):
         channel = self._channel(recording)
         values = recording.behaviour[channel] if channel else None
         binary = values is not None and values.attrs.get("kind") == "binary"
-        moves = plots.intervals(values.values, recording.time_s) if binary else []
+        moves = plots.intervals(np.asarray(values), recording.time_s) if binary else []
         windows = [] if self.work.view.by_state else selected_windows(self.session)
         for plot in (self.heat_strip, self.stack_strip):
             # Above the stimuli, below the behaviour, between them when the selected community is active, in its colour.
@@ -511,8 +510,8 @@ class TracesDock(Dock):
                     self.strip_items.append((plot, marks))
 
     def _chosen_colour(self) -> str:
-        drawn = self.work.scene.drawn
-        style = drawn.styles.get(self._group()) if drawn is not None else None
+        drawn, group = self.work.scene.drawn, self._group()
+        style = drawn.styles.get(group) if drawn is not None and group is not None else None
         return style.color if style else self.colours.accent
 
     def _channel(self, recording: Any) -> str | None:

@@ -128,8 +128,13 @@ class BackgroundJob(QObject):
         ending = "cancelled" if self.cancelled.is_set() else type(self.error).__name__ if self.error else "done"
         log.info("%s: %s after %.1f s", self.title, ending, time.monotonic() - self.started)
         self.function = _nothing
-        alive = jobs is not None and not jobs.closed
-        if alive and self.error is None and not self.cancelled.is_set() and self.done is not None:
+        if (
+            jobs is not None
+            and not jobs.closed
+            and self.error is None
+            and not self.cancelled.is_set()
+            and self.done is not None
+        ):
             try:
                 steps = self.done(self.result)
             except Exception as error:
@@ -151,15 +156,16 @@ class BackgroundJob(QObject):
             return
         self.running = False
         jobs = self._jobs()
-        alive = jobs is not None and not jobs.closed
-        if alive:
+        if jobs is not None and jobs.closed:
+            jobs = None
+        if jobs is not None:
             jobs.running.discard(self)
-        if alive and self.error is not None and not isinstance(self.error, Cancelled):
+        if jobs is not None and self.error is not None and not isinstance(self.error, Cancelled):
             self.failure = show_failure(jobs.viewer(), self.title, self.error, self.details)
         self.done = None
         self.result = None
         self.ended.emit()
-        if alive:
+        if jobs is not None:
             jobs.changed.emit()
 
 

@@ -75,7 +75,7 @@ class Number(QDoubleSpinBox):
         try:
             return float(self._bare(text))
         except ValueError:
-            return self.value()
+            return float(self.value())
 
     def validate(self, text: str, position: int) -> tuple[QValidator.State, str, int]:
         bare = self._bare(text)

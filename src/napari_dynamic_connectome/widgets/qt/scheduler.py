@@ -39,15 +39,14 @@ class Scheduler:
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(0)
-        me = weakref.ref(self)
-        self._timer.timeout.connect(_weakly(me, "_next"))
+        self._timer.timeout.connect(_weakly(self._next))
         self._release_timer = QTimer()
         self._release_timer.setSingleShot(True)
-        self._release_timer.timeout.connect(_weakly(me, "release"))
+        self._release_timer.timeout.connect(_weakly(self.release))
 
-    def later(self, owner: Any, method: str) -> ScheduledCall:
-        """Return a call of a method of its owner, which it doesn't keep alive."""
-        return ScheduledCall(self, owner, method)
+    def later(self, method: Callable[[], Any]) -> ScheduledCall:
+        """Return a call of a bound method, whose owner it doesn't keep alive."""
+        return ScheduledCall(self, method)
 
     def run_steps(self, steps: Iterator[Any], ended: Callable[[BaseException | None], None] | None = None) -> None:
         """Run the steps of a generator one after the other, each when its turn comes.
@@ -128,11 +127,14 @@ class Scheduler:
                 canvas.setUpdatesEnabled(True)
 
 
-def _weakly(reference: weakref.ref[Any], method: str) -> Callable[[], None]:
+def _weakly(method: Callable[[], Any]) -> Callable[[], None]:
+    """Call a bound method while its owner is there."""
+    reference = weakref.WeakMethod(method)
+
     def call() -> None:
         found = reference()
         if found is not None:
-            getattr(found, method)()
+            found()
 
     return call
 
@@ -179,10 +181,9 @@ class ScheduledSteps:
 class ScheduledCall:
     """Used like a single-shot timer without a time."""
 
-    def __init__(self, scheduler: Scheduler, owner: Any, method: str) -> None:
+    def __init__(self, scheduler: Scheduler, method: Callable[[], Any]) -> None:
         self._scheduler = scheduler
-        self._owner = weakref.ref(owner)
-        self._method = method
+        self._method = weakref.WeakMethod(method)
 
     def start(self) -> None:
         """Wait for its turn; a call that waits already keeps its place."""
@@ -199,6 +200,7 @@ class ScheduledCall:
 
     def call(self) -> None:
         """Do it, if the owner is still there."""
-        owner = self._owner()
-        if owner is not None and (not isinstance(owner, QObject) or isalive(owner)):
-            getattr(owner, self._method)()
+        method = self._method()
+        owner = getattr(method, "__self__", None)
+        if method is not None and (not isinstance(owner, QObject) or isalive(owner)):
+            method()

@@ -124,8 +124,11 @@ class Click:
             if np.hypot(*(np.asarray(event.pos, float) - start)) > DRAG_PX:
                 return
             yield
+        work = scene.work
+        if work is None:  # closed while the button was down
+            return
         neuron = scene.pick(event.position, event.view_direction if viewer.dims.ndisplay == 3 else None)
-        session = scene.work.session
+        session = work.session
         if neuron is None:
             labels = scene.labels.get(session.current or "")
             if labels is not None and labels.visible:

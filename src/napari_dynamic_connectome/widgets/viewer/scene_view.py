@@ -75,18 +75,18 @@ class SceneView:
         self._text = CanvasText()
         self._names = NameLayer(self.overlay)
         self._shared = SharedFeatures(work)
-        self._refresh_call = work.scheduler.later(self, "refresh")
-        self._labels_call = work.scheduler.later(self, "recolour_labels")
-        self._names_call = work.scheduler.later(self, "place_names")
+        self._refresh_call = work.scheduler.later(self.refresh)
+        self._labels_call = work.scheduler.later(self.recolour_labels)
+        self._names_call = work.scheduler.later(self.place_names)
         self._rest_timer = _timer(self._labels_call, REST_MS)
         self._names_timer = _timer(self._names_call, NAMES_MS)
         self._forget_timer = QTimer()
         self._forget_timer.setSingleShot(True)
         self._forget_timer.setInterval(FORGET_MS)
         self._forget_timer.timeout.connect(garbage.renew)
-        self._stage_call = work.scheduler.later(self, "next_stage")
+        self._stage_call = work.scheduler.later(self.next_stage)
         self._stages: list[Any] = []
-        self._leaders_call = work.scheduler.later(self, "place_leaders")
+        self._leaders_call = work.scheduler.later(self.place_leaders)
         self._leaders: tuple[Leaders, float] | None = None
         self._covered = False
         self._added = False
@@ -97,7 +97,7 @@ class SceneView:
             signal.connect(self._changed)
         session.selection_changed.connect(self._selection_changed)
         work.view.changed.connect(self._changed)
-        viewer = work.viewer
+        viewer = self._viewer
         # napari reads all units when it first meets one, which takes long: now, as a dock opens, not in the middle of the work.
         _ = pint.get_application_registry().um
         viewer.dims.events.current_step.connect(self._step_changed)
@@ -114,7 +114,31 @@ class SceneView:
 
     @property
     def work(self) -> Workspace | None:
+        """The workspace, or None if it was closed."""
         return self._work()
+
+    @property
+    def _workspace(self) -> Workspace:
+        """The workspace, where it must still be there."""
+        found = self._work()
+        if found is None:
+            raise RuntimeError("The workspace of this view was closed.")
+        return found
+
+    @property
+    def _viewer(self) -> Any:
+        """The viewer, where it must still be there."""
+        found = self._workspace.viewer
+        if found is None:
+            raise RuntimeError("The viewer of this view was closed.")
+        return found
+
+    @property
+    def _scene(self) -> resolve.Drawn:
+        """What is drawn, where something is."""
+        if self.drawn is None:
+            raise RuntimeError("Nothing is drawn: the session has no current recording.")
+        return self.drawn
 
     @property
     def layers(self) -> dict[str, Any]:
@@ -127,7 +151,7 @@ class SceneView:
 
     def _dimensions_changed(self, *_: Any) -> None:
         if not self.closed:
-            camera.note_view_direction(self.work.viewer)
+            camera.note_view_direction(self._viewer)
             self._refresh_call.start()
 
     def _labels_shown(self, *_: Any) -> None:
@@ -168,12 +192,15 @@ class SceneView:
         """Note from now on which labels are edited; what was noted before the session was opened stays noted."""
         self._forget_edits(recording)
         me = weakref.ref(self)
-        before = frozenset(self.work.session.touched.get(recording, {}).get("labels", ()))
+        before = frozenset(self._workspace.session.touched.get(recording, {}).get("labels", ()))
 
         def changed(touched: set[int]) -> None:
             found = me()
-            if found is not None and not found.closed and recording in found.work.session.recordings:
-                found.work.session.touch(recording, labels=before | touched)
+            if found is None or found.closed:
+                return
+            session = found._workspace.session
+            if recording in session.recordings:
+                session.touch(recording, labels=before | touched)
                 found._labels_call.start()
 
         def seen() -> None:
@@ -277,7 +304,7 @@ class SceneView:
             self._stage_call.start()
 
     def _draw_neurons(self) -> None:
-        drawn, work = self.drawn, self.work
+        drawn, work = self._scene, self._workspace
         if not drawn.shown.any():  # no neuron has a place: neither measured, nor known from a name
             self.overlay.remove(NEURONS)
             return
@@ -315,12 +342,14 @@ class SceneView:
 
     def _share(self) -> None:
         """Let the rest of napari see what is known of the neurons, and which are chosen."""
-        self._shared.share(self.overlay.shown(NEURONS), self.labels.get(self.work.session.current or ""), self.drawn)
+        labels = self.labels.get(self._workspace.session.current or "")
+        self._shared.share(self.overlay.shown(NEURONS), labels, self._scene)
 
     def _draw_rings(self, layer: Points) -> None:
         """Mark overlapping and unsure neurons by a ring; napari draws anew for it, so only where something changed."""
-        width = self.drawn.ring_width[self.drawn.shown]
-        now = (width, self.drawn.ring[self.drawn.shown])
+        drawn = self._scene
+        width = drawn.ring_width[drawn.shown]
+        now = (width, drawn.ring[drawn.shown])
         if self._rings is not None and all(np.array_equal(a, b) for a, b in zip(now, self._rings, strict=True)):
             return
         if self._rings is None and not width.any():
@@ -335,7 +364,7 @@ class SceneView:
         layer, added, self._added = self.overlay.shown(NEURONS), self._added, False
         if not added or layer is None:
             return
-        viewer = self.work.viewer
+        viewer = self._viewer
         viewer.layers.selection.active = layer
         if viewer.dims.ndisplay == 2 and not any(isinstance(one, Image | Labels) for one in viewer.layers):
             viewer.dims.ndisplay = 3  # a plane would hold a few of them only
@@ -343,19 +372,20 @@ class SceneView:
 
     def _magnified(self) -> float:
         """How much larger than they are neurons are drawn: far away they would be too small to show their colour."""
-        return max(1.0, LEAST_PX / (resolve.SIZE * max(float(self.work.viewer.scene.camera.zoom), 1e-6)))
+        return max(1.0, LEAST_PX / (resolve.SIZE * max(float(self._viewer.scene.camera.zoom), 1e-6)))
 
     def _shading(self) -> str:
         """Shade spheres only where they are large enough: in a few pixels the shade would cover the colour."""
-        return "spherical" if resolve.SIZE * float(self.work.viewer.scene.camera.zoom) > SHADED_PX else "none"
+        return "spherical" if resolve.SIZE * float(self._viewer.scene.camera.zoom) > SHADED_PX else "none"
 
     def _zoomed(self) -> None:
         """Adapt what has a size on the screen; runs when the camera rests."""
-        layer, edges, drawn = self.layers.get(NEURONS), self.layers.get(EDGES), self.drawn
-        zoom = float(self.work.viewer.scene.camera.zoom)
-        if layer is not None and layer in self.work.viewer.layers:
+        layer, edges, viewer = self.layers.get(NEURONS), self.layers.get(EDGES), self._viewer
+        zoom = float(viewer.scene.camera.zoom)
+        if layer is not None and layer in viewer.layers:
             if str(layer.shading) != self._shading():
                 layer.shading = self._shading()
+            drawn = self._scene
             size = drawn.size[drawn.shown] * self._magnified()
             if self._size is None or len(size) != len(self._size) or not np.allclose(size, self._size, rtol=0.1):
                 layer.size = size
@@ -398,17 +428,19 @@ class SceneView:
             # direct map makes napari compile for seconds when it is first used.
             edits = self.edits.get(work.session.current or "")
             new = edits.touched | edits.chosen if edits is not None else set()
-            look = {"new": new, "new_color": "#f2f2f2" if self.colours.dark else "#202228"}
+            new_color = "#f2f2f2" if self.colours.dark else "#202228"
             most = 255 if np.dtype(layer.dtype).itemsize == 1 else 65535
             if len(drawn.labels) and drawn.labels.min() >= 0 and drawn.labels.max() <= most:
-                layer.colormap = CyclicLabelColormap(colors=resolve.label_palette(drawn, time_s, most, **look))
+                palette = resolve.label_palette(drawn, time_s, most, new=new, new_color=new_color)
+                layer.colormap = CyclicLabelColormap(colors=palette)
             else:
-                layer.colormap = DirectLabelColormap(color_dict=resolve.label_colors(drawn, time_s, **look))
+                by_label = resolve.label_colors(drawn, time_s, new=new, new_color=new_color)
+                layer.colormap = DirectLabelColormap(color_dict=by_label)
         finally:
             self._busy = False
 
     def _draw_edges(self) -> None:
-        drawn, work = self.drawn, self.work
+        drawn, work = self._scene, self._workspace
         view, chosen = work.view, work.session.selection.community
         if view.by_state:
             chosen = view.state_group if view.state_group >= 0 else None
@@ -420,11 +452,11 @@ class SceneView:
         starts = drawn.positions[[e[0] for e in edges]]
         ends = drawn.positions[[e[1] for e in edges]]
         strength = np.array([e[2] for e in edges])
-        self._edges_zoom = float(work.viewer.scene.camera.zoom)
+        self._edges_zoom = float(self._viewer.scene.camera.zoom)
         # As thick as lines on the screen, whatever the size of the worm.
         radii = (0.5 + 0.9 * strength) / max(self._edges_zoom, 1e-6)
         vertices, faces, line = tubes(starts, ends, radii)
-        style = drawn.styles.get(chosen)
+        style = None if chosen is None else drawn.styles.get(chosen)
         colour = rgb(style.color) if style else rgb(self.colours.text)
         plain = rgb(self.colours.text)
         shade = mix(rgb(self.colours.canvas), np.where(inside[:, None], colour, plain), 0.45 + 0.5 * strength)
@@ -433,7 +465,7 @@ class SceneView:
 
     def _lines(self, drawn: resolve.Drawn) -> tuple[list[tuple[int, int, float]], np.ndarray]:
         """Lines as (index, index, 0..1), and which of them lie inside the chosen community."""
-        work = self.work
+        work = self._workspace
         if work.view.synapses and work.view.network is not None:
             found = resolve.connections(work.session, drawn, work.view.network, work.view.edge_count)
             return [e[:3] for e in found], np.array([e[3] for e in found], bool)
@@ -443,11 +475,12 @@ class SceneView:
 
     def _prepare(self, name: str) -> None:
         """Make a layer before it is needed."""
-        if self.drawn.shown.any():
-            self.overlay.prepared(name, self.drawn.positions[self.drawn.shown].mean(axis=0))
+        drawn = self._scene
+        if drawn.shown.any():
+            self.overlay.prepared(name, drawn.positions[drawn.shown].mean(axis=0))
 
     def _draw_current(self) -> None:
-        drawn, work = self.drawn, self.work
+        drawn, work = self._scene, self._workspace
         chosen = [i for i, n in enumerate(drawn.ids) if n in set(work.session.selection.neurons) and drawn.shown[i]]
         if not chosen:
             self.overlay.hide(CURRENT)
@@ -545,12 +578,12 @@ class SceneView:
 
     def _place(self) -> None:
         """Put the neurons where the labels of the shown frame have them, if there are labels for every frame."""
-        work = self.work
+        work = self._workspace
         layer = self.labels.get(work.session.current or "")
-        if layer is None or layer.ndim != 4 or layer.multiscale or layer not in work.viewer.layers:
+        if layer is None or layer.ndim != 4 or layer.multiscale or layer not in self._viewer.layers:
             self._moving = None
             return
-        labels = self.drawn.labels
+        labels = self._scene.labels
         kept = self._moving
         if kept is None or kept[0] is not layer.data or not np.array_equal(kept[1].labels, labels):
             places = MovingPlaces(layer.data, labels, layer.scale[-3:], layer.translate[-3:])
@@ -566,7 +599,7 @@ class SceneView:
 
     def _followed(self) -> tuple[MovingPlaces, int] | None:
         """Places of the worm that is shown and the frame at the shown time; None if another worm was chosen since."""
-        work = self.work
+        work = self._workspace
         recording = work.session.recording
         layer = self.labels.get(work.session.current or "")
         if (
@@ -583,7 +616,8 @@ class SceneView:
     def _moved(self, found: np.ndarray) -> resolve.Drawn:
         """What is drawn, with these positions; a neuron that the frame lacks stays where it was."""
         seen = np.isfinite(found).all(axis=1)
-        return replace(self.drawn, positions=np.where(seen[:, None], found, self.drawn.positions))
+        drawn = self._scene
+        return replace(drawn, positions=np.where(seen[:, None], found, drawn.positions))
 
     def _follow(self) -> None:
         followed = self._followed()
@@ -612,7 +646,7 @@ class SceneView:
         if layer is None or self._busy:
             return
         drawn = self._moved(found)
-        if np.array_equal(drawn.positions, self.drawn.positions):
+        if np.array_equal(drawn.positions, self._scene.positions):
             return
         self.drawn = drawn
         self._busy = True
@@ -627,10 +661,11 @@ class SceneView:
     # --- time -------------------------------------------------------------------------------------------------------
 
     def _ensure_time_axis(self) -> None:
-        recording = self.work.session.recording
+        session = self._workspace.session
+        recording = session.recording
         if recording is not None:  # it may be closed since; what is drawn follows
-            ensure_time_axis(self.work.viewer, self.overlay, recording, self.drawn)
-            self._move_slider(self.work.session.selection.time_s)  # a slider of other layers may have ended earlier
+            ensure_time_axis(self._viewer, self.overlay, recording, self._scene)
+            self._move_slider(session.selection.time_s)  # a slider of other layers may have ended earlier
 
     def _step_changed(self, *_: Any) -> None:
         work = self.work
@@ -658,19 +693,19 @@ class SceneView:
     def _move_slider(self, time_s: float) -> None:
         self._stepping = True
         try:
-            move_slider(self.work.viewer, self.work.session.recording, time_s)
+            move_slider(self._viewer, self._workspace.session.recording, time_s)
         finally:
             self._stepping = False
 
     # --- overlays of the canvas -------------------------------------------------------------------------------------
 
     def _draw_title(self) -> None:
-        work = self.work
+        work = self._workspace
         text = resolve.title(work.session, self.drawn, **work.view.colouring) if self.drawn else ""
-        self._text.title(work.viewer, text, self.colours.text)
+        self._text.title(self._viewer, text, self.colours.text)
 
     def _legend_lines(self) -> list[tuple[str, str]]:
-        work = self.work
+        work = self._workspace
         if self.drawn is None or not work.view.legend:
             return []
         if work.view.color_by == "column":
@@ -679,7 +714,7 @@ class SceneView:
         return resolve.legend(work.session, self.drawn, work.view.color_by, dark=self.colours.dark)
 
     def _draw_legend(self) -> None:
-        if self._legend.show(self.work.viewer, self._legend_lines(), self.colours.secondary):
+        if self._legend.show(self._viewer, self._legend_lines(), self.colours.secondary):
             self._stages.append(self._draw_legend)  # the rest of it in the next turn
 
     # --- pictures and clicks ----------------------------------------------------------------------------------------
@@ -688,19 +723,19 @@ class SceneView:
         """Show the whole worm."""
         drawn = self.drawn
         points = drawn.positions[drawn.shown] if drawn is not None else np.zeros((0, 3))
-        camera.go_home(self.work.viewer, points, legend=bool(self._legend_lines()))
+        camera.go_home(self._viewer, points, legend=bool(self._legend_lines()))
 
     def fly_to(self, neuron: str) -> None:
         """Bring a neuron to the centre of the canvas."""
         drawn = self.drawn
         if drawn is not None and neuron in drawn.ids and drawn.shown[place := drawn.ids.index(neuron)]:
-            camera.fly_to(self.work.viewer, drawn.positions[place])
+            camera.fly_to(self._viewer, drawn.positions[place])
 
     def pick(self, position: np.ndarray, direction: np.ndarray | None) -> str | None:
         """Neuron at a place in world coordinates; with a view direction, the nearest to the eye along it."""
         if self.drawn is None or not self.drawn.shown.any():
             return None
-        return camera.neuron_at(self.drawn, position, direction, float(self.work.viewer.scene.camera.zoom))
+        return camera.neuron_at(self.drawn, position, direction, float(self._viewer.scene.camera.zoom))
 
     def neuron_of_label(self, label: int) -> str | None:
         """Neuron with a label id."""
@@ -711,7 +746,8 @@ class SceneView:
 
     def colour_of(self, neuron: str) -> str:
         """Colour that a neuron has without time, as "#rrggbb"."""
-        return hex_color(self.drawn.base[self.drawn.ids.index(neuron)])
+        drawn = self._scene
+        return hex_color(drawn.base[drawn.ids.index(neuron)])
 
 
 def _held_bytes(layer: Any) -> int:

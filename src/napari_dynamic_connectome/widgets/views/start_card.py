@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,9 +55,7 @@ class StartCard(QWidget):
             layout.addWidget(one)
         self.recent_head = label("Open again", "head")
         layout.addWidget(self.recent_head)
-        self.recent = [
-            button("", lambda place=place: self._open_recent(place), "Open a session again.") for place in range(MOST)
-        ]
+        self.recent = [button("", partial(self._open_recent, place), "Open a session again.") for place in range(MOST)]
         for one in self.recent:
             one.setObjectName("tight")
             layout.addWidget(one)

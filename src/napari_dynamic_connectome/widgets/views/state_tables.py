@@ -43,7 +43,7 @@ class StateTable(Table):
 
 def state_rows(states: StatesResult, dark: bool) -> list[dict[str, Any]]:
     """Return the rows of the table of states."""
-    rows = states.table().to_dict("records")
+    rows: list[dict[str, Any]] = states.table().to_dict("records")
     agreement = states.agreement
     for one in rows:
         one["icon"] = swatch(state_color(one["state"], dark), dark)
@@ -66,6 +66,8 @@ def state_rows(states: StatesResult, dark: bool) -> list[dict[str, Any]]:
 def overall(states: StatesResult) -> Any:
     """Return the agreement over all worms; that of the one worm, where there is only one."""
     table = states.agreement
+    if table is None:
+        return None
     whole = table[table["worm"] == "all"]
     return whole if len(whole) else table
 

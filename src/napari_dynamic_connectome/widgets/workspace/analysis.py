@@ -112,9 +112,11 @@ def start_communities(work: Workspace, settings: PipelineSettings, title: str = 
     """Start the search for the communities of the present components, in the place of those that are there."""
     session = work.session
     components, cohort = session.components, session.cohort
+    if components is None:
+        raise InputError("there are no components whose communities could be found", fix="Analyze first.")
 
     def run(progress: Any, cancel: Any) -> Any:
-        from ...pipeline.run import partition
+        from ...pipeline.partition import partition
 
         found = partition(components, settings, progress=progress, cancel=cancel, cohort=cohort)
 

@@ -349,9 +349,12 @@ def close_images(work: Workspace) -> None:
     work.scene.images.clear()
     work.scene.labels.clear()
     work.up_to_date.extractors.clear()
+    viewer = work.viewer
+    if viewer is None:
+        return
     for layer in attached:
-        if layer in work.viewer.layers:
-            work.viewer.layers.remove(layer)
+        if layer in viewer.layers:
+            viewer.layers.remove(layer)
 
 
 def show_images(work: Workspace) -> Any:
@@ -363,7 +366,7 @@ def show_images(work: Workspace) -> Any:
     state = session.snapshot()
     for name in [n for n, r in state.recordings.items() if r.volume is None or n in work.scene.images]:
         del state.recordings[name]
-    if not state.recordings:
+    if viewer is None or not state.recordings:
         return None
     if work.scene.opening is not None:
         work.scene.opening.cancel()
@@ -406,7 +409,7 @@ def show_images(work: Workspace) -> Any:
     return work.scene.opening
 
 
-def _images_of(recording: Recording, session_path: str) -> list[tuple[Any, dict[str, Any], str]]:
+def _images_of(recording: Recording, session_path: str | None) -> list[tuple[Any, dict[str, Any], str]]:
     """Layer data of the images of a recording; nothing where they are not there, or cannot be read. Safe in a worker."""
     from ...io.files import is_plain
 
