@@ -341,7 +341,6 @@ def test_a_closed_dock_goes_and_follows_the_layers_no_longer(viewer, qtbot) -> N
     from qtpy.QtWidgets import QApplication
 
     from napari_dynamic_connectome.widgets.docks.recording_dock import RecordingDock
-    from napari_dynamic_connectome.widgets.qt import garbage
     from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
     workspace_of(viewer)  # it listens, too
@@ -357,7 +356,6 @@ def test_a_closed_dock_goes_and_follows_the_layers_no_longer(viewer, qtbot) -> N
     for _ in range(3):
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
         qtbot.wait(30)
-        garbage.renew()
         gc.collect()
     assert gone() is None
     assert len(viewer.layers.events.inserted.callbacks) == before

@@ -10,7 +10,6 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
-from ..qt import garbage
 from ..qt.controls import JobBar, button, guard_wheel, label
 from ..qt.dialogs import real_viewer
 from ..qt.notify import show_failure
@@ -266,7 +265,6 @@ class Dock(QWidget):
     def _watch_window(self) -> None:
         window = self.window()
         if isinstance(window, QMainWindow) and (self._filtered is None or self._filtered() is not window):
-            garbage.set_aside(self.work)  # from here on the closing of the window is noticed, and takes it back
             window.installEventFilter(self)
             self._filtered = weakref.ref(window)
 

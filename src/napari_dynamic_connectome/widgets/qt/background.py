@@ -43,7 +43,8 @@ class _Thread(QThread):
             job.error = error
             job.details = traceback.format_exc()
         if not job.quiet:
-            gc.collect()  # what the step left behind: here, not in the middle of a turn of the GUI thread
+            # What the step left behind, not all that napari holds: that would stop the window for a quarter of a second.
+            gc.collect(1)
 
 
 class BackgroundJob(QObject):

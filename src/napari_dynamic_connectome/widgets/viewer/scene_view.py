@@ -20,7 +20,6 @@ from ...display.features import column_legend, column_values, painted
 from ...display.moving import MovingPlaces
 from ...display.palette import hex_color, mix, rgb
 from ...display.tubes import tubes
-from ..qt import garbage
 from ..qt.theme import colours_of
 from . import camera
 from .canvas_text import CanvasText
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     from ..workspace.workspace import Workspace
 
 REST_MS = 250
-FORGET_MS, LARGE_BYTES = 3000, 50e6
-"""When a layer with more voxels than this in memory is removed they leave it after this time: that takes a full collection."""
 NAMES_MS = 90
 LEAST_PX, SHADED_PX = 6.0, 11.0
 
@@ -80,10 +77,6 @@ class SceneView:
         self._names_call = work.scheduler.later(self.place_names)
         self._rest_timer = _timer(self._labels_call, REST_MS)
         self._names_timer = _timer(self._names_call, NAMES_MS)
-        self._forget_timer = QTimer()
-        self._forget_timer.setSingleShot(True)
-        self._forget_timer.setInterval(FORGET_MS)
-        self._forget_timer.timeout.connect(garbage.renew)
         self._stage_call = work.scheduler.later(self.next_stage)
         self._stages: list[Any] = []
         self._leaders_call = work.scheduler.later(self.place_leaders)
@@ -165,7 +158,7 @@ class SceneView:
     def close(self) -> None:
         """Let go of everything."""
         self.closed = True
-        for timer in (self._rest_timer, self._names_timer, self._forget_timer):
+        for timer in (self._rest_timer, self._names_timer):
             timer.stop()
         for call in (self._refresh_call, self._labels_call, self._names_call, self._stage_call, self._leaders_call):
             call.stop()
@@ -558,8 +551,6 @@ class SceneView:
             if labels is layer:
                 del self.labels[recording]
                 self._forget_edits(recording)
-        if _held_bytes(layer) > LARGE_BYTES:
-            self._forget_timer.start()
         self._changed()
 
     def _show_images_of(self, current: str | None) -> None:
@@ -748,12 +739,6 @@ class SceneView:
         """Colour that a neuron has without time, as "#rrggbb"."""
         drawn = self._scene
         return hex_color(drawn.base[drawn.ids.index(neuron)])
-
-
-def _held_bytes(layer: Any) -> int:
-    """Memory that a layer's voxels take up; those that are read when they are shown take up none."""
-    levels = layer.data if getattr(layer, "multiscale", False) else [layer.data]
-    return sum(one.nbytes for one in levels if isinstance(one, np.ndarray))
 
 
 def _timer(call: ScheduledCall, milliseconds: int) -> QTimer:

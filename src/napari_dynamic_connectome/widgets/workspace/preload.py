@@ -10,7 +10,6 @@ import importlib
 import logging
 import os
 import threading
-from collections.abc import Callable
 
 MODULES = (
     "scipy.cluster.hierarchy",
@@ -22,8 +21,8 @@ MODULES = (
 log = logging.getLogger("napari_dynamic_connectome")
 
 
-def import_modules(then: Callable[[], None]) -> threading.Thread | None:
-    """Import in a thread what the first steps will need, and call `then` in it."""
+def import_modules() -> threading.Thread | None:
+    """Import in a thread what the first steps will need."""
     if os.environ.get("DYNAMIC_CONNECTOME_PRELOAD", "1") == "0":
         return None
 
@@ -33,7 +32,6 @@ def import_modules(then: Callable[[], None]) -> threading.Thread | None:
                 importlib.import_module(name)
             except Exception as error:  # whoever needs it will say so
                 log.info("%s could not be imported beforehand: %s", name, error)
-        then()
 
     thread = threading.Thread(target=run, name="dynamic-connectome-imports", daemon=True)
     thread.start()

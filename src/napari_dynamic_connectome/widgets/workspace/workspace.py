@@ -125,10 +125,7 @@ class Workspace:
 
     def close(self) -> None:
         """Stop what runs and let go of the layers."""
-        from ..qt import garbage
-
         self._soon.stop()
-        garbage.take_back(self)
         self.jobs.stop()
         try:
             self.recovery.close()
@@ -156,10 +153,9 @@ def _shown(viewer: Any) -> Any:
 
 
 def _import_modules() -> None:
-    from ..qt import garbage
     from . import preload
 
-    preload.import_modules(garbage.set_aside_again)
+    preload.import_modules()
 
 
 _workspaces: weakref.WeakKeyDictionary[Any, Workspace] = weakref.WeakKeyDictionary()
