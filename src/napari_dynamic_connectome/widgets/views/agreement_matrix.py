@@ -80,4 +80,4 @@ class AgreementMatrix(QWidget):
                 value = self.table.to_numpy(float)[row, column]
                 QToolTip.showText(event.globalPos(), f"{names[row]}, {names[column]}: {value:.2f}", self)
                 return True
-        return super().event(event)
+        return bool(super().event(event))

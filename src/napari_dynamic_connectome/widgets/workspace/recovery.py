@@ -129,7 +129,13 @@ class Recovery:
         self._looking = QTimer()
         self._looking.setInterval(LOOK_MS)
         me = weakref.ref(self)
-        self._looking.timeout.connect(lambda: me() is not None and me().note_view())
+
+        def look() -> None:
+            found = me()
+            if found is not None:
+                found.note_view()
+
+        self._looking.timeout.connect(look)
         self._looking.start()
         self._first = _FirstEdit(self)
         work.session.journal = self._first
