@@ -144,7 +144,7 @@ class Dock(QWidget):
         """Let Tab reach what stands at the foot after the page, whatever was made first."""
 
         def takes_focus(one: QWidget) -> bool:
-            return one.focusPolicy() != Qt.FocusPolicy.NoFocus
+            return bool(one.focusPolicy() != Qt.FocusPolicy.NoFocus)
 
         chain: list[QWidget] = []
         widget = self.nextInFocusChain()
