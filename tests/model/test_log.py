@@ -71,3 +71,18 @@ def test_the_report_holds_versions_and_the_log_but_no_names(tmp_path: Path, monk
     assert log.count("<path>/w.csv") == 3 and '"seed": 3' in log
     for text in (report, log):
         assert "adalove" not in text and "private" not in text and str(tmp_path) not in text
+
+
+def test_a_log_on_a_full_disk_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    from napari_dynamic_connectome.model import log
+
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_CACHE", str(tmp_path))
+    log.start_log()
+    (handler,) = [h for h in logging.getLogger(log.LOGGER).handlers if isinstance(h, log._LogFile)]
+
+    def full(record: logging.LogRecord) -> None:
+        raise OSError(28, "no space left on device")
+
+    monkeypatch.setattr(handler, "shouldRollover", full)
+    logging.getLogger(log.LOGGER).error("something")
+    assert capsys.readouterr().err == ""

@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,8 @@ def our_files(folder: str | Path, *, owner: str = "", part: str = "") -> Iterato
         yield mine
     except BaseException:
         if mine.handed and mine.folder.is_dir():
-            mine.finish(stale=False)
+            with suppress(InputError, OSError):  # on a full disk: what is to be said is the first error
+                mine.finish(stale=False)
         raise
     mine.finish()
 

@@ -34,6 +34,13 @@ PACKAGES = (
 )
 
 
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """A log that is silent where it cannot be written: a full disk is for the step to tell, in one line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Leave the line out."""
+
+
 def start_log(settings: Mapping[str, Any] | None = None) -> Path:
     """Write the package's log to a file of at most 1 MB, three older ones kept; called once by the command and the docks.
 
@@ -53,9 +60,7 @@ def start_log(settings: Mapping[str, Any] | None = None) -> Path:
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(
-            path, maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8", errors="backslashreplace"
-        )
+        handler = _LogFile(path, maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8", errors="backslashreplace")
     except OSError:
         return path
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
