@@ -77,8 +77,9 @@ def test_a_log_on_a_full_disk_says_nothing(tmp_path: Path, monkeypatch: pytest.M
     from napari_dynamic_connectome.model import log
 
     monkeypatch.setenv("DYNAMIC_CONNECTOME_CACHE", str(tmp_path))
-    log.start_log()
-    (handler,) = [h for h in logging.getLogger(log.LOGGER).handlers if isinstance(h, log._LogFile)]
+    path = str(log.start_log())
+    ours = [h for h in logging.getLogger(log.LOGGER).handlers if isinstance(h, log._LogFile)]
+    (handler,) = [h for h in ours if h.baseFilename == path]
 
     def full(record: logging.LogRecord) -> None:
         raise OSError(28, "no space left on device")
