@@ -128,6 +128,20 @@ def test_shown_first_is_the_community_that_works_together_most() -> None:
     assert telling(Session()) is None
 
 
+def test_the_other_kind_is_shown_where_the_chosen_one_has_nothing() -> None:
+    session = Session()
+    fill(session)
+    session.set_current("worm A")
+    found = session.communities
+    with_blocks(session, {2: 3.0})
+    session.set_communities({key: one for key, one in found.items() if key[1] == "modules"})
+    session.select(kind="core")
+    _, kind, community = telling(session)
+    assert (kind, community) == ("modules", 2)
+    nameless = session.recording.replace(neurons=session.recording.neurons.assign(name=""), name="nameless")
+    assert telling(session, nameless) is None
+
+
 def clocks(components: Components, own: dict[str, np.ndarray]) -> xr.DataArray:
     """Own times of every worm: the common clock unless said otherwise."""
     worms, time = components.worm["worm"].values, components.time["time"].values

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..model.recording import Recording
 from ..model.results import CommunityKind, Components
 from ..session.freshness import at_analysis
 from ..session.session import Session
@@ -112,26 +113,41 @@ def selected_worms(session: Session) -> list[WormHighlight]:
     ]
 
 
-def telling(session: Session) -> tuple[int, CommunityKind, int] | None:
+def telling(session: Session, recording: Recording | None = None) -> tuple[int, CommunityKind, int] | None:
     """Component, kind and community to show first: the one whose neurons work together most, beside all others.
 
     The mean weight of its pairs over that of all pairs of the component, times the root of its size. Communities of which the
-    current worm shows fewer than three neurons, and partitions of one group or of more than twenty, do not count; those that are
-    separate from the others by their own p value come first. None if none counts.
+    worm shows fewer than three neurons, and partitions of one group or of more than twenty, do not count; those that are
+    separate from the others by their own p value come first. The other kind of communities is looked at where the chosen one has
+    nothing to show. None if none counts.
+
+    Parameters
+    ----------
+    session : Session
+    recording : Recording, optional
+        The worm on which it would be shown; the current one by default.
     """
-    components, recording = session.components, session.recording
+    components, recording = session.components, recording or session.recording
     if components is None:
         return None
     shown = set(components.neurons)
     if recording is not None:
         shown = set(cohort_names(recording, shown, at_analysis(session, recording)))
+    first = session.selection.kind
+    kinds: tuple[CommunityKind, ...] = (first, "modules" if first == "core" else "core")
+    return next((one for kind in kinds if (one := _most_telling(session, components, shown, kind)) is not None), None)
+
+
+def _most_telling(
+    session: Session, components: Components, shown: set[str], wanted: CommunityKind
+) -> tuple[int, CommunityKind, int] | None:
     best: tuple[tuple[bool, float], int, CommunityKind, int] | None = None
     for (component, kind), found in session.communities.items():
         sizes = found.sizes(found.chosen_level)
         matrix = components.matrix(component)
         mean = float(np.nanmean(matrix.values))
         least = 1 if found.claims is not None else 2  # one group beside the background is an answer
-        if kind != session.selection.kind or not least <= len(sizes) <= 20 or mean <= 0:
+        if kind != wanted or not least <= len(sizes) <= 20 or mean <= 0:
             continue
         table = found.significance
         for community in (int(c) for c in sizes.index):

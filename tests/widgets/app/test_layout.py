@@ -130,6 +130,19 @@ def test_a_worm_without_an_image_opens_in_3d_and_napari_sees_its_neurons(viewer,
     assert work.session.selection.neurons == () and chosen
 
 
+def test_a_result_is_shown_on_a_worm_that_has_it(work) -> None:
+    from napari_dynamic_connectome.model.recording import Recording
+    from napari_dynamic_connectome.widgets.viewer.first_look import choose_telling
+
+    fill(work.session)
+    traces = np.random.default_rng(0).normal(size=(60, 4))
+    work.session.add(Recording.from_arrays(traces, name="nameless", rate_hz=2.0, names=[""] * 4))
+    assert work.session.current == "nameless"
+    assert choose_telling(work)
+    assert work.session.current in ("worm A", "worm B") and work.session.selection.community is not None
+    assert not choose_telling(work)  # what is chosen stays
+
+
 def test_what_failed_stays_beside_the_button_until_the_next_try(viewer, work, qtbot, monkeypatch) -> None:
     docks = arranged(viewer, qtbot)
     fill(work.session)

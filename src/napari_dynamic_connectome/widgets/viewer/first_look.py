@@ -10,6 +10,8 @@ from ...display.highlights import telling
 from .grey_levels import LEVELS, empty_and_bright
 
 if TYPE_CHECKING:
+    from ...model.results import CommunityKind
+    from ...session.session import Session
     from ..workspace.workspace import Workspace
 
 FAINT_DARK, FAINT_LIGHT = 0.34, 0.17
@@ -46,6 +48,9 @@ def fade_images(work: Workspace, recording: str) -> None:
 def choose_telling(work: Workspace) -> bool:
     """Choose what shows most (see `display.highlights.telling`), at the time when its component is strongest.
 
+    Where the current worm shows none of it (its neurons have no names, or it took no part), the worm that shows most neurons of the
+    analysis becomes the current one.
+
     Returns
     -------
     bool
@@ -54,7 +59,7 @@ def choose_telling(work: Workspace) -> bool:
     session = work.session
     if session.components is None or not session.communities or session.selection.community is not None:
         return False
-    choice = telling(session)
+    choice = telling(session) or _on_another_worm(session)
     if choice is None:
         return False
     component, kind, best = choice
@@ -69,6 +74,17 @@ def choose_telling(work: Workspace) -> bool:
             time_s = float(np.clip(time_s, recording.time_s[0], recording.time_s[-1]))
     session.select(community=int(best), time_s=time_s)
     return True
+
+
+def _on_another_worm(session: Session) -> tuple[int, CommunityKind, int] | None:
+    known = set(session.components.neurons) if session.components is not None else set()
+    worms = sorted(session.recordings.values(), key=lambda r: -len(known & set(r.named)))
+    for recording in worms:
+        choice = telling(session, recording)
+        if choice is not None:
+            session.set_current(recording.name)
+            return choice
+    return None
 
 
 def _dim_background(layer: Any, dark: bool) -> None:
