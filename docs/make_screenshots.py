@@ -64,16 +64,12 @@ def pictures(session: Path, theme: str, suffix: str, size: tuple[int, int]) -> N
         if not suffix:
             take(viewer, OUT / f"overlay_{color_by}_{theme}.png", canvas_only=True)
     work.view.set(color_by="community")
-    window = docks["Neurons"].window()
-    from qtpy.QtCore import Qt
-
-    holders = [_holder(docks[t]) for t in ("Recording", "Communities")]
     for title in ("Recording", "Neurons", "Cohort"):
         raise_dock(docks[title])
         if title == "Neurons":
             work.session.select(community=None, neurons=(work.session.recording.named[10],))
             work.view.set(color_by="naming")
-        window.resizeDocks(holders, [int(size[1] * 0.66), int(size[1] * 0.24)], Qt.Orientation.Vertical)
+        settle(viewer, 3)
         take(viewer, OUT / f"{title.lower()}_{theme}{suffix}.png")
     raise_dock(docks["Components"])
     work.session.select(neurons=())
@@ -82,17 +78,16 @@ def pictures(session: Path, theme: str, suffix: str, size: tuple[int, int]) -> N
     docks["Components"].sweep_fold.head.setChecked(True)
     settle(viewer, 3)
     take(viewer, OUT / f"components_{theme}{suffix}.png")
+    work.session.select(neurons=(work.session.recording.named[10],))
+    docks["Traces"].stack_mode.setCurrentText("Around events")
+    settle(viewer, 3)
+    take(viewer, OUT / f"events_{theme}{suffix}.png")
+    docks["Traces"].stack_mode.setCurrentText("Stacked")
     raise_dock(docks["Export"])
-    window.resizeDocks(holders, [int(size[1] * 0.3), int(size[1] * 0.6)], Qt.Orientation.Vertical)
+    settle(viewer, 3)
     take(viewer, OUT / f"export_{theme}{suffix}.png")
     work.close()
     viewer.close()
-
-
-def _holder(dock: object) -> object:
-    from napari_dynamic_connectome.widgets.app.arrange import _holder as find
-
-    return find(dock)
 
 
 def main() -> int:

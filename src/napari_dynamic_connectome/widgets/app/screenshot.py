@@ -22,8 +22,10 @@ def settle(viewer: Any, rounds: int = 6) -> None:
     work = workspace_of(viewer)
     for _ in range(rounds):
         begin = time.monotonic()
-        # Docks wait for each other: however slow the machine draws, none is pictured half-way.
-        while time.monotonic() < begin + 0.12 or (work.scheduler.busy and time.monotonic() < begin + 30):
+        # Docks wait for each other, and images are opened beside the window: none is pictured half-way.
+        while time.monotonic() < begin + 0.12 or (
+            (work.scheduler.busy or work.jobs.running) and time.monotonic() < begin + 30
+        ):
             QApplication.processEvents()
         work.scene.flush()
 
