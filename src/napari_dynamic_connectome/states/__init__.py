@@ -7,7 +7,6 @@ from .._public import public
 __getattr__, __dir__, __all__ = public(
     __name__,
     {
-        "StatesResult": "fit",
         "StatesSettings": "settings",
         "compare_held_out": "held_out",
         "fit_states": "fit",
@@ -16,7 +15,6 @@ __getattr__, __dir__, __all__ = public(
 )
 
 if TYPE_CHECKING:
-    from ..model.state_results import StatesResult as StatesResult
     from .agreement import state_agreement as state_agreement
     from .fit import fit_states as fit_states
     from .held_out import compare_held_out as compare_held_out
