@@ -288,6 +288,8 @@ def test_a_moving_worm_is_followed(viewer, qtbot, tmp_path, monkeypatch, wait_fo
         tour.session.select(time_s=float(worm.time_s[2]))
         adopt(tour.work, load_session(tmp_path / "s.zarr"))
         assert tour.session.journal is not None and not tour.work.recovery._opening
+        tour.finish()  # images are opened beside the window
+        tour.until(lambda: scene._moving is not None, 20)
         tour.rest()
         assert tour.session.selection.time_s == pytest.approx(float(worm.time_s[28]))
         other, _ = simulate_recording(name="other", n_neurons=12, duration_s=15, rate_hz=2, n_motifs=1, motif_size=4)
