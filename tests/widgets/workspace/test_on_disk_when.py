@@ -290,8 +290,9 @@ class Window:
     def label(self) -> None:
         name, layer = next(iter(self.work.scene.labels.items()))
         edited = self.session.touched.get(name, {}).get("labels", ())
-        new = next(i for i in range(1, 9) if i not in edited)
-        layer.paint(tuple(0 for _ in layer.data.shape), new)
+        corner = tuple(0 for _ in layer.data.shape)
+        new = next(i for i in range(1, 9) if i not in edited and i != layer.data[corner])
+        layer.paint(corner, new)
         self.qtbot.waitUntil(lambda: new in self.session.touched.get(name, {}).get("labels", ()), timeout=20_000)
 
     def save(self) -> None:
