@@ -27,11 +27,13 @@ def wait(job: object) -> None:
 def make_session(folder: Path) -> Path:
     """Analyze a small simulated cohort of which the first worm is rendered and extracted."""
     from napari_dynamic_connectome.cli.simulate import write_simulation
+    from napari_dynamic_connectome.io.ownership import claim_folder
     from napari_dynamic_connectome.pipeline import run_pipeline
 
-    settings = write_simulation(folder / "data", worms=10, render=1, seed=0)
-    run_pipeline(settings, folder / "out")
-    return folder / "out"
+    out = claim_folder(folder / "out")
+    settings = write_simulation(out / "data", worms=10, render=1, seed=0)  # below the session: its images are opened
+    run_pipeline(settings, out)
+    return out
 
 
 def pictures(session: Path, theme: str, suffix: str, size: tuple[int, int]) -> None:

@@ -261,8 +261,6 @@ class CommunitiesDock(Dock):
             return
         wanted = 26 + 20 * max(len(self._rows), 3)
         table = int(np.clip(wanted, 90, max(room - (250 if room > 420 else 170), 90)))
-        side = self.split.width() - (0 if self._narrow else self.inspector.width())
-        table = max(table, room - side - 34)  # the matrix is square: what it cannot use is the table's
         if abs(self.split.sizes()[0] - table) > 2:
             self.split.setSizes([table, room - table])
 
