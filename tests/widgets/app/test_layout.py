@@ -9,6 +9,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QDockWidget, QLabel, QTabBar
 
 from napari_dynamic_connectome.widgets.app.layout import Layout
+from napari_dynamic_connectome.widgets.views.colour_by import ColourBy
 
 from ..helpers import fill
 from ..tour import quick_settings, small_samples
@@ -113,6 +114,17 @@ def test_a_worm_without_an_image_opens_in_3d_and_napari_sees_its_neurons(viewer,
     work.view.set(color_by="column")
     work.scene.flush()
     assert not np.array_equal(before, points.face_color)
+    # the list of columns is made when somebody is about to choose
+    listed = ColourBy(work)
+    qtbot.addWidget(listed)
+    assert listed.currentText() == "correlation with the chosen neuron"
+    work.session.select(neurons=("AVAL",))
+    listed.showPopup()
+    listed.hidePopup()
+    assert listed.findText("strength") > 0
+    listed.setCurrentIndex(listed.findText("strength"))
+    listed.activated.emit(listed.currentIndex())
+    assert (work.view.color_by, work.view.column) == ("column", "strength")
     # a Labels layer with features may be chosen before the mouse has moved in 3D
     labels = viewer.add_labels(np.pad(np.arange(1, 5, dtype=np.uint16).reshape(1, 2, 2), 2), name="cells")
     work.scene.attach("worm A", [], labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
@@ -44,17 +44,36 @@ class ColourBy(QComboBox):
         self.fill()
 
     def fill(self) -> None:
-        """List what there is now, and show what is chosen."""
+        """Show what is chosen; what else there is, is listed when somebody is about to choose."""
         view = self._work.view
+        chosen = (view.color_by, view.column if view.color_by == "column" else "")
+        if not self.count() or (view.color_by == "column" and self._place(chosen) < 0):
+            self._list()
+        self.setCurrentIndex(self._place(chosen))
+
+    def showPopup(self) -> None:
+        self._list()
+        super().showPopup()
+
+    def focusInEvent(self, event: Any) -> None:
+        self._list()
+        super().focusInEvent(event)
+
+    def _place(self, chosen: tuple[str, str]) -> int:
+        """Place of an entry in the list, -1 if it is not there."""
+        return next((i for i in range(self.count()) if tuple(self.itemData(i)) == chosen), -1)
+
+    def _list(self) -> None:
+        """List what there is now."""
         wanted = [(WORDS[key], key, "") for key in COLOR_BY]
         wanted += [(name, "column", name) for name in columns(self._work.session)]
-        if [self.itemText(i) for i in range(self.count())] != [text for text, _, _ in wanted]:
-            self.clear()
-            for text, key, name in wanted:
-                self.addItem(text, (key, name))
-        chosen = (view.color_by, view.column if view.color_by == "column" else "")
-        places = [i for i in range(self.count()) if tuple(self.itemData(i)) == chosen]
-        self.setCurrentIndex(places[0] if places else -1)
+        if [self.itemText(i) for i in range(self.count())] == [text for text, _, _ in wanted]:
+            return
+        self.clear()
+        for text, key, name in wanted:
+            self.addItem(text, (key, name))
+        view = self._work.view
+        self.setCurrentIndex(self._place((view.color_by, view.column if view.color_by == "column" else "")))
 
     def _chosen(self) -> None:
         key, name = self.currentData()

@@ -77,7 +77,12 @@ class MatrixView(QWidget):
         self._size = -1
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.plot)
+        layout.addWidget(self.plot, 1)
+        layout.addStretch(0)
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self.plot.setMaximumHeight(max(self.width(), self.plot.minimumHeight()))  # square: no gap above it
 
     def show_component(
         self,
