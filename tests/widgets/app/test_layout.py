@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
@@ -140,6 +142,23 @@ def test_a_worm_without_an_image_opens_in_3d_and_napari_sees_its_neurons(viewer,
     labels.visible = True
     work.scene.flush()  # napari says "selected" when the colours change
     assert work.session.selection.neurons == () and chosen
+
+
+@pytest.mark.parametrize("height", [800, 1000])
+def test_arranged_docks_stay_whatever_python_collects(viewer, qtbot, height) -> None:
+    from napari_dynamic_connectome.widgets.app.arrange import arrange_windows
+
+    viewer.window.resize(1280, height)
+    titles = set(arrange_windows(viewer))
+    qtbot.wait(100)
+    gc.collect()
+    qtbot.wait(50)
+    window = viewer.window._qt_window
+    found = {one.windowTitle() for one in window.findChildren(QDockWidget)}
+    assert titles <= found and len(titles) > 7
+    groups = [{b.tabText(i) for i in range(b.count())} for b in window.findChildren(QTabBar)]
+    shown = [one for one in groups if one & titles]
+    assert len(shown) == 2 and set.union(*shown) == titles - {"Traces"}
 
 
 def test_a_result_is_shown_on_a_worm_that_has_it(work) -> None:

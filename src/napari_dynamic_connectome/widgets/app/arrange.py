@@ -137,8 +137,8 @@ def _arranging(viewer: Any, docks: dict[str, Any]) -> Iterator[None]:
     for title, one in holder.items():
         window.removeDockWidget(one)
         area = Qt.DockWidgetArea.BottomDockWidgetArea if title == "Traces" else Qt.DockWidgetArea.RightDockWidgetArea
-        if title in (upper[0], "Traces"):
-            window.addDockWidget(area, one)
+        # removing hands a dock to Python, which would collect it: adding it gives it back to the window
+        window.addDockWidget(area, one)
     # Two groups: split before tabs are added, a tabbed dock does not split.
     window.splitDockWidget(first, second, Qt.Orientation.Vertical)
     for title in upper[1:]:
