@@ -22,6 +22,8 @@ from napari_dynamic_connectome import (
     read_centres,
     read_recording,
 )
+from napari_dynamic_connectome.io.formats.side_tables import read_behaviour
+from napari_dynamic_connectome.io.sniffing import table_kind
 
 N_TIMES, N_NEURONS = 40, 4
 TRACES = np.random.default_rng(0).normal(size=(N_TIMES, N_NEURONS)).cumsum(0)
@@ -341,11 +343,84 @@ def test_labels_with_channels_or_samples_are_asked_about(tmp_path) -> None:
     assert open_labels(tmp_path / "b.tif", axes="zyx").shape == (3, 16, 16)
 
 
-def test_a_table_of_pandas_in_hdf5_is_read_like_its_csv(tmp_path) -> None:
+LAYOUTS = ("fixed", "table")
+
+
+def stored(frame: pd.DataFrame, path: Path, layout: str, key: str = "df", **more) -> Path:
+    frame.to_hdf(path, key=key, format=layout, **more)
+    return path
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_table_of_pandas_in_hdf5_is_read_like_its_csv(tmp_path, layout) -> None:
     pytest.importorskip("tables")
-    frame = pd.DataFrame(TRACES, columns=["AVAL", "AVAR", "RIML", "RIMR"], index=np.arange(N_TIMES) * 0.6)
-    frame.to_hdf(tmp_path / "a.h5", key="df", format="fixed")
-    np.testing.assert_allclose(read_recording(tmp_path / "a.h5", rate_hz=1 / 0.6).traces, TRACES)
+    frame = pd.DataFrame(TRACES, columns=["AVAL", "AVAR", "VB01", "n12"], index=np.arange(N_TIMES) * 0.6)
+    np.testing.assert_allclose(read_recording(stored(frame, tmp_path / "a.h5", layout), rate_hz=1 / 0.6).traces, TRACES)
+    frame.index.name = "time_s"  # a name that says what it is needs no rate
+    worm = read_recording(stored(frame, tmp_path / "b.h5", layout, key="lab/traces"))
+    frame.to_csv(tmp_path / "b.csv")
+    like = read_recording(tmp_path / "b.csv")
+    np.testing.assert_array_equal(worm.traces, like.traces)
+    np.testing.assert_array_equal(worm.time_s, like.time_s)
+    assert list(worm.neurons.index) == list(like.neurons.index) == ["AVAL", "AVAR", "VB1", "#4"]
+    plain = frame.reset_index(drop=True)
+    with pytest.raises(ChoiceNeeded, match="rate_hz"):
+        read_recording(stored(plain, tmp_path / "c.h5", layout))
+    stored(plain, tmp_path / "c.h5", layout, key="second")
+    with pytest.raises(ChoiceNeeded, match="dataset= one of: df, second"):
+        read_recording(tmp_path / "c.h5")
+    assert read_recording(tmp_path / "c.h5", dataset="second", rate_hz=2).traces.shape == TRACES.shape
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_dates_and_durations_of_pandas_are_seconds(tmp_path, layout) -> None:
+    pytest.importorskip("tables")
+    for name, index in (
+        ("dates", pd.date_range("2024-01-01", periods=N_TIMES, freq="600ms")),
+        ("durations", pd.to_timedelta(np.arange(N_TIMES) * 0.6, unit="s")),
+    ):
+        frame = pd.DataFrame(TRACES, columns=["AVAL", "AVAR", "RIML", "RIMR"], index=index)
+        np.testing.assert_allclose(
+            read_recording(stored(frame, tmp_path / f"{name}.h5", layout)).time_s, np.arange(N_TIMES) * 0.6
+        )
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_long_and_categorical_tables_of_pandas(tmp_path, layout) -> None:
+    pytest.importorskip("tables")
+    wide = pd.DataFrame(TRACES[:, :2], columns=["AVAL", "AVAR"]).assign(time_s=np.arange(N_TIMES) * 0.6)
+    long = wide.melt(id_vars="time_s", var_name="neuron", value_name="value")
+    if layout == "table":
+        long["neuron"] = long["neuron"].astype("category")
+    np.testing.assert_array_equal(read_recording(stored(long, tmp_path / "a.h5", layout)).traces, TRACES[:, :2])
+
+
+def test_columns_of_several_levels_in_hdf5_ask_for_a_signal_and_points_are_behaviour(tmp_path) -> None:
+    pytest.importorskip("tables")
+    two = levels(["AVAL", "AVAR", "RIML"], ["raw", "dff"])
+    for layout in LAYOUTS:
+        path = stored(two, tmp_path / f"{layout}.h5", layout)
+        with pytest.raises(ChoiceNeeded, match="raw, dff"):
+            read_recording(path)
+        np.testing.assert_array_equal(read_recording(path, signal="dff").traces, two.to_numpy()[:, 1::2])
+    names = ["scorer", "bodyparts", "coords"]
+    columns = pd.MultiIndex.from_product([["model"], ["nose", "tail"], ["x", "y", "likelihood"]], names=names)
+    points = pd.DataFrame(np.random.default_rng(0).random((20, 6)), columns=columns)
+    path = stored(points, tmp_path / "pose.h5", "table", key="df_with_missing")
+    assert table_kind(path) == "behaviour"
+    assert "nose x" in read_behaviour(path, np.arange(20) * 0.5)
+    with pytest.raises(InputError, match="DeepLabCut"):
+        read_recording(path)
+
+
+def test_a_table_of_pandas_runs_no_code(tmp_path) -> None:
+    pytest.importorskip("tables")
+    path = stored(pd.DataFrame(TRACES, columns=list("abcd")), tmp_path / "a.h5", "table")
+    with h5py.File(path, "a") as file:
+        file["df"].attrs["non_index_axes"] = np.bytes_(b"cos\nsystem\n(S'touch " + bytes(tmp_path / "ran") + b"'\ntR.")
+    with pytest.raises(FormatError, match="run programs"):
+        read_recording(path, rate_hz=2)
+    assert not (tmp_path / "ran").exists()
 
 
 # --- headers of several rows -----------------------------------------------------------------------------------------
@@ -387,9 +462,6 @@ def test_rows_of_a_header_that_say_one_thing_are_no_question(tmp_path) -> None:
 
 
 def test_points_of_deeplabcut_are_behaviour_not_neurons(tmp_path) -> None:
-    from napari_dynamic_connectome.io.formats.side_tables import read_behaviour
-    from napari_dynamic_connectome.io.sniffing import table_kind
-
     parts = [["DLC_net"], ["nose", "tail"], ["x", "y", "likelihood"]]
     columns = pd.MultiIndex.from_product(parts, names=["scorer", "bodyparts", "coords"])
     pd.DataFrame(np.arange(120.0).reshape(20, 6), columns=columns).to_csv(tmp_path / "pose.csv")

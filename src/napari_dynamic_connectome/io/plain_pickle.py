@@ -92,6 +92,31 @@ _OTHERS: dict[tuple[str, str], Any] = {
 """What else suite2p keeps: when it ran, and where; paths come back as texts."""
 
 
+def plain_value(content: bytes, where: str) -> Any:
+    """Return what a pickle holds, if these are plain values.
+
+    Parameters
+    ----------
+    content : bytes
+    where : str
+        For messages.
+
+    Raises
+    ------
+    FormatError
+        If it holds anything else, or is damaged.
+    """
+    limits.check_size(len(content), limits.MAX_RECORDING_BYTES, where)
+    try:
+        return _Plain(io.BytesIO(bytes(content))).load()
+    except Exception as error:  # a damaged pickle can raise anything
+        raise FormatError(
+            f"this holds more than numbers, texts, lists and arrays, or is damaged ({str(error)[:80]})",
+            where=where,
+            fix="It is not read, since such files can run programs. Store the table as CSV or Parquet.",
+        ) from error
+
+
 def plain_npy(path: str | Path) -> Any:
     """Return what an npy of objects holds; an array of no axes is what it holds.
 

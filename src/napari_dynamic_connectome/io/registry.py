@@ -79,7 +79,7 @@ FORMATS: list[Format] = [
     ),
     Format(
         "hdf5", "HDF5", ("*.h5", "*.hdf5", "*.hdf"), ("recording", "volume", "labels"), "volumes.hdf5",
-        note="Images: dataset= chooses one of several; axes from dimension labels, or axes=. Traces: any array of two axes, results of CaImAn, tables of pandas (fixed layout).",
+        note="Images: dataset= chooses one of several; axes from dimension labels, or axes=. Traces: any array of two axes, results of CaImAn, tables of pandas.",
     ),
     Format(
         "npz", "NumPy", ("*.npz", "*.npy"), ("recording", "volume", "labels"), "formats.npz", ("recording",),

@@ -1,6 +1,6 @@
 """Sniffing of tables by their columns: traces, centres, stimuli, behaviour, names, a list of neurons or a connectome.
 
-In: a CSV, Parquet or GraphML file. Out: one word. Only the header is read.
+In: a CSV, Parquet, GraphML or HDF5 file. Out: one word. Only the header is read.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pandas as pd
 
 from .files import existing, head
 from .formats.fields import BEHAVIOUR_PREFIX
+from .formats.pandas_hdf5 import stored_pose
 from .formats.text_tables import find_column, find_time, header_levels, plain_cell
 from .formats.trace_tables import is_long
 
@@ -27,12 +28,14 @@ def table_kind(path: str | Path) -> TableKind:
     Parameters
     ----------
     path : str or Path
-        CSV, Parquet or GraphML.
+        CSV, Parquet, GraphML, or HDF5 that holds tables of pandas.
     """
     path = existing(path)
     start = b"" if path.is_dir() else head(path, 4096)
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "connectome"
+    if start.startswith(b"\x89HDF\r\n\x1a\n"):
+        return "behaviour" if stored_pose(path) else "traces"
     if not path.is_dir() and b"\0" not in start and is_pose(path):
         return "behaviour"
     columns = _parquet_columns(path) if path.is_dir() or start.startswith(b"PAR1") else _csv_columns(path)

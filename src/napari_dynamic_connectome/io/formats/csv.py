@@ -52,12 +52,8 @@ def read_recordings(
         Which signal; the rate.
     """
     path = existing(path)
-    table = read_table(path)
-    _check_is_traces(table, path)
-    table, said = one_signal(table, signal, str(path))
     stem = path.name.split(".")[0] if path.name.endswith(".csv.gz") else path.stem
-    recordings = recordings_from_table(table, str(path), name=name or stem, rate_hz=rate_hz)
-    recordings = [_with_reading(r, said) for r in recordings]
+    recordings = recordings_of_frame(read_table(path), path, name=name or stem, rate_hz=rate_hz, signal=signal)
     if len(recordings) > 1:
         return recordings
     recording = recordings[0]
@@ -71,6 +67,25 @@ def read_recordings(
             str(neurons),
         )
     ]
+
+
+def recordings_of_frame(
+    table: pd.DataFrame, path: Path, *, name: str, rate_hz: float | None = None, signal: str | None = None
+) -> list[Recording]:
+    """Return the recordings of a table that was read, refusing what is no table of traces.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As `read_table` returns it; numbers may be numbers.
+    path : Path
+    name : str
+    rate_hz, signal
+        See `read_recordings`.
+    """
+    _check_is_traces(table, path)
+    table, said = one_signal(table, signal, str(path))
+    return [_with_reading(r, said) for r in recordings_from_table(table, str(path), name=name, rate_hz=rate_hz)]
 
 
 def _with_reading(recording: Recording, said: str) -> Recording:

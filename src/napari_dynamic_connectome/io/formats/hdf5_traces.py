@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ...model.errors import InputError
 from ...model.recording import Recording
@@ -18,9 +17,10 @@ from .. import limits
 from ..choice import ChoiceNeeded
 from ..files import existing
 from ..volumes.hdf5 import is_local, member, opened, read_all
+from .csv import recordings_of_frame
 from .fields import ALIASES, recording_from_fields, texts
+from .pandas_hdf5 import read_stored_table, stored_tables
 from .text_tables import time_unit
-from .trace_tables import recordings_from_table
 
 _NAME_WORDS = ("names", "neuron_names", "neurons", "ids", "neuron_ids", "roi_names", "cell_names")
 
@@ -33,6 +33,7 @@ def read_recordings(
     dataset: str | None = None,
     fields: Mapping[str, str] | None = None,
     axes: str | None = None,
+    signal: str | None = None,
 ) -> list[Recording]:
     """Read the traces of an HDF5 file.
 
@@ -49,6 +50,8 @@ def read_recordings(
         "t" and "names" -> paths of the datasets that hold them.
     axes : {"tn", "nt"}, optional
         Time first or neurons first, where neither times nor names tell.
+    signal : str, optional
+        Of a table of pandas whose header has several levels, which signal.
 
     Raises
     ------
@@ -61,9 +64,11 @@ def read_recordings(
         caiman = _caiman(file, where)
         if caiman is not None and dataset is None:
             return [recording_from_fields(caiman, where, name=name or path.stem, rate_hz=rate_hz)]
-        frame = _pandas_frame(file, where, dataset)
+        frame = read_stored_table(file, where, dataset)
         if frame is not None:
-            return recordings_from_table(frame, where, name=name or path.stem, rate_hz=rate_hz)
+            return recordings_of_frame(frame, path, name=name or path.stem, rate_hz=rate_hz, signal=signal)
+        if signal is not None:
+            raise InputError(f"there is no signal '{signal}'", where=where, fix="Leave out signal=.")
         arrays = _arrays(file)
         chosen = _choose(arrays, dataset, where)
         held: dict[str, Any] = {"traces": read_all(member(file, chosen, where), where)}
@@ -88,7 +93,7 @@ def holds_traces(path: str | Path) -> bool:
     with opened(existing(path)) as file:
         if _matrix(member(file, "estimates/C", where)) or _matrix(member(file, "estimates/F_dff", where)):
             return True
-        if any(_attribute(file, k, "pandas_type") for k in file):
+        if stored_tables(file):
             return True
         found: list[int] = []
 
@@ -238,50 +243,3 @@ def _caiman(file: Any, where: str) -> dict[str, Any] | None:
 
 def _matrix(node: Any) -> bool:
     return node is not None and len(getattr(node, "shape", ())) == 2 and node.dtype.kind in "fiu"
-
-
-def _pandas_frame(file: Any, where: str, dataset: str | None) -> pd.DataFrame | None:
-    """Return a table that pandas stored in its fixed layout; None where there is none."""
-    groups = [k for k in file if _attribute(file, k, "pandas_type") in ("frame", "frame_table")]
-    if dataset is not None:
-        groups = [k for k in groups if k == dataset.strip("/")]
-    if not groups:
-        return None
-    if len(groups) > 1:
-        raise ChoiceNeeded(
-            f"this file has {len(groups)} tables of pandas",
-            where=where,
-            fix=f"Pass dataset= one of: {', '.join(groups)}.",
-            option="dataset",
-            choices=tuple(groups),
-        )
-    group = file[groups[0]]
-    if _attribute(file, groups[0], "pandas_type") == "frame_table":
-        raise InputError(
-            "this table was stored with format='table', whose column names need pickle",
-            where=where,
-            fix="Store it with DataFrame.to_hdf(..., format='fixed'), or as CSV.",
-        )
-    columns = texts(read_all(group["axis0"], where)) or []
-    values: dict[str, np.ndarray] = {}
-    for block in range(int(group.attrs.get("nblocks", 0))):
-        data = group[f"block{block}_values"]
-        if data.dtype.kind not in "fiub":
-            continue
-        matrix = read_all(data, where)
-        for at, column in enumerate(texts(read_all(group[f"block{block}_items"], where)) or []):
-            values[column] = matrix[:, at] if matrix.shape[0] == group["axis1"].shape[0] else matrix[at]
-    frame = pd.DataFrame({c: values[c] for c in columns if c in values})
-    index = read_all(group["axis1"], where)
-    if index.dtype.kind in "fiu" and not (index == np.arange(len(index))).all():
-        frame.insert(0, "", index)
-    return frame
-
-
-def _attribute(file: Any, key: str, name: str) -> str:
-    import h5py
-
-    if not is_local(file, key) or not isinstance(file[key], h5py.Group):
-        return ""
-    value = file[key].attrs.get(name, "")
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

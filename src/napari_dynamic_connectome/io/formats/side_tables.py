@@ -13,8 +13,10 @@ import xarray as xr
 from ...model.errors import InputError
 from ...model.neurons import normalize
 from ...model.recording import check_stimuli
-from ..files import existing
+from ..files import existing, head
+from ..volumes.hdf5 import opened
 from .fields import stimulus_table
+from .pandas_hdf5 import read_stored_table
 from .parquet import is_parquet, read_frame
 from .text_tables import LEVELS, find_column, find_time, parse_table, plain_cell, read_table, read_text, to_numbers
 
@@ -34,6 +36,12 @@ def _load(source: str | Path) -> tuple[pd.DataFrame, str]:
     if is_parquet(path):
         frame = read_frame(path)
         return frame.map(lambda v: "" if v is None or (isinstance(v, float) and math.isnan(v)) else str(v)), str(path)
+    if head(path, 8) == b"\x89HDF\r\n\x1a\n":
+        with opened(path) as file:
+            stored = read_stored_table(file, str(path))
+        if stored is None:
+            raise InputError("this HDF5 file holds no table of pandas", where=str(path), fix="Save the table as CSV.")
+        return stored, str(path)
     return read_table(path), str(path)
 
 
@@ -131,7 +139,7 @@ def _time_column(table: pd.DataFrame, *stems: str) -> tuple[str | None, float]:
 
 
 def read_behaviour(path: str | Path, time_s: np.ndarray | None = None) -> xr.Dataset:
-    """Read behaviour from a CSV (or Parquet): a time column and one column a channel.
+    """Read behaviour from a CSV (or Parquet, or a table that pandas stored in HDF5): a time column and one column a channel.
 
     Tracked points in the layout of DeepLabCut are read too, a channel a coordinate, where there is a row for every sample.
 

@@ -109,7 +109,7 @@ def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.n
         return index, used, [f"column '{frame}' holds fractions: read as seconds, not as frames"]
     if rate_hz is not None:
         return np.arange(len(table)) / rate_hz, used, []
-    columns = ", ".join(map(str, table.columns[:6]))
+    columns = ", ".join(str(c) or "one without a name" for c in table.columns[:6])
     raise ChoiceNeeded(
         f"there is no time column (the first columns are {columns})",
         where=where,

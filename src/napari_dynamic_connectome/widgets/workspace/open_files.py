@@ -54,7 +54,7 @@ def read_items(path: str | Path, **options: Any) -> list[Item]:
     from ...io.sniffing import table_kind
 
     path = Path(path)
-    if identify(path).key in ("csv", "parquet", "graphml"):
+    if identify(path).key in ("csv", "parquet", "graphml", "hdf5"):
         kind = table_kind(path)
         if kind == "connectome":
             return [("connectome", (path.name.split(".")[0], read_connectome(path)))]
