@@ -191,12 +191,11 @@ def _index(name: str, values: np.ndarray, kind: str) -> dict[str, np.ndarray]:
 def _fixed_layout(group: Any, where: str) -> Parts:
     """`format="fixed"`: an axis, an index, and blocks of columns of one type."""
     if _text(group, "pandas_type") == "series":
-        labels, names = [(_name(group),)], [""]
-        values = {labels[0]: _block(group["values"], 1, where)[:, 0]}
-        return dict(_axis(group, "index", where)), labels, names, values
+        only: tuple[str, ...] = (_name(group),)
+        return dict(_axis(group, "index", where)), [only], [""], {only: _block(group["values"], 1, where)[:, 0]}
     axis = _axis(group, "axis0", where)
-    labels = [tuple(str(v) for v in row) for row in zip(*(c.tolist() for _, c in axis), strict=True)]
-    values = {}
+    labels: list[tuple[str, ...]] = [tuple(str(v) for v in row) for row in zip(*(c.tolist() for _, c in axis), strict=True)]
+    values: dict[tuple[str, ...], np.ndarray] = {}
     for number in range(int(group.attrs.get("nblocks", 0))):
         items = _axis(group, f"block{number}_items", where)
         own = [tuple(str(v) for v in row) for row in zip(*(c.tolist() for _, c in items), strict=True)]
