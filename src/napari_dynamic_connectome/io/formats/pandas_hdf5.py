@@ -194,7 +194,9 @@ def _fixed_layout(group: Any, where: str) -> Parts:
         only: tuple[str, ...] = (_name(group),)
         return dict(_axis(group, "index", where)), [only], [""], {only: _block(group["values"], 1, where)[:, 0]}
     axis = _axis(group, "axis0", where)
-    labels: list[tuple[str, ...]] = [tuple(str(v) for v in row) for row in zip(*(c.tolist() for _, c in axis), strict=True)]
+    labels: list[tuple[str, ...]] = [
+        tuple(str(v) for v in row) for row in zip(*(c.tolist() for _, c in axis), strict=True)
+    ]
     values: dict[tuple[str, ...], np.ndarray] = {}
     for number in range(int(group.attrs.get("nblocks", 0))):
         items = _axis(group, f"block{number}_items", where)
