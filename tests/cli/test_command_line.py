@@ -273,6 +273,19 @@ def test_threads_hold_for_the_whole_command(
     assert "not a number of threads" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("full", ["stdout", "stderr"])
+def test_output_and_log_on_a_full_disk_end_with_the_exit_code_of_a_failure(full: str) -> None:
+    command = [sys.executable, "-m", "napari_dynamic_connectome"]
+    command += ["formats"] if full == "stdout" else ["run", "no-such-file.toml"]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with open("/dev/full", "w") as device:
+        done = subprocess.run(command, **(streams | {full: device}), text=True, check=False)
+    assert done.returncode == 2
+    said = done.stderr if full == "stdout" else done.stdout
+    assert "Traceback" not in said and len(said.splitlines()) == (full == "stdout")
+
+
 def test_no_command_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "extract" in capsys.readouterr().out

@@ -1,6 +1,6 @@
 """The long form: hundreds of kills, every fault, minutes of fuzzing and of random clicks; prints a table.
 
-python tests/soak/soak.py [--kills 300] [--run-kills 60] [--fuzz-minutes 3] [--stress-minutes 3] [--seed 0]
+python tests/soak/soak.py [--kills 300] [--run-kills 60] [--fuzz-minutes 3] [--stress-minutes 3] [--mutants 60] [--seed 0]
 
 Ends with 1 if anything was lost, half-written, unreadable, stuck or stale, or if a reader raised anything but our own errors.
 """
@@ -22,6 +22,8 @@ import fuzz
 import kill_runs
 import kills
 import memory
+import mutants
+import paths
 import stress
 
 BAD = (
@@ -38,6 +40,7 @@ BAD = (
     "crashed",
     "errors",
     "stale",
+    "overwritten",
 )
 
 
@@ -48,6 +51,7 @@ def main() -> int:
     parser.add_argument("--run-kills", type=int, default=60)
     parser.add_argument("--fuzz-minutes", type=float, default=3)
     parser.add_argument("--stress-minutes", type=float, default=3)
+    parser.add_argument("--mutants", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--page", help="write the table into this page, between its marks")
     asked = parser.parse_args()
@@ -69,6 +73,8 @@ def main() -> int:
             rows.append((title, f"not tried: {counts}", time.monotonic() - start))
             return
         bad.update({k: n for k, n in counts.items() if n and (k in BAD or k.startswith(("crash", "slow ")))})
+        if counts.get("mutants") and counts["percent"] < 90:
+            bad["survived"] += counts["survived"]
         words = ", ".join(f"{k} {n}" for k, n in counts.items() if ": " not in k)
         rows.append((title, words, time.monotonic() - start))
         print(f"{title}: {words}", flush=True)
@@ -77,6 +83,12 @@ def main() -> int:
     do("SIGKILL, folder", lambda f: kills.kill_while_editing(f, asked.kills - half, 2 * asked.seed))
     do("SIGKILL, zip", lambda f: kills.kill_while_editing(f, half, 2 * asked.seed + 1))
     do("SIGKILL, runs", lambda f: kill_runs.kill_runs(f, asked.run_kills, asked.seed))
+    do("SIGKILL, never saved", lambda f: paths.kill_never_saved(f, half, asked.seed))
+    do("SIGKILL, runs over edits", lambda f: paths.kill_edited_runs(f, max(asked.run_kills // 3, 1), asked.seed))
+    do("copies while it writes", lambda f: paths.snapshots(f, half, asked.seed))
+    do("full disk, exports", paths.full_disk_exports)
+    do("foreign files, exports", paths.foreign_folders)
+    do("two at one place", paths.two_at_once)
     do("torn journal", lambda f: kills.torn_journals(f, asked.kills, asked.seed))
     do("full disk", kills.full_disk)
     do("read-only folder", kills.no_permission)
@@ -86,6 +98,8 @@ def main() -> int:
     do("random clicks", lambda f: stress.stress(f, 60 * asked.stress_minutes, asked.seed))
     do("corpus", lambda f: fuzz.replay_corpus())
     do("fuzzing", lambda f: fuzz.fuzz_all(f, 60 * asked.fuzz_minutes, asked.seed, keep=True))
+    if asked.mutants:
+        do("mutants", lambda f: mutants.mutate(asked.mutants, asked.seed))
     table = ["| what | counts | s |", "| --- | --- | --- |"]
     table += [f"| {title} | {words} | {seconds:.0f} |" for title, words, seconds in rows]
     print("\n" + "\n".join(table))

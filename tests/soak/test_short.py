@@ -18,6 +18,8 @@ import fuzz
 import kill_runs
 import kills
 import memory
+import mutants
+import paths
 import stress
 
 from soak import BAD as NOTHING_LOST
@@ -45,6 +47,35 @@ def test_faults(tmp_path: Path, fault) -> None:
             check(fault(Path(folder)))
         return
     check(fault(tmp_path))
+
+
+def test_killed_in_a_session_that_was_never_saved(tmp_path: Path) -> None:
+    counts = paths.kill_never_saved(tmp_path, 4, longest_s=1.0)
+    check(counts)
+    assert counts["kills"] == 4 and counts["edits"] > 0
+
+
+def test_copies_that_are_made_while_it_writes(tmp_path: Path) -> None:
+    counts = paths.snapshots(tmp_path, 4)
+    check(counts)
+    assert counts["copies"] == 4
+
+
+@pytest.mark.parametrize("path", [paths.full_disk_exports, paths.foreign_folders, paths.two_at_once])
+def test_exports(tmp_path: Path, path) -> None:
+    counts = path(tmp_path, only=("graphml",))
+    check(counts)
+    assert counts["refused"] + counts["written"] > 0
+
+
+def test_mutants_are_made_of_what_decides_something(tmp_path: Path) -> None:
+    found = mutants.sample(30, 0, ("session",))
+    assert len(set(map(str, found))) > 20
+    for one in found[:10]:
+        source = one.file.read_bytes()
+        compile(source[: one.start] + one.text.encode() + source[one.stop :], str(one.file), "exec")
+        assert one.text != one.was
+    assert mutants.tests_of(found[0].file)
 
 
 def test_torn_journals(tmp_path: Path) -> None:

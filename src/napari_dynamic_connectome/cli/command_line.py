@@ -12,12 +12,12 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..model.errors import Cancelled, DynamicConnectomeError
+from ..model.errors import Cancelled, DynamicConnectomeError, InputError
 from ..model.execution import limited_threads
 from ..model.log import start_log
 from ..model.memory import START_MB, check_room, explained
@@ -47,6 +47,7 @@ from . import (
 )
 from .parser import Parser
 from .reading import in_flags
+from .told import flush_output, tell
 
 log = logging.getLogger("napari_dynamic_connectome")
 EXIT_BAD_INPUT = 2
@@ -129,17 +130,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check_room("the program", address=START_MB)
             with _writing(options):
                 code = options.action(options)
+            flush_output()
     except Cancelled as error:
-        print(f"dynamic-connectome: {error}", file=sys.stderr)
+        tell(f"dynamic-connectome: {error}")
         return EXIT_INTERRUPTED
     except DynamicConnectomeError as error:
         log.info("%s", error, exc_info=True)
         if os.environ.get("DYNAMIC_CONNECTOME_TRACEBACK"):
             raise
-        print(f"dynamic-connectome: {in_flags(_one_line(error), _flags_of(options))}", file=sys.stderr)
+        tell(f"dynamic-connectome: {in_flags(_one_line(error), _flags_of(options))}")
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
-        print("dynamic-connectome: interrupted; run the same command again to go on", file=sys.stderr)
+        tell("dynamic-connectome: interrupted; run the same command again to go on")
         return EXIT_INTERRUPTED
     except (MemoryError, RuntimeError, ImportError, OSError) as error:
         lack = explained(error, "dynamic-connectome")
@@ -149,7 +151,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.error("%s", error, exc_info=True)
         if os.environ.get("DYNAMIC_CONNECTOME_TRACEBACK"):
             raise
-        print(f"dynamic-connectome: {_one_line(lack or error)}", file=sys.stderr)
+        with suppress(InputError):
+            flush_output()  # where that is what failed, it is not tried again when the interpreter ends
+        tell(f"dynamic-connectome: {_one_line(lack or error)}")
         return EXIT_BAD_INPUT
     except Exception:
         log.exception("failed")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..model.progress import part
 from .progress import progress_bar
+from .told import tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,9 +55,9 @@ def run_and_write(
             how: dict[str, Any] = {"resume": resume, "replace": replace, "take_over": take_over, "client": client}
             session = held.enter_context(finished_run(settings, output, progress=progress, **how))
         for line in session.provenance.get("not carried over", ()):
-            print(f"not carried over: {line}", file=sys.stderr)
+            tell(f"not carried over: {line}")
         for line in session.provenance.get("done again", ()):
-            print(f"done again: {line}", file=sys.stderr)
+            tell(f"done again: {line}")
         mine = OurFiles(output)
         # a settings file that the user edited there, or ran from there, stays as it is
         name = "settings.toml" if mine.is_ours("settings.toml") else "settings-used.toml"
@@ -91,7 +92,7 @@ def mark_older(session: Session, output: Path) -> None:
             temporary.write_text(f"Older than the results in this folder, and not written again:\n{lines}", "utf-8")
     mine.finish(stale=False)
     for name in found:
-        print(f"older than the results: {name}", file=sys.stderr)
+        tell(f"older than the results: {name}")
 
 
 def write_outputs(
@@ -186,10 +187,7 @@ def take_screenshot(session: Path, picture: Path, *, size: str = "1600x1000") ->
     ]
     if not has_screen():
         if shutil.which("xvfb-run") is None:
-            print(
-                "no screen and no xvfb-run: the picture of the viewer is left out (apt-get install xvfb xauth)",
-                file=sys.stderr,
-            )
+            tell("no screen and no xvfb-run: the picture of the viewer is left out (apt-get install xvfb xauth)")
             return False
         command = ["xvfb-run", "-a", "-s", f"-screen 0 {size}x24 +extension GLX", *command]
     try:
@@ -197,11 +195,11 @@ def take_screenshot(session: Path, picture: Path, *, size: str = "1600x1000") ->
             command, capture_output=True, encoding="utf-8", errors="replace", timeout=300, check=False
         )
     except subprocess.TimeoutExpired:
-        print("the picture of the viewer took longer than 300 s and is left out", file=sys.stderr)
+        tell("the picture of the viewer took longer than 300 s and is left out")
         return False
     if done.returncode != 0 or not picture.is_file():
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        print(f"the picture of the viewer is left out: {reason}", file=sys.stderr)
+        tell(f"the picture of the viewer is left out: {reason}")
         return False
     return True
 
@@ -228,7 +226,7 @@ def print_older(session: Session) -> None:
     from ..session.freshness import freshness
 
     for line in freshness(session).lines:
-        print(f"not up to date: {line}", file=sys.stderr)
+        tell(f"not up to date: {line}")
 
 
 def component_line(session: Session, component: int) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from .told import tell
 
 if TYPE_CHECKING:
     from ..model.progress import ProgressCallback
@@ -36,10 +37,10 @@ def progress_bar(title: str) -> Iterator[ProgressCallback]:
             if message.startswith(COMPILING):
                 if not shown["compiling"]:
                     shown["compiling"] = 1
-                    print(f"{title}: {100 * fraction:3.0f} %  {COMPILING} (later runs start at once)", file=sys.stderr)
+                    tell(f"{title}: {100 * fraction:3.0f} %  {COMPILING} (later runs start at once)")
             elif message and twentieth > shown["twentieth"]:
                 shown["twentieth"] = twentieth
-                print(f"{title}: {100 * fraction:3.0f} %  {message}", file=sys.stderr, flush=True)
+                tell(f"{title}: {100 * fraction:3.0f} %  {message}")
 
         with compiling_told(plain) as told:
             yield told
