@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = public(
     __name__,
     {
-        "BaselinePanel": "baselines.panel",
+        "BaselinePanel": "model.opinions",
         "Cancelled": "model.errors",
         "ChoiceNeeded": "io.choice",
         "Cohort": "model.cohort",
@@ -30,6 +30,7 @@ __getattr__, __dir__, __all__ = public(
         "Recording": "model.recording",
         "Session": "session.session",
         "SettingsError": "model.errors",
+        "SignedComparison": "model.opinions",
         "StatesResult": "model.state_results",
         "analyze": "pipeline.run",
         "assess_robustness": "robustness.run",
@@ -93,7 +94,6 @@ __all__ += ["__version__"]
 
 if TYPE_CHECKING:
     from .affinity.compute import compute_affinity as compute_affinity
-    from .baselines.panel import BaselinePanel as BaselinePanel
     from .baselines.panel import static_baselines as static_baselines
     from .communities.find import find_communities as find_communities
     from .comparison.confounds import partial_out as partial_out
@@ -140,6 +140,8 @@ if TYPE_CHECKING:
     from .model.errors import MissingExtraError as MissingExtraError
     from .model.errors import SettingsError as SettingsError
     from .model.network import Network as Network
+    from .model.opinions import BaselinePanel as BaselinePanel
+    from .model.opinions import SignedComparison as SignedComparison
     from .model.recording import Recording as Recording
     from .model.results import Communities as Communities
     from .model.results import Components as Components

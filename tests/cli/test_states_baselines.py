@@ -67,20 +67,6 @@ def test_states_writes_tables_a_figure_and_a_section_of_the_report(saved, tmp_pa
     assert not freshness(kept).lines
     kept.name_neuron(1, "ASEL", recording="a")
     assert freshness(kept).lines == ["States are older than 1 name of a."]
-    package = json.loads((tmp_path / "out" / "tables" / "datapackage.json").read_text())
-    told = {r["name"]: [f for f in r["schema"]["fields"] if "description" not in f] for r in package["resources"]}
-    assert not [
-        f
-        for name, fields in told.items()
-        if name.startswith("states")
-        for f in fields
-        if "probability_" not in f["name"]
-    ]
-    kept = load_session(tmp_path / "out" / "session.zarr")
-    assert kept.states is not None and kept.states.n_states == 2 and set(kept.states.communities) == {1, 2}
-    assert not freshness(kept).lines
-    kept.name_neuron(1, "ASEL", recording="a")
-    assert freshness(kept).lines == ["States are older than 1 name of a."]
 
 
 def test_baselines_writes_the_agreement_matrix(saved, tmp_path, capsys):
@@ -100,6 +86,20 @@ def test_baselines_writes_the_agreement_matrix(saved, tmp_path, capsys):
     np.testing.assert_allclose(np.diag(table), 1.0)
     assert "shape distance" in capsys.readouterr().out
     assert (tmp_path / "figures" / "baselines.png").is_file()
+    kept = load_session(tmp_path / "session.zarr")
+    assert kept.baselines is not None and set(table.columns) == set(kept.baselines.partitions.columns)
+    assert kept.baselines.provenance["settings"]["nmf_rank"] == 2
+    assert "Other methods" in (tmp_path / "report.html").read_text()
+    package = json.loads((tmp_path / "tables" / "datapackage.json").read_text())
+    told = {r["name"]: r["title"] for r in package["resources"] if r["name"].startswith("baselines")}
+    assert set(told) == {"baselines", "baselines_partitions", "baselines_ari", "baselines_ami"} and all(told.values())
+    assert not freshness(kept).lines
+    kept.name_neuron(1, "ASEL", recording="a")
+    assert freshness(kept).lines == ["Static methods are older than 1 name of a."]
+    before = (tmp_path / "session.zarr" / "zarr.json").read_bytes()
+    assert main(["baselines", str(tmp_path), "--signed", "--set", "groups=2"]) == 2
+    assert "no components" in capsys.readouterr().err
+    assert (tmp_path / "session.zarr" / "zarr.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from napari_dynamic_connectome.model.cohort import Cohort
+from napari_dynamic_connectome.model.opinions import BaselinePanel, SignedComparison
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.model.results import Communities, Components, RankSweep
 from napari_dynamic_connectome.model.state_results import StatesResult
@@ -182,6 +183,27 @@ def make_states(cohort: Cohort, seed: int, n_time: int = 30) -> StatesResult:
     )
 
 
+def make_baselines(cohort: Cohort, seed: int) -> BaselinePanel:
+    rng = np.random.default_rng(seed)
+    names = np.asarray(cohort.neurons, object)
+    partitions = pd.DataFrame(
+        {"component 1 modules": 0, "edge time series": rng.integers(-1, 2, len(names))},
+        index=pd.Index([str(n) for n in names], name="neuron"),
+    )
+    matrix = rng.random((len(names), len(names)))
+    matrix[0, 1] = np.nan
+    alike = xr.DataArray(matrix, dims=("neuron", "neuron_b"), coords={"neuron": names, "neuron_b": names})
+    settings = {"settings": {"groups": 2, "methods": ("edge time series",)}, "seed": seed}
+    return BaselinePanel(
+        partitions, ("component 1 modules",), {"edge time series": alike}, tuple(names[::-1]), ("a note",), settings
+    )
+
+
+def make_signed(cohort: Cohort, seed: int) -> SignedComparison:
+    made = {"affinity": {"sigma_s": 1.5, "sign": "signed"}, "confounds": {}, "seed": seed}
+    return SignedComparison(make_components(cohort, 3, seed), make_components(cohort, 3, seed + 1), 0.5, 0.25, made)
+
+
 def make_session(seed: int = 0, *, results: bool = True, n_worms: int = 2) -> Session:
     session = Session()
     for i in range(n_worms):
@@ -201,6 +223,8 @@ def make_session(seed: int = 0, *, results: bool = True, n_worms: int = 2) -> Se
         )
         session.set_surrogates(components[3], [make_components(cohort, 3, seed + 20 + k) for k in range(2)])
         session.set_states(make_states(cohort, seed), cohort)
+        session.set_baselines(make_baselines(cohort, seed), cohort)
+        session.set_signed(make_signed(cohort, seed), cohort)
         session.truth = Truth(
             motifs=pd.DataFrame({"motif": [1], "kind": ["spontaneous"], "stimulus": [""]}),
             members=pd.DataFrame({"motif": [1, 1], "neuron": ["AVAL", "AVAR"], "sign": [1, -1], "loading": [0.5, 1.0]}),
@@ -269,6 +293,8 @@ def same_session(a: Session, b: Session) -> None:
         "communities",
         "surrogates",
         "states",
+        "baselines",
+        "signed",
         "settings",
         "truth",
         "selection",

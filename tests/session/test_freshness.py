@@ -7,7 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.session.session_sample import make_communities, make_components, make_recording
+from tests.session.session_sample import (
+    make_baselines,
+    make_communities,
+    make_components,
+    make_recording,
+    make_signed,
+)
 from tests.session.test_save_load import rewrite
 
 from napari_dynamic_connectome.model.cohort import Cohort
@@ -203,3 +209,32 @@ def test_behaviour_counts_where_it_is_taken_out_of_the_traces(session: Session) 
     session.settings = SETTINGS | {"confounds": {"channels": ["reversal"]}}
     session.set_components(session.components)
     assert [c.text for c in freshness(session).components] == ["the behaviour of worm1"]
+
+
+def test_other_methods_are_older_than_what_they_were_made_from_and_compared_with(session: Session) -> None:
+    cohort, components = session.cohort, session.components
+    session.set_baselines(make_baselines(cohort, 0), cohort)
+    session.set_signed(make_signed(cohort, 0), cohort)
+    of = {
+        "affinity": {"sigma_s": 1.5, "sign": "same"},
+        "baselines": {"groups": 2, "methods": ["edge time series"], "fit": True},
+    }
+    found = freshness(session, of)
+    assert found.baselines == () and [c.text for c in found.signed] == ["the choice of 2 components"]
+    assert found.lines[-1] == "Signed loadings are older than the choice of 2 components."
+    changed = {"affinity": {"sigma_s": 3.0}, "baselines": {"groups": 4, "methods": ["edge time series"]}}
+    found = freshness(session, changed)
+    assert [c.text for c in found.baselines] == ["the settings of static methods"]
+    assert [c.text for c in found.signed] == ["the affinity settings", "the choice of 2 components"]
+    session.set_components(make_components(cohort, 3, 5))  # they stay, and say so
+    assert session.baselines is not None and session.signed is not None
+    assert freshness(session).stale == ("baselines",)
+    session.set_components(components)
+    session.set_communities({(1, "core"): make_communities(cohort, 0)})
+    assert freshness(session).baselines == ()
+    session.edit("worm2", {1: {"name": ""}})
+    found = freshness(session)
+    assert found.stale == ("components", "communities", "baselines", "signed")
+    assert "Static methods are older than 1 name of worm2." in found.lines
+    session.set_cohort(session.cohort)  # made again: other methods still know what they were made from
+    assert freshness(session).stale == ("baselines", "signed")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.report.test_tables import MODELS
-from tests.session.session_sample import make_states
+from tests.session.session_sample import make_baselines, make_signed, make_states
 from tests.widgets.helpers import cohort, fill
 
 from napari_dynamic_connectome.model.recording import Recording
@@ -38,6 +38,7 @@ print(json.dumps({
     'units': components['time'].attrs['units'],
     'attrs': components.attrs,
     'recordings': {g.split('/')[-1]: tree[g].to_dataset().to_dict() for g in tree.groups if g.startswith('/recordings/')},
+    **{g: tree[g].to_dataset().to_dict() for g in ('baselines', 'signed') if '/' + g in tree.groups},
     'states': tree['states'].to_dataset().to_dict() if '/states' in tree.groups else None,
     'communities': {g.split('/')[-1]: tree[g].to_dataset().to_dict() for g in tree.groups if g.startswith('/communities/')},
 }, default=str))
@@ -125,3 +126,22 @@ def test_states_have_names(tmp_path: Path) -> None:
     np.testing.assert_array_equal(weights, states.weights.values)
     assert found["coords"]["worm_of_sample"]["data"] == states.sequence["worm"].values.tolist()
     assert found["attrs"]["answer"] == states.verdict()
+
+
+def test_other_methods_have_names(tmp_path: Path) -> None:
+    session = Session()
+    fill(session)
+    panel, signed = make_baselines(session.cohort, 3), make_signed(session.cohort, 3)
+    session.set_baselines(panel, session.cohort)
+    session.set_signed(signed, session.cohort)
+    found = read(save_session(session, tmp_path / "s.zarr"))
+    held = found["baselines"]
+    assert held["data_vars"]["group"]["data"] == panel.partitions.to_numpy().tolist()
+    assert held["coords"]["grouping"]["data"] == list(panel.partitions.columns)
+    assert held["data_vars"]["similarity"]["dims"] == ["method", "neuron", "neuron_b"]
+    alike = np.array(held["data_vars"]["similarity"]["data"], float)[0]
+    np.testing.assert_array_equal(alike, panel.similarity["edge time series"].values)
+    assert held["attrs"]["answer"] == panel.verdict()
+    pairs = np.array(found["signed"]["data_vars"]["pair_factor"]["data"], float)
+    np.testing.assert_array_equal(pairs, signed.signed.pair.transpose("pair", "component").values)
+    assert found["signed"]["attrs"]["answer"] == signed.line

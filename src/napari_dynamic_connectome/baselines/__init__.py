@@ -7,13 +7,11 @@ from .._public import public
 __getattr__, __dir__, __all__ = public(
     __name__,
     {
-        "BaselinePanel": "panel",
         "BaselineSettings": "settings",
         "static_baselines": "panel",
     },
 )
 
 if TYPE_CHECKING:
-    from .panel import BaselinePanel as BaselinePanel
     from .panel import static_baselines as static_baselines
     from .settings import BaselineSettings as BaselineSettings

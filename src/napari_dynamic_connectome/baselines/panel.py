@@ -7,8 +7,7 @@ have both neurons (the consensus), and the consensus is cut into groups.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from ..affinity.sampling import complete_part, natural_rate, sample_worm
 from ..communities.find import find_communities
 from ..model.cohort import Cohort
 from ..model.errors import InputError
+from ..model.opinions import BaselinePanel
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.results import Communities, Components
 from .partition import consensus, cut_order, sort_neurons, ward
@@ -26,79 +26,6 @@ from .similarity import absolute_correlation, edge_profile_similarity, loading_s
 
 Array = np.ndarray
 DEFAULT_GROUPS = 6
-
-
-@dataclass(frozen=True, eq=False)
-class BaselinePanel:
-    """What the static methods found.
-
-    Parameters
-    ----------
-    partitions : pandas.DataFrame of int
-        Neurons (rows) x methods and main results (columns): labels from 0, -1 where a neuron takes no part.
-    main : tuple of str
-        Columns that are the main results.
-    similarity : dict of str to xarray.DataArray
-        Consensus (neuron, neuron_b) of every method: larger is more alike (1 - distance for the shape distance); NaN where no
-        worm has both.
-    order : tuple of str
-        Neurons sorted so that neighbours are alike ("sorting"); empty if that was not run.
-    notes : tuple of str
-    provenance : dict
-    """
-
-    partitions: pd.DataFrame
-    main: tuple[str, ...]
-    similarity: Mapping[str, xr.DataArray]
-    order: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-
-    def agreement(self, measure: Literal["ari", "ami"] = "ari") -> pd.DataFrame:
-        """Agreement of every two columns over the neurons that both place.
-
-        Parameters
-        ----------
-        measure : {"ari", "ami"}
-            Adjusted Rand index or adjusted mutual information: 1 = the same, 0 = as by chance.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Square, NaN where fewer than two neurons are placed by both.
-        """
-        from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
-
-        if measure not in ("ari", "ami"):
-            raise InputError(f"there is no measure '{measure}'", where="baselines", fix="Known: ari, ami.")
-        score = adjusted_rand_score if measure == "ari" else adjusted_mutual_info_score
-        columns = list(self.partitions.columns)
-        found = pd.DataFrame(np.nan, index=columns, columns=columns)
-        for a in columns:
-            for b in columns:
-                one, two = self.partitions[a].to_numpy(), self.partitions[b].to_numpy()
-                both = (one >= 0) & (two >= 0)
-                if both.sum() >= 2:
-                    found.loc[a, b] = float(score(one[both], two[both]))
-        return found
-
-    def table(self) -> pd.DataFrame:
-        """One row a method: method, groups, neurons placed, and its agreement (ARI, AMI) with each main result."""
-        rows = []
-        tables = {m: self.agreement(m) for m in ("ari", "ami")}  # type: ignore[arg-type]
-        for name in self.partitions.columns:
-            if name in self.main:
-                continue
-            labels = self.partitions[name].to_numpy()
-            row: dict[str, Any] = {
-                "method": name,
-                "groups": len(np.unique(labels[labels >= 0])),
-                "neurons": int((labels >= 0).sum()),
-            }
-            for other in self.main:
-                row |= {f"{m.upper()} with {other}": float(tables[m].loc[name, other]) for m in tables}
-            rows.append(row)
-        return pd.DataFrame(rows)
 
 
 def static_baselines(

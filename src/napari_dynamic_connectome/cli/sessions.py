@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..comparison.settings import StructureSettings
+    from ..model.cohort import Cohort
     from ..session.session import Session
 
 
@@ -42,6 +45,56 @@ def place_for(session: Session, path: Path, output: str | None) -> Path:
             "the folder holds another session", where=str(folder), fix="Choose another folder for this report."
         )
     return folder
+
+
+@contextmanager
+def kept_in_session(text: str, output: str | None) -> Iterator[tuple[Session, Cohort]]:
+    """Open a session to which a command adds a result; when the block ends, session, tables, figures and report are written.
+
+    Refused before any work: a session without recordings, one that is open in another window, a folder that is not ours.
+
+    Yields
+    ------
+    session : Session
+    cohort : Cohort
+        That of its analysis, else of the worms that take part.
+    """
+    from ..comparison.sources import read_networks
+    from ..io.ownership import OurFiles, claim_folder
+    from ..model.cohort import Cohort
+    from ..model.errors import InputError
+    from ..pipeline.run import SESSION_NAME
+    from ..session.lock import busy_elsewhere
+    from ..session.save_load import save_session
+    from .outputs import write_outputs
+
+    session, path = opened(text)
+    if not session.recordings:
+        raise InputError("the session holds no recording", where=str(path), fix="Run the pipeline first.")
+    folder = place_for(session, path, output)
+    target = folder / SESSION_NAME if output else path
+    other = busy_elsewhere(target, None) if target.exists() else ""
+    if other:
+        raise InputError(
+            f"the session is open in another window ({other})",
+            where=str(target),
+            fix="Close it there, or give -o FOLDER.",
+        )
+    OurFiles(folder).path("report.html")
+    comparison = comparison_of_run(session)
+    networks = read_networks(comparison) if comparison.wanted else []
+    worms = [r for name, r in session.recordings.items() if name not in session.left_out]
+    yield session, session.cohort or Cohort(worms)
+    if output:
+        claim_folder(folder)
+    save_session(session, target)
+    title = str(session.settings.get("title", "Dynamic functional connectome"))
+    write_outputs(session, folder, screenshot=False, title=title, comparison=comparison, networks=networks)
+
+
+def report_of(session: Session, output: str | None) -> Path:
+    """Return where the report of a session lies, or that of its copy in another folder."""
+    return (Path(output) if output else Path(str(session.path)).parent) / "report.html"
 
 
 def add_networks(parser: argparse.ArgumentParser) -> None:

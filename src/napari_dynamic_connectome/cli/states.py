@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .numbers import seed_of
 from .progress import progress_bar
-from .sessions import comparison_of_run, opened, place_for
+from .sessions import kept_in_session, report_of
 
 if TYPE_CHECKING:
     from ..pipeline.states_settings import StatesStepSettings
@@ -59,49 +59,21 @@ def settings_for(options: argparse.Namespace, session: Session) -> StatesStepSet
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
     from ..communities.settings import CommunitySettings
-    from ..comparison.sources import read_networks
-    from ..io.ownership import OurFiles, claim_folder
-    from ..model.cohort import Cohort
-    from ..model.errors import InputError
-    from ..pipeline.run import SESSION_NAME
     from ..pipeline.states import find_states
-    from ..session.lock import busy_elsewhere
-    from ..session.save_load import save_session
-    from .outputs import write_outputs
 
-    session, path = opened(options.session)
-    if not session.recordings:
-        raise InputError("the session holds no recording", where=str(path), fix="Run the pipeline first.")
-    settings = settings_for(options, session)
-    output = place_for(session, path, options.output)
-    target = output / SESSION_NAME if options.output else path
-    other = busy_elsewhere(target, None) if target.exists() else ""
-    if other:
-        raise InputError(
-            f"the session is open in another window ({other})",
-            where=str(target),
-            fix="Close it there, or give -o FOLDER.",
-        )
-    OurFiles(output).path("report.html")
-    comparison = comparison_of_run(session)
-    networks = read_networks(comparison) if comparison.wanted else []
-    worms = [r for name, r in session.recordings.items() if name not in session.left_out]
-    cohort = session.cohort or Cohort(worms)
-    with progress_bar("states") as progress:
-        found = find_states(
-            cohort,
-            settings,
-            components=session.components,
-            communities=CommunitySettings.parse(session.settings.get("communities"), where="communities"),
-            seed=options.seed,
-            progress=progress,
-        )
-    session.set_states(found, cohort)
-    if options.output:
-        claim_folder(output)
-    save_session(session, target)
-    title = str(session.settings.get("title", "Dynamic functional connectome"))
-    write_outputs(session, output, screenshot=False, title=title, comparison=comparison, networks=networks)
+    with kept_in_session(options.session, options.output) as (session, cohort):
+        settings = settings_for(options, session)
+        with progress_bar("states") as progress:
+            found = find_states(
+                cohort,
+                settings,
+                components=session.components,
+                communities=CommunitySettings.parse(session.settings.get("communities"), where="communities"),
+                seed=options.seed,
+                progress=progress,
+            )
+        session.set_states(found, cohort)
+        output = report_of(session, options.output)
     for row in found.table().itertuples():
         print(
             f"  state {row.state}: {row.share:.0%} of the time, {row.visits} visits in {row.worms} worms; {row.neurons}"
@@ -109,4 +81,4 @@ def execute(options: argparse.Namespace) -> None:
     for note in found.notes:
         print(f"note: {note}")
     print(found.verdict())
-    print(f"report: {output / 'report.html'}")
+    print(f"report: {output}")

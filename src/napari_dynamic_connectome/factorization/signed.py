@@ -16,6 +16,7 @@ import xarray as xr
 from ..model.errors import InputError
 from ..model.execution import Workers, workers
 from ..model.memory import check_fits
+from ..model.opinions import SignedComparison
 from ..model.progress import CancelCallback, ProgressCallback, part, report
 from ..model.results import Components
 from .factorize import factorize
@@ -235,35 +236,6 @@ def _label(affinity: Any, data: list[_Worm], fits: list[Any], best: int, about: 
         stimuli=pd.DataFrame(columns=["name", "onset", "offset"]),
         provenance={"step": "factorize signed", "version": __version__, **about},
     )
-
-
-@dataclass(frozen=True, eq=False)
-class SignedComparison:
-    """Signed loadings beside non-negative ones of the same rank.
-
-    Parameters
-    ----------
-    signed : Components
-        Semi-NMF of the net affinity.
-    non_negative : Components
-        The non-negative model of the `signed` affinity, same and opposite kept apart.
-    explained_signed, explained_non_negative : float
-        Share of the squared net affinity (same - opposite) that each explains.
-    """
-
-    signed: Components
-    non_negative: Components
-    explained_signed: float
-    explained_non_negative: float
-
-    @property
-    def line(self) -> str:
-        """Say in one line what non-negativity loses."""
-        lost = self.explained_signed - self.explained_non_negative
-        return (
-            f"At rank {self.signed.rank}, signed loadings explain {self.explained_signed:.1%} of the net affinity (same minus opposite), "
-            f"non-negative ones {self.explained_non_negative:.1%}: non-negativity loses {100 * lost:.1f} points."
-        )
 
 
 def compare_signed(

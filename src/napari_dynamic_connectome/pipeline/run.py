@@ -38,6 +38,7 @@ from ..session.session import Session
 from .contrasts import give_attributes
 from .earlier import back_up, held_session, withdraw
 from .images import extract_files
+from .opinions import find_baselines, find_signed
 from .partition import partition
 from .provenance import settings_hash, versions
 from .settings import PipelineSettings, ReadingSettings, VolumeInput, nearby
@@ -501,7 +502,7 @@ def _run_stages(
             found = partition(
                 session.components,
                 settings,
-                progress=part(progress, 0.75, 0.9 if settings.states.fit else 1),
+                progress=part(progress, 0.75, 0.9),
                 cancel=cancel,
                 known=session.communities if begun else None,
                 keep=_now_and_then(save_some),
@@ -512,24 +513,39 @@ def _run_stages(
         session.set_communities(found)
         _stamp(session, settings, output, inputs, stages, "communities", hashes)
         save_session(session, target)
-    if settings.states.fit and (session.states is None or stages.get("states") != hashes["states"]):
-        withdraw(output)
-        assert session.cohort is not None
-        found_states = find_states(
-            session.cohort,
-            settings.states,
-            components=session.components,
-            communities=settings.communities,
-            seed=settings.seed,
-            progress=part(progress, 0.9, 1),
-            cancel=cancel,
-        )
-        session.set_states(found_states, session.cohort)
-        _stamp(session, settings, output, inputs, stages, "states", hashes)
-        save_session(session, target)
+    for stage, step in _opinions(session, settings, part(progress, 0.9, 1), cancel).items():
+        if getattr(session, stage) is None or stages.get(stage) != hashes[stage]:
+            withdraw(output)
+            step()
+            _stamp(session, settings, output, inputs, stages, stage, hashes)
+            save_session(session, target)
     remove_folder(output / CHECKPOINTS)
     report(progress, 1, "done")
     return session
+
+
+def _opinions(
+    session: Session, settings: PipelineSettings, progress: ProgressCallback | None, cancel: CancelCallback | None
+) -> dict[str, Callable[[], None]]:
+    """The other methods that the settings ask for, by stage: each puts its result into the session."""
+    cohort, components = session.cohort, session.components
+    how: dict[str, Any] = {"progress": progress, "cancel": cancel}
+    main: dict[str, Any] = {"components": components, "seed": settings.seed}
+    found: dict[str, Callable[[], None]] = {}
+    if cohort is None:
+        return found
+    if settings.states.fit:
+        chosen = settings.communities
+        found["states"] = lambda: session.set_states(
+            find_states(cohort, settings.states, communities=chosen, **main, **how), cohort
+        )
+    if settings.baselines.fit:
+        found["baselines"] = lambda: session.set_baselines(
+            find_baselines(cohort, settings.baselines, communities=session.communities, **main, **how), cohort
+        )
+    if settings.baselines.signed and components is not None:
+        found["signed"] = lambda: session.set_signed(find_signed(cohort, components.rank, settings, **how), cohort)
+    return found
 
 
 def _decompose_again(
@@ -603,7 +619,15 @@ def stage_hashes(settings: PipelineSettings, inputs: list[dict[str, Any]], edits
     third = settings_hash(second, values["communities"], values["kinds"])
     chosen = {k: v for k, v in values["states"].items() if k not in LEFT_FREE}
     states = settings_hash(second, values["communities"], chosen) if settings.states.fit else ""
-    return {"recordings": first, "components": second, "communities": third, "states": states}
+    ways = {k: v for k, v in values["baselines"].items() if k not in LEFT_FREE}
+    return {
+        "recordings": first,
+        "components": second,
+        "communities": third,
+        "states": states,
+        "baselines": settings_hash(third, ways) if settings.baselines.fit else "",
+        "signed": second if settings.baselines.signed else "",
+    }
 
 
 def _names_only(value: Any) -> Any:

@@ -16,6 +16,7 @@ from ..factorization.settings import FactorizationSettings
 from ..model.cohort import CohortSettings
 from ..model.results import CommunityKind
 from ..model.settings import StepSettings, setting
+from .baselines_settings import BaselinesStepSettings
 from .chance_settings import ChanceSettings
 from .robustness_settings import RobustnessSettings
 from .states_settings import StatesStepSettings
@@ -184,6 +185,9 @@ class PipelineSettings(StepSettings):
     )
     communities: CommunitySettings = Field(default_factory=CommunitySettings, description="The block model.")
     states: StatesStepSettings = Field(default_factory=StatesStepSettings, description="Switching states.")
+    baselines: BaselinesStepSettings = Field(
+        default_factory=BaselinesStepSettings, description="Static methods and signed loadings beside the components."
+    )
     comparison: StructureSettings = Field(
         default_factory=StructureSettings, description="Connectomes and other networks to compare with."
     )

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..baselines.panel import BaselinePanel
 from ..display.palette import LIGHT, UNASSIGNED
+from ..model.opinions import BaselinePanel
 from .figure_style import INK, new_figure, styled
 
 if TYPE_CHECKING:

@@ -394,6 +394,31 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
             "p_value": ("against graphs with shuffled weights", ""),
         },
     ),
+    "baselines": (
+        "Static groupings of the neurons, and how far each agrees with the main result.",
+        {
+            "method": ("static method", ""),
+            "groups": ("number of groups", ""),
+            "neurons": ("neurons that it places", ""),
+        },
+    ),
+    "baselines_partitions": (
+        "One row a neuron, in an order in which neighbours are alike; one column a grouping: labels from 0, -1 takes no part.",
+        {},
+    ),
+    "baselines_ari": ("Adjusted Rand index of every two groupings: 1 the same, 0 as by chance.", {}),
+    "baselines_ami": ("Adjusted mutual information of every two groupings: 1 the same, 0 as by chance.", {}),
+    "signed_pairs": (
+        "Signed loadings of pairs on the net affinity (same minus opposite).",
+        {"pair_factor": ("loading; negative: they move opposite ways", "")},
+    ),
+    "signed_explained": (
+        "What signed and non-negative loadings explain.",
+        {
+            "loadings": ("signed or non-negative", ""),
+            "explained": ("share of the squared net affinity (same minus opposite)", ""),
+        },
+    ),
     "what_to_test_neurons": (
         "Suggestions for experiments: neurons to silence, best first.",
         {

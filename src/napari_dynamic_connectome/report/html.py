@@ -28,10 +28,12 @@ from ..model.state_results import StatesResult
 from ..model.text import clean_text
 from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
+from .baseline_figures import plot_baselines
 from .community_figures import plot_matrix, plot_traces
 from .component_figures import plot_components, plot_sweep, strongest_neurons, strongest_pairs
 from .evidence import support_table, sweep_evidence, tested_against
 from .figure_style import ask_while_drawing, save_figure
+from .opinions_section import opinions_html
 from .state_figures import plot_states
 from .state_tables import state_groups
 from .structure_section import next_tests_html, split_figures, structure_html
@@ -84,6 +86,13 @@ def figure_image(png: bytes, caption: str, alt: str) -> str:
     data = base64.b64encode(png).decode("ascii")
     text = html.escape(caption)
     return f'<figure><img alt="{html.escape(alt)}" src="data:image/png;base64,{data}"><figcaption>{text}</figcaption></figure>'
+
+
+def _picture(
+    name: str, draw: Callable[[], Figure], caption: str, *, drawn: Mapping[str, Path], cancel: CancelCallback | None
+) -> str:
+    """A figure in the text; see `_png`."""
+    return figure_image(_png(name, draw, drawn, cancel), caption, name.replace("_", " "))
 
 
 def _cell(value: Any) -> str:
@@ -179,6 +188,7 @@ def build_report(
             parts.append(_component_section(session, component, drawn, cancel))
     if states is not None:
         parts.append(_states_section(session, states, drawn, cancel))
+    parts.append(opinions_html(session, picture=partial(_picture, drawn=drawn, cancel=cancel), table=html_table))
     parts += [_scores(heading, table) for heading, table in (scores or {}).items()]
     if structure is not None:
         draw = partial(figure_png, dpi=110, cancel=cancel)
@@ -382,6 +392,8 @@ def write_figures(
         )
     if session.states is not None:
         figures["states"] = partial(plot_states, session.states, states_cohort(session, session.states))
+    if session.baselines is not None:
+        figures["baselines"] = partial(plot_baselines, session.baselines)
     if structure is not None:
         figures |= split_figures(session, structure)
     paths = []

@@ -15,6 +15,7 @@ import pandas as pd
 from ..io.files import file_names, output_folder
 from ..io.formats.text_tables import write_csv
 from ..io.ownership import OurFiles, our_files
+from ..model.opinions import BaselinePanel
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.results import Communities, Components
 from ..session.freshness import at_analysis, freshness
@@ -198,6 +199,32 @@ def evidence_tables(session: Session) -> dict[str, pd.DataFrame]:
     return found
 
 
+def opinion_tables(session: Session) -> dict[str, pd.DataFrame]:
+    """Tables of the static groupings and of signed loadings, by file name without ".csv"."""
+    found: dict[str, pd.DataFrame] = {}
+    panel, signed = session.baselines, session.signed
+    if panel is not None:
+        found |= {"baselines": panel.table(), "baselines_partitions": _partitions(panel)}
+        for measure in ("ari", "ami"):
+            table = panel.agreement(measure)  # type: ignore[arg-type]
+            found[f"baselines_{measure}"] = table.rename_axis("grouping").reset_index()
+    if signed is not None:
+        found["signed_pairs"] = _pair_table(signed.signed)
+        found["signed_explained"] = pd.DataFrame(
+            {
+                "loadings": ["signed", "non-negative"],
+                "explained": [signed.explained_signed, signed.explained_non_negative],
+            }
+        )
+    return found
+
+
+def _partitions(panel: BaselinePanel) -> pd.DataFrame:
+    """One row a neuron: its label in every grouping, in the order in which neighbours are alike where that is known."""
+    table = panel.partitions.loc[list(panel.order)] if panel.order else panel.partitions
+    return table.rename_axis("neuron").reset_index()
+
+
 def write_tables(
     session: Session,
     folder: str | Path,
@@ -262,6 +289,7 @@ def _write_tables(
         tables["rank_sweep"] = session.sweep.table
     if session.states is not None:
         tables |= state_tables(session.states)
+    tables |= opinion_tables(session)
     tables.update(extra)
     for name, table in tables.items():
         check_cancel(cancel)

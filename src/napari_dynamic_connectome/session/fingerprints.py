@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from ..model.cohort import Cohort
 from ..model.errors import FormatError
 from ..model.recording import Recording
-from ..model.results import Components
+from ..model.results import Communities, Components
 
 Print = dict[str, Any]
 BYTES = 8
@@ -73,6 +73,19 @@ def cohort_prints(cohort: Cohort) -> dict[str, Print]:
 def components_print(components: Components) -> str:
     """Return the fingerprint of components: their weights and time courses."""
     return _hash([components.weight.values.tobytes(), np.ascontiguousarray(components.time.values).tobytes()])
+
+
+def main_print(components: Components | None, communities: Mapping[tuple[int, Any], Communities]) -> str:
+    """Return the fingerprint of components and the chosen levels of their communities; "" without components."""
+    if components is None:
+        return ""
+    parts = [components_print(components).encode()]
+    for (component, kind), found in sorted(communities.items()):
+        parts += [
+            f"{component} {kind}".encode(),
+            np.asarray(found.labels.values[found.chosen_level], np.int64).tobytes(),
+        ]
+    return _hash(parts)
 
 
 def checked_print(value: Any) -> Print:

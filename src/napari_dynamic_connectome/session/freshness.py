@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..model.recording import Recording
-from .fingerprints import Print, components_print, recording_print
+from .fingerprints import Print, components_print, main_print, recording_print
 from .session import COMMUNITY_SETTINGS, COMPONENT_SETTINGS, Session
 
-Result = Literal["traces", "components", "communities", "states"]
+Result = Literal["traces", "components", "communities", "states", "baselines", "signed"]
 
 WORDS = {
     "seed": "the seed",
@@ -27,8 +27,15 @@ WORDS = {
     "communities": "the settings of communities",
     "kinds": "the kinds of communities",
     "states": "the settings of states",
+    "baselines": "the settings of static methods",
 }
 """Settings in words."""
+OPINION_WORDS: dict[Result, str] = {
+    "states": "States",
+    "baselines": "Static methods",
+    "signed": "Signed loadings",
+}
+"""Results of other methods in words, in the order in which they are done again."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +74,16 @@ class Freshness:
         What only the communities are older than.
     states : tuple of Change
         What the switching states are older than; "components": only their agreement with components is.
+    baselines, signed : tuple of Change
+        What the static methods, and the signed loadings, are older than.
     """
 
     traces: tuple[Change, ...] = ()
     components: tuple[Change, ...] = ()
     communities: tuple[Change, ...] = ()
     states: tuple[Change, ...] = ()
+    baselines: tuple[Change, ...] = ()
+    signed: tuple[Change, ...] = ()
 
     @property
     def stale(self) -> tuple[Result, ...]:
@@ -82,7 +93,7 @@ class Freshness:
             found += ["components", "communities"]
         elif self.communities:
             found.append("communities")
-        return (*found, "states") if self.states else tuple(found)
+        return (*found, *(which for which in OPINION_WORDS if getattr(self, which)))
 
     @property
     def lines(self) -> list[str]:
@@ -94,8 +105,9 @@ class Freshness:
             found.append(f"Components and communities are older than {joined(c.text for c in self.components)}.")
         if self.communities:
             found.append(f"Communities are older than {joined(c.text for c in self.communities)}.")
-        if self.states:
-            found.append(f"States are older than {joined(c.text for c in self.states)}.")
+        for which, words in OPINION_WORDS.items():
+            if getattr(self, which):
+                found.append(f"{words} are older than {joined(c.text for c in getattr(self, which))}.")
         return found
 
     @property
@@ -106,8 +118,9 @@ class Freshness:
             found.append(f"Components and communities are older than {_short(self.components + self.communities)}.")
         elif self.communities:
             found.append(f"Communities are older than {_short(self.communities)}.")
-        if self.states:
-            found.append(f"States are older than {_short(self.states)}.")
+        for which, words in OPINION_WORDS.items():
+            if getattr(self, which):
+                found.append(f"{words} are older than {_short(getattr(self, which))}.")
         if self.traces:
             found.append(f"Traces are older than {_short(self.traces)}.")
         return " ".join(found)
@@ -118,8 +131,14 @@ class Freshness:
         return " ".join(self.lines)
 
 
-LEFT_FREE = ("fit", "threads")
-"""Settings of states that do not change them."""
+LEFT_FREE = ("fit", "signed", "threads")
+"""Settings of states and of static methods that do not change them."""
+OPINION_SETTINGS = {
+    "states": ("cohort", "states"),
+    "baselines": ("cohort", "baselines"),
+    "signed": ("cohort", "affinity", "confounds"),
+}
+"""Tables of the settings that results of other methods depend on."""
 
 
 def freshness(session: Session, wanted: Mapping[str, Any] | None = None) -> Freshness:
@@ -138,32 +157,42 @@ def freshness(session: Session, wanted: Mapping[str, Any] | None = None) -> Fres
         Empty for a session without results, or of which it is not known what they were made from.
     """
     traces = tuple(c for name in session.recordings for c in _traces(session, name))
-    states = tuple(_states(session, wanted))
+    others = {which: tuple(_opinion(session, which, wanted)) for which in OPINION_WORDS}
     if session.components is None and session.sweep is None:
-        return Freshness(traces=traces, states=states)
+        return Freshness(traces=traces, **others)
     made = session.made
     changes = _data(session, made.get("worms", {}), made.get("components") or {}) if "worms" in made else []
     changes += _settings(made.get("components"), wanted, COMPONENT_SETTINGS)
     own: list[Change] = []
     if session.communities:
         own = _settings(made.get("communities"), wanted, COMMUNITY_SETTINGS)
-    return Freshness(traces, tuple(changes), tuple(own), states)
+    return Freshness(traces, tuple(changes), tuple(own), **others)
 
 
-def _states(session: Session, wanted: Mapping[str, Any] | None) -> list[Change]:
-    """What the switching states are older than; stimuli and settings of other steps do not concern them."""
-    made = session.made.get("states")
-    if session.states is None or not made:
+def _opinion(session: Session, which: Result, wanted: Mapping[str, Any] | None) -> list[Change]:
+    """What a result of another method is older than; stimuli concern signed loadings alone, whose affinity may be aligned by them."""
+    made = session.made.get(which)
+    if getattr(session, which) is None or not made:
         return []
-    found = [c for c in _data(session, made["worms"], {"cohort": made["cohort"]}) if c.what != "stimuli"]
-    asked = {k: v for k, v in (wanted or {}).items() if k in ("cohort", "states")}
-    if "states" in asked:
-        asked["states"] = {k: v for k, v in asked["states"].items() if k not in LEFT_FREE}
-    held = {"cohort": made["cohort"], "states": {k: v for k, v in made["settings"].items() if k not in LEFT_FREE}}
-    found += _settings(held, asked, ("cohort", "states"))
-    if session.components is not None and made["components"] != components_print(session.components):
-        found.append(Change("components", "the components"))
+    tables = OPINION_SETTINGS[which]
+    own = made["settings"] if which == "signed" else {which: made["settings"]}
+    held = _comparable({"cohort": made["cohort"], **own})
+    found = [c for c in _data(session, made["worms"], held) if which == "signed" or c.what != "stimuli"]
+    found += _settings(held, _comparable({k: v for k, v in (wanted or {}).items() if k in tables}), tables)
+    if session.components is not None:
+        if which == "signed" and made["components"] != str(session.components.rank):
+            found.append(Change("rank", f"the choice of {counted(session.components.rank, 'component')}"))
+        elif which == "states" and made["components"] != components_print(session.components):
+            found.append(Change("components", "the components"))
+        elif which == "baselines" and made["components"] != main_print(session.components, session.communities):
+            found.append(Change("components", "the components and communities"))
     return found
+
+
+def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables of settings without what changes no result of another method; `signed` has a sign of its own."""
+    drop = {"states": LEFT_FREE, "baselines": LEFT_FREE, "affinity": ("sign",)}
+    return {k: {n: v for n, v in dict(held).items() if n not in drop.get(k, ())} for k, held in settings.items()}
 
 
 def _traces(session: Session, worm: str) -> list[Change]:

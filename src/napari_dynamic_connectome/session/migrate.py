@@ -11,7 +11,7 @@ from typing import Any
 
 from ..model.errors import FormatError
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -85,5 +85,10 @@ def _from_5(body: dict[str, Any]) -> dict[str, Any]:
     return {"states": None} | body
 
 
-MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5}
+def _from_6(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 6: no static methods, no signed loadings."""
+    return {"baselines": None, "signed": None} | body
+
+
+MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5, 6: _from_6}
 """Schema version -> what turns its JSON into that of the next version."""

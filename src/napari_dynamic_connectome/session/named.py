@@ -1,6 +1,6 @@
 """Copies of traces and results in a session folder under names, for xarray and other programs that read zarr.
 
-Groups `recordings/<worm>`, `components`, `communities/component<N>_<kind>` and `states` hold arrays with dimension names and coordinates. They are
+Groups `recordings/<worm>`, `components`, `communities/component<N>_<kind>`, `states`, `baselines` and `signed` hold arrays with dimension names and coordinates. They are
 written anew with every save and never read by this program, which keeps to `session.json` and the arrays that it names.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..io.files import file_names
+from ..model.opinions import BaselinePanel
 from ..model.recording import Recording
 from ..model.results import Communities, Components
 from ..model.state_results import StatesResult
@@ -53,6 +54,11 @@ def write_named(put: Put, session: Session) -> None:
             "answer": states.verdict(),
         }
         _dataset(put, "states", _states(states), held)
+    if session.baselines is not None:
+        _dataset(put, "baselines", _baselines(session.baselines), {"answer": session.baselines.verdict()})
+    if session.signed is not None:
+        answer = {"model": "signed", "answer": session.signed.line}
+        _dataset(put, "signed", _components(session.signed.signed), answer)
 
 
 def _recording(recording: Recording) -> dict[str, Variable]:
@@ -124,8 +130,23 @@ def _states(states: StatesResult) -> dict[str, Variable]:
     }
 
 
+def _baselines(panel: BaselinePanel) -> dict[str, Variable]:
+    names, methods = [str(n) for n in panel.partitions.index], list(panel.similarity)
+    places = [one.values.astype(float) for one in panel.similarity.values()]
+    return {
+        "group": (("neuron", "grouping"), panel.partitions.to_numpy(np.int64), {}),
+        "similarity": (("method", "neuron", "neuron_b"), np.array(places).reshape(-1, len(names), len(names)), {}),
+        "neuron": (("neuron",), names, {}),
+        "neuron_b": (("neuron_b",), names, {}),
+        "grouping": (("grouping",), [str(c) for c in panel.partitions.columns], {}),
+        "method": (("method",), methods, {}),
+    }
+
+
 _MEASURED = frozenset(
     [
+        "group",
+        "similarity",
         "traces",
         "weight",
         "time_factor",

@@ -21,6 +21,7 @@ from ..io.atomic import recover, writing
 from ..model.cohort import Cohort, CohortSettings
 from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.evidence import Chance
+from ..model.opinions import BaselinePanel, SignedComparison
 from ..model.progress import CancelCallback, check_cancel
 from ..model.recording import Recording
 from ..model.results import Communities, Components, RankSweep
@@ -32,7 +33,7 @@ from .lock import busy_elsewhere
 from .migrate import SCHEMA_VERSION, check_version, migrate
 from .named import write_named
 from .relink import check_references, decode_reference, encode_reference
-from .session import COMMUNITY_SETTINGS, COMPONENT_SETTINGS, Action, Edit, Selection, Session, now
+from .session import COMMUNITY_SETTINGS, COMPONENT_SETTINGS, OPINIONS, Action, Edit, Selection, Session, now
 from .store import (
     ArrayPool,
     ArrayReader,
@@ -251,6 +252,8 @@ def encode_session(session: Session, pool: ArrayPool, base: Path) -> dict[str, A
             for rank, found in session.surrogates.items()
         ],
         "states": None if session.states is None else _encode_states(session.states, code),
+        "baselines": None if session.baselines is None else code.record(session.baselines),
+        "signed": None if session.signed is None else code.record(session.signed),
         "left_out": sorted(session.left_out),
         "made_from": code.value(session.made),
         "touched": code.value({k: v for k, v in session.touched.items() if k in session.recordings}),
@@ -307,6 +310,11 @@ def _decode_states(data: Mapping[str, Any], code: Decoder) -> StatesResult:
     return code.record(StatesResult, data, communities=found)
 
 
+def _decode_signed(data: Mapping[str, Any], code: Decoder) -> SignedComparison:
+    both = {name: code.record(Components, data[name]) for name in ("signed", "non_negative")}
+    return code.record(SignedComparison, data, **both)
+
+
 def decode_session(body: Mapping[str, Any], source: StoreReader, base: Path) -> Session:
     """Inverse of `encode_session`."""
     code = Decoder(ArrayReader(source))
@@ -347,6 +355,8 @@ def decode_session(body: Mapping[str, Any], source: StoreReader, base: Path) -> 
         int(one["rank"]): tuple(code.record(Components, c) for c in one["components"]) for one in body["surrogates"]
     }
     session.states = None if body["states"] is None else _decode_states(body["states"], code)
+    session.baselines = None if body["baselines"] is None else code.record(BaselinePanel, body["baselines"])
+    session.signed = None if body["signed"] is None else _decode_signed(body["signed"], code)
     session.left_out = frozenset(_text(name) for name in body["left_out"])
     session.raw = {k: v for k, v in _mapping(code.value(body["raw"])).items() if isinstance(v, xr.DataArray)}
     session.view = _mapping(code.value(body["view"]))
@@ -370,8 +380,9 @@ def _decode_made(session: Session, made: dict[str, Any], touched: dict[str, Any]
         session.made |= {"when": _text(made["when"])} if "when" in made else {}
         if "worms" in made:
             session.made["worms"] = {_text(k): checked_print(v) for k, v in _mapping(made["worms"]).items()}
-        if "states" in made:
-            session.made["states"] = _decode_states_made(_mapping(made["states"]))
+        for name in OPINIONS:
+            if name in made:
+                session.made[name] = _decode_opinion_made(_mapping(made[name]))
     elif session.cohort is not None:
         tables = {"components": COMPONENT_SETTINGS, "communities": COMMUNITY_SETTINGS}
         session.made = {"worms": cohort_prints(session.cohort)} | {
@@ -386,7 +397,7 @@ def _decode_made(session: Session, made: dict[str, Any], touched: dict[str, Any]
         }
 
 
-def _decode_states_made(made: dict[str, Any]) -> dict[str, Any]:
+def _decode_opinion_made(made: dict[str, Any]) -> dict[str, Any]:
     return {
         "worms": {_text(k): checked_print(v) for k, v in _mapping(made["worms"]).items()},
         "cohort": _mapping(made["cohort"]),

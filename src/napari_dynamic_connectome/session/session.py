@@ -22,11 +22,12 @@ from psygnal import Signal
 from ..model.cohort import Cohort
 from ..model.errors import DynamicConnectomeError, InputError
 from ..model.neurons import normalize
+from ..model.opinions import BaselinePanel, SignedComparison
 from ..model.recording import MAX_NAME_LENGTH, Recording, neuron_ids
 from ..model.results import Communities, CommunityKind, Components
 from ..model.state_results import StatesResult
 from ..model.truth import Truth
-from .fingerprints import cohort_prints, components_print
+from .fingerprints import cohort_prints, components_print, main_print
 
 Action = Literal["edit", "undo", "redo", "replace", "open", "close", "results", "rank"]
 WHOLE: frozenset[Action] = frozenset({"open", "close", "results", "rank"})
@@ -41,6 +42,8 @@ CONTENT = (
     "communities",
     "surrogates",
     "states",
+    "baselines",
+    "signed",
     "left_out",
     "raw",
     "view",
@@ -67,7 +70,9 @@ MAX_NOTE_LENGTH = 10_000
 """Characters of a note."""
 LEFT_OUT = "left_out"
 """Column of an edit (label 0) that leaves a whole worm out of the analysis, or takes it in again."""
-RESULTS = ("cohort", "sweep", "components", "communities", "surrogates", "states")
+OPINIONS = ("states", "baselines", "signed")
+"""Results of other methods: each is of a cohort of its own, and stays when the components are others."""
+RESULTS = ("cohort", "sweep", "components", "communities", "surrogates", *OPINIONS)
 """What an analysis makes."""
 log = logging.getLogger("napari_dynamic_connectome")
 
@@ -136,8 +141,8 @@ class Session:
         Another recording is the current one.
     neurons_changed(recording name)
         Names or flags were edited.
-    cohort_changed(), sweep_changed(), components_changed(), communities_changed(), surrogates_changed(), states_changed()
-        A result was replaced (or dropped, because its input changed).
+    cohort_changed(), sweep_changed(), components_changed(), communities_changed(), surrogates_changed(), states_changed(), opinions_changed()
+        A result was replaced (or dropped, because its input changed); `opinions`: static methods or signed loadings.
     selection_changed(selection, changed)
         `changed` is the frozenset of the names of the fields of `Selection` that differ.
     history_changed()
@@ -157,6 +162,7 @@ class Session:
     communities_changed = Signal()
     surrogates_changed = Signal()
     states_changed = Signal()
+    opinions_changed = Signal()
     selection_changed = Signal(object, object)
     history_changed = Signal()
     not_kept = Signal(str, str)
@@ -173,6 +179,10 @@ class Session:
         """Components of surrogate cohorts, by rank: what components of this cohort are like by chance."""
         self.states: StatesResult | None = None
         """Switching states; of a cohort of their own, which need not be that of the components."""
+        self.baselines: BaselinePanel | None = None
+        """Groupings by static methods."""
+        self.signed: SignedComparison | None = None
+        """Signed loadings beside non-negative ones."""
         self.left_out: frozenset[str] = frozenset()
         """Recordings that do not take part in the analysis."""
         self.raw: dict[str, Any] = {}
@@ -194,7 +204,7 @@ class Session:
         self.stored: dict[str, Recording] = {}
         """The recordings as they are in the file; another object under the same name is not saved yet."""
         self.made: dict[str, Any] = {}
-        """What the results were made from: "worms" (fingerprints), "components", "communities" (settings), "when" (the last one), "states" (see `set_states`)."""
+        """What the results were made from: "worms" (fingerprints), "components", "communities" (settings), "when" (the last one); and each of `OPINIONS` (see `set_states`)."""
         self.touched: dict[str, dict[str, Any]] = {}
         """What was corrected since the traces of a recording were extracted: "labels" (ids), "voxel size", "rate" (words)."""
         self.references: dict[str, dict[str, Any]] = {}
@@ -341,7 +351,7 @@ class Session:
         with self.lock:
             self.recordings, self.current, self.raw, self.left_out = {}, None, {}, frozenset()
             self.cohort, self.sweep, self.components, self.communities, self.surrogates = None, None, None, {}, {}
-            self.states = None
+            self.states = self.baselines = self.signed = None
             self.truth, self.done, self.undone = None, [], []
             self.made, self.touched = {}, {}
         return before
@@ -553,9 +563,9 @@ class Session:
             self.set_communities(other.communities)
         self.made = dict(other.made)
         self.surrogates = dict(other.surrogates)
-        self.states = other.states
-        self.surrogates_changed.emit()
-        self.states_changed.emit()
+        self.states, self.baselines, self.signed = other.states, other.baselines, other.signed
+        for signal in (self.surrogates_changed, self.states_changed, self.opinions_changed):
+            signal.emit()
 
     def keep_results(self, state: Session, made: str, *, kept: str = "") -> bool:
         """Put results on disk that are about to be shown.
@@ -591,7 +601,7 @@ class Session:
     def set_cohort(self, cohort: Cohort | None) -> None:
         """Replace the cohort; results made from another one are dropped."""
         self.cohort = cohort
-        kept = {"states": self.made["states"]} if "states" in self.made else {}
+        kept = {name: self.made[name] for name in OPINIONS if name in self.made}
         self.made = kept if cohort is None else {"worms": cohort_prints(cohort), **kept}
         self.cohort_changed.emit()
         self.set_sweep(None)
@@ -695,16 +705,36 @@ class Session:
             the components that `states.agreement` compares them with.
         """
         self.states = states
-        self.made = {k: v for k, v in self.made.items() if k != "states"}
-        if states is not None and cohort is not None:
-            self.made["states"] = {
+        of = "" if self.components is None else components_print(self.components)
+        self._note_opinion("states", cohort, {} if states is None else states.provenance.get("settings", {}), of)
+        self.states_changed.emit()
+
+    def set_baselines(self, panel: BaselinePanel | None, cohort: Cohort | None = None) -> None:
+        """Replace the groupings by static methods; what they were made from is noted as in `set_states`, with the main result."""
+        self.baselines = panel
+        held = {} if panel is None else panel.provenance
+        of = str(held.get("main", main_print(self.components, self.communities)))
+        self._note_opinion("baselines", cohort, held.get("settings", {}), of)
+        self.opinions_changed.emit()
+
+    def set_signed(self, found: SignedComparison | None, cohort: Cohort | None = None) -> None:
+        """Replace the signed loadings; what they were made from is noted as in `set_states`, with their number."""
+        self.signed = found
+        held = {} if found is None else {k: found.provenance.get(k, {}) for k in ("affinity", "confounds")}
+        self._note_opinion("signed", cohort, held, "" if found is None else str(found.signed.rank))
+        self.opinions_changed.emit()
+
+    def _note_opinion(self, which: str, cohort: Cohort | None, settings: Mapping[str, Any], of: str) -> None:
+        """Note what a result of another method was made from; nothing without a cohort, or where the result is gone."""
+        self.made = {k: v for k, v in self.made.items() if k != which}
+        if getattr(self, which) is not None and cohort is not None:
+            self.made[which] = {
                 "worms": cohort_prints(cohort),
                 "cohort": cohort.settings.model_dump(mode="json"),
-                "settings": dict(states.provenance.get("settings", {})),
-                "components": "" if self.components is None else components_print(self.components),
+                "settings": dict(settings),
+                "components": of,
                 "when": now(),
             }
-        self.states_changed.emit()
 
     def _note_settings(self, result: str, tables: tuple[str, ...]) -> None:
         """Note the settings that a result was made with, as far as they are known."""

@@ -8,6 +8,8 @@ import pytest
 from qtpy.QtCore import Qt
 from tests.widgets.helpers import components, fill
 
+from napari_dynamic_connectome.session.save_load import load_session, save_session
+
 pytestmark = pytest.mark.gui
 
 
@@ -25,7 +27,9 @@ def docks(viewer, work, qtbot):
     return made
 
 
-def test_static_methods_agree_in_a_matrix_and_the_line_says_what_non_negativity_loses(docks, work, wait_for, qtbot):
+def test_static_methods_and_signed_loadings_are_kept_and_say_what_they_are_older_than(
+    docks, work, wait_for, qtbot, tmp_path
+):
     dock = docks[0]
     dock.opinions_fold.head.setChecked(True)
     panel = dock.opinions
@@ -33,7 +37,7 @@ def test_static_methods_agree_in_a_matrix_and_the_line_says_what_non_negativity_
     qtbot.mouseClick(panel.baselines_button, Qt.MouseButton.LeftButton)
     wait_for(panel.bar.job)
     qtbot.wait(50)
-    table = panel.panel.agreement("ari")
+    table = work.session.baselines.agreement("ari")
     assert list(panel.matrix.table.columns) == list(table.columns) and "component 1 core" in table.columns
     assert panel.answer.text().startswith("Most alike: ")
     # a cell is as bright as its value is large
@@ -48,10 +52,23 @@ def test_static_methods_agree_in_a_matrix_and_the_line_says_what_non_negativity_
     wait_for(panel.bar.job)
     qtbot.wait(50)
     assert "non-negativity loses" in panel.signed.text() and panel.signed.isVisible()
-    work.session.set_components(components(work.session.cohort, rank=1))  # others: nothing is known about them
+    assert work.session.history[-1].text == "signed loadings" and work.session.history[-1].action == "results"
+    path = save_session(work.session, tmp_path / "s.zarr")
+    loaded = load_session(path)
+    assert loaded.signed.line == panel.signed.text() and loaded.baselines.agreement("ari").equals(table)
+    work.session.set_components(components(work.session.cohort, rank=1))  # others: what is known is of the ones before
     qtbot.wait(50)
-    assert not panel.matrix.isVisible() and not panel.signed.isVisible()
-    assert dock.opinions_fold.summary.text() == "not computed"
+    assert panel.matrix.isVisible() and "Older than the components and communities." in panel.answer.text()
+    assert "Older than the choice of 1 component." in panel.signed.text()
+    assert dock.opinions_fold.summary.text().endswith("not up to date") and dock.strip.isVisible()
+    assert work.up_to_date.state.stale == ("baselines", "signed")
+    wait_for(work.up_to_date.redo())
+    qtbot.waitUntil(lambda: not work.up_to_date.state.stale, timeout=20_000)
+    assert work.session.signed.signed.rank == 1 and "strongest component" in work.session.baselines.partitions
+    assert (
+        work.session.baselines.provenance["settings"]["nmf_rank"] == loaded.baselines.provenance["settings"]["nmf_rank"]
+    )
+    assert not dock.strip.isVisible() and "Older" not in panel.answer.text() + panel.signed.text()
 
 
 def test_what_to_test_next_is_ranked_chosen_and_saved(docks, work, wait_for, qtbot, tmp_path):

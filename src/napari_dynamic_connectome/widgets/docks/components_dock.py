@@ -142,8 +142,8 @@ class ComponentsDock(Dock):
             self._show_pairs(components)
         if topics & {"selection", "components", "current", "theme", "communities"}:
             self._show_worms()
-        if topics & {"components", "view", "theme", "jobs"}:
-            self.opinions_fold.summary.setText(self.opinions.show_for(components, self.colours))
+        if topics & {"components", "theme", "jobs", "freshness"}:
+            self.opinions_fold.summary.setText(self.opinions.show_for(self.colours))
         if "time" in topics:
             self.worms_view.show_time()
 

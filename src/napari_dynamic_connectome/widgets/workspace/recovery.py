@@ -72,7 +72,7 @@ def _changed(before: Session, change: Callable[[Session], None]) -> Session:
 
 def _same_results(a: Session, b: Session) -> bool:
     def parts(one: Session) -> list[Any]:
-        found: list[Any] = [one.cohort, one.sweep, one.components, one.states]
+        found: list[Any] = [one.cohort, one.sweep, one.components, one.states, one.baselines, one.signed]
         for several in (dict[Any, Any](one.communities), dict[Any, Any](one.surrogates)):
             found += [several[key] for key in sorted(several, key=str)]
         return found

@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer
 from ...model.cohort import Cohort
 from ...model.errors import InputError
 from ...session.freshness import Freshness, freshness, joined
+from ...session.session import OPINIONS
 from ..qt.notify import show_failure, show_info
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class UpToDate:
             session.components_changed,
             session.communities_changed,
             session.states_changed,
+            session.opinions_changed,
             session.history_changed,
             session.touched_changed,
         ):
@@ -111,12 +113,10 @@ class UpToDate:
                 from .analysis import start_communities
 
                 job = start_communities(work, self.settings(), "Redo")
-            elif "states" in stale:
-                from .states import redo_states
-
-                job = redo_states(work, self.settings())
             else:
-                return None
+                job = self._others_again(work, stale)
+                if job is None:
+                    return None
         except InputError as error:
             show_failure(work.viewer, "Redo", error)
             return None
@@ -144,13 +144,27 @@ class UpToDate:
         if job.error is None and not job.cancelled.is_set() and worm not in {c.worm for c in self.state.traces}:
             QTimer.singleShot(0, self.redo)
 
-    def _then(self, job: Any) -> None:
-        """Look what is left to do after a job; states are done after what they are compared with."""
+    def _others_again(self, work: Workspace, stale: tuple[str, ...]) -> Any | None:
+        """Do the first result of another method that is older again."""
+        from .opinions import redo_baselines, redo_signed
+        from .states import redo_states
+
+        ways: dict[str, Callable[..., Any]] = {
+            "states": redo_states,
+            "baselines": redo_baselines,
+            "signed": redo_signed,
+        }
+        return next((again(work, self.settings()) for which, again in ways.items() if which in stale), None)
+
+    def _then(self, job: Any, before: tuple[str, ...]) -> None:
+        """Look what is left to do after a job; other methods are done after what they are compared with."""
         self._look_again()
-        if job.error is None and not job.cancelled.is_set() and job is self.job and self.state.stale == ("states",):
+        left = self.state.stale
+        done = job.error is None and not job.cancelled.is_set() and job is self.job
+        if done and left and left != before and set(left) <= set(OPINIONS):
             QTimer.singleShot(0, self.redo)
 
     def _watch(self, job: Any) -> None:
-        self.job = job
-        job.ended.connect(lambda: self._then(job))
+        self.job, before = job, self.state.stale
+        job.ended.connect(lambda: self._then(job, before))
         self.changed.emit()
