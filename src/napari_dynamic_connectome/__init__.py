@@ -38,6 +38,7 @@ __getattr__, __dir__, __all__ = public(
         "compare_groups": "comparison.groups",
         "compare_held_out": "states.held_out",
         "compare_labels": "comparison.segmentation",
+        "compare_results": "comparison.runs",
         "compare_signed": "factorization.signed",
         "compare_structure": "comparison.structure",
         "compute_affinity": "affinity.compute",
@@ -83,8 +84,10 @@ __getattr__, __dir__, __all__ = public(
         "surrogate_components": "pipeline.surrogates",
         "sweep_ranks": "factorization.sweep",
         "to_cp_tensor": "factorization.convert",
+        "to_pynapple": "io.pynapple_objects",
         "with_attributes": "model.attributes",
         "worm_table": "model.attributes",
+        "write_collection": "io.formats.collection_write",
         "write_recording": "io.registry",
         "write_report": "report.html",
         "write_tables": "report.tables",
@@ -103,6 +106,7 @@ if TYPE_CHECKING:
     from .comparison.onsets import average_onsets as average_onsets
     from .comparison.permutation import mantel_test as mantel_test
     from .comparison.regression import matrix_regression as matrix_regression
+    from .comparison.runs import compare_results as compare_results
     from .comparison.segmentation import compare_labels as compare_labels
     from .comparison.structure import compare_structure as compare_structure
     from .extraction.extract import extract_traces as extract_traces
@@ -119,11 +123,13 @@ if TYPE_CHECKING:
     from .io.formats.candidates import read_candidates as read_candidates
     from .io.formats.cect import read_cect as read_cect
     from .io.formats.centres import read_centres as read_centres
+    from .io.formats.collection_write import write_collection as write_collection
     from .io.formats.connectome import connectome_matrix as connectome_matrix
     from .io.formats.connectome import read_connectome as read_connectome
     from .io.formats.parquet import list_worms as list_worms
     from .io.formats.propagation import read_propagation as read_propagation
     from .io.formats.side_tables import read_neuron_list as read_neuron_list
+    from .io.pynapple_objects import to_pynapple as to_pynapple
     from .io.registry import open_labels as open_labels
     from .io.registry import open_volume as open_volume
     from .io.registry import read_recording as read_recording

@@ -106,7 +106,7 @@ def test_contrasts_of_a_run(worms: Path, result: Path, capsys: pytest.CaptureFix
 
 
 def test_a_second_run_uses_finished_stages_and_a_changed_setting_redoes_only_what_follows(
-    worms: Path, result: Path, monkeypatch: pytest.MonkeyPatch
+    worms: Path, result: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import napari_dynamic_connectome.pipeline.run as run
 
@@ -118,7 +118,13 @@ def test_a_second_run_uses_finished_stages_and_a_changed_setting_redoes_only_wha
     monkeypatch.setattr(run, "decompose", forbidden)
     assert main(["run", str(worms / "settings.toml"), "-o", str(result), *QUICK, "--set", 'kinds=["core"]']) == 0
     monkeypatch.setattr(run, "partition", forbidden)
-    assert main(["run", str(worms / "settings.toml"), "-o", str(result), *QUICK, "--set", 'kinds=["core"]']) == 0
+    capsys.readouterr()
+    command = ["run", str(worms / "settings.toml"), "-o", str(result), *QUICK, "--set", 'kinds=["core"]', "--json"]
+    assert main(command) == 0
+    said = json.loads(capsys.readouterr().out)  # nothing else is printed there
+    assert said["rank"] == 2 and [one["component"] for one in said["components"]] == [1, 2]
+    assert Path(said["report"]).is_file() and Path(said["session"]).is_dir() and len(said["worms"]) == 3
+    assert all(one["neurons"] and set(one["communities"]) <= {"core"} for one in said["components"])
     after = ndc.load_session(result / "session.zarr")
     assert before.components is not None and after.components is not None
     assert before.components.pair.identical(after.components.pair)

@@ -148,6 +148,19 @@ def test_cp_tensor_there_and_back(planted):
         to_cp_tensor(factorize(planted("unaligned")[0], 2, starts=1))
 
 
+def test_factors_go_to_tensortools_and_come_back(planted):
+    tensortools = pytest.importorskip("tensortools")
+    affinity, _ = planted("aligned", seen=1.0)
+    components = factorize(affinity, 3, starts=1)
+    weights, factors = to_cp_tensor(components)
+    theirs = tensortools.KTensor([factors[0] * weights, *factors[1:]])  # it has no weights
+    back = from_cp_tensor(
+        theirs, neurons=affinity.neurons, pairs=affinity.pairs, worms=affinity.worms, time_s=affinity.time_s
+    )
+    np.testing.assert_allclose(back.weight.values, components.weight.values)
+    np.testing.assert_allclose(back.pair.values, components.pair.values, atol=1e-12)
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 1000), scale=st.floats(1e-3, 1e3), model=st.sampled_from(["aligned", "unaligned"]))
 def test_order_of_worms_and_pairs_and_scale_do_not_matter(planted, seed, scale, model):

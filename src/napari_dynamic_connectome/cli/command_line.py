@@ -24,13 +24,16 @@ from ..model.memory import START_MB, check_room, explained
 from ..model.system import can_print_anything
 from . import (
     baselines,
+    compare,
     compare_labels,
     compare_structure,
+    completion,
     contrasts,
     demo,
     export,
     extract,
     formats,
+    movie,
     open,
     progress,
     project,
@@ -52,7 +55,7 @@ from .told import flush_output, tell
 log = logging.getLogger("napari_dynamic_connectome")
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
-BESIDE_SESSION = ("report", "export", "states", "project", "baselines")
+BESIDE_SESSION = ("report", "export", "movie", "states", "project", "baselines")
 """Commands that write into the folder of their session if no other one is said."""
 COMMANDS = (
     demo,
@@ -61,10 +64,12 @@ COMMANDS = (
     run,
     open,
     export,
+    movie,
     robustness,
     contrasts,
     report,
     project,
+    compare,
     states,
     baselines,
     settings,
@@ -75,6 +80,7 @@ COMMANDS = (
     compare_labels,
     worms,
     formats,
+    completion,
 )
 
 
@@ -241,7 +247,7 @@ def build_parser() -> Parser:
     for command in COMMANDS:
         command.add(commands)
     for one in commands.choices.values():
-        one.set_defaults(parser=one)
+        one.set_defaults(parser=one, whole=parser)
         _add_loudness(one, argparse.SUPPRESS, argparse.SUPPRESS)  # what was said before the command stays
     return parser
 

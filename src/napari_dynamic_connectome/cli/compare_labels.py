@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from .as_json import add_json, print_json, rows_of
 from .progress import progress_bar
 
 
@@ -24,6 +25,7 @@ def add(commands: Any) -> None:
         "--match", type=float, help="IoU above which a pair counts as matched, for the list and the tracks"
     )
     compare.add_argument("-o", "--output", help="folder for the tables (default: only the scores on the screen)")
+    add_json(compare)
     compare.set_defaults(action=execute)
 
 
@@ -48,6 +50,18 @@ def execute(options: argparse.Namespace) -> None:
             opened.append(open_labels(path, **more))
     with progress_bar("compare") as progress:
         found = compare_labels(opened[0], opened[1], settings, names=names, progress=progress)
+    if options.json:
+        print_json({"sentence": found.sentence(), "scores": rows_of(found.scores), "objects": rows_of(found.objects)})
+    else:
+        _say(found)
+    if output is None:
+        return
+    write_label_tables(found, output)
+    if not options.json:
+        print(f"wrote {output}")
+
+
+def _say(found: Any) -> None:
     print(found.sentence())
     for row in found.scores.itertuples():
         print(
@@ -59,7 +73,3 @@ def execute(options: argparse.Namespace) -> None:
             f"worst: {row.reference}{called}, mean IoU {row.score:.2f}, frame {row.worst_frame}, "
             f"z {row.z:.0f}, y {row.y:.0f}, x {row.x:.0f}"
         )
-    if output is None:
-        return
-    write_label_tables(found, output)
-    print(f"wrote {output}")

@@ -9,10 +9,12 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from .as_json import add_json, print_json, rows_of, run_of
 from .numbers import seed_of
-from .outputs import has_screen, print_summary, run_and_write
+from .outputs import print_summary, run_and_write
 from .progress import progress_bar
 from .simulate import write_simulation
+from .window import has_screen
 
 if TYPE_CHECKING:
     from ..session.session import Session
@@ -27,6 +29,7 @@ def add(commands: Any) -> None:
     demo.add_argument(
         "--no-viewer", action="store_true", help="do not open napari at the end, even where there is a screen"
     )
+    add_json(demo)
     demo.set_defaults(action=execute)
 
 
@@ -58,14 +61,18 @@ def execute(options: argparse.Namespace) -> None:
             write_simulation(data, worms=options.worms, render=1, seed=options.seed, progress=progress)
     settings = PipelineSettings.from_file(settings_file)
     session = run_and_write(settings, output)
-    print_summary(session, output)
-    for heading, table in _demo_scores(session).items():
-        print(f"{heading}:\n{table.to_string(index=False, float_format=lambda v: f'{v:.2f}')}")
-    peak = peak_memory_mb()
-    memory = f", {peak:.0f} MiB at most in this process" if peak == peak else ""
-    print(f"done in {time.monotonic() - start:.0f} s{memory}")
+    peak, seconds = peak_memory_mb(), time.monotonic() - start
+    if options.json:
+        recovery = {heading: rows_of(table) for heading, table in _demo_scores(session).items()}
+        print_json({**run_of(session, output), "recovery": recovery, "seconds": seconds, "peak_mib": peak})
+    else:
+        print_summary(session, output)
+        for heading, table in _demo_scores(session).items():
+            print(f"{heading}:\n{table.to_string(index=False, float_format=lambda v: f'{v:.2f}')}")
+        memory = f", {peak:.0f} MiB at most in this process" if peak == peak else ""
+        print(f"done in {seconds:.0f} s{memory}")
     if not options.no_viewer and has_screen() and not os.environ.get("CI"):
-        print("opening napari ...")
+        print("opening napari ...", file=sys.stderr)
         subprocess.run(
             [sys.executable, "-m", "napari_dynamic_connectome.widgets.app", str(output / "session.zarr")],
             check=False,

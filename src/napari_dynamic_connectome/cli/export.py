@@ -20,6 +20,7 @@ KINDS = {
     "graphml": "a graph for each component",
     "figures": "SVG and PNG",
     "nwb": "an NWB file for each worm (extra nwb)",
+    "collection": "all worms as one Parquet file in the layout of the homogenized collection (extra parquet)",
     "labels": "labels with the neurons' names as OME-Zarr",
 }
 
@@ -50,6 +51,10 @@ def execute(options: argparse.Namespace) -> None:
         from ..io.formats.nwb_write import check_extra
 
         check_extra()  # said before anything is written
+    if "collection" in chosen:
+        from ..io.formats.parquet import load_pyarrow
+
+        load_pyarrow()
     session, path = opened(options.session)
     if "graphml" in chosen:
         _components(session, options.component)
@@ -59,6 +64,7 @@ def execute(options: argparse.Namespace) -> None:
         "graphml": lambda s, folder, p: _graphs(s, folder, options.component),
         "figures": _figures,
         "nwb": _nwb,
+        "collection": _collection,
         "labels": _labels,
     }
     for kind in chosen:
@@ -110,6 +116,12 @@ def _nwb(session: Session, folder: Path, progress: Any) -> list[Path]:
     from ..report.nwb import write_nwb_files
 
     return write_nwb_files(session, folder, progress=progress)
+
+
+def _collection(session: Session, folder: Path, progress: Any) -> list[Path]:
+    from ..report.collection import write_session_collection
+
+    return write_session_collection(session, folder, progress=progress)
 
 
 def _labels(session: Session, folder: Path, progress: Any) -> list[Path]:

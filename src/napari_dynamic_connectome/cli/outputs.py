@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..model.errors import InputError
 from ..model.progress import part
 from .progress import progress_bar
 from .told import tell
+from .window import window_command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,27 +168,14 @@ def second_opinions(structure: SessionStructure | None, following: NextTests | N
     return found
 
 
-def has_screen() -> bool:
-    """True where a window can be opened."""
-    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
 def take_screenshot(session: Path, picture: Path, *, size: str = "1600x1000") -> bool:
     """Draw the napari window of a session into a PNG, on a virtual screen where there is none; False if that failed."""
-    command = [
-        sys.executable,
-        "-m",
-        "napari_dynamic_connectome.widgets.app.screenshot",
-        str(session),
-        str(picture),
-        "--size",
-        size,
-    ]
-    if not has_screen():
-        if shutil.which("xvfb-run") is None:
-            tell("no screen and no xvfb-run: the picture of the viewer is left out (apt-get install xvfb xauth)")
-            return False
-        command = ["xvfb-run", "-a", "-s", f"-screen 0 {size}x24 +extension GLX", *command]
+    width, height = (int(n) for n in size.split("x"))
+    try:
+        command = window_command("screenshot", [str(session), str(picture), "--size", size], width=width, height=height)
+    except InputError as error:
+        tell(f"the picture of the viewer is left out: {error}")
+        return False
     try:
         done = subprocess.run(
             command, capture_output=True, encoding="utf-8", errors="replace", timeout=300, check=False

@@ -20,7 +20,7 @@ QUIET = False
 def progress_bar(title: str) -> Iterator[ProgressCallback]:
     """Show one bar while a step runs (plain lines where standard error is no terminal), also while kernels are compiled."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     from ..model.compiling import COMPILING, compiling_told
 
@@ -46,7 +46,8 @@ def progress_bar(title: str) -> Iterator[ProgressCallback]:
             yield told
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+    clock = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, *clock, console=console, transient=True) as bar:
         task = bar.add_task(title, total=1.0)
 
         def update(fraction: float, message: str = "", /) -> None:

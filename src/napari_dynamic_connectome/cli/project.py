@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .as_json import add_json, print_json, rows_of
 from .numbers import seed_of
 from .progress import progress_bar
 from .reading import add_reading, reading_of
@@ -25,6 +26,7 @@ def add(commands: Any) -> None:
         help="random halves of a worm's neurons for the error on neurons not looked at (default: %(default)s)",
     )
     project.add_argument("--seed", type=seed_of, default=0)
+    add_json(project)
     add_reading(project)
     project.set_defaults(action=execute)
 
@@ -48,8 +50,12 @@ def execute(options: argparse.Namespace) -> None:
         )
     folder = output / "tables"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in projection_tables(found, components).items():
+    tables = projection_tables(found, components)
+    for name, table in tables.items():
         write_csv(table, folder / f"{name}.csv")
+    if options.json:
+        print_json({"folder": folder, "worms": rows_of(tables["projection"])})
+        return
     for one in found:
         strongest = int(one.loading["component"].values[int(one.loading.values.argmax())])
         left = f"; {'; '.join(one.notes)}" if one.notes else ""

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .as_json import add_json, print_json, run_of
 from .cluster import client_of
 from .outputs import print_summary, run_and_write
 from .reading import add_reading, with_reading
@@ -33,6 +34,7 @@ def add(commands: Any) -> None:
     run.add_argument("--no-screenshot", action="store_true", help="skip the picture of the napari window")
     run.add_argument("--executor", choices=("local", "dask"), default="local")
     run.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler (with --executor dask)")
+    add_json(run)
     add_reading(run)
     run.set_defaults(action=execute)
 
@@ -60,4 +62,7 @@ def execute(options: argparse.Namespace) -> None:
     finally:
         if client is not None:
             client.close()
-    print_summary(session, output)
+    if options.json:
+        print_json(run_of(session, output))
+    else:
+        print_summary(session, output)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from .as_json import add_json, print_json, rows_of
 from .sessions import add_networks, comparison_of, opened
 
 
@@ -16,6 +17,7 @@ def add(commands: Any) -> None:
         "--access", metavar="FILE", help="CSV with neuron, access (0 to 1, or yes, partial, no) and how"
     )
     suggest.add_argument("--each-side", action="store_true", help="silence left and right neurons one by one")
+    add_json(suggest)
     add_networks(suggest)
     suggest.add_argument("-o", "--output", help="folder for the tables (default: the first ten on the screen)")
     suggest.set_defaults(action=execute)
@@ -42,14 +44,19 @@ def execute(options: argparse.Namespace) -> None:
         access=access,
         settings=NextTestSettings(sides_together=not options.each_side),
     )
-    print(found.sentence())
-    for row in found.neurons.head(10).itertuples():
-        print(f"{row.rank}. {row.target} (component {row.component}, {row.purpose}): {row.reasons}")
-    for note in found.notes:
-        print(f"note: {note}")
+    if options.json:
+        held = {"neurons": rows_of(found.neurons), "pairs": rows_of(found.pairs)}
+        print_json({"sentence": found.sentence(), **held, "notes": found.notes})
+    else:
+        print(found.sentence())
+        for row in found.neurons.head(10).itertuples():
+            print(f"{row.rank}. {row.target} (component {row.component}, {row.purpose}): {row.reasons}")
+        for note in found.notes:
+            print(f"note: {note}")
     if output is not None:
         mine = OurFiles(output)
         for name, table in second_opinions(None, found).items():
             write_csv(table, mine.path(f"{name}.csv"))
         mine.finish(stale=False)
-        print(f"wrote {output}")
+        if not options.json:
+            print(f"wrote {output}")

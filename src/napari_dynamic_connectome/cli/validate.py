@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..model.errors import InputError
+from .as_json import add_json, print_json, recording_of
 from .reading import add_reading, reading_of, with_reading
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file is: `lines` for people; kind, recordings and further facts for programs."""
+
+    lines: list[str]
+    kind: str
+    recordings: tuple[Any, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def add(commands: Any) -> None:
@@ -21,6 +33,7 @@ def add(commands: Any) -> None:
         metavar="OPTION=VALUE",
         help="the same in the words of Python, and axes of images: axes=tzyx; of a settings file: TABLE.FIELD=VALUE; repeatable",
     )
+    add_json(validate)
     add_reading(validate)
     validate.set_defaults(action=execute)
 
@@ -31,11 +44,15 @@ def execute(options: argparse.Namespace) -> None:
 
     said = parse_overrides(options.set) | reading_of(options)
     path = Path(options.path)
-    lines = _settings_file(path, options) if path.suffix == ".toml" else describe(path, said)
-    print("\n".join(lines))
+    found = _settings_file(path, options) if path.suffix == ".toml" else describe(path, said)
+    if options.json:
+        held = [recording_of(one) for one in found.recordings]
+        print_json({"path": path, "kind": found.kind, "recordings": held, **found.facts})
+        return
+    print("\n".join([*found.lines, *[line for r in found.recordings for line in _recording_lines(r)]]))
 
 
-def _settings_file(path: Path, options: argparse.Namespace) -> list[str]:
+def _settings_file(path: Path, options: argparse.Namespace) -> Description:
     from ..pipeline.run import find_inputs, read_as_said
     from ..pipeline.settings import PipelineSettings
     from ..pipeline.toml import parse_overrides, read_toml
@@ -43,14 +60,12 @@ def _settings_file(path: Path, options: argparse.Namespace) -> list[str]:
     settings = PipelineSettings.from_file(path, with_reading(parse_overrides(options.set), options, read_toml(path)))
     paths, volumes = find_inputs(settings)
     lines = [f"{path}: good; {len(paths)} recordings, {len(volumes)} worms given as images"]
-    for one in paths:
-        for recording in read_as_said(one, settings):
-            lines += _recording_lines(recording)
-    return lines
+    recordings = tuple(recording for one in paths for recording in read_as_said(one, settings))
+    return Description(lines, "settings", recordings, {"images": len(volumes)})
 
 
-def describe(path: Path, said: dict[str, Any]) -> list[str]:
-    """Say what a file or folder is and what it holds, a line each.
+def describe(path: Path, said: dict[str, Any]) -> Description:
+    """Say what a file or folder is and what it holds.
 
     Parameters
     ----------
@@ -68,14 +83,18 @@ def describe(path: Path, said: dict[str, Any]) -> list[str]:
         found = f"{len(session.recordings)} worms, {len(session.history)} edits"
         if session.components is not None:
             found += f", {session.components.rank} components"
-        return [f"{path}: a session; {found}"]
+        rank = None if session.components is None else session.components.rank
+        facts = {"worms": list(session.recordings), "edits": len(session.history), "components": rank}
+        return Description([f"{path}: a session; {found}"], "session", (), facts)
     form = identify(path)
     if form.key == "graphml" or (form.key == "csv" and _is_connectome(find_column, read_table, path)):
         edges = read_connectome(path)
         cells = len(set(edges["pre"]) | set(edges["post"]))
-        return [f"{path}: a connectome; {len(edges)} connections between {cells} cells"]
+        facts = {"connections": len(edges), "cells": cells}
+        line = f"{path}: a connectome; {len(edges)} connections between {cells} cells"
+        return Description([line], "connectome", (), facts)
     if "recording" in form.holds and form.key not in ("hdf5", "nwb", "npz"):
-        return [f"{path}: {form.title}", *[line for r in read_recordings(path, **said) for line in _recording_lines(r)]]
+        return Description([f"{path}: {form.title}"], form.title, tuple(read_recordings(path, **said)))
     refused: list[InputError] = []
     for what, read in (("recording", read_recordings), ("image", open_volume), ("labels", open_labels)):
         if what == "recording" and "recording" not in form.holds:
@@ -86,9 +105,11 @@ def describe(path: Path, said: dict[str, Any]) -> list[str]:
             refused.append(error)
             continue
         if what == "recording":
-            return [f"{path}: {form.title}", *[line for r in held for line in _recording_lines(r)]]
+            return Description([f"{path}: {form.title}"], form.title, tuple(held))
         axes, size = held.reference.axes, held.reference.voxel_size_um
-        return [f"{path}: {form.title}; {what} of shape {held.shape} ({axes}), voxels of {size} um (z, y, x)"]
+        facts = {"holds": what, "shape": list(held.shape), "axes": axes, "voxel_size_um": size}
+        line = f"{path}: {form.title}; {what} of shape {held.shape} ({axes}), voxels of {size} um (z, y, x)"
+        return Description([line], form.title, (), facts)
     raise refused[0]
 
 

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = public(
         "behaviour_correlations": "behaviour",
         "compare_groups": "groups",
         "compare_labels": "segmentation",
+        "compare_results": "runs",
         "compare_structure": "structure",
         "confound_report": "confounds",
         "functional_matrices": "functional",
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .permutation import mantel_test as mantel_test
     from .recovery import recovery_scores as recovery_scores
     from .regression import matrix_regression as matrix_regression
+    from .runs import compare_results as compare_results
     from .segmentation import compare_labels as compare_labels
     from .settings import ConfoundSettings as ConfoundSettings
     from .settings import ContrastSettings as ContrastSettings

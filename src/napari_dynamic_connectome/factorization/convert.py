@@ -59,8 +59,9 @@ def from_cp_tensor(
 
     Parameters
     ----------
-    cp_tensor : CPTensor or (weights, factors)
-        Normalised by TensorLy; components are sorted by falling weight.
+    cp_tensor : CPTensor, (weights, factors), or KTensor
+        Of TensorLy, TLViz or tensortools. Normalised by TensorLy; components are sorted by falling weight. The KTensor of
+        tensortools has no weights; they are in its factors.
     neurons : sequence of str
     pairs : int array (pair, 2)
         Indices into `neurons`.
@@ -71,6 +72,8 @@ def from_cp_tensor(
     """
     from tensorly.cp_tensor import cp_normalize
 
+    if not isinstance(cp_tensor, tuple) and not hasattr(cp_tensor, "weights") and hasattr(cp_tensor, "factors"):
+        cp_tensor = (None, [np.asarray(one, float) for one in cp_tensor.factors])
     weights, factors = cp_normalize(cp_tensor)
     if len(factors) != 3:
         raise InputError(f"the CP tensor has {len(factors)} modes, not 3", fix="Its modes are worm, time, pair.")

@@ -40,7 +40,8 @@ def is_parquet(path: Path) -> bool:
     return path.is_file() and head(path, 4) == b"PAR1"
 
 
-def _pyarrow() -> Any:
+def load_pyarrow() -> Any:
+    """Return pyarrow, or say which extra has it."""
     try:
         import pyarrow
         import pyarrow.dataset
@@ -51,7 +52,7 @@ def _pyarrow() -> Any:
 
 
 def _schema(path: Path) -> Any:
-    pa = _pyarrow()
+    pa = load_pyarrow()
     with reading(path, "Parquet file"):
         if path.is_dir():
             return pa.dataset.dataset(path, format="parquet").schema
@@ -89,7 +90,7 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     path : str or Path
     """
     path = existing(path)
-    pa = _pyarrow()
+    pa = load_pyarrow()
     _schema(path)
     with reading(path, "Parquet file"):
         file = pa.parquet.ParquetFile(path)
@@ -190,7 +191,7 @@ def list_worms(
         A source or worm that is not there, or no worm that fits.
     """
     path = existing(path)
-    pa = _pyarrow()
+    pa = load_pyarrow()
     names = set(_schema(path).names)
     timed = lengths or min_duration_s > 0
     original = "original_calcium_data" in names
@@ -231,7 +232,7 @@ def _with_durations(listed: pd.DataFrame, source: Any, clock: str | None, path: 
     if {"samples", "step"} <= set(listed.columns):
         listed["duration_s"] = (listed["samples"] - 1) * listed["step"].astype(float)
         return listed.drop(columns="step")
-    pa = _pyarrow()
+    pa = load_pyarrow()
     field = pa.dataset.field
     samples, durations = [], []
     for row in listed.itertuples():
@@ -273,7 +274,7 @@ def iterate_collection(
         Told before, and asked before, every worm.
     """
     path = existing(path)
-    pa = _pyarrow()
+    pa = load_pyarrow()
     field = pa.dataset.field
     names = _schema(path).names
     traces = column or next((c for c in TRACE_COLUMNS if c in names), "")
@@ -330,7 +331,7 @@ def _worm_by_worm(
 
     Rows of a worm are next to each other as a rule; where they are not, they wait for the others.
     """
-    pa = _pyarrow()
+    pa = load_pyarrow()
     parts: dict[tuple[str, str], list[Any]] = {}
     have: dict[tuple[str, str], int] = {}
     batches = iter(scanned.to_batches())
@@ -361,7 +362,7 @@ def _worm_by_worm(
 
 def _lists(rows: Any) -> dict[str, list[Any]]:
     """Columns of a table as lists; traces and clocks as arrays."""
-    pa = _pyarrow()
+    pa = load_pyarrow()
     found: dict[str, list[Any]] = {}
     for name in rows.column_names:
         column = rows.column(name).combine_chunks()
@@ -433,7 +434,7 @@ def write_recording(recording: Recording, path: str | Path, *, layout: str = "wi
     layout : str
         "wide" or "long".
     """
-    pa = _pyarrow()
+    pa = load_pyarrow()
     if layout not in ("wide", "long"):
         raise InputError(f"there is no layout '{layout}'", fix="Choose wide or long.")
     frame = wide_table(recording) if layout == "wide" else long_table(recording)

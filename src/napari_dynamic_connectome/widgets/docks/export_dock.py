@@ -58,6 +58,14 @@ class ExportDock(Dock):
                 False,
             ),
             (
+                "Collection…",
+                self.save_collection,
+                "All worms that take part as one Parquet file, a row a neuron, in the layout of the homogenized collection (Simeon "
+                "et al. 2024). Needs the extra “parquet”.",
+                "Parquet, all worms",
+                False,
+            ),
+            (
                 "Graph…",
                 self.save_graph,
                 "GraphML: the chosen component's pairs, with names, classes, positions, and communities of every kind and level.",
@@ -223,6 +231,26 @@ class ExportDock(Dock):
             write_nwb_files(session, folder, progress=progress, cancel=cancel)
 
         return self._start("Write NWB", run, folder)
+
+    def save_collection(self, folder: Path | None = None) -> Any:
+        """Write the worms in the layout of the homogenized collection; without the extra, say how to get it."""
+        from ...io.formats.parquet import load_pyarrow
+        from ...report.collection import write_session_collection
+
+        try:
+            load_pyarrow()
+        except MissingExtraError as error:
+            self.failed("Write collection", error)
+            return None
+        folder = folder or self._ask_folder("Folder for worms.parquet")
+        if folder is None:
+            return None
+        session = self.session.snapshot()
+
+        def run(progress: Any, cancel: Any) -> None:
+            write_session_collection(session, folder, progress=progress, cancel=cancel)
+
+        return self._start("Write collection", run, folder)
 
     def save_graph(self, path: Path | None = None) -> Any:
         """Write the chosen component as GraphML."""

@@ -35,6 +35,7 @@ class Movie(QObject):
             )
         check_name(path)
         self.title, self.said = "Movie", ""
+        self.error: Exception | None = None
         self.work, self.path = work, path
         recording = work.session.recording
         times = recording.time_s if recording is not None else np.zeros(0)
@@ -83,7 +84,8 @@ class Movie(QObject):
             height, width = (n - n % 2 for n in picture.shape[:2])
             self.writer.append_data(np.ascontiguousarray(picture[:height, :width]))
         except Exception as error:
-            show_failure(viewer, "Movie", _not_written(self.path, error) if isinstance(error, OSError) else error)
+            self.error = _not_written(self.path, error) if isinstance(error, OSError) else error
+            show_failure(viewer, "Movie", self.error)
             self._finish(False)
             return
         self.at += 1
@@ -108,7 +110,8 @@ class Movie(QObject):
                 show_info(f"Wrote {self.path.name}.")
         except Exception as error:  # the encoder is a program of its own: what it raises when it ends is not known
             if complete:
-                show_failure(viewer, "Movie", _not_written(self.path, error))
+                self.error = _not_written(self.path, error)
+                show_failure(viewer, "Movie", self.error)
         finally:
             with contextlib.suppress(OSError, InputError):
                 remove_file(self.temporary)
