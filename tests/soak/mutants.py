@@ -134,11 +134,19 @@ def tests_of(file: Path) -> list[Path]:
     return [test for _, test in found[:MOST_FILES]] or [ROOT / "tests" / package]
 
 
-def run_tests(source: Path, tests: list[Path], limit_s: float, *, compiled: bool = False) -> str:
-    """Run tests against a copy of the package in a child process: "passed", "failed" or "too long".
+def kernels_around(file: Path) -> list[Path]:
+    """Return the modules of compiled kernels that call those of a module, directly or not: they hold a copy of these."""
+    sources = {p: p.read_text(encoding="utf-8") for p in (ROOT / "src" / PACKAGE).rglob("*.py")}
+    kernels = {p: text for p, text in sources.items() if "njit" in text}
+    found = [file]
+    for one in found:
+        asks = re.compile(rf"^from \S*\b{one.stem} import|^from \S+ import .*\b{one.stem}\b", re.MULTILINE)
+        found += [p for p, text in kernels.items() if asks.search(text) and p not in found]
+    return found[1:]
 
-    `compiled`: a kernel was changed, so that all have to be compiled again.
-    """
+
+def run_tests(source: Path, tests: list[Path], limit_s: float) -> str:
+    """Run tests against a copy of the package in a child process: "passed", "failed" or "too long"."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -150,8 +158,6 @@ def run_tests(source: Path, tests: list[Path], limit_s: float, *, compiled: bool
         with contextlib.suppress(BaseException):
             os.chdir(ROOT)
             os.environ["PYTHONPATH"] = str(source)
-            if compiled:  # kernels of other modules have the old one in them
-                os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(dir=source.parent)
             sys.path.insert(0, str(source))
             import pytest
 
@@ -221,17 +227,20 @@ def mutate(number: int, seed: int = 0, packages: tuple[str, ...] = PACKAGES, lim
                 counts["without a verdict"] += 1
                 print(f"no verdict: {one}", flush=True)
                 continue
-            place = source / one.file.relative_to(ROOT / "src")
-            before, stamp = place.read_bytes(), place.stat()
-            kernel = b"njit" in before
+            copy = Path(folder) / "copy"
+            shutil.copytree(source, copy)
+            place = copy / one.file.relative_to(ROOT / "src")
+            before = place.read_bytes()
             place.write_bytes(before[: one.start] + one.text.encode() + before[one.stop :])
-            try:
-                verdict = run_tests(source, tests, 5 * whole_s + 60 + kernel * limit_s, compiled=kernel)
-            finally:
-                place.write_bytes(before)
-                os.utime(place, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+            compiled = b"njit" in before
+            for other in kernels_around(one.file) if compiled else ():
+                os.utime(copy / other.relative_to(ROOT / "src"))  # compiled again
+            start = time.monotonic()
+            verdict = run_tests(copy, tests, 5 * whole_s + 60 + compiled * limit_s)
+            shutil.rmtree(copy, ignore_errors=True)
             counts["survived" if verdict == "passed" else "caught"] += 1
-            print(f"{'SURVIVED' if verdict == 'passed' else 'caught'}: {one}", flush=True)
+            said = "SURVIVED" if verdict == "passed" else "caught"
+            print(f"{said}, {time.monotonic() - start:.0f} of {whole_s:.0f} s: {one}", flush=True)
     tried = counts["caught"] + counts["survived"]
     counts["percent"] = round(100 * counts["caught"] / tried) if tried else 0
     return counts
