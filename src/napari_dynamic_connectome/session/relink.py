@@ -75,8 +75,10 @@ def check_references(session: Session, *, cancel: CancelCallback | None = None) 
     return problems
 
 
-def relink(session: Session, recording: str, which: Which, path: str | Path, *, accept_changed: bool = False) -> None:
-    """Say where an image is now.
+def checked_place(
+    session: Session, recording: str, which: Which, path: str | Path, *, accept_changed: bool = False
+) -> dict[str, Any]:
+    """Look at an image that is to take the place of a recording's, without changing anything; this reads from the disk.
 
     Parameters
     ----------
@@ -87,32 +89,74 @@ def relink(session: Session, recording: str, which: Which, path: str | Path, *, 
     accept_changed : bool
         Take it although its size or hash differ from the one the traces came from.
 
+    Returns
+    -------
+    dict
+        What `relink` needs: path, size and hash.
+
     Raises
     ------
     InputError
         No such recording, no image there, or another image than the one that was used.
     """
-    current = session.recordings.get(recording)
-    reference: VolumeReference | None = getattr(current, which, None)
-    if current is None or reference is None:
-        raise InputError(f"there is no {which} of '{recording}' to find again")
+    _reference(session, recording, which)
     place = Path(path).absolute()
     if not is_plain(place):
         raise InputError("there is no such file or folder", where=str(place))
-    key, stamp = f"{recording}/{which}", _stamp(place)
-    known = session.references.get(key)
+    stamp = _stamp(place)
+    known = session.references.get(f"{recording}/{which}")
     if known and stamp != _without_path(known) and not accept_changed:
         raise InputError(
             "this is another image than the one that was used (its size or hash differ)",
             where=str(place),
             fix="Choose the right one, or accept the change.",
         )
+    return stamp | {"path": str(place)}
+
+
+def relink(
+    session: Session,
+    recording: str,
+    which: Which,
+    path: str | Path,
+    *,
+    accept_changed: bool = False,
+    checked: Mapping[str, Any] | None = None,
+) -> None:
+    """Say where an image is now.
+
+    Parameters
+    ----------
+    session : Session
+    recording : str
+    which : {"volume", "labels"}
+    path : path
+    accept_changed : bool
+        Take it although its size or hash differ from the one the traces came from.
+    checked : mapping, optional
+        What `checked_place` found there (in another thread, say): the image is not read again.
+
+    Raises
+    ------
+    InputError
+        No such recording, no image there, or another image than the one that was used.
+    """
+    stamp = dict(checked or checked_place(session, recording, which, path, accept_changed=accept_changed))
+    current, reference = _reference(session, recording, which)
     session.add(
-        current.replace(**{which: replace(reference, path=str(place))}),
+        current.replace(**{which: replace(reference, path=stamp["path"])}),
         replace=True,
         make_current=False,
     )
-    session.references[key] = stamp | {"path": str(place)}
+    session.references[f"{recording}/{which}"] = stamp
+
+
+def _reference(session: Session, recording: str, which: Which) -> tuple[Recording, VolumeReference]:
+    current = session.recordings.get(recording)
+    reference: VolumeReference | None = getattr(current, which, None)
+    if current is None or reference is None:
+        raise InputError(f"there is no {which} of '{recording}' to find again")
+    return current, reference
 
 
 def find_moved(

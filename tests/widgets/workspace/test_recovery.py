@@ -377,7 +377,9 @@ def test_moved_images_are_noticed_and_found_again(work, tmp_path, qtbot) -> None
     dialog.close()
 
 
-def test_another_image_under_the_same_name_is_not_taken_by_mistake(work, tmp_path, qtbot) -> None:
+def test_another_image_under_the_same_name_is_not_taken_by_mistake(work, tmp_path, qtbot, monkeypatch) -> None:
+    from napari_dynamic_connectome.session import relink
+
     path = saved(tmp_path, image_session(tmp_path))
     (tmp_path / "images").rename(tmp_path / "elsewhere")
     other = tmp_path / "images" / "worm.ome.zarr"
@@ -388,10 +390,15 @@ def test_another_image_under_the_same_name_is_not_taken_by_mistake(work, tmp_pat
     qtbot.waitUntil(lambda: len(work.recovery.problems) == 2, timeout=20_000)
     dialog = work.recovery.find_images()
     assert {p.problem for p in dialog.list.rows_model.rows} == {"changed"}
-    assert not dialog.take(other)
+    threads, real = set(), relink.fingerprint
+    monkeypatch.setattr(relink, "fingerprint", lambda place: threads.add(threading.current_thread()) or real(place))
+    job = dialog.take(other)
+    qtbot.waitUntil(lambda: not job.running, timeout=20_000)
+    assert len(work.recovery.problems) == 2
     assert dialog.accept_button.isEnabled()
     dialog.accept_button.click()
-    assert len(work.recovery.problems) == 1
+    qtbot.waitUntil(lambda: len(work.recovery.problems) == 1, timeout=20_000)
+    assert threads and threading.main_thread() not in threads  # reading an image keeps no window waiting
     dialog.close()
 
 

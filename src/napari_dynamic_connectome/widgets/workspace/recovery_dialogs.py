@@ -163,19 +163,19 @@ class ImagesDialog(TableDialog):
         state = recovery.session.snapshot()
         me = weakref.ref(self)
 
-        def run(progress: Any, cancel: Any) -> list[tuple[Any, Path]]:
+        def run(progress: Any, cancel: Any) -> list[tuple[Any, dict[str, Any]]]:
             from ...model.progress import report
-            from ...session.relink import find_moved
+            from ...session.relink import checked_place, find_moved
 
             found = []
             for number, problem in enumerate(missing):
                 report(progress, number / len(missing), problem.path)
                 place = find_moved(problem, state, folder, cancel=cancel)
                 if place is not None:
-                    found.append((problem, place))
+                    found.append((problem, checked_place(state, problem.recording, problem.which, place)))
             return found
 
-        def done(found: list[tuple[Any, Path]]) -> None:
+        def done(found: list[tuple[Any, dict[str, Any]]]) -> None:
             for problem, place in found:
                 relink_image(recovery, problem, place)
             show_info(f"{len(found)} of {len(missing)} images found.")
@@ -186,15 +186,28 @@ class ImagesDialog(TableDialog):
 
         return None if work is None else work.jobs.start("Look for images", run, done)
 
-    def take(self, path: str | Path, *, accept_changed: bool = False) -> bool:
-        """Take a place for the chosen image."""
-        chosen = self.list.chosen()
-        if not chosen or not path:
-            return False
-        ok = relink_image(self.recovery, chosen[0], path, accept_changed=accept_changed)
-        self.recovery.relinked()
-        self.refill()
-        return ok
+    def take(self, path: str | Path, *, accept_changed: bool = False) -> Any:
+        """Take a place for the chosen image; it is looked at in the background."""
+        recovery = self.recovery
+        chosen, work = self.list.chosen(), recovery._work()
+        if not chosen or not path or work is None:
+            return None
+        problem, state = chosen[0], recovery.session.snapshot()
+        me = weakref.ref(self)
+
+        def run(progress: Any, cancel: Any) -> dict[str, Any]:
+            from ...session.relink import checked_place
+
+            return checked_place(state, problem.recording, problem.which, path, accept_changed=accept_changed)
+
+        def done(place: dict[str, Any]) -> None:
+            relink_image(recovery, problem, place)
+            recovery.relinked()
+            dialog = me()
+            if dialog is not None and dialog in open_dialogs:
+                dialog.refill()
+
+        return work.jobs.start("Find images", run, done)
 
     def _folder(self) -> None:
         self.take(QFileDialog.getExistingDirectory(self, "The image is now"))
@@ -208,14 +221,13 @@ class ImagesDialog(TableDialog):
             self.take(chosen[0].path, accept_changed=True)
 
 
-def relink_image(recovery: Recovery, problem: Any, path: str | Path, *, accept_changed: bool = False) -> bool:
-    """Put a new place into the session; False, and a message, if it does not fit."""
+def relink_image(recovery: Recovery, problem: Any, place: dict[str, Any]) -> None:
+    """Put a place that was looked at into the session; a message, if that fails."""
     from ...session.relink import relink
 
     try:
-        relink(recovery.session, problem.recording, problem.which, path, accept_changed=accept_changed)
+        relink(recovery.session, problem.recording, problem.which, place["path"], checked=place)
     except (DynamicConnectomeError, OSError) as error:
         show_failure(recovery.viewer, "Find images", error)
-        return False
+        return
     recovery.problems = [p for p in recovery.problems if p != problem]
-    return True
