@@ -245,3 +245,103 @@ def test_x_and_y_of_an_imagej_file_keep_their_own_sizes(tmp_path: Path) -> None:
     volume = open_any(tmp_path / "a.tif")
     np.testing.assert_allclose(volume.voxel_size_um, (2.0, 0.5, 0.2), rtol=1e-6)
     assert volume.frame_rate_hz == pytest.approx(4.0)
+
+
+# --- two things that do not say the same ---------------------------------------------------------------------------------
+
+
+def arrays(**more: object) -> dict[str, object]:
+    values = np.random.default_rng(0).normal(size=(30, 4))
+    return {"traces": values, "t": np.arange(30) * 0.4, "names": np.array(NAMES)} | more
+
+
+@pytest.mark.parametrize(
+    ("more", "option", "said"),
+    [
+        ({"time_s": np.arange(30) * 0.8}, "fields", "'t' and 'time_s' do not say the same"),
+        ({"dff": np.ones((30, 4))}, "fields", "'traces' and 'dff' do not say the same"),
+        ({"fs": 25.0}, "", "the times say 2.5 Hz, and the rate in the file is 25"),
+        ({"t": None, "fs": np.array([2.5, 3.5])}, "", "2 rates that differ"),
+        ({"labels": np.array([-1, 1, 2, 3])}, "", "label -1 is below zero"),
+    ],
+)
+def test_fields_that_contradict_each_other_are_asked_about_or_refused(
+    tmp_path: Path, more: dict[str, object], option: str, said: str
+) -> None:
+    held = {k: v for k, v in arrays(**more).items() if v is not None}
+    np.savez(tmp_path / "w.npz", **held)
+    with pytest.raises(InputError, match=said) as caught:
+        read_recording(tmp_path / "w.npz")
+    assert getattr(caught.value, "option", "") == option
+    if option:
+        key, other = ("t", "time_s") if "time_s" in more else ("traces", "dff")
+        read = read_recording(tmp_path / "w.npz", fields={key: other})
+        got = read.time_s if key == "t" else read.traces.values
+        np.testing.assert_allclose(got, held[other])
+    elif "labels" not in more:
+        assert read_recording(tmp_path / "w.npz", rate_hz=5.0).rate_hz == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("more", [{"time_s": 7 + np.arange(30) * 0.4}, {"fs": 2.4}, {"fs": np.array([2.5, 2.5])}])
+def test_fields_that_agree_are_no_question(tmp_path: Path, more: dict[str, object]) -> None:
+    np.savez(tmp_path / "w.npz", **arrays(**more))
+    np.testing.assert_allclose(read_recording(tmp_path / "w.npz").time_s, np.arange(30) * 0.4)
+
+
+def test_datasets_of_an_hdf5_file_that_are_not_read_are_named(tmp_path: Path) -> None:
+    import h5py
+
+    held = arrays(labels=np.arange(4)) | {"names": np.array(NAMES, "S")}
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        for key, value in held.items():
+            file[key] = value
+    assert "datasets that are not read: labels" in " ".join(read_recording(tmp_path / "w.h5").remarks)
+    with h5py.File(tmp_path / "w.h5", "r+") as file:
+        file["fps"] = 25.0
+    with pytest.raises(InputError, match="the rate in the file is 25"):
+        read_recording(tmp_path / "w.h5")
+    with h5py.File(tmp_path / "w.h5", "r+") as file:
+        del file["fps"], file["names"]
+        file["names"] = np.array(NAMES[:3], "S")
+    with pytest.raises(InputError, match="'names' has 3 names"):
+        read_recording(tmp_path / "w.h5")
+
+
+def test_a_row_that_is_too_short_is_said_and_a_column_without_a_name_is_no_index(tmp_path: Path) -> None:
+    rows = ["time_s,AVAL,AVAR", *(f"{i * 0.4:.1f},{i % 3}.5,{i % 5}.5" for i in range(9))]
+    (tmp_path / "short.csv").write_text("\n".join([*rows, "3.6,1.5"]) + "\n")
+    read = read_recording(tmp_path / "short.csv")
+    assert "row 11 has fewer cells than the header" in " ".join(read.remarks)
+    assert np.isnan(read.traces.values).sum() == 1 and np.isnan(read.traces.values[9, 1])
+    index = "\n".join(f"{'' if i == 0 else i - 1},{row}" for i, row in enumerate(rows))
+    (tmp_path / "index.csv").write_text(index)
+    assert len(read_recording(tmp_path / "index.csv").neurons) == 2
+    (tmp_path / "blank.csv").write_text(
+        "\n".join(f"{row},{'' if i == 0 else f'{i % 4}.5'}" for i, row in enumerate(rows))
+    )
+    with pytest.raises(InputError, match="column 3 of the neurons has no name"):
+        read_recording(tmp_path / "blank.csv")
+
+
+def test_a_rate_of_an_image_that_no_recording_has_is_asked_about(tmp_path: Path) -> None:
+    from napari_dynamic_connectome.extraction.extract import extract_traces
+    from napari_dynamic_connectome.io.registry import open_volume as open_any
+    from napari_dynamic_connectome.io.volumes.omezarr_write import create_volume
+
+    voxels = np.random.default_rng(0).integers(1, 90, (4, 2, 6, 6)).astype(np.uint16)
+    labels = np.zeros((2, 6, 6), np.uint16)
+    labels[:, 1:3, 1:3] = 1
+    path = tmp_path / "i.ome.zarr"
+    create_volume(path, voxels.shape, voxel_size_um=(1, 1, 1), frame_rate_hz=0.0025)[...] = voxels
+    with pytest.raises(ChoiceNeeded, match="no recording has") as caught:
+        extract_traces(open_any(path), labels)
+    assert caught.value.option == "frame_rate_hz"
+    np.testing.assert_allclose(extract_traces(open_any(path), labels, frame_rate_hz=2.5)["time"], np.arange(4) / 2.5)
+
+
+def test_stimuli_that_fit_a_recording_in_another_unit_are_left_alone(tmp_path: Path) -> None:
+    one = worm(0.5, stimuli=pd.DataFrame({"name": ["salt"], "onset": [20.0], "offset": [25.0]}))
+    late = one.replace(traces=one.traces.assign_coords(time=np.asarray(one.time_s) * 1e3))
+    read = read_recording(write_recording(late, tmp_path / "w.npz"), time_unit="ms")
+    np.testing.assert_allclose(read.stimuli[["onset", "offset"]].to_numpy(float), [[20, 25]])
+    assert any("stimuli were taken as seconds" in line for line in read.remarks)

@@ -12,6 +12,7 @@ import argparse
 import ast
 import contextlib
 import importlib
+import inspect
 import os
 import random
 import re
@@ -26,6 +27,7 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "napari_dynamic_connectome"
@@ -33,6 +35,10 @@ PACKAGES = ("model", "session", "io", "extraction", "affinity", "communities")
 MOST_FILES = 4
 """Files of tests that run against one mutant."""
 LIMIT_S = 400.0
+PRELOAD = (
+    "numpy", "pandas", "xarray", "scipy.optimize", "scipy.signal", "scipy.ndimage", "scipy.io", "pydantic", "numba", "h5py", "zarr",
+    "tifffile", "pynwb", "pyarrow.parquet", "dask.array", "networkx", "rich.progress", "pytest", "hypothesis",
+)  # fmt: skip
 SWAPPED = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
@@ -51,6 +57,8 @@ class Mutant:
     stop: int
     text: str
     was: str
+    function: str
+    """The function around it."""
 
     def __str__(self) -> str:
         where = self.file.relative_to(ROOT).as_posix()
@@ -64,19 +72,19 @@ def mutants_of(file: Path) -> list[Mutant]:
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     found = []
-    for node in _executed(ast.parse(source)):
+    for node, function in _executed(ast.parse(source)):
         for new in _changes(node):
             start = starts[node.lineno - 1] + node.col_offset
             stop = starts[node.end_lineno - 1] + node.end_col_offset
             text = ast.unparse(new)
             text = f"({text})" if isinstance(node, ast.expr) else text
-            found.append(Mutant(file, node.lineno, start, stop, text, source[start:stop].decode()))
+            found.append(Mutant(file, node.lineno, start, stop, text, source[start:stop].decode(), function))
     return found
 
 
-def _executed(tree: ast.AST) -> Iterator[ast.AST]:
-    """Nodes that run when a function is called and decide something."""
-    todo: list[tuple[ast.AST, bool]] = [(tree, False)]
+def _executed(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+    """Nodes that run when a function is called and decide something, and that function."""
+    todo: list[tuple[ast.AST, str]] = [(tree, "")]
     while todo:
         node, inside = todo.pop()
         if isinstance(node, (ast.JoinedStr, ast.Raise, ast.Import, ast.ImportFrom)):
@@ -84,13 +92,13 @@ def _executed(tree: ast.AST) -> Iterator[ast.AST]:
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(("log.", "warnings.")):
             continue
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            todo += [(one, True) for one in node.body]
+            todo += [(one, node.name) for one in node.body]
             continue
         if isinstance(node, (ast.AnnAssign, ast.arg)):
             todo += [(node.value, inside)] if getattr(node, "value", None) is not None else []
             continue
         if inside:
-            yield node
+            yield node, inside
         todo += [(one, inside) for one in ast.iter_child_nodes(node)]
 
 
@@ -145,8 +153,43 @@ def kernels_around(file: Path) -> list[Path]:
     return found[1:]
 
 
-def run_tests(source: Path, tests: list[Path], limit_s: float) -> str:
-    """Run tests against a copy of the package in a child process: "passed", "failed" or "too long"."""
+class _Order:
+    """Plugin of pytest: first the tests that speak of what was changed; tells which test runs, and which failed."""
+
+    def __init__(self, words: dict[str, float], told: Path) -> None:
+        self.words, self.told = words, told
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Sort; tests of children that are killed, and of many drawn examples, come last among equals."""
+        scores = {}
+        for item in items:
+            with contextlib.suppress(OSError, TypeError, AttributeError):
+                text = inspect.getsource(item.function)
+                said = sum(n for word, n in self.words.items() if re.search(rf"\b{word}\b", text))
+                scores[item] = said - 0.5 * any(w in text for w in ("@given", "subprocess", "kill"))
+        items.sort(key=lambda item: -scores.get(item, 0.0))
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Note what runs."""
+        self.told.write_text(nodeid)
+
+
+def run_tests(
+    source: Path, tests: list[str], limit_s: float, words: dict[str, float] | None = None
+) -> tuple[str, str, float]:
+    """Run tests against a copy of the package in a child process until one fails.
+
+    Returns
+    -------
+    outcome : str
+        "passed", "failed" or "too long".
+    test : str
+        The last one that ran.
+    seconds : float
+    """
+    told = source.parent / "told"
+    told.write_text("")
+    start = time.monotonic()
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -158,23 +201,25 @@ def run_tests(source: Path, tests: list[Path], limit_s: float) -> str:
         with contextlib.suppress(BaseException):
             os.chdir(ROOT)
             os.environ["PYTHONPATH"] = str(source)
+            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # those of the window take longer than most tests
             sys.path.insert(0, str(source))
             import pytest
 
-            code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not gui", *map(str, tests)]))
+            how = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not gui", *tests]
+            code = int(pytest.main(how, plugins=[_Order(words or {}, told)]))
         os.write(writer, bytes([code]))
         os._exit(0)
     os.close(writer)
+    outcome = "too long"
     try:
-        if not select.select([reader], [], [], limit_s)[0]:
-            return "too long"
-        said = os.read(reader, 1)
-        return "passed" if said == b"\0" else "failed"
+        if select.select([reader], [], [], limit_s)[0]:
+            outcome = "passed" if os.read(reader, 1) == b"\0" else "failed"
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         os.close(reader)
+    return outcome, told.read_text(), time.monotonic() - start
 
 
 def sample(number: int, seed: int, packages: tuple[str, ...] = PACKAGES) -> list[Mutant]:
@@ -188,59 +233,53 @@ def sample(number: int, seed: int, packages: tuple[str, ...] = PACKAGES) -> list
     return random.Random(seed).sample(found, min(number, len(found)))
 
 
+def _verdict(one: Mutant, source: Path, copy: Path, limit_s: float) -> tuple[str, str]:
+    """Put a mutant into a copy of the package and run its tests; what fails must pass without it."""
+    shutil.copytree(source, copy)
+    place = copy / one.file.relative_to(ROOT / "src")
+    before = place.read_bytes()
+    place.write_bytes(before[: one.start] + one.text.encode() + before[one.stop :])
+    compiled = b"njit" in before
+    for other in kernels_around(one.file) if compiled else ():
+        os.utime(copy / other.relative_to(ROOT / "src"))  # compiled again
+    words = dict.fromkeys(re.findall(r"^(?:def|class) (\w+)", before.decode(), re.MULTILINE), 1.0)
+    words |= {one.file.stem: 2.0, one.function: 10.0}
+    try:
+        outcome, test, seconds = run_tests(copy, [str(t) for t in tests_of(one.file)], limit_s, words)
+    finally:
+        shutil.rmtree(copy, ignore_errors=True)
+    if outcome == "passed":
+        return "survived", ""
+    if test:
+        healthy, _, own = run_tests(source, [test], limit_s)
+        if healthy != "passed" or (outcome == "too long" and own > seconds / 4):
+            return "without a verdict", test
+    return "caught", test
+
+
 def mutate(number: int, seed: int = 0, packages: tuple[str, ...] = PACKAGES, limit_s: float = LIMIT_S) -> Counter[str]:
     """Try a sample of mutants; survivors are printed.
 
     Returns
     -------
     Counter
-        mutants, caught, survived, without a verdict (their tests fail without them), percent.
+        mutants, caught, survived, without a verdict (the test that failed fails without them, too), percent.
     """
-    for name in (
-        "numpy",
-        "pandas",
-        "xarray",
-        "scipy.optimize",
-        "pydantic",
-        "numba",
-        "h5py",
-        "zarr",
-        "pytest",
-        "hypothesis",
-    ):
+    for name in PRELOAD:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)  # once, not in every child
     counts: Counter[str] = Counter({"mutants": 0, "caught": 0, "survived": 0, "without a verdict": 0})
-    healthy: dict[tuple[Path, ...], float] = {}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         source = Path(folder) / "src"
         shutil.copytree(ROOT / "src", source)
         for one in sample(number, seed, packages):
             counts["mutants"] += 1
-            tests = tests_of(one.file)
-            if tuple(tests) not in healthy:
-                start = time.monotonic()
-                passed = run_tests(source, tests, limit_s) == "passed"
-                healthy[tuple(tests)] = time.monotonic() - start if passed else 0.0
-            whole_s = healthy[tuple(tests)]
-            if not whole_s:
-                counts["without a verdict"] += 1
-                print(f"no verdict: {one}", flush=True)
-                continue
-            copy = Path(folder) / "copy"
-            shutil.copytree(source, copy)
-            place = copy / one.file.relative_to(ROOT / "src")
-            before = place.read_bytes()
-            place.write_bytes(before[: one.start] + one.text.encode() + before[one.stop :])
-            compiled = b"njit" in before
-            for other in kernels_around(one.file) if compiled else ():
-                os.utime(copy / other.relative_to(ROOT / "src"))  # compiled again
             start = time.monotonic()
-            verdict = run_tests(copy, tests, 5 * whole_s + 60 + compiled * limit_s)
-            shutil.rmtree(copy, ignore_errors=True)
-            counts["survived" if verdict == "passed" else "caught"] += 1
-            said = "SURVIVED" if verdict == "passed" else "caught"
-            print(f"{said}, {time.monotonic() - start:.0f} of {whole_s:.0f} s: {one}", flush=True)
+            verdict, test = _verdict(one, source, Path(folder) / "copy", limit_s)
+            counts[verdict] += 1
+            said = verdict.upper() if verdict == "survived" else verdict
+            by = f" by {test.rpartition('::')[2]}" if test else ""
+            print(f"{said}{by}, {time.monotonic() - start:.0f} s: {one}", flush=True)
     tried = counts["caught"] + counts["survived"]
     counts["percent"] = round(100 * counts["caught"] / tried) if tried else 0
     return counts

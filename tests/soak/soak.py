@@ -23,6 +23,7 @@ import kill_runs
 import kills
 import memory
 import mutants
+import odd
 import paths
 import stress
 
@@ -41,6 +42,7 @@ BAD = (
     "errors",
     "stale",
     "overwritten",
+    *odd.BAD,
 )
 
 
@@ -97,6 +99,7 @@ def main() -> int:
     do("out of memory, runs", memory.lack_of_memory)
     do("random clicks", lambda f: stress.stress(f, 60 * asked.stress_minutes, asked.seed))
     do("corpus", lambda f: fuzz.replay_corpus())
+    do("odd inputs", lambda f: odd.odd_inputs(asked.seed))
     do("fuzzing", lambda f: fuzz.fuzz_all(f, 60 * asked.fuzz_minutes, asked.seed, keep=True))
     if asked.mutants:
         do("mutants", lambda f: mutants.mutate(asked.mutants, asked.seed))

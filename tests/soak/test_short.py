@@ -19,6 +19,7 @@ import kill_runs
 import kills
 import memory
 import mutants
+import odd
 import paths
 import stress
 
@@ -76,6 +77,12 @@ def test_mutants_are_made_of_what_decides_something(tmp_path: Path) -> None:
         compile(source[: one.start] + one.text.encode() + source[one.stop :], str(one.file), "exec")
         assert one.text != one.was
     assert mutants.tests_of(found[0].file)
+
+
+def test_odd_inputs_are_read_right_or_refused_in_a_line() -> None:
+    counts = odd.odd_inputs(0, sample=50)
+    assert {k: counts[k] for k in odd.BAD if counts[k]} == {}
+    assert counts["read"] > 10 and counts["refused"] > 10
 
 
 def test_torn_journals(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ import pandas as pd
 import xarray as xr
 
 from ..io.checkpoint import CheckpointFolder
+from ..io.choice import ChoiceNeeded
+from ..io.clock import FASTEST_HZ, SLOWEST_HZ
 from ..model.errors import InputError
 from ..model.execution import thread_count
 from ..model.memory import budget_mb, check_fits, check_room
@@ -306,6 +308,13 @@ def frame_times(
         )
     if not 0 < rate < 1e6:
         raise InputError(f"a frame rate of {rate:g} Hz is not possible", where=where)
+    if frame_rate_hz is None and n > 2 and not SLOWEST_HZ <= rate <= FASTEST_HZ:
+        raise ChoiceNeeded(
+            f"the file says {rate:.3g} frames a second, which no recording has; its unit of time may be wrong",
+            where=where,
+            fix="Pass frame_rate_hz (volumes a second).",
+            option="frame_rate_hz",
+        )
     return np.asarray(np.arange(n) / rate)
 
 

@@ -29,7 +29,7 @@ class InputError(DynamicConnectomeError, ValueError):
         self.fix = fix
         message = f"{where}: {what}" if where else what
         if fix:
-            message = f"{message}. {fix}"
+            message = f"{message}{'' if what.endswith('?') else '.'} {fix}"
         super().__init__(message)
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -316,6 +316,10 @@ def whole_labels(values: Sequence[float] | np.ndarray, where: str) -> np.ndarray
         raise InputError(
             f"label {wrong[0]:g} is no whole number", where=where, fix="Labels are those of the image: 1, 2, ..."
         )
+    if len(given) and given.min() < 0:
+        raise InputError(
+            f"label {given.min():g} is below zero", where=where, fix="Labels are those of the image: 1, 2, ..."
+        )
     labels: np.ndarray = given.astype(np.int64)
     found, counts = np.unique(labels, return_counts=True)
     if (counts > 1).any():

@@ -19,7 +19,7 @@ from ..choice import ChoiceNeeded
 from ..files import existing
 from ..ownership import OurFiles
 from .side_tables import read_behaviour, read_stimuli
-from .text_tables import LEVELS, Levels, find_column, find_time, read_table, write_csv
+from .text_tables import LEVELS, SHORT, Levels, find_column, find_time, read_table, write_csv
 from .trace_tables import long_table, recordings_from_table, wide_table, with_sidecar
 
 SIDECARS = ("neurons", "stimuli", "behaviour")
@@ -84,7 +84,13 @@ def recordings_of_frame(
         See `read_recordings`.
     """
     _check_is_traces(table, path)
+    short = table.attrs.get(SHORT, ())
     table, said = one_signal(table, signal, str(path))
+    if short:
+        missing = f"row {short[0] + 1} has fewer cells than the header" + (
+            f", as {len(short) - 1} others" if short[1:] else ""
+        )
+        said = "; ".join(x for x in (said, f"{missing}: what is not there is missing (NaN)") if x)
     return [_with_reading(r, said) for r in recordings_from_table(table, str(path), name=name, rate_hz=rate_hz)]
 
 

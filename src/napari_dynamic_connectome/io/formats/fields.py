@@ -19,6 +19,7 @@ from ...model.errors import FormatError, InputError
 from ...model.recording import Recording, VolumeReference, empty_stimuli
 from .. import limits
 from ..choice import ChoiceNeeded
+from ..clock import FASTEST_HZ, SLOWEST_HZ
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "traces": ("traces", "trace_array", "dff", "dFF", "deltaFOverF", "calcium"),
@@ -171,6 +172,7 @@ def recording_from_fields(
         See `mapped`.
     """
     fields = mapped(fields, mapping, where)
+    _check_agree(fields, where, clock=rate_hz is None)
     traces = _traces(fields, where)
     names = texts(_find(fields, "names"))
     time, notes = _times(fields, traces, where, rate_hz)
@@ -295,6 +297,60 @@ def _with_details(recording: Recording, fields: Mapping[str, Any], where: str) -
     return recording.replace(neurons=table, quality=quality, **references)
 
 
+def _check_agree(fields: Mapping[str, Any], where: str, *, clock: bool) -> None:
+    """Ask where a file has traces, times or rates under two names that do not say the same."""
+    for key in ("traces", "t", "fs") if clock else ("traces",):
+        held = {a: np.asarray(fields[a]) for a in ALIASES[key] if a in fields}
+        first = next(iter(held), "")
+        for other in list(held)[1:]:
+            if not _say_the_same(held[first], held[other], clock=key == "t"):
+                raise ChoiceNeeded(
+                    f"'{first}' and '{other}' do not say the same",
+                    where=where,
+                    fix=f'Pass fields={{"{key}": "{first}"}} or "{other}".',
+                    option="fields",
+                    choices=tuple(held),
+                )
+
+
+def _say_the_same(one: np.ndarray, other: np.ndarray, *, clock: bool) -> bool:
+    if one.dtype.kind not in "fiub" or other.dtype.kind not in "fiub" or one.size != other.size:
+        return True  # a text, or something else of that name; what is taken is checked by itself
+    a, b = one.ravel().astype(float), other.ravel().astype(float)
+    if one.ndim == 2 and one.shape == other.shape[::-1] != one.shape:
+        b = other.T.ravel().astype(float)
+    if clock:
+        a, b = np.diff(a), np.diff(b)  # a clock may begin elsewhere
+    return bool(np.allclose(a, b, rtol=1e-3, atol=1e-9, equal_nan=True))
+
+
+def _check_rate(times: np.ndarray, fields: Mapping[str, Any], where: str) -> None:
+    """Refuse a rate that contradicts the times by more than a tenth, unless the times cannot be seconds, which is asked about later."""
+    rate = _rate(fields, where)
+    steps = np.diff(np.unique(times[np.isfinite(times)]))
+    if rate is None or not len(steps) or not rate > 0:
+        return
+    own = 1.0 / float(np.median(steps))
+    if SLOWEST_HZ <= own <= FASTEST_HZ and abs(own - rate) > 0.1 * rate:
+        raise InputError(
+            f"read as seconds, the times say {own:.4g} Hz, and the rate in the file is {rate:.4g}",
+            where=where,
+            fix="Correct one of them, or pass rate_hz=, which is taken instead of both.",
+        )
+
+
+def _rate(fields: Mapping[str, Any], where: str) -> float | None:
+    found = _find(fields, "fs")
+    if found is None:
+        return None
+    rates = numbers(found, "fs", where).ravel()
+    if not rates.size:
+        return None
+    if not np.allclose(rates, rates[0], rtol=1e-3, equal_nan=True):
+        raise InputError(f"the file has {len(rates)} rates that differ", where=where, fix="Pass rate_hz=.")
+    return float(rates[0])
+
+
 def _find(fields: Mapping[str, Any], key: str) -> Any:
     for alias in ALIASES[key]:
         if alias in fields:
@@ -369,6 +425,7 @@ def _times(
     if rate_hz is None and given is not None:
         time = numbers(given, "t", where).ravel().astype(float)
         if len(time) == n:
+            _check_rate(time, fields, where)
             return time, ""
         splits = _splits(fields)
         if len(time) > n and splits is not None and splits.min() == 1 and splits.max() == n:
@@ -381,12 +438,9 @@ def _times(
                 fix="There must be a time for every sample.",
             )
         return time, ""
-    rate = rate_hz
+    rate = _rate(fields, where) if rate_hz is None else rate_hz
     if rate is None:
-        found = _find(fields, "fs")
-        if found is None:
-            return None, ""
-        rate = float(numbers(found, "fs", where).ravel()[0])
+        return None, ""
     if not (rate > 0 and math.isfinite(rate)):
         raise InputError(f"the sampling rate {rate:g} Hz is not positive", where=where, fix="Pass rate_hz=.")
     return np.arange(n) / rate, ""

@@ -22,6 +22,7 @@ from .fields import ALIASES, recording_from_fields, texts
 from .pandas_hdf5 import read_stored_table, stored_tables
 from .text_tables import time_unit
 
+_RATE_WORDS = {a.lower() for a in ALIASES["fs"]}
 _NAME_WORDS = ("names", "neuron_names", "neurons", "ids", "neuron_ids", "roi_names", "cell_names")
 
 
@@ -72,12 +73,16 @@ def read_recordings(
         arrays = _arrays(file)
         chosen = _choose(arrays, dataset, where)
         held: dict[str, Any] = {"traces": read_all(member(file, chosen, where), where)}
-        n_time = _fit_companions(file, arrays, chosen, held, dict(fields or {}), axes, where, rate_hz)
+        n_time, used = _fit_companions(file, arrays, chosen, held, dict(fields or {}), axes, where, rate_hz)
     traces = held["traces"]
     if traces.shape[0] != n_time:
         held["traces"] = traces.T
     recording = recording_from_fields(held, f"{where}:{chosen}", name=name or path.stem, rate_hz=rate_hz)
-    return [recording.replace(provenance={**recording.provenance, "hdf5": {"dataset": chosen}})]
+    said = [str(recording.provenance.get("reading", ""))]
+    if left := sorted(set(arrays) - used):
+        said.append(f"datasets that are not read: {', '.join(left[:20])}{' and others' if left[20:] else ''}")
+    about = {"hdf5": {"dataset": chosen}} | ({"reading": "; ".join(x for x in said if x)} if any(said) else {})
+    return [recording.replace(provenance={**recording.provenance, **about})]
 
 
 def holds_traces(path: str | Path) -> bool:
@@ -106,7 +111,7 @@ def holds_traces(path: str | Path) -> bool:
 
 
 def _arrays(file: Any) -> dict[str, Any]:
-    """Return the datasets of one and two axes by path, without links to other files."""
+    """Return the datasets of up to two axes by path, without links to other files."""
     import h5py
 
     found: dict[str, Any] = {}
@@ -119,7 +124,7 @@ def _arrays(file: Any) -> dict[str, Any]:
             node = group[key]
             if isinstance(node, h5py.Group) and depth < limits.MAX_NESTING:
                 stack.append((f"{prefix}{key}/", node, depth + 1))
-            elif isinstance(node, h5py.Dataset) and len(node.shape or ()) in (1, 2):
+            elif isinstance(node, h5py.Dataset) and node.shape is not None and len(node.shape) < 3:
                 found[f"{prefix}{key}"] = node
     return dict(sorted(found.items()))
 
@@ -160,9 +165,10 @@ def _fit_companions(
     axes: str | None,
     where: str,
     rate_hz: float | None,
-) -> int:
-    """Add times and names to the traces in `held`; return the number of time points."""
+) -> tuple[int, set[str]]:
+    """Add times and names to the traces in `held`; return the number of time points, and the datasets that were used."""
     shape = held["traces"].shape
+    used = {chosen, *(v.strip("/") for v in fields.values())}
     for key in ("t", "names"):
         if key in fields:
             node = member(file, fields[key], where)
@@ -175,7 +181,11 @@ def _fit_companions(
         clocks = [
             k
             for k, n in arrays.items()
-            if k != chosen and n.dtype.kind in "fiu" and max(n.shape) == np.prod(n.shape) in shape and _is_time(k)
+            if k != chosen
+            and n.shape
+            and n.dtype.kind in "fiu"
+            and max(n.shape) == np.prod(n.shape) in shape
+            and _is_time(k)
         ]
         if len(clocks) > 1:
             raise ChoiceNeeded(
@@ -185,22 +195,40 @@ def _fit_companions(
                 option="fields",
                 choices=tuple(clocks),
             )
+        rates = [k for k, n in arrays.items() if n.size == 1 and n.dtype.kind in "fiu" and _last(k) in _RATE_WORDS]
+        if rates:
+            held["fs"] = np.concatenate([np.ravel(arrays[k][()]) for k in rates])
+        used.update(clocks, rates)
         if clocks:
             held["t"] = read_all(arrays[clocks[0]], where).ravel().astype(float) * (_unit(clocks[0]) or 1.0)
     if "names" not in held:
-        listed = [
-            k for k, n in arrays.items() if n.dtype.kind in "OS" and _last(k) in _NAME_WORDS and n.shape[0] in shape
-        ]
-        if len(listed) == 1:
-            held["names"] = np.asarray(texts(read_all(arrays[listed[0]], where)), dtype=str)
+        listed = [k for k, n in arrays.items() if n.dtype.kind in "OS" and _last(k) in _NAME_WORDS and n.shape]
+        fitting = [k for k in listed if arrays[k].size in shape]
+        if len(fitting) > 1:
+            raise ChoiceNeeded(
+                f"{len(fitting)} datasets could be the names: {', '.join(fitting)}",
+                where=where,
+                fix='Pass fields={"names": one of them}.',
+                option="fields",
+                choices=tuple(fitting),
+            )
+        if listed and not fitting:
+            raise InputError(
+                f"'{listed[0]}' has {arrays[listed[0]].size} names for traces of shape {tuple(shape)}",
+                where=where,
+                fix="Give one for every neuron, in the order of the traces.",
+            )
+        if fitting:
+            held["names"] = np.asarray(texts(read_all(arrays[fitting[0]], where)), dtype=str)
+        used.update(fitting)
     if axes is not None:
         if axes not in ("tn", "nt"):
             raise InputError(f"axes cannot be '{axes}'", where=where, fix='Choose "tn" or "nt".')
-        return int(shape[axes.index("t")])
+        return int(shape[axes.index("t")]), used
     for key, own in (("t", True), ("names", False)):
         if key in held and shape[0] != shape[1]:
             n = len(np.ravel(held[key]))
-            return int(n if own else next(s for s in shape if s != n))
+            return int(n if own else next(s for s in shape if s != n)), used
     raise ChoiceNeeded(
         f"'{chosen}' of shape {tuple(shape)} does not say which axis is time",
         where=where,

@@ -186,12 +186,17 @@ def parse_table(text: str, where: str) -> pd.DataFrame:
     frame.columns = pd.Index(header)
     if levels is not None:
         frame.attrs[LEVELS] = levels
+    short = [i for i, line in enumerate(lines) if line.count(separator) < len(header) - 1]
+    if short:
+        frame.attrs[SHORT] = short
     if separator == ";" and not frame.empty:
         # where ; separates, the decimal sign may be a comma
         frame = frame.map(lambda v: re.sub(r"^\s*([-+]?\d+),(\d+)\s*$", r"\1.\2", v))
     return frame
 
 
+SHORT = "short"
+"""Attribute of a table with lines of fewer cells than its header: their numbers, the header's is 0."""
 LEVELS = "levels"
 """Attribute of a table with a header of several rows: its `Levels`."""
 

@@ -91,8 +91,10 @@ def _columns(table: pd.DataFrame, columns: list[str], where: str) -> np.ndarray:
 
 def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.ndarray, set[str], list[str]]:
     """Return the times, the columns that are used up by them, and what was read in another way than its place suggests."""
-    frame = find_column(table, *FRAME_COLUMN)
     found = find_time(table)
+    frame = find_column(table, *FRAME_COLUMN)
+    if frame == "" and found is not None and not _counts(table, frame, where):
+        frame = None  # a column without a name is an index only if it counts
     used = {c for c in (frame, found[0] if found else None) if c is not None}
     if rate_hz is not None and not (rate_hz > 0 and np.isfinite(rate_hz)):
         raise InputError(f"the sampling rate {rate_hz:g} Hz is not positive", where=where, fix="Give rate_hz in Hz.")
@@ -116,6 +118,18 @@ def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.n
         fix="Call it time_s (or time_ms, time_min), or pass rate_hz=.",
         option="rate_hz",
     )
+
+
+def _counts(table: pd.DataFrame, column: str, where: str) -> bool:
+    """Whether what stands under a header, once or several times, is empty or the number of the row."""
+    for at in np.flatnonzero(table.columns == column):
+        try:
+            values = to_numbers(table.iloc[:, at].astype(str).tolist(), column, where)
+        except InputError:
+            return False
+        if not (np.isnan(values).all() or (np.diff(values) == 1).all()):
+            return False
+    return True
 
 
 def _check_rate(times: np.ndarray, rate_hz: float | None, what: str, where: str) -> None:
