@@ -90,6 +90,8 @@ def test_open_starts_the_window_on_files_and_sessions(
     assert main(["open", str(saved), "--theme", "light", "--", "-worm.csv"]) == 3  # the window's own exit code
     assert started[0][1:3] == ["-m", "napari_dynamic_connectome.widgets.app"]
     assert started[0][3:] == [str(saved), "./-worm.csv", "--theme", "light"]
+    assert main(["open", "./-worm.csv", "--rate", "2", "--axes", "tzyx", "--channel", "1"]) == 3
+    assert json.loads(started.pop()[-1]) == {"rate_hz": 2.0, "axes": "tzyx", "channel": 1}
     assert main(["open", str(saved), str(saved.parent)]) == 2
     assert main(["open", "absent.csv"]) == 2
     assert len(started) == 1

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+import zarr
+from ome_zarr.writer import write_image, write_labels
 
 from napari_dynamic_connectome.cli import main
 from napari_dynamic_connectome.cli.command_line import build_parser
 from napari_dynamic_connectome.cli.reading import flag_of, in_flags
-from napari_dynamic_connectome.pipeline.settings import PipelineSettings, ReadingSettings
+from napari_dynamic_connectome.io import registry
+from napari_dynamic_connectome.io.layer_data import fitting
+from napari_dynamic_connectome.io.registry import FORMATS
+from napari_dynamic_connectome.io.volumes.volume import build_volume
+from napari_dynamic_connectome.pipeline.settings import PipelineSettings, ReadingSettings, VolumeInput
 
-READS = ("run", "validate", "project", "robustness", "contrasts", "suggest-names")
+READS = ("run", "validate", "project", "robustness", "contrasts", "suggest-names", "open")
+IN_PYTHON_ONLY = {
+    "name",  # of the worm: as the file is called
+    "level",  # a coarser picture, for scripts that look around
+    "shape", "like", "radius_voxels",  # of a table of centres: the image that it belongs to says them
+    "min_named", "min_neurons", "min_duration_s",  # which worms of a collection: [input.collection], and the command worms
+}  # fmt: skip
+INSIDE = {"path", "options", "labels", "more", "group", "array", "series"}
+"""No options: the file itself, and what `dataset` is called inside of some readers."""
 
 
 def flags(command: str) -> set[str]:
@@ -25,6 +42,51 @@ def flags(command: str) -> set[str]:
 def test_every_option_of_a_reader_is_a_flag_of_every_command_that_reads(command) -> None:
     wanted = {flag_of(name) for name in ReadingSettings.model_fields if name != "files"}
     assert wanted <= flags(command)
+
+
+def parameters(function: str, **more: str) -> set[str]:
+    """Return the options of a function of every format."""
+    found: set[str] = set()
+    for form in FORMATS:
+        module = importlib.import_module(f"napari_dynamic_connectome.io.{more.get(form.key, form.module)}")
+        if hasattr(module, function):
+            found |= set(inspect.signature(getattr(module, function)).parameters)
+    return found - INSIDE - IN_PYTHON_ONLY
+
+
+@pytest.mark.gui
+def test_every_option_of_every_reader_is_a_setting_a_flag_and_a_field_of_the_sheet() -> None:
+    from napari_dynamic_connectome.widgets.workspace import import_sheet
+
+    of_traces = parameters("read_recordings", hdf5="formats.hdf5_traces")
+    of_traces |= set(inspect.signature(registry.read_recordings).parameters) - INSIDE
+    assert {"rate_hz", "signal", "dataset", "worm", "column", "fields", "time_column"} <= of_traces
+    assert of_traces == set(ReadingSettings.model_fields) - {"files"}
+    assert of_traces == {*import_sheet.TRACE_OPTIONS, "fields"}
+    of_images = parameters("open_volume") | {
+        name
+        for name in inspect.signature(build_volume).parameters
+        if name in ("axes", "channel", "voxel_size_um", "frame_rate_hz")
+    }
+    assert of_images <= {*import_sheet.IMAGE_OPTIONS} <= set(VolumeInput.model_fields)
+    assert {flag_of(n) if n != "frame_rate_hz" else "--rate" for n in import_sheet.IMAGE_OPTIONS} <= flags("extract")
+    assert {flag_of(n) if n != "frame_rate_hz" else "--rate" for n in import_sheet.IMAGE_OPTIONS} <= flags("open")
+    of_labels = parameters("open_labels", csv="formats.centres")
+    known = {n.removeprefix("label_") for n in VolumeInput.model_fields} | {"name"}  # name: dataset, of an OME-Zarr
+    assert of_labels <= known
+    assert {"--label-axes", "--label-dataset", "--label-channel", "--radius", "--units"} <= flags("extract")
+
+
+@pytest.mark.gui
+def test_every_question_of_a_reader_can_be_answered_in_every_interface() -> None:
+    from napari_dynamic_connectome.widgets.workspace import import_sheet
+
+    asked: set[str] = set()
+    for path in (Path(registry.__file__).parent).rglob("*.py"):
+        asked |= set(re.findall(r"option=\"(\w+)\"", path.read_text(encoding="utf-8")))
+    about_tables_of_connections = {"weight"}
+    assert {"rate_hz", "axes", "channel", "dataset", "fields", "signal", "time_unit", "time_column"} <= asked
+    assert asked - about_tables_of_connections <= set(ReadingSettings.model_fields) | set(import_sheet.IMAGE_OPTIONS)
 
 
 @pytest.mark.parametrize("command", ["extract", "compare-labels"])
@@ -108,3 +170,38 @@ def test_readings_of_a_settings_file_take_every_option() -> None:
     given = {"files": "*", "rate_hz": 2.0, "worm": "a", "labeled_only": True, "voxel_size_um": (1.0, 1.0, 1.0)}
     settings = PipelineSettings.parse({"input": {"reading": [given]}})
     assert settings.input.reading[0].options() == {k: v for k, v in given.items() if k != "files"}
+
+
+def test_flags_for_several_files_go_to_those_that_they_concern(frames, tmp_path) -> None:
+    np.save(tmp_path / "v.npy", np.zeros((3, 4, 8, 8), np.uint8))
+    np.save(tmp_path / "t.npy", np.zeros((30, 4)))
+    (tmp_path / "stimuli.csv").write_text("name,onset,offset\nNaCl,1,2\n")
+    given = {"rate_hz": 2.5, "axes": "tzyx", "names": "as written", "voxel_size_um": (2.0, 1.0, 1.0)}
+    image = {"axes": "tzyx", "frame_rate_hz": 2.5, "voxel_size_um": (2.0, 1.0, 1.0)}
+    traces = {"rate_hz": 2.5, "names": "as written"}
+    assert fitting(tmp_path / "v.npy", given) == image
+    assert fitting(frames, given) == fitting(tmp_path / "t.npy", given) == traces
+    assert fitting(tmp_path / "t.npy", {"axes": "nt"}) == {"axes": "nt"} and fitting(frames, {"channel": 1}) == {}
+    assert fitting(tmp_path / "stimuli.csv", given) == {}
+
+
+def test_flags_of_images_settle_what_validate_asks(tmp_path, capsys) -> None:
+    np.save(tmp_path / "v.npy", np.zeros((3, 4, 8, 8), np.uint8))
+    assert main(["validate", str(tmp_path / "v.npy")]) == 2
+    assert "--axes tzyx" in capsys.readouterr().err
+    call = ["validate", str(tmp_path / "v.npy"), "--axes", "tzyx", "--voxel-size", "2", "1", "1", "--rate", "4"]
+    assert main(call) == 0
+    assert "image of shape (3, 4, 8, 8)" in capsys.readouterr().out
+
+
+def test_several_labels_of_an_ome_zarr_are_asked_for_by_a_flag_that_is_there(tmp_path, capsys) -> None:
+    write_image(np.ones((4, 3, 8, 8), "u2"), str(tmp_path / "w.zarr"), axes="tzyx", scale_factors=[])
+    group = zarr.open_group(tmp_path / "w.zarr", mode="a")
+    for name, label in (("cells", 1), ("nuclei", 2)):
+        write_labels(np.full((3, 8, 8), label, "i4"), group, name=name, axes="zyx", scale_factors=[])
+    call = ["extract", str(tmp_path / "w.zarr"), "-o", str(tmp_path / "o.npz"), "--rate", "2"]
+    call += ["--voxel-size", "1", "1", "1"]
+    assert main(call) == 2
+    assert "--label-dataset one of: cells, nuclei" in capsys.readouterr().err.replace("'", "")
+    assert main([*call, "--label-dataset", "nuclei"]) == 0
+    assert registry.read_recordings(tmp_path / "o.npz")[0].neurons["label"].tolist() == [2]

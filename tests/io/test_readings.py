@@ -127,6 +127,35 @@ def test_a_column_that_counts_like_a_clock_is_asked_about(tmp_path) -> None:
         read_recording(table(tmp_path / "a.csv", "Zeit,AVAL,AVAR", rows), rate_hz=2)
 
 
+def test_which_column_is_the_time_can_be_said(tmp_path) -> None:
+    rows = [f"{i / 2},{500 * i + 9},{i % 3}" for i in range(8)]
+    two = table(tmp_path / "a.csv", "Time (s),timestamps [ms],AVAL", rows)
+    with pytest.raises(
+        ChoiceNeeded, match=r"a.csv: 2 columns .* Pass time_column= one of: Time \(s\), timestamps \[ms\]"
+    ):
+        read_recording(two)
+    worm = read_recording(two, time_column="timestamps [ms]")
+    np.testing.assert_allclose(worm.time_s, 0.5 * np.arange(8) + 0.009)
+    assert (
+        worm.named == ["AVAL"] and "Time (s)" in worm.remarks[0]
+    )  # the other one is no neuron, and not lost in silence
+    clock = table(tmp_path / "b.csv", "X,AVAL,AVAR", [f"{i},{i % 3},{i % 4}" for i in range(8)])
+    np.testing.assert_allclose(read_recording(clock, rate_hz=4, time_column="X").time_s, np.arange(8) / 4)
+    np.testing.assert_allclose(read_recording(clock, time_column="x").time_s, np.arange(8.0))
+    with pytest.raises(InputError, match=r"no column 'Y'. The table has: X, AVAL, AVAR"):
+        read_recording(clock, time_column="Y")
+
+
+def test_fields_of_two_axes_are_asked_for_where_none_is_called_traces(tmp_path) -> None:
+    np.savez(tmp_path / "a.npz", F=TRACES, other=TRACES, fs=2.0)
+    savemat(tmp_path / "a.mat", {"worm": {"F": TRACES, "fs": 2.0}})
+    with pytest.raises(ChoiceNeeded, match="F, other") as caught:
+        read_recording(tmp_path / "a.npz")
+    assert caught.value.choices == ("F", "other")
+    for name in ("a.npz", "a.mat"):  # inside of a struct, too
+        np.testing.assert_array_equal(read_recording(tmp_path / name, fields={"traces": "F"}).traces, TRACES)
+
+
 def test_in_a_table_of_tracks_the_track_is_the_neuron_not_the_point(tmp_path) -> None:
     rows = [f"{k},{t},2,{5 * k},{5 + t},{1000 * t + k}" for k in (1, 2) for t in range(3)]
     found = read_centres(table(tmp_path / "a.csv", "track_id,t,z,y,x,id", rows))

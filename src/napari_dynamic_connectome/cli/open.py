@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from .reading import add_reading, reading_of
 
 
 def add(commands: Any) -> None:
@@ -16,6 +19,7 @@ def add(commands: Any) -> None:
         "files", nargs="*", help="a session or the output folder of a run; recordings, images, labels, tables"
     )
     opener.add_argument("--theme", choices=("dark", "light"))
+    add_reading(opener, images=True)
     opener.set_defaults(action=execute)
 
 
@@ -34,6 +38,8 @@ def execute(options: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "napari_dynamic_connectome.widgets.app", *map(_argument, files)]
     if options.theme:
         command += ["--theme", options.theme]
+    if given := reading_of(options):
+        command += ["--reading", json.dumps(given)]
     return subprocess.run(command, check=False).returncode
 
 

@@ -11,7 +11,7 @@ from ..model.errors import InputError
 
 FLAGS = {"rate_hz": "rate", "fields": "field", "column": "trace_column", "voxel_size_um": "voxel_size"}
 """Names of flags that differ from those of the settings."""
-_MENTION = re.compile(r"\b([a-z_]+)=(\"[^\"]*\"|\([^)]*\)|\{[^}]*\}|(?=[\s.,;:)]|$))")
+_MENTION = re.compile(r"\b([a-z_]+)=(\"[^\"]*\"|'[^']*'|\([^)]*\)|\{[^}]*\}|(?=[\s.,;:)]|$))")
 _OTHER_FLAGS = {"frame_rate_hz": "rate", "radius_um": "radius"}
 """Flags of images whose options are called otherwise; the others are called alike."""
 
@@ -26,20 +26,20 @@ def flag_of(option: str) -> str:
     return "--" + FLAGS.get(option, option).replace("_", "-")
 
 
-def add_reading(parser: Any, *, leave_out: tuple[str, ...] = ()) -> None:
+def add_reading(parser: Any, *, images: bool = False) -> None:
     """Add one flag for every option of `read_recordings`.
 
     Parameters
     ----------
     parser : argparse.ArgumentParser
-    leave_out : tuple of str
-        Options that this command has under another meaning.
+    images : bool
+        The command reads images, too: `--axes` may be those of an image, and there is `--channel`.
     """
     from ..pipeline.settings import ReadingSettings
 
     group = parser.add_argument_group("how files are read, where they leave something open")
     for name, field in ReadingSettings.model_fields.items():
-        if name == "files" or name in leave_out:
+        if name == "files":
             continue
         given: dict[str, Any] = {
             "dest": f"reading_{name}",
@@ -52,11 +52,17 @@ def add_reading(parser: Any, *, leave_out: tuple[str, ...] = ()) -> None:
             given |= {"action": "store_true"}
         elif name == "voxel_size_um":
             given |= {"nargs": 3, "type": float, "metavar": ("Z", "Y", "X")}
+        elif name == "axes" and images:
+            given |= {"metavar": "TEXT", "help": f"{given['help']}; images: such as tzyx"}
         elif choices := [c for c in get_args(field.annotation) if isinstance(c, str) and c]:
             given |= {"choices": choices}
         else:
             given |= {"type": float if name == "rate_hz" else str, "metavar": "HZ" if name == "rate_hz" else "TEXT"}
         group.add_argument(flag_of(name), **given)
+    if images:
+        group.add_argument(
+            "--channel", dest="reading_channel", metavar="TEXT", help="images: a channel, by name or number from 0"
+        )
 
 
 def reading_of(options: argparse.Namespace) -> dict[str, Any]:
@@ -89,7 +95,11 @@ def reading_of(options: argparse.Namespace) -> dict[str, Any]:
                 )
             value = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
         held[name] = value
-    return ReadingSettings.parse(held, where="the command line").options()
+    axes = str(held.pop("axes", "") or "")
+    channel = str(getattr(options, "reading_channel", None) or "")
+    found = ReadingSettings.parse(held, where="the command line").options()
+    found |= {"axes": axes} if axes else {}
+    return found | ({"channel": int(channel) if channel.isdigit() else channel} if channel else {})
 
 
 def with_reading(overrides: Mapping[str, Any], options: argparse.Namespace, base: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,7 +147,7 @@ def in_flags(text: str, flags: Container[str]) -> str:
         if name == "fields":
             pair = re.search(r"\"(\w+)\": (?:\"([^\"]*)\"|(.*?))\}", value)
             return f"--field {pair[1]}={pair[2] or '...'}" if pair else "--field OURS=THEIRS"
-        plain = value.strip('"')
+        plain = value.strip("\"'")
         if value.startswith("(") or (name in ("voxel_size_um",) and value):
             plain = " ".join(part.strip().upper() for part in value.strip("()").split(","))
         elif " " in plain:

@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
         help="the same in the words of Python, and axes of images: axes=tzyx; of a settings file: TABLE.FIELD=VALUE; repeatable",
     )
     add_json(validate)
-    add_reading(validate)
+    add_reading(validate, images=True)
     validate.set_defaults(action=execute)
 
 
@@ -75,6 +75,7 @@ def describe(path: Path, said: dict[str, Any]) -> Description:
     """
     from ..io.formats.connectome import read_connectome
     from ..io.formats.text_tables import find_column, read_table
+    from ..io.layer_data import about
     from ..io.registry import identify, open_labels, open_volume, read_recordings
     from ..session.save_load import find_session, is_session, load_session
 
@@ -99,6 +100,10 @@ def describe(path: Path, said: dict[str, Any]) -> Description:
     for what, read in (("recording", read_recordings), ("image", open_volume), ("labels", open_labels)):
         if what == "recording" and "recording" not in form.holds:
             continue
+        if what == "recording" and form.key in ("hdf5", "npz") and about(path) == "image":
+            continue
+        if what != "recording" and "rate_hz" in said:
+            said = {**{k: v for k, v in said.items() if k != "rate_hz"}, "frame_rate_hz": said["rate_hz"]}
         try:
             held: Any = read(path, **said)
         except InputError as error:

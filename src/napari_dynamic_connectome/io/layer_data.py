@@ -7,9 +7,9 @@ at its positions with names and the recording itself in the metadata; connectome
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.recording import Recording
 from . import limits
 from .choice import ChoiceNeeded
-from .registry import FORMATS, identify, open_labels, open_volume, read_recordings
+from .registry import FORMATS, identify, open_labels, open_volume, options_of_traces, read_recordings
 from .sniffing import table_kind
 from .volumes.volume import Volume
 
@@ -49,6 +49,59 @@ def reader(path: str | Path | Sequence[str]) -> Callable[[Any], list[LayerData]]
     return read_layers if can_read(path) else None
 
 
+About = Literal["image", "traces", "both", "other"]
+IMAGE_OPTIONS = ("axes", "dataset", "channel", "voxel_size_um", "frame_rate_hz")
+"""Options of images that a person may give; a rate is `frame_rate_hz` there."""
+
+
+def about(path: str | Path) -> About:
+    """Say whether a file holds an image, traces, both (NWB) or something else (a table, centres, a connectome).
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+    path = Path(path)
+    form = identify(path)
+    if form.key == "hdf5":
+        from .formats.hdf5_traces import holds_traces
+
+        return "traces" if holds_traces(path) else "image"
+    if form.key == "npz":
+        return "traces" if _holds_traces_npz(path) else "image"
+    if form.key in ("omezarr", "tiff", "tiffs"):
+        return "image"
+    if form.key == "nwb":
+        return "both"
+    if form.key in ("csv", "parquet"):
+        return "traces" if table_kind(path) == "traces" else "other"
+    return "traces" if "recording" in form.holds else "other"
+
+
+def fitting(path: str | Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of the options that were given for several files at once which concern this one.
+
+    Parameters
+    ----------
+    path : str or Path
+    options : mapping
+        Options of `read_recordings` and `open_volume`; `rate_hz` is the frame rate of an image, `axes` those of traces ("tn",
+        "nt") or of an image.
+    """
+    what = about(path)
+    known = options_of_traces(path) - {"axes"}
+    of_traces = {k: v for k, v in options.items() if k in known}
+    of_images = {k: v for k, v in options.items() if k in IMAGE_OPTIONS and k != "axes"}
+    if "rate_hz" in options:
+        of_images.setdefault("frame_rate_hz", options["rate_hz"])
+    axes = options.get("axes")
+    if axes:
+        (of_traces if axes in ("tn", "nt") else of_images)["axes"] = axes
+    if what == "both":
+        return {**of_images, **of_traces} if axes not in ("tn", "nt") else of_traces
+    return of_traces if what == "traces" else of_images if what == "image" else {}
+
+
 def read_layers(path: str | Path | Sequence[str], **options: Any) -> list[LayerData]:
     """Read a file (or several) as layer data.
 
@@ -76,10 +129,10 @@ def read_layers(path: str | Path | Sequence[str], **options: Any) -> list[LayerD
         return _zarr_layers(path, options)
     if form.key in ("tiff", "tiffs"):
         return _image_layers(path, options)
-    if form.key == "hdf5":
-        return _hdf5_layers(path, options)
-    if form.key == "npz":
-        return _npz_layers(path, options)
+    if form.key in ("hdf5", "npz"):
+        if about(path) == "image":
+            return _image_layers(path, options)
+        return [recording_layer(r) for r in read_recordings(path, **options)]
     if form.key == "nwb":
         return _nwb_layers(path, options)
     kind = table_kind(path) if form.key in ("csv", "parquet", "graphml") else "traces"
@@ -133,28 +186,19 @@ def _image_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
     return image_layers(open_volume(path, **options), _name(path))
 
 
-def _hdf5_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
-    """Return images; or recordings, where the file holds no array of three axes, or is one of CaImAn or pandas."""
-    from .formats.hdf5_traces import holds_traces
-
-    if holds_traces(path):
-        return [recording_layer(r) for r in read_recordings(path, **options)]
-    return _image_layers(path, options)
-
-
-def _npz_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
+def _holds_traces_npz(path: Path) -> bool:
     if path.suffix == ".npy":
         from .formats.npz import plain_axes
 
-        if plain_axes(path) == 2:
-            return [recording_layer(r) for r in read_recordings(path, **options)]
-        return _image_layers(path, options)
+        return plain_axes(path) == 2
     from .formats.fields import ALIASES
     from .formats.npz import load_fields
 
-    if any(key in load_fields(path) for key in ALIASES["traces"]):
-        return [recording_layer(r) for r in read_recordings(path, **options)]
-    return _image_layers(path, options)
+    fields = load_fields(path)
+    if any(key in fields for key in ALIASES["traces"]):
+        return True
+    axes = [v.ndim for v in fields.values() if v.dtype.kind in "fiu" and min(v.shape, default=0) > 1]
+    return 2 in axes and max(axes) == 2  # under another name, which is asked
 
 
 def _nwb_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:

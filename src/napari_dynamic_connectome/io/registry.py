@@ -276,7 +276,7 @@ def read_recordings(
     labeled_only : bool
         Leave out neurons without a name.
     **options
-        Of the format: `name`, `rate_hz`; `signal`, `dataset`, `axes`, `fields`, `voxel_size_um`, `column` where there is a choice.
+        Of the format: `name`, `rate_hz`; `signal`, `dataset`, `axes`, `fields`, `time_column`, `voxel_size_um`, `column` where there is a choice.
 
     Returns
     -------
@@ -333,6 +333,23 @@ def read_recordings(
         for line in recording.remarks:
             log.warning("%s: %s", recording.name, line)
     return found
+
+
+def options_of_traces(path: str | Path) -> set[str]:
+    """Return the options of `read_recordings` that apply to a file's format.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+    import inspect
+
+    form = identify(path)
+    reader = _function(form, "read_recordings")
+    if form.key == "hdf5":
+        from .formats.hdf5_traces import read_recordings as reader
+    own = {"names", "time_unit", "worm", "labeled_only"}
+    return own | (set(inspect.signature(reader).parameters) - {"path"} if reader is not None else set())
 
 
 def _chosen(found: list[Recording], worms: list[str], path: str | Path) -> list[Recording]:

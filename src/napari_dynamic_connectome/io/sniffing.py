@@ -13,6 +13,7 @@ from typing import Literal
 
 import pandas as pd
 
+from .choice import ChoiceNeeded
 from .files import existing, head
 from .formats.fields import BEHAVIOUR_PREFIX
 from .formats.pandas_hdf5 import stored_pose
@@ -55,7 +56,10 @@ def table_kind(path: str | Path) -> TableKind:
         re.fullmatch(r"(onset|t_on|start|start_time)([ _].*)?", c.strip().lower()) for c in columns
     ):
         return "stimuli"
-    clock = find_time(table)
+    try:
+        clock = find_time(table)
+    except ChoiceNeeded:  # several: which one is asked when they are read
+        return "traces"
     if clock is not None:
         others = [c.strip().lower() for c in columns if c != clock[0]]
         called = re.search(r"(^|[_\-. ])behaviou?r", path.name.lower()) is not None

@@ -45,8 +45,8 @@ class VolumeInput(StepSettings):
     reference: str = setting("", "Reference channel: a name or number of a channel of the image, or another file.")
     axes: str = setting("", "Axes of the image, such as tzyx, if the file does not name them.")
     label_axes: str = setting("", "Axes of the labels, if the file does not name them.")
-    dataset: str = setting("", "HDF5: path of the image inside the file.")
-    label_dataset: str = setting("", "HDF5: path of the labels inside the file.")
+    dataset: str = setting("", "Which of several images: path in HDF5, number of a TIFF image, image of an OME-Zarr.")
+    label_dataset: str = setting("", "The same for the labels; of an OME-Zarr, their name.")
     label_channel: str = setting(
         "", "Channel that holds the labels, where there are several: its name or number from 0."
     )
@@ -94,6 +94,7 @@ class ReadingSettings(StepSettings):
     time_unit: Literal["", "s", "ms", "us", "min", "h"] = setting(
         "", "Unit of the times, where they would give a rate that no recording has."
     )
+    time_column: str = setting("", "Tables: the column that holds the times, where its name does not tell.")
     signal: str = setting("", "NWB, suite2p, tables with several header rows: which of several sets of traces.")
     dataset: str = setting(
         "", "HDF5: path of the traces in the file; suite2p: plane0, combined, ...; collection: source."

@@ -15,17 +15,16 @@ import scipy.io
 import tifffile
 import zarr
 from npe2 import PluginManager, PluginManifest
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication, QComboBox, QDialog, QLabel, QLineEdit, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 
-from napari_dynamic_connectome.io.choice import ChoiceNeeded
 from napari_dynamic_connectome.io.layer_data import patterns
 from napari_dynamic_connectome.io.registry import FORMATS
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.widgets.app.contributions import get_reader
-from napari_dynamic_connectome.widgets.qt.forms import Number
 from napari_dynamic_connectome.widgets.workspace import open_files
+from napari_dynamic_connectome.widgets.workspace.import_sheet import ImportSheet
 from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
 pytestmark = pytest.mark.gui
@@ -161,16 +160,24 @@ def _(path: Path) -> None:
 
 
 @pytest.fixture
-def answers(monkeypatch) -> dict[str, object]:
-    """Answer dialogs: the first of a list, the example of a text, 4 Hz."""
-    asked: dict[str, object] = {}
+def answers(monkeypatch) -> list[tuple[str, object]]:
+    """Answer sheets as a person would: the first choice, the example of a text, 4 Hz; return what was asked."""
+    asked: list[tuple[str, object]] = []
 
-    def request(answer: dict[str, Any], title: str, parent: object) -> dict[str, object]:
-        choices = answer.get("options", {}).get("choices")
-        asked["items" if choices else "text"] = choices or title
-        return {"answer": 4.0 if "annotation" not in answer else answer["value"]}
+    def run(sheet: ImportSheet) -> Any:
+        while sheet.answer is not None:
+            question = sheet.current.question
+            asked.append((question.option, question.choices or question.fix))
+            native = sheet.answer.native
+            if question.choices:
+                QTest.keyClick(native, Qt.Key.Key_Down)
+            else:
+                QTest.keyClicks(native, question.example or "4")
+            QTest.keyClick(native, Qt.Key.Key_Return)
+        QTest.keyClick(sheet.import_button, Qt.Key.Key_Return)
+        return sheet.result()
 
-    monkeypatch.setattr("magicgui.widgets.request_values", request)
+    monkeypatch.setattr(ImportSheet, "exec", run)
     return asked
 
 
@@ -183,7 +190,7 @@ def test_the_manifest_names_every_pattern_and_the_files_below_have_them_all() ->
         assert any(Path(name).match(pattern) for name in MAKERS), pattern
 
 
-def test_every_file_that_is_dropped_opens(viewer, answers, tmp_path) -> None:
+def test_every_file_that_is_dropped_opens(viewer, answers, tmp_path, qtbot) -> None:
     work = workspace_of(viewer)
     assert {f.key for f in FORMATS} == {_format(name) for name in MAKERS}
     opened: set[str] = set()
@@ -200,6 +207,8 @@ def test_every_file_that_is_dropped_opens(viewer, answers, tmp_path) -> None:
         seen = len(opened)
         layers, recordings = list(viewer.layers), set(work.session.recordings)
         viewer.open(str(path), plugin=PLUGIN)
+        if open_files._waiting.get(work):  # it asks: the sheet comes when napari is done
+            qtbot.waitUntil(lambda: not open_files._waiting.get(work), timeout=40_000)
         new = [layer for layer in viewer.layers if layer not in layers]
         added = [r for n, r in work.session.recordings.items() if n not in recordings]
         if added:
@@ -221,21 +230,31 @@ def _format(name: str) -> str:
     return known.get(name) or next(f.key for f in FORMATS if any(Path(name).match(p) for p in f.patterns))
 
 
-def test_what_a_file_leaves_open_is_asked_for(viewer, answers, tmp_path) -> None:
+def test_what_a_file_leaves_open_is_asked_for(viewer, answers, tmp_path, qtbot) -> None:
     with h5py.File(tmp_path / "two.h5", "w") as file:
         file["raw"], file["mask"] = VOXELS, VOXELS[0]
     viewer.open(str(tmp_path / "two.h5"), plugin=PLUGIN)
-    assert answers["items"] == ["mask", "raw"]
-    assert "what its axes are" in str(answers["text"])
+    qtbot.waitUntil(lambda: len(viewer.layers) > 0, timeout=40_000)
+    assert [option for option, _ in answers] == ["dataset", "axes"] and answers[0][1] == ("mask", "raw")
     assert viewer.layers[-1].data.shape == (1, 3, 16, 20)
+    viewer.open(str(tmp_path / "two.h5"), plugin=PLUGIN)  # the same again: answers are kept, and shown
+    qtbot.waitUntil(lambda: len(viewer.layers) > 1, timeout=40_000)
+    assert len(answers) == 2
 
 
-def test_a_question_that_is_not_answered_is_an_error_and_opens_nothing(viewer, monkeypatch, tmp_path) -> None:
+def test_a_question_that_is_not_answered_opens_nothing(viewer, monkeypatch, tmp_path, qtbot) -> None:
     np.save(tmp_path / "a.npy", VOXELS)
-    monkeypatch.setattr("magicgui.widgets.request_values", lambda **_: None)
-    with pytest.raises(ChoiceNeeded, match="axes="):
-        viewer.open(str(tmp_path / "a.npy"), plugin=PLUGIN)
-    assert len(viewer.layers) == 0
+    seen: list[str] = []
+
+    def give_up(sheet: ImportSheet) -> Any:
+        seen.append(sheet.text.text())
+        QTest.keyClick(sheet, Qt.Key.Key_Escape)
+        return sheet.result()
+
+    monkeypatch.setattr(ImportSheet, "exec", give_up)
+    viewer.open(str(tmp_path / "a.npy"), plugin=PLUGIN)
+    qtbot.waitUntil(lambda: bool(seen), timeout=40_000)
+    assert "axes" in seen[0] and len(viewer.layers) == 0
 
 
 def test_tables_go_to_the_worm_that_is_shown(viewer, answers, tmp_path) -> None:
@@ -279,11 +298,20 @@ def test_axes_and_channel_of_a_foreign_layer_are_asked_for_once(viewer, monkeypa
         spin.setValue(1.0)
     questions: list[str] = []
 
-    def request(answer: dict[str, Any], title: str, parent: object) -> dict[str, str]:
-        questions.append(answer["label"])
-        return {"answer": {"axes": "tzcyx", "channel": "1"}[answer["label"]]}
+    def run(sheet: ImportSheet) -> Any:
+        assert sheet.entries[0].kind == "layer"
+        while sheet.answer is not None:
+            option, native = sheet.current.question.option, sheet.answer.native
+            questions.append(option)
+            if option == "axes":
+                QTest.keyClicks(native, "tzcyx")
+            else:
+                QTest.keyClicks(native, "1")
+            QTest.keyClick(native, Qt.Key.Key_Return)
+        QTest.keyClick(sheet.import_button, Qt.Key.Key_Return)
+        return sheet.result()
 
-    monkeypatch.setattr("magicgui.widgets.request_values", request)
+    monkeypatch.setattr(ImportSheet, "exec", run)
     for _ in range(2):
         wait_for(dock.extract())
         raw = dock.session.raw[dock.session.current]
@@ -300,41 +328,7 @@ def test_the_open_button_takes_the_same_files(viewer, answers, wait_for, tmp_pat
     wait_for(next(iter(work.jobs.running)))
     assert list(work.session.recordings) == ["a"]
     shapes = [layer.data.shape for layer in viewer.layers if type(layer).__name__ in ("Image", "Vectors")]
-    assert shapes == [SHAPE, SHAPE, (1, 2, 3)]
-
-
-def test_the_dialog_itself_takes_an_answer_and_a_cancel(qtbot) -> None:
-    """The frame rate keeps all its digits; a list offers its choices; text has its example; Escape is no answer."""
-
-    def answered(error: ChoiceNeeded, act: Callable[[QDialog], None], *, fine: bool = True) -> Any:
-        def run() -> None:
-            dialog = QApplication.activeModalWidget()
-            assert isinstance(dialog, QDialog)
-            words.append(" ".join(w.text() for w in dialog.findChildren(QLabel)))
-            try:
-                act(dialog)
-            finally:
-                dialog.accept() if fine else dialog.reject()
-
-        words: list[str] = []
-        QTimer.singleShot(0, run)
-        found = open_files.ask(error, parent)
-        assert error.what[1:] in words[0].replace("\n", " ")
-        return found
-
-    parent = QWidget()
-    qtbot.addWidget(parent)
-    rate = ChoiceNeeded("no frame rate is given", where="", option="rate_hz")
-    dataset = ChoiceNeeded(
-        "this file has 2 datasets of 3 or more axes", where="/a/image.h5", option="dataset", choices=("mask", "raw")
-    )
-    axes = ChoiceNeeded("nothing says what its axes are", where="", option="axes", example="tzyx")
-    assert answered(rate, lambda d: d.findChild(Number).setValue(0.1625)) == 0.1625
-    assert answered(rate, lambda d: None) == 1.0
-    assert answered(dataset, lambda d: d.findChild(QComboBox).setCurrentIndex(1)) == "raw"
-    assert answered(axes, lambda d: None) == "tzyx"
-    assert answered(axes, lambda d: d.findChild(QLineEdit).setText(" ")) is None
-    assert answered(dataset, lambda d: None, fine=False) is None
+    assert shapes == [SHAPE, (1, 2, 3), SHAPE]  # what asks comes last
 
 
 def test_files_named_on_the_command_line_open_and_bad_ones_are_shown(
@@ -347,6 +341,11 @@ def test_files_named_on_the_command_line_open_and_bad_ones_are_shown(
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 no zip")
     shown = []
     monkeypatch.setattr(notify, "show_failure", lambda *args: shown.append(args))
-    open_all(viewer, [str(tmp_path / "bad.npz"), str(tmp_path / "worm.csv")])
-    assert list(workspace_of(viewer).session.recordings) == ["worm"]
+    TRACES.rename(columns={"time_s": "frame"}).assign(frame=range(5)).to_csv(tmp_path / "frames.csv", index=False)
+    np.save(tmp_path / "v.npy", VOXELS)
+    files = [str(tmp_path / name) for name in ("bad.npz", "worm.csv", "frames.csv", "v.npy")]
+    open_all(viewer, files, {"rate_hz": 2.0, "axes": "tzyx"})
+    held = workspace_of(viewer).session.recordings
+    assert list(held) == ["worm", "frames"] and held["frames"].rate_hz == pytest.approx(2.0)
+    assert any(layer.name == "v" and layer.data.shape == SHAPE for layer in viewer.layers)
     assert len(shown) == 1

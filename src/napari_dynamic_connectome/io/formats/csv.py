@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -19,7 +20,7 @@ from ..choice import ChoiceNeeded
 from ..files import existing
 from ..ownership import OurFiles
 from .side_tables import read_behaviour, read_stimuli
-from .text_tables import LEVELS, SHORT, Levels, find_column, find_time, read_table, write_csv
+from .text_tables import LEVELS, SHORT, Levels, find_column, read_table, time_unit, write_csv
 from .trace_tables import long_table, recordings_from_table, wide_table, with_sidecar
 
 SIDECARS = ("neurons", "stimuli", "behaviour")
@@ -32,7 +33,12 @@ def sidecar(path: Path, what: str) -> Path:
 
 
 def read_recordings(
-    path: str | Path, *, name: str = "", rate_hz: float | None = None, signal: str | None = None
+    path: str | Path,
+    *,
+    name: str = "",
+    rate_hz: float | None = None,
+    signal: str | None = None,
+    time_column: str | None = None,
 ) -> list[Recording]:
     """Read the recordings of a CSV.
 
@@ -45,6 +51,8 @@ def read_recordings(
         Where there is no time column.
     signal : str, optional
         Of a header of several rows, which of its signals ("dff"), where there are several.
+    time_column : str, optional
+        The column that holds the times, where its name does not tell.
 
     Raises
     ------
@@ -53,7 +61,8 @@ def read_recordings(
     """
     path = existing(path)
     stem = path.name.split(".")[0] if path.name.endswith(".csv.gz") else path.stem
-    recordings = recordings_of_frame(read_table(path), path, name=name or stem, rate_hz=rate_hz, signal=signal)
+    more: dict[str, Any] = {"rate_hz": rate_hz, "signal": signal, "time_column": time_column}
+    recordings = recordings_of_frame(read_table(path), path, name=name or stem, **more)
     if len(recordings) > 1:
         return recordings
     recording = recordings[0]
@@ -70,7 +79,13 @@ def read_recordings(
 
 
 def recordings_of_frame(
-    table: pd.DataFrame, path: Path, *, name: str, rate_hz: float | None = None, signal: str | None = None
+    table: pd.DataFrame,
+    path: Path,
+    *,
+    name: str,
+    rate_hz: float | None = None,
+    signal: str | None = None,
+    time_column: str | None = None,
 ) -> list[Recording]:
     """Return the recordings of a table that was read, refusing what is no table of traces.
 
@@ -80,7 +95,7 @@ def recordings_of_frame(
         As `read_table` returns it; numbers may be numbers.
     path : Path
     name : str
-    rate_hz, signal
+    rate_hz, signal, time_column
         See `read_recordings`.
     """
     _check_is_traces(table, path)
@@ -91,7 +106,8 @@ def recordings_of_frame(
             f", as {len(short) - 1} others" if short[1:] else ""
         )
         said = "; ".join(x for x in (said, f"{missing}: what is not there is missing (NaN)") if x)
-    return [_with_reading(r, said) for r in recordings_from_table(table, str(path), name=name, rate_hz=rate_hz)]
+    found = recordings_from_table(table, str(path), name=name, rate_hz=rate_hz, time_column=time_column)
+    return [_with_reading(r, said) for r in found]
 
 
 def _with_reading(recording: Recording, said: str) -> Recording:
@@ -150,6 +166,10 @@ def _neuron_names(cells: Sequence[str]) -> tuple[int, int]:
     return known, len(distinct)
 
 
+def _has_time(table: pd.DataFrame) -> bool:
+    return any(time_unit(str(c)) is not None for c in table.columns)
+
+
 def _check_is_traces(table: object, path: Path) -> None:
     assert isinstance(table, pd.DataFrame)
     levels = table.attrs.get(LEVELS)
@@ -160,7 +180,7 @@ def _check_is_traces(table: object, path: Path) -> None:
             fix="Read them as behaviour: call the file <worm>_behaviour.csv beside the traces, or load it as behaviour.",
         )
     for what in SIDECARS:
-        if path.stem.endswith(f"_{what}") and what != "behaviour" and find_time(table) is None:
+        if path.stem.endswith(f"_{what}") and what != "behaviour" and not _has_time(table):
             raise InputError(
                 f"these are {what}, not traces",
                 where=str(path),

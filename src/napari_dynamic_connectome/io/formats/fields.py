@@ -230,6 +230,15 @@ def _traces(fields: Mapping[str, Any], where: str) -> np.ndarray:
     values = _find(fields, "traces")
     if values is None:
         known = ", ".join(sorted(map(str, fields))[:12])
+        fitting = [str(k) for k, v in fields.items() if _may_be_traces(v)]
+        if fitting:
+            raise ChoiceNeeded(
+                f"there is no field 'traces'; of two axes {'is' if len(fitting) == 1 else 'are'} {', '.join(fitting[:12])}",
+                where=where,
+                fix='Pass fields={"traces": ...} with the name of the one that holds them.',
+                option="fields",
+                choices=tuple(fitting),
+            )
         raise FormatError(
             "there is no field 'traces'",
             where=where,
@@ -245,6 +254,11 @@ def _traces(fields: Mapping[str, Any], where: str) -> np.ndarray:
             f"traces are empty: shape {traces.shape}", where=where, fix="Give at least one time point and one neuron."
         )
     return traces
+
+
+def _may_be_traces(values: Any) -> bool:
+    array = np.asarray(values)
+    return array.dtype.kind in "fiu" and array.ndim == 2 and min(array.shape) > 1
 
 
 def _behaviour(fields: Mapping[str, Any], n_times: int, where: str) -> xr.Dataset:

@@ -35,6 +35,7 @@ def read_recordings(
     fields: Mapping[str, str] | None = None,
     axes: str | None = None,
     signal: str | None = None,
+    time_column: str | None = None,
 ) -> list[Recording]:
     """Read the traces of an HDF5 file.
 
@@ -53,6 +54,8 @@ def read_recordings(
         Time first or neurons first, where neither times nor names tell.
     signal : str, optional
         Of a table of pandas whose header has several levels, which signal.
+    time_column : str, optional
+        Of a table of pandas, the column that holds the times, where its name does not tell.
 
     Raises
     ------
@@ -67,9 +70,11 @@ def read_recordings(
             return [recording_from_fields(caiman, where, name=name or path.stem, rate_hz=rate_hz)]
         frame = read_stored_table(file, where, dataset)
         if frame is not None:
-            return recordings_of_frame(frame, path, name=name or path.stem, rate_hz=rate_hz, signal=signal)
-        if signal is not None:
-            raise InputError(f"there is no signal '{signal}'", where=where, fix="Leave out signal=.")
+            more = {"signal": signal, "time_column": time_column}
+            return recordings_of_frame(frame, path, name=name or path.stem, rate_hz=rate_hz, **more)
+        wrong = "signal" if signal is not None else "time_column" if time_column is not None else ""
+        if wrong:
+            raise InputError(f"this file holds no table, so {wrong}= does not apply", where=where, fix="Leave it out.")
         arrays = _arrays(file)
         chosen = _choose(arrays, dataset, where)
         held: dict[str, Any] = {"traces": read_all(member(file, chosen, where), where)}

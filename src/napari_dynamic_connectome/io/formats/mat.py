@@ -43,7 +43,8 @@ def read_recordings(
     if all(f in content for f in NEUROPAL_FIELDS):
         return _neuropal(content, path, rate_hz)
     structs, outer = {k: v for k, v in content.items() if isinstance(v, dict)}, ""
-    if not fields and not any(alias in content for alias in ALIASES["traces"]) and len(structs) == 1:
+    asked = set((fields or {}).values())
+    if not asked & set(content) and not any(alias in content for alias in ALIASES["traces"]) and len(structs) == 1:
         outer, content = next(iter(structs.items()))
     plain = _plain_fields(content, str(path))
     if not plain:

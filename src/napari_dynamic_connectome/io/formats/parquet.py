@@ -111,6 +111,7 @@ def read_recordings(
     min_named: int = 0,
     min_neurons: int = 0,
     min_duration_s: float = 0.0,
+    time_column: str | None = None,
 ) -> list[Recording]:
     """Read recordings from Parquet.
 
@@ -130,6 +131,8 @@ def read_recordings(
         Collection only: leave out neurons without a name.
     min_named, min_neurons, min_duration_s : int, int, float
         Collection only: leave out worms with less.
+    time_column : str, optional
+        Tables of one worm: the column that holds the times, where its name does not tell.
     """
     path = existing(path)
     if is_collection(path):
@@ -150,7 +153,8 @@ def read_recordings(
         )
     frame = read_frame(path)
     meta = (_schema(path).metadata or {}).get(META_KEY)
-    recordings = recordings_from_table(frame, str(path), name=name or path.stem, rate_hz=rate_hz)
+    title = name or path.stem
+    recordings = recordings_from_table(frame, str(path), name=title, rate_hz=rate_hz, time_column=time_column)
     if meta and len(recordings) == 1 and rate_hz is None:
         return [_restore(recordings[0], meta, str(path), name)]
     return recordings

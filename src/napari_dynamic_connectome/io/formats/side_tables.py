@@ -176,7 +176,7 @@ def read_behaviour(path: str | Path, time_s: np.ndarray | None = None) -> xr.Dat
 def _behaviour_clock(table: pd.DataFrame, time_s: np.ndarray | None, where: str) -> tuple[str, np.ndarray]:
     """Return the column of times, or of frames where there is one row for every sample of the traces, and the times."""
     levels = table.attrs.get(LEVELS)
-    found = None if levels is not None and levels.is_pose else find_time(table)
+    found = None if levels is not None and levels.is_pose else find_time(table, where)
     if found is not None:
         column, factor = found
         return column, to_numbers(table[column].tolist(), column, where, missing=False) * factor

@@ -359,8 +359,14 @@ def find_column(table: pd.DataFrame, *names: str) -> str | None:
     return next((lower[n] for n in names if n in lower), None)
 
 
-def find_time(table: pd.DataFrame) -> tuple[str, float] | None:
+def find_time(table: pd.DataFrame, where: str = "") -> tuple[str, float] | None:
     """Return the time column and what one unit of it is in seconds.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    where : str
+        The file, for messages.
 
     Raises
     ------
@@ -373,7 +379,8 @@ def find_time(table: pd.DataFrame) -> tuple[str, float] | None:
         if len(exact) != 1:
             raise ChoiceNeeded(
                 f"{len(found)} columns are called like a time ({', '.join(found)})",
-                fix="Keep one of them, or call the right one time_s.",
+                where=where,
+                fix=f"Pass time_column= one of: {', '.join(found)}; or call the right one time_s.",
                 option="time_column",
                 choices=tuple(found),
             )

@@ -20,7 +20,7 @@ from ...model.recording import NEURON_COLUMNS, Recording
 from .. import limits
 from ..choice import ChoiceNeeded
 from .fields import BEHAVIOUR_PREFIX
-from .text_tables import find_column, find_time, plain_cell, to_numbers
+from .text_tables import find_column, find_time, plain_cell, time_unit, to_numbers
 
 NEURON_COLUMN = ("neuron", "neuron_id", "roi", "cell")
 VALUE_COLUMN = ("value", "trace", "dff", "df/f", "dff0", "f", "activity", "calcium", "signal", "intensity")
@@ -36,7 +36,7 @@ def is_long(table: pd.DataFrame) -> bool:
 
 
 def recordings_from_table(
-    table: pd.DataFrame, where: str, *, name: str, rate_hz: float | None = None
+    table: pd.DataFrame, where: str, *, name: str, rate_hz: float | None = None, time_column: str | None = None
 ) -> list[Recording]:
     """Return the recordings of a wide or long table.
 
@@ -49,7 +49,15 @@ def recordings_from_table(
         For a table that names no worm.
     rate_hz : float, optional
         Needed if there is a frame column (or none) instead of times.
+    time_column : str, optional
+        The column that holds the times, where its name does not tell.
     """
+    if time_column is not None:
+        table, left = _with_clock(table, time_column, where, rate_hz)
+        found = recordings_from_table(table, where, name=name, rate_hz=rate_hz)
+        return (
+            [_with_remark(r, f"other columns of time, not read: {', '.join(left)}") for r in found] if left else found
+        )
     if len(table.columns) > limits.MAX_COLUMNS:
         raise InputError(
             f"the table has {len(table.columns)} columns (limit {limits.MAX_COLUMNS})",
@@ -89,9 +97,28 @@ def _columns(table: pd.DataFrame, columns: list[str], where: str) -> np.ndarray:
     return np.stack([_column(table, c, where) for c in columns], axis=1)
 
 
+def _with_remark(recording: Recording, remark: str) -> Recording:
+    said = [str(recording.provenance.get("reading", "")), remark]
+    return recording.replace(provenance={**recording.provenance, "reading": "; ".join(s for s in said if s)})
+
+
+def _with_clock(table: pd.DataFrame, column: str, where: str, rate_hz: float | None) -> tuple[pd.DataFrame, list[str]]:
+    """Return the table in which this column is the time, and the others of time; whole numbers beside a rate count frames."""
+    found = find_column(table, column.strip().lower())
+    if found is None:
+        listed = ", ".join(str(c) for c in table.columns[:12])
+        raise InputError(f"there is no column '{column}'", where=where, fix=f"The table has: {listed}.")
+    values = _column(table, found, where, missing=False).astype(float)
+    frames = rate_hz is not None and (values == np.round(values)).all()
+    others = [str(c) for c in table.columns if str(c) != found and time_unit(str(c)) is not None]
+    kept = table.drop(columns=[*others, found]).copy()
+    kept.insert(0, "frame" if frames else "time_s", values if frames else values * (time_unit(found) or 1.0))
+    return kept, others
+
+
 def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.ndarray, set[str], list[str]]:
     """Return the times, the columns that are used up by them, and what was read in another way than its place suggests."""
-    found = find_time(table)
+    found = find_time(table, where)
     frame = find_column(table, *FRAME_COLUMN)
     if frame == "" and found is not None and not _counts(table, frame, where):
         frame = None  # a column without a name is an index only if it counts
@@ -155,7 +182,8 @@ def _check_is_no_clock(values: np.ndarray, header: str, where: str) -> None:
         raise ChoiceNeeded(
             f"column '{header[:40]}' rises by the same step ({steps.mean():.4g}) in every row, as a clock does, not a neuron",
             where=where,
-            fix="Call it time_s (time_ms, time_min) if it is the time, frame if it counts frames; otherwise leave it out.",
+            fix=f'Pass time_column="{header[:40]}" if these are the times in seconds (or frames, where a rate is given); or call '
+            "it time_s (time_ms, time_min, frame); otherwise leave it out of the file.",
             option="time_column",
             choices=(header,),
         )

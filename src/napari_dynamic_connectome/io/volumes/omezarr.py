@@ -244,7 +244,7 @@ def open_labels(path: str | Path, *, group: str | None = None, name: str | None 
     ----------
     path : str or Path
     group : str, optional
-        Where the labels lie, or the image that they lie below; found by itself if there is only one.
+        Where the labels lie, their name below the image, or the image that they lie below; found by itself if there is only one.
     name : str, optional
         Which of several labels of an image.
     **options
@@ -252,7 +252,9 @@ def open_labels(path: str | Path, *, group: str | None = None, name: str | None 
     """
     path = existing(path)
     _check_zip(path)
-    if group is None or (group and "image-label" not in attributes(path, group) and has_labels(path, group)):
+    if group and name is None and group in _listed_labels(path, only_image(path) or ""):
+        group = _find_labels(path, group, None)
+    elif group is None or (group and "image-label" not in attributes(path, group) and has_labels(path, group)):
         group = _find_labels(path, name, group)
     volume = open_volume(path, group=group, labels=True, **options)
     check_first_frame(volume, f"{path}/{group}" if group else str(path))
@@ -266,16 +268,21 @@ def check_first_frame(volume: Volume, where: str) -> None:
         check_label_values(part.compute(scheduler="synchronous"), where)
 
 
+def _listed_labels(path: Path, base: str) -> list[str]:
+    """Return the names of the labels below an image, each once."""
+    listed = attributes(path, f"{base}/labels" if base else "labels").get("labels")
+    if not isinstance(listed, list):
+        listed = attributes(path, base).get("labels")
+    return list(dict.fromkeys(str(item) for item in listed)) if isinstance(listed, list) else []
+
+
 def _find_labels(path: Path, name: str | None, image: str | None) -> str:
     base = image if image is not None else (only_image(path) or "")
     attrs = attributes(path, base)
     if "image-label" in attrs:
         return base
     below = f"{base}/labels" if base else "labels"
-    listed = attributes(path, below).get("labels")
-    if not isinstance(listed, list):
-        listed = attrs.get("labels") if isinstance(attrs.get("labels"), list) else []
-    listed = list(dict.fromkeys(str(item) for item in listed or ()))
+    listed = _listed_labels(path, base)
     if not listed:
         called_labels = any(word in path.name.lower() for word in ("label", "mask", "seg"))
         if name is None and (called_labels or not attrs.get("multiscales")):
@@ -293,8 +300,8 @@ def _find_labels(path: Path, name: str | None, image: str | None) -> str:
         raise ChoiceNeeded(
             "there are several labels",
             where=str(path),
-            fix=f"Pass name= one of: {', '.join(listed)}.",
-            option="name",
+            fix=f"Pass dataset= one of: {', '.join(listed)}.",
+            option="dataset",
             choices=listed,
         )
     return f"{below}/{listed[0]}"

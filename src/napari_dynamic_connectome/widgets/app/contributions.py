@@ -28,21 +28,21 @@ def _read(path: Any) -> list[LayerData]:
     import napari
 
     from ...io.choice import ChoiceNeeded
-    from ..workspace.import_sheet import asks_about_traces
-    from ..workspace.open_files import ask_soon, place_items, read_asking, read_items, recording_layers
+    from ..workspace.open_files import ask_soon, options_given, place_items, read_asking, read_items, recording_layers
     from ..workspace.workspace import workspace_of
 
     viewer = napari.current_viewer()
     paths = [path] if isinstance(path, str) else list(path)
     items = []
-    for one in paths:
+    for one in map(Path, paths):
+        if viewer is None:
+            items += read_asking(one)
+            continue
+        work = workspace_of(viewer)
         try:
-            items += read_items(one)
-        except ChoiceNeeded as error:
-            if viewer is not None and asks_about_traces(one, error):
-                ask_soon(workspace_of(viewer), Path(one))
-            else:
-                items += read_asking(read_items, one)
+            items += read_items(one, **options_given(work, one))
+        except ChoiceNeeded:
+            ask_soon(work, one)
     if viewer is None:
         found = [recording_layers(item) if kind == "recording" else item for kind, item in items if kind in _SHOWN]
         return [layer for layers in found for layer in layers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -65,10 +66,20 @@ def open_viewer(
     return viewer
 
 
-def open_files(viewer: Any, files: list[str]) -> None:
-    """Open recordings, images and tables as if they had been dropped onto the window; a failure is shown there."""
-    from ..qt.notify import show_failure
+def open_files(viewer: Any, files: list[str], reading: dict[str, Any] | None = None) -> None:
+    """Open recordings, images and tables as if they had been dropped onto the window; a failure is shown there.
 
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    files : list of str
+    reading : dict, optional
+        How they are read: options of `read_recordings` and `open_volume`.
+    """
+    from ..qt.notify import show_failure
+    from ..workspace.workspace import workspace_of
+
+    workspace_of(viewer).reading = dict(reading or {})
     for file in files:
         try:
             viewer.open(file, plugin="napari-dynamic-connectome")
@@ -81,6 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="napari_dynamic_connectome.widgets.app", description=__doc__)
     parser.add_argument("files", nargs="*", help="saved session or folder with results; recordings, images, tables")
     parser.add_argument("--theme", choices=("dark", "light"))
+    parser.add_argument("--reading", default="{}", help="how files are read: options of the readers, as JSON")
     options = parser.parse_args(arguments)
     try:
         require_qt()
@@ -93,7 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
         if session is None and len(options.files) == 1 and options.files[0].rstrip("/").endswith("session.zarr"):
             session = options.files[0]  # damaged or absent: say so instead of opening it as an image
         viewer = open_viewer(session, theme=options.theme)
-        open_files(viewer, [f for f in options.files if f != session])
+        open_files(viewer, [f for f in options.files if f != session], json.loads(options.reading))
         napari.run()
     except DynamicConnectomeError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,18 +1,21 @@
-"""The import sheet: what dropped or chosen files of traces are, and what they leave open, asked for all of them at once.
+"""The import sheet: what dropped or chosen files are, and what they leave open, asked for all of them at once.
 
-Shown only where there is something to ask. A question has its control beside it; the answer is tried at once, so that the
-sheet says what was read before anything is imported. What was read goes into the session with one button.
+Shown only where there is something to ask, for traces, images, labels and connectomes alike. A question has its control beside
+it; the answer is tried at once, so that the sheet says and shows what was read before anything is imported. Answers are kept
+for files that ask the same later. What was read goes into the session and the viewer with one button.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from magicgui.widgets import create_widget
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -28,18 +31,28 @@ from qtpy.QtWidgets import (
 )
 
 from ...io.choice import ChoiceNeeded
+from ...io.layer_data import IMAGE_OPTIONS, about
 from ...model.errors import DynamicConnectomeError, InputError
 from ...model.recording import Recording
-from ...pipeline.settings import ReadingSettings
+from ...pipeline.settings import ReadingSettings, VolumeInput
 from ..qt.controls import Fold
 from ..qt.forms import NumberEdit, SettingsForm, TextEdit, words
+from ..qt.reading_preview import ReadingPreview
 from ..qt.table_view import Column, Table
 from ..qt.theme import NAME, colours_of, style_sheet
 
-MORE = ("rate_hz", "names", "time_unit", "signal", "dataset", "axes", "worm", "labeled_only", "column", "voxel_size_um")
-"""Options that can be set without being asked for."""
+TRACE_OPTIONS = tuple(name for name in ReadingSettings.model_fields if name not in ("files", "fields"))
+"""Options of traces that can be set without being asked for; `fields` has a line of its own."""
+NAMED = {*ReadingSettings.model_fields, *IMAGE_OPTIONS}
 UNCHOSEN = "choose…"
-Read = Callable[..., list[Recording]]
+RATES = ("rate_hz", "frame_rate_hz")
+MOST_ANSWERS = 8
+"""Answers that are taken from earlier imports for one file: a question leads to the next."""
+
+Item = tuple[str, Any]
+Read = Callable[..., Sequence[Any]]
+Answers = dict[Any, tuple[Any, str]]
+"""What was answered before: what was asked -> the answer, and the file that it was given for."""
 
 
 @dataclass
@@ -48,17 +61,25 @@ class Entry:
 
     path: Path
     options: dict[str, Any] = field(default_factory=dict)
-    recordings: list[Recording] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
     question: ChoiceNeeded | None = None
     refusal: str = ""
+    answered: dict[Any, Any] = field(default_factory=dict)
+    """What was asked -> the answer."""
+    remembered: dict[str, str] = field(default_factory=dict)
+    """Options that were answered for another file before -> its name."""
+    title: str = ""
+    """What it is, where it is no file."""
 
     def read(self, read: Read) -> None:
         """Read the file with the answers given so far."""
-        self.recordings, self.question, self.refusal = [], None, ""
+        self.items, self.question, self.refusal = [], None, ""
         try:
-            self.recordings = read(self.path, **self.options)
+            found = read(self.path, **self.options)
+            self.items = [("recording", one) if isinstance(one, Recording) else one for one in found]
         except ChoiceNeeded as error:
-            if error.option in ReadingSettings.model_fields and error.option not in self.options:
+            open_still = error.option == "fields" or error.option not in self.options
+            if error.option and open_still and _key(self, error) not in self.answered:
                 self.question = error
             else:
                 self.refusal = in_words(f"{error.what}. {error.fix}".strip())
@@ -67,31 +88,88 @@ class Entry:
         except (DynamicConnectomeError, OSError) as error:
             self.refusal = str(error)
 
+    def answer(self, value: Any) -> None:
+        """Take an answer to the present question."""
+        assert self.question is not None
+        self.answered[_key(self, self.question)] = value
+        if self.question.option == "fields":
+            value = {**self.options.get("fields", {}), _field_of(self.question): value}
+        self.options[self.question.option] = value
+
+    def recall(self, read: Read, answers: Answers) -> None:
+        """Read the file, with the answers of earlier imports where it asks the same."""
+        self.read(read)
+        for _ in range(MOST_ANSWERS):
+            held = None if self.question is None else answers.get(_key(self, self.question))
+            if self.question is None or held is None:
+                return
+            self.remembered[self.question.option] = held[1]
+            self.answer(held[0])
+            self.read(read)
+
+    @property
+    def recordings(self) -> list[Recording]:
+        """Recordings that were read."""
+        return [item for kind, item in self.items if kind == "recording"]
+
+    @property
+    def layers(self) -> list[tuple[Any, dict[str, Any], str]]:
+        """Layer data that were read."""
+        return [layer for kind, item in self.items if kind == "layers" for layer in item]
+
+    @property
+    def is_image(self) -> bool:
+        """Whether options of images concern it, not those of traces."""
+        if self.title or self.layers:
+            return True
+        if self.recordings:
+            return False
+        try:
+            what = about(self.path)
+        except ChoiceNeeded:
+            return True
+        except DynamicConnectomeError:
+            return False
+        asked = self.question.option if self.question is not None else ""
+        return what == "image" or (what == "both" and asked in ("channel", "frame_rate_hz"))
+
     @property
     def kind(self) -> str:
         """What the file is, in a few words."""
         from ...io.registry import identify
 
+        if self.title:
+            return self.title
         try:
-            title = identify(self.path).title
+            form = identify(self.path).title
         except DynamicConnectomeError:
             return "unknown"
+        kinds = dict.fromkeys("traces" if kind == "recording" else str(kind) for kind, _ in self.items)
+        if "layers" in kinds:
+            kinds = dict.fromkeys([*(k for k in kinds if k != "layers"), *(one[2] for one in self.layers)])
+        first = ", ".join(kinds) or ("image" if self.is_image else "traces")
         many = f", {len(self.recordings)} worms" if len(self.recordings) > 1 else ""
-        return f"traces, {title}{many}"
+        return f"{first}, {form}{many}"
 
     @property
     def neurons(self) -> str:
-        """How many neurons, and how many have a name."""
+        """How many neurons, and how many have a name; of an image, its size."""
+        if self.layers and not self.recordings:
+            return "; ".join(" × ".join(str(n) for n in _shape(one)[-3:]) for one in self.layers[:2])
         return "; ".join(f"{r.n_neurons} ({len(r.named)} named)" for r in self.recordings[:2]) or "?"
 
     @property
     def frames(self) -> str:
         """How many samples."""
+        if self.layers and not self.recordings:
+            return "; ".join(str(_shape(one)[0]) if len(_shape(one)) > 3 else "still" for one in self.layers[:2])
         return "; ".join(str(r.n_times) for r in self.recordings[:2]) or "?"
 
     @property
     def rate(self) -> str:
         """Samples a second."""
+        if self.layers and not self.recordings:
+            return "; ".join(_rate(one) for one in self.layers[:2])
         return "; ".join(f"{r.rate_hz:.4g} Hz" for r in self.recordings[:2]) or "?"
 
     @property
@@ -101,60 +179,103 @@ class Entry:
             return f"{words(self.question.option)}? {self.question.what}"
         if self.refusal:
             return f"cannot be read: {self.refusal}"
-        return "; ".join(line for r in self.recordings for line in r.remarks) or "ready"
+        lines = [
+            f"{words(option)} {self.options[option]}, as for {name}"
+            for option, name in self.remembered.items()
+            if option in self.options
+        ]
+        return "; ".join([*lines, *(line for r in self.recordings for line in r.remarks)]) or "ready"
+
+
+def _shape(layer: Any) -> tuple[int, ...]:
+    data = layer[0][0] if isinstance(layer[0], (list, tuple)) else layer[0]
+    return tuple(int(n) for n in getattr(data, "shape", ()))
+
+
+def _rate(layer: Any) -> str:
+    held = layer[1].get("metadata", {}).get("dynamic_connectome", {}).get("frame_rate_hz")
+    return "not said" if held is None else f"{held:.4g} Hz"
+
+
+def _key(entry: Entry, question: ChoiceNeeded) -> Any:
+    """Say what is asked: files of one kind that ask this with the same choices have the same answer."""
+    from ...io.registry import identify
+
+    try:
+        form = entry.title or identify(entry.path).key
+    except DynamicConnectomeError:
+        form = ""
+    part = _field_of(question) if question.option == "fields" else ""
+    return form, question.option, part, tuple(question.choices), question.example
+
+
+def _field_of(question: ChoiceNeeded) -> str:
+    """Return which of our fields a question about fields is about."""
+    found = re.search(r"fields=\{\"(\w+)\"", question.fix)
+    return found[1] if found else "traces"
 
 
 def in_words(text: str) -> str:
     """Return a message in which options of Python are called as their fields in the sheet."""
-    import re
 
     def named(match: re.Match[str]) -> str:
         option = match[1]
-        if option not in ReadingSettings.model_fields:
+        if option not in NAMED:
             return match[0]
-        value = match[2].strip('"')
+        value = match[2].strip("\"'")
         return f"“{words(option)}” {value}".rstrip()
 
     text = re.sub(r"\b(P|p)ass (?=[a-z_]+=)", lambda m: "Give " if m[1] == "P" else "give ", text)
-    return re.sub(r"\b([a-z_]+)=(\"[^\"]*\"|\([^)]*\)|\{[^}]*\}|(?=[\s.,;:)]|$))", named, text)
+    return re.sub(r"\b([a-z_]+)=(\"[^\"]*\"|'[^']*'|\([^)]*\)|\{[^}]*\}|(?=[\s.,;:)]|$))", named, text)
 
 
 class ImportSheet(QDialog):
-    """Files of traces, what they ask, and one button.
+    """Files, what they ask, what is read of them, and one button.
 
     Parameters
     ----------
     paths : sequence of Path
     read : callable
-        `io.registry.read_recordings`, or what does the same.
+        `open_files.read_items`, or what does the same; one that returns recordings does, too.
     parent : QWidget, optional
     viewer : napari.Viewer, optional
         Whose colours it takes.
-    known : mapping of path to recordings, optional
-        What was read already.
+    answers : dict, optional
+        Answers of earlier imports; those that are given here are added when it is accepted.
+    given : mapping of path to options, optional
+        What was said before the file was read.
+    title : str
+        What it is, if it is no file.
     """
 
     def __init__(
-        self, paths: Sequence[Path], read: Read, parent: QWidget | None = None, viewer: Any = None, known: Any = None
+        self,
+        paths: Sequence[Path],
+        read: Read,
+        parent: QWidget | None = None,
+        viewer: Any = None,
+        *,
+        answers: Answers | None = None,
+        given: Mapping[Path, Mapping[str, Any]] | None = None,
+        title: str = "",
     ) -> None:
         super().__init__(parent)
         self.setObjectName(NAME)
-        self.setWindowTitle("Import traces")
+        self.setWindowTitle("Import")
+        colours = None
         if viewer is not None:
-            self.setStyleSheet(style_sheet(colours_of(viewer)))
+            colours = colours_of(viewer)
+            self.setStyleSheet(style_sheet(colours))
         self._read = read
-        self.entries = [Entry(Path(p)) for p in paths]
+        self._answers: Answers = {} if answers is None else answers
+        self.entries = [Entry(Path(p), dict((given or {}).get(Path(p), {})), title=title) for p in paths]
         for entry in self.entries:
-            held = (known or {}).get(entry.path)
-            if held is None:
-                entry.read(read)
-            else:
-                entry.recordings = list(held)
+            entry.recall(read, self._answers)
         self.table = Table(
             [
-                Column("file", lambda e: e.path.name, 170, tip="The file"),
-                Column("what it is", lambda e: e.kind, 120),
-                Column("neurons", lambda e: e.neurons, 110, tip="Headers that name no neuron stay unnamed"),
+                Column("file", lambda e: e.path.name, 150, tip="The file"),
+                Column("what it is", lambda e: e.kind, 130),
+                Column("neurons, voxels", lambda e: e.neurons, 110, tip="Headers that name no neuron stay unnamed"),
                 Column("frames", lambda e: e.frames, 60, right=True),
                 Column("rate", lambda e: e.rate, 70, right=True),
                 Column("what is asked, or said", lambda e: e.says),
@@ -162,6 +283,7 @@ class ImportSheet(QDialog):
         )
         self.table.setAccessibleName("files to import")
         self.table.model().row_tip = lambda e: f"{e.path}\n{e.says}"
+        self.preview = ReadingPreview(colours)
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.answer_row = QWidget()
@@ -174,32 +296,39 @@ class ImportSheet(QDialog):
             "An answer is taken for every file that asks the same, and what is set below for every file. Default: yes."
         )
         self.same.setVisible(len(self.entries) > 1)
-        self.more = SettingsForm(ReadingSettings, fields=MORE)
+        self.more = SettingsForm(ReadingSettings, fields=TRACE_OPTIONS)
+        self.images = SettingsForm(VolumeInput, fields=IMAGE_OPTIONS)
         self.fields = TextEdit(label="fields")
         self.fields.native.setPlaceholderText("none, or traces=F, names=IDs")
         self.fields.native.setToolTip(
             "npz, mat, HDF5: our name of a field (traces, names, t, fs) = its name in the file."
         )
         self.fields.native.setAccessibleName("fields")
-        assert self.more.controls  # made now: a row is added below them
+        assert self.more.controls and self.images.controls  # made now: a row is added below them
         layout = self.more.layout()
         assert isinstance(layout, QFormLayout)
         layout.addRow(QLabel("fields"), self.fields.native)
-        self.fold = Fold("How files are read", self.more)
+        both = QWidget()
+        forms = QVBoxLayout(both)
+        forms.setContentsMargins(0, 0, 0, 0)
+        forms.addWidget(self.more)
+        forms.addWidget(self.images)
+        self.fold = Fold("How files are read", both)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.import_button = self.buttons.addButton("Import", QDialogButtonBox.ButtonRole.AcceptRole)
         self.import_button.setDefault(True)
-        self.import_button.setToolTip("Take what was read into the session. Files that cannot be read are left out.")
+        self.import_button.setToolTip("Take what was read. Files that cannot be read are left out.")
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         box = QVBoxLayout(self)
-        for one in (self.table, self.text, self.answer_row, self.same, self.fold, self.buttons):
+        for one in (self.table, self.text, self.answer_row, self.same, self.preview, self.fold, self.buttons):
             box.addWidget(one)
         box.setStretch(0, 1)
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._show())
         self.more.edited.connect(self._set)
+        self.images.edited.connect(self._set)
         self.fields.native.editingFinished.connect(self._set)
-        self.resize(900, 420)
+        self.resize(900, 560)
         self._filling = False
         self._fill()
         self._next_question()
@@ -215,7 +344,7 @@ class ImportSheet(QDialog):
     @property
     def ready(self) -> list[Entry]:
         """Files that were read."""
-        return [e for e in self.entries if e.recordings]
+        return [e for e in self.entries if e.items]
 
     def _fill(self) -> None:
         self.table.model().set_rows(self.entries)
@@ -246,8 +375,14 @@ class ImportSheet(QDialog):
             return
         super().keyPressEvent(event)
 
+    def accept(self) -> None:
+        """Keep the answers for the next import, and close."""
+        for entry in self.ready:
+            self._answers |= {key: (value, entry.path.name) for key, value in entry.answered.items()}
+        super().accept()
+
     def _show(self) -> None:
-        """Show the question of the chosen file, and its options."""
+        """Show the question of the chosen file, what was read of it, and its options."""
         entry = self.current
         row = self.answer_row.layout()
         assert row is not None
@@ -271,17 +406,32 @@ class ImportSheet(QDialog):
             row.addWidget(self.answer.native, 1)
             self._listen(self.answer)
         self.answer_row.setVisible(question is not None)
+        self.preview.show_read(entry.recordings, entry.layers)
+        self._show_options(entry)
+
+    def _show_options(self, entry: Entry) -> None:
         self._filling = True
-        plain = {k: v for k, v in entry.options.items() if k != "fields"}
-        self.more.set_value(ReadingSettings.parse(plain))
-        self.fields.value = ", ".join(f"{k}={v}" for k, v in entry.options.get("fields", {}).items())
+        image = entry.is_image
+        self.more.setVisible(not image)
+        self.images.setVisible(image)
+        if image:
+            plain = {k: v for k, v in entry.options.items() if k in IMAGE_OPTIONS}
+            self.images.set_value(VolumeInput.parse(plain))
+            self.fold.summary.setText(self.images.summary())
+        else:
+            plain = {k: v for k, v in entry.options.items() if k in TRACE_OPTIONS}
+            self.more.set_value(ReadingSettings.parse(plain))
+            self.fields.value = ", ".join(f"{k}={v}" for k, v in entry.options.get("fields", {}).items())
+            self.fold.summary.setText(self.more.summary())
+        self.fold.setVisible(not entry.title)
         self._filling = False
-        self.fold.summary.setText(self.more.summary())
 
     def _listen(self, control: Any) -> None:
         native = control.native
         if isinstance(native, QComboBox):
-            native.activated.connect(lambda *_: self._answered())
+            self._keys = _Keys(native)
+            self._keys.entered.connect(self._answered)
+            native.activated.connect(lambda *_: None if self._keys.stepping else self._answered())
         else:
             native.editingFinished.connect(self._answered)
 
@@ -292,16 +442,17 @@ class ImportSheet(QDialog):
         entry, control = self.current, self.answer
         if entry.question is None or control is None:
             return
-        option, value = entry.question.option, control.value
+        value = control.value
         if isinstance(control, NumberEdit) and not value > 0:
             return
         if isinstance(value, str):
             value = value.strip()
             if not value or value == UNCHOSEN:
                 return
-        if option == "fields":
-            value = {"names" if entry.question.fix.find('"names"') >= 0 else "t": value}
-        self._try([(e, {option: value}) for e in self._alike(entry)])
+        alike = self._alike(entry)
+        for one in alike:
+            one.answer(value)
+        self._try(alike)
 
     def _alike(self, entry: Entry) -> list[Entry]:
         if not self.same.isChecked():
@@ -310,11 +461,10 @@ class ImportSheet(QDialog):
         alike = [e for e in self.entries if e.question is not None and e.question.option == option]
         return [entry, *(e for e in alike if e is not entry and _offers(e, entry))]
 
-    def _try(self, changes: list[tuple[Entry, dict[str, Any]]]) -> None:
+    def _try(self, entries: list[Entry]) -> None:
         QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
         try:
-            for entry, change in changes:
-                entry.options |= change
+            for entry in entries:
                 entry.read(self._read)
         finally:
             QApplication.restoreOverrideCursor()
@@ -325,40 +475,53 @@ class ImportSheet(QDialog):
         """Take what was set under "How files are read"."""
         if self._filling:
             return
-        entry = self.current
+        chosen = self.current
+        image = chosen.is_image
         try:
-            held = self.more.value().options()
-            pairs = [part.partition("=") for part in str(self.fields.value or "").split(",") if part.strip()]
-            if pairs:
-                held["fields"] = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
-            ReadingSettings.parse(held, where="this form")
+            held = self._options_set(image)
         except InputError as error:
             self.text.setText(str(error))
             return
-        changed = {k: v for k, v in held.items() if entry.options.get(k) != v}
-        gone = [k for k in entry.options if k not in held]
+        known = IMAGE_OPTIONS if image else (*TRACE_OPTIONS, "fields")
+        changed = {k: v for k, v in held.items() if chosen.options.get(k) != v}
+        gone = [k for k in chosen.options if k in known and k not in held]
         if not changed and not gone:
             return
-        targets = self.entries if self.same.isChecked() else [entry]
+        targets = [e for e in self.entries if e.is_image == image] if self.same.isChecked() else [chosen]
         for one in targets:
             for key in gone:
                 one.options.pop(key, None)
-        chosen = self.current
-        self._try([(one, dict(changed)) for one in targets])
+            one.options |= changed
+            one.remembered = {k: v for k, v in one.remembered.items() if k not in changed and k not in gone}
+            one.answered = {k: v for k, v in one.answered.items() if k[1] not in changed and k[1] not in gone}
+        self._try(targets)
         if chosen.question is None:
             self.choose(chosen)
 
+    def _options_set(self, image: bool) -> dict[str, Any]:
+        """Return the options that differ from their defaults in the form of images, or of traces."""
+        if image:
+            value = self.images.value()
+            return {k: found for k in IMAGE_OPTIONS if (found := getattr(value, k)) not in ("", None)}
+        held: dict[str, Any] = self.more.value().options()
+        pairs = [part.partition("=") for part in str(self.fields.value or "").split(",") if part.strip()]
+        if pairs:
+            held["fields"] = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
+        ReadingSettings.parse(held, where="this form")
+        return held
+
 
 def _offers(other: Entry, entry: Entry) -> bool:
-    """Whether two questions have the same choices."""
+    """Whether two questions have the same choices, and the same likely answer."""
     assert other.question is not None and entry.question is not None
-    return set(other.question.choices) == set(entry.question.choices)
+    same = set(other.question.choices) == set(entry.question.choices)
+    return same and other.question.example == entry.question.example
 
 
 def _control(question: ChoiceNeeded) -> Any:
     """Return the control of a question; nothing is chosen in it."""
     name = question.option
-    if name == "rate_hz":
+    if name in RATES:
         control = create_widget(
             value=0.0, name=name, widget_type=NumberEdit, options={"min": 0.0, "max": 1e6, "step": 0.1, "suffix": " Hz"}
         )
@@ -368,47 +531,72 @@ def _control(question: ChoiceNeeded) -> Any:
         control = create_widget(value=UNCHOSEN, name=name, annotation=str, options={"choices": choices})
     else:
         control = create_widget(value="", name=name, widget_type=TextEdit, options={"hint": question.example})
+        if name == "axes":
+            control.native.setToolTip("One letter each: t time, c channel, z, y, x.")
     control.native.setAccessibleName(words(name))
     control.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return control
 
 
-def asks_about_traces(path: str | Path, error: ChoiceNeeded) -> bool:
-    """Whether a question is about traces, not about an image.
+class _Keys(QObject):
+    """Keys in a closed list go through its choices; Enter takes the one that stands there, as a click in the open list does.
 
     Parameters
     ----------
-    path : str or Path
-    error : ChoiceNeeded
+    box : QComboBox
     """
-    from ...io.registry import identify
 
-    if error.option in ("rate_hz", "time_unit", "signal", "fields", "time_column") or "tn" in error.choices:
-        return True
-    return identify(path).key in ("csv", "parquet", "mat", "suite2p")
+    entered = Signal()
+
+    def __init__(self, box: QComboBox) -> None:
+        super().__init__(box)
+        self.stepping = False
+        """A key that chooses another item is down."""
+        box.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self.stepping = False
+                self.entered.emit()
+                return True
+            opens = (
+                event.key() in (Qt.Key.Key_Space, Qt.Key.Key_F4) or event.modifiers() & Qt.KeyboardModifier.AltModifier
+            )
+            self.stepping = not opens
+        elif event.type() in (QEvent.Type.KeyRelease, QEvent.Type.MouseButtonPress):
+            self.stepping = False
+        return False
 
 
-def import_traces(
-    paths: Sequence[Path], *, parent: QWidget | None = None, viewer: Any = None
-) -> dict[Path, list[Recording]] | None:
+def import_files(
+    paths: Sequence[Path],
+    read: Read,
+    *,
+    parent: QWidget | None = None,
+    viewer: Any = None,
+    answers: Answers | None = None,
+    given: Mapping[Path, Mapping[str, Any]] | None = None,
+    title: str = "",
+) -> list[Entry] | None:
     """Show the sheet until it is closed.
 
     Parameters
     ----------
     paths : sequence of Path
-        Files of traces, at least one of which asks something.
-    parent : QWidget, optional
-    viewer : napari.Viewer, optional
+        Files, at least one of which asks something.
+    read, parent, viewer, answers, given, title
+        See `ImportSheet`.
 
     Returns
     -------
-    dict of Path to list of Recording
-        What was read, of the files that could be; None if the user gave up.
+    list of Entry
+        Those that could be read; None if the user gave up.
     """
-    from ...io.registry import read_recordings
-
-    sheet = ImportSheet(paths, read_recordings, parent or QApplication.activeWindow(), viewer)
+    sheet = ImportSheet(
+        paths, read, parent or QApplication.activeWindow(), viewer, answers=answers, given=given, title=title
+    )
     accepted = sheet.exec() == QDialog.DialogCode.Accepted
-    found = {e.path: list(e.recordings) for e in sheet.ready} if accepted else None
+    found = sheet.ready if accepted else None
     sheet.deleteLater()
     return found

@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from ...model.recording import Recording
 from ..viewer.first_look import fade_images
 from ..viewer.grey_levels import with_levels
 from ..viewer.view_state import restore, restore_images
-from .import_sheet import asks_about_traces, import_traces
+from .import_sheet import import_files
 from .preferences import note_session
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def read_items(path: str | Path, **options: Any) -> list[Item]:
     if identify(path).key in ("csv", "parquet", "graphml", "hdf5"):
         kind = table_kind(path)
         if kind == "connectome":
-            return [("connectome", (path.name.split(".")[0], read_connectome(path)))]
+            return [("connectome", (path.name.split(".")[0], read_connectome(path, **options)))]
         if kind not in ("traces", "centres"):
             return [("table", (kind, path))]
     found: list[Item] = []
@@ -67,13 +66,18 @@ def read_items(path: str | Path, **options: Any) -> list[Item]:
     return found
 
 
-def read_asking(read: Callable[..., list[Item]], path: str | Path, parent: Any = None) -> list[Item]:
-    """Read a file, and ask in a dialog for what it leaves open.
+def options_given(work: Workspace | None, path: Path) -> dict[str, Any]:
+    """Return what was said on the command line about how files are read, as far as it concerns this one."""
+    from ...io.layer_data import fitting
+
+    return fitting(path, work.reading) if work is not None and work.reading else {}
+
+
+def read_asking(path: str | Path, parent: Any = None) -> list[Item]:
+    """Read a file outside of a window of ours, and ask in the import sheet for what it leaves open.
 
     Parameters
     ----------
-    read : callable
-        `read_items`, or what does the same.
     path : str or Path
     parent : QWidget, optional
 
@@ -82,24 +86,24 @@ def read_asking(read: Callable[..., list[Item]], path: str | Path, parent: Any =
     ChoiceNeeded
         If the user does not answer.
     """
-    options: dict[str, Any] = {}
-    while True:
-        try:
-            return read(path, **options)
-        except ChoiceNeeded as error:
-            if asks_about_traces(path, error):
-                read_here = import_traces([Path(path)], parent=parent)
-                if read_here is None:
-                    raise
-                return [("recording", r) for one in read_here.values() for r in one]
-            answer = ask(error, parent) if error.option and error.option not in options else None
-            if answer is None:
-                raise
-            options[error.option] = answer
+    try:
+        return read_items(path)
+    except ChoiceNeeded:
+        found = import_files([Path(path)], read_items, parent=parent)
+        if found is None:
+            raise
+    return [item for entry in found for item in entry.items]
+
+
+def import_asking(work: Workspace, paths: list[Path]) -> list[Item]:
+    """Show the import sheet for files that ask; return what was read, nothing if the user gave up."""
+    given = {path: options_given(work, path) for path in paths}
+    found = import_files(paths, read_items, viewer=work.viewer, answers=work.answers, given=given)
+    return [item for entry in found or [] for item in entry.items]
 
 
 _waiting: weakref.WeakKeyDictionary[Any, list[Path]] = weakref.WeakKeyDictionary()
-"""Files of traces that ask something, by workspace, until their sheet opens."""
+"""Files that ask something, by workspace, until their sheet opens."""
 
 
 def ask_soon(work: Workspace, path: Path) -> None:
@@ -141,8 +145,7 @@ def _ask_now(work_ref: Any) -> None:
     if _napari_opens():
         QTimer.singleShot(ASK_MS, lambda: _ask_now(work_ref))
         return
-    for recordings in (import_traces(_waiting.pop(work, []), viewer=viewer) or {}).values():
-        place_items(work, [("recording", r) for r in recordings])
+    add_layers(viewer, place_items(work, import_asking(work, _waiting.pop(work, []))))
 
 
 def layer_voxels(layer: Any, parent: Any = None) -> Any:
@@ -159,37 +162,23 @@ def layer_voxels(layer: Any, parent: Any = None) -> Any:
 
     data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
     kept = layer.metadata.setdefault("dynamic_connectome", {}).setdefault("axes", {})
-    while True:
-        try:
-            return layer_array(data, tuple(str(a) for a in layer.axis_labels), layer.name, **kept)
-        except ChoiceNeeded as error:
-            answer = ask(error, parent) if error.option not in kept else None
-            if answer is None:
-                kept.clear()
-                raise
-            kept[error.option] = answer
+    named = tuple(str(a) for a in layer.axis_labels)
 
+    def read(_: Path, **options: Any) -> list[Item]:
+        held = layer_array(data, named, layer.name, **options)
+        return [("layers", [(held, {}, "labels" if type(layer).__name__ == "Labels" else "image")])]
 
-def ask(error: ChoiceNeeded, parent: Any = None) -> Any | None:
-    """Ask for the option that a file needs; None if the user closes the dialog."""
-    from magicgui.widgets import request_values
-
-    from ..qt.forms import NumberEdit
-
-    name = Path(error.where).name
-    text = f"{name}: {error.what}." if name else f"{error.what[0].upper()}{error.what[1:]}."
-    asked: dict[str, Any] = {"label": error.option.replace("_", " "), "annotation": str, "value": error.example}
-    if error.option == "rate_hz":
-        asked = {"label": "frames per second", "widget_type": NumberEdit, "value": 1.0}
-        asked["options"] = {"min": 1e-6, "max": 1e6, "step": 0.1}
-    elif error.choices:
-        asked |= {"value": error.choices[0], "options": {"choices": list(error.choices)}}
-    elif error.option == "axes":
-        text += " One letter each: t time, c channel, z, y, x."
-    found = request_values(answer=asked, title=fill(text, 72), parent=parent)
-    if found is None:
-        return None
-    return found["answer"].strip() or None if isinstance(found["answer"], str) else found["answer"]
+    try:
+        return layer_array(data, named, layer.name, **kept)
+    except ChoiceNeeded:
+        found = import_files(
+            [Path(layer.name)], read, parent=parent, title="layer", given={Path(layer.name): dict(kept)}
+        )
+        if not found:
+            kept.clear()
+            raise
+    kept.update(found[0].options)
+    return found[0].layers[0][0]
 
 
 def place_items(work: Workspace, items: list[Item]) -> list[tuple[Any, dict[str, Any], str]]:
@@ -269,13 +258,10 @@ def open_paths(work: Workspace, paths: list[Path]) -> Any:
                 found.append(("session", load_session(target)))
             else:
                 try:
-                    found.extend(_with_levels(read_items(path)))
-                except ChoiceNeeded as error:  # dialogs belong to the GUI thread
-                    if asks_about_traces(path, error):
-                        asking.append(path)
-                    else:
-                        found.append(("ask", path))
-        return [*found, ("traces", asking)] if asking else found
+                    found.extend(_with_levels(read_items(path, **options_given(work, path))))
+                except ChoiceNeeded:  # dialogs belong to the GUI thread
+                    asking.append(path)
+        return [*found, ("ask", asking)] if asking else found
 
     def done(found: list[tuple[str, Any]]) -> Iterator[None]:
         for kind, item in found:
@@ -284,11 +270,7 @@ def open_paths(work: Workspace, paths: list[Path]) -> Any:
                 if work.session.path:
                     note_session(work.remembered, work.session.path)
                 continue
-            if kind == "traces":
-                found_there = import_traces(item, viewer=viewer) or {}
-                items = [("recording", r) for one in found_there.values() for r in one]
-            else:
-                items = read_asking(read_items, item) if kind == "ask" else [(kind, item)]
+            items = import_asking(work, item) if kind == "ask" else [(kind, item)]
             for layer in place_items(work, items):
                 yield  # adding one takes napari long
                 add_layers(viewer, [layer])

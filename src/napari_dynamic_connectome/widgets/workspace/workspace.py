@@ -99,6 +99,10 @@ class Workspace:
         self.arranging = False
         """The docks are just being laid out."""
         self.remembered: dict[str, Any] = load()
+        self.answers: dict[Any, tuple[Any, str]] = {}
+        """Answers of the import sheet; see `import_sheet.Answers`."""
+        self.reading: dict[str, Any] = {}
+        """How files are read, as it was said on the command line."""
         session, remembered = self.session, self.remembered
         start_log(self.remembered)
         describe_with(viewer, lambda: {"session": session.settings, "docks": remembered})
