@@ -12,12 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.widgets.docks.test_recording_dock import add, volume
+from tests.widgets.docks.test_states_dock import QUICK
 from tests.widgets.helpers import cohort, communities, recording
+from tests.widgets.qt.test_forms import type_into
 
 from napari_dynamic_connectome.model.places import VARIABLE, cache_folder, state_folder
 from napari_dynamic_connectome.session.journal import Journal, find_recoverable, reopen
 from napari_dynamic_connectome.session.save_load import load_session
 from napari_dynamic_connectome.session.session import EDITABLE, Session
+from napari_dynamic_connectome.widgets.workspace import preferences
 
 pytestmark = pytest.mark.gui
 PAGE = Path(__file__).parents[3] / "docs" / "pages" / "promises.md"
@@ -38,6 +41,8 @@ def hold(session: Session) -> dict[str, Any]:
     )
     found["sweep"] = None if session.sweep is None else sorted(session.sweep.components)
     found["communities"] = {k: v.labels.values.tobytes() for k, v in session.communities.items()}
+    states = session.states
+    found["states"] = None if states is None else (states.weights.values.tobytes(), states.sequence.values.tobytes())
     found["chance"] = {rank: len(some) for rank, some in session.surrogates.items()}
     found["touched"] = {k: dict(v) for k, v in session.touched.items()}
     found["cohort"] = None if session.cohort is None else list(session.cohort.worms)
@@ -47,6 +52,19 @@ def hold(session: Session) -> dict[str, Any]:
     if session.components is not None:
         found["shown"] = (chosen.component, chosen.kind, chosen.level, chosen.community)
     return found
+
+
+def typed(window: Any) -> dict[str, Any]:
+    """What stands in the forms of the docks."""
+    return {key: form.value().model_dump() for key, form in window.docks["Cohort"].forms.items()}
+
+
+def remembered() -> dict[str, Any]:
+    """What a window that is opened now would write into them."""
+    from napari_dynamic_connectome.widgets.docks.cohort_dock import FORMS
+
+    held = preferences.load().get("Cohort", {})
+    return {key: model.parse(held.get(key, {})).model_dump() for key, _, model in FORMS}
 
 
 def looks(view: dict[str, Any]) -> Any:
@@ -256,6 +274,19 @@ class Window:
         found = recovery.write_results(lambda s: s.set_communities({at: communities(worms)}))
         recovery.show_results(found, "communities with two levels")
 
+    def states(self) -> None:
+        dock = self.dock("States")
+        dock.form.set_value(dock.form.model(**QUICK))
+        dock._edited()
+        self.wait_for(dock.find_states(), 120)
+        assert self.session.states is not None
+
+    def form(self) -> None:
+        form = self.dock("Cohort").forms["affinity"]
+        self.docks["Cohort"].folds["affinity"].head.setChecked(True)
+        type_into(form, "sigma_s", "3.5")
+        assert form.value().sigma_s == 3.5
+
     def level(self) -> None:
         self.session.select(level=1 - self.session.selection.level)
 
@@ -321,6 +352,7 @@ STEPS = (
     ("choose other colours", Window.colours),
     ("add a cohort", Window.add_cohort),
     ("show another worm", Window.show_worm),
+    ("change a setting", Window.form),
     ("leave a worm out", Window.leave_out),
     ("leave all worms out", Window.none),
     ("take worms in again", Window.take_in),
@@ -335,6 +367,7 @@ STEPS = (
     ("choose the first rank again", Window.rank),
     ("compare with chance", Window.chance),
     ("what stays of the components", Window.robustness),
+    ("find states", Window.states),
     ("find communities again", Window.again),
     ("name a neuron after the analysis", Window.name),
     ("save", Window.save),
@@ -359,7 +392,7 @@ def rows() -> list[str]:
     for words, step in STEPS:
         saved = saved or step is Window.save
         place = "the session" if step is Window.save else "the journal beside it" if saved else "the state folder"
-        found.append(f"| {words} | {place} |")
+        found.append(f"| {words} | {'the settings of the docks' if step is Window.form else place} |")
     return found
 
 
@@ -376,11 +409,13 @@ def test_what_the_window_shows_as_done_is_on_disk(viewer, work, qtbot, wait_for,
     window = Window(viewer, work, qtbot, wait_for, tmp_path)
     lost: dict[str, list[str]] = {}
     for number, (words, step) in enumerate(STEPS):
-        before = hold(work.session) | {"looks": looks(capture(work))}
+        before, forms = hold(work.session) | {"looks": looks(capture(work))}, typed(window)
         step(window)
         shown = hold(work.session) | {"looks": looks(capture(work))}
         back = killed(tmp_path, number, window.saved, monkeypatch)
-        if step not in (Window.turn, Window.colours):
+        if step is Window.form:
+            before, shown, back = {"forms": forms}, {"forms": typed(window)}, {"forms": remembered()}
+        if step not in (Window.turn, Window.colours, Window.form):
             back["looks"] = shown["looks"]  # it is noted a moment later, and not what this step is about
         differ = [k for k in {**shown, **back} if shown.get(k) != back.get(k)]
         if differ:
