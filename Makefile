@@ -32,7 +32,7 @@ lint: setup ## check style, types and layers
 	@.venv/bin/deptry src
 
 docs: setup ## build the site into docs/_build/html, warnings are errors
-	@$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html && echo "docs/_build/html/index.html"
+	@bash tools/with_screen.sh $(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html && echo "docs/_build/html/index.html"
 
 screenshots: setup ## make the pictures of README and docs again, from real runs
 	@bash tools/with_screen.sh $(PY) docs/make_screenshots.py

@@ -1,10 +1,13 @@
-"""Your own data from CSV: one table of traces a worm, with stimuli and neurons beside it, to first communities.
+"""
+Your own data from CSV
+======================
 
-Run: python examples/own_data_from_csv.py [FOLDER]
+One table of traces a worm, with stimuli and neurons beside it, to first communities. In the shell:
+``python examples/own_data_from_csv.py [FOLDER]``.
 
-A worm is `worm1.csv`: a column `time` in seconds and one column a neuron, named AVAL, RIS, ... Columns whose name is no neuron
-stay unnamed. Optional, next to it: `worm1_stimuli.csv` (name, onset, offset in seconds), `worm1_neurons.csv` (one row a
-neuron: neuron, name, z, y, x in micrometres, ...) and `worm1_behaviour.csv` (time and one column a channel).
+A worm is ``worm1.csv``: a column ``time`` in seconds and one column a neuron, named AVAL, RIS, ... Columns whose name is no neuron
+stay unnamed. Optional, next to it: ``worm1_stimuli.csv`` (name, onset, offset in seconds), ``worm1_neurons.csv`` (one row a
+neuron: neuron, name, z, y, x in micrometres, ...) and ``worm1_behaviour.csv`` (time and one column a channel).
 """
 
 from __future__ import annotations
@@ -16,7 +19,15 @@ import numpy as np
 import pandas as pd
 
 import napari_dynamic_connectome as ndc
-from napari_dynamic_connectome.report import plot_matrix
+from napari_dynamic_connectome.report import plot_components, plot_matrix
+
+folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("example-output")
+folder.mkdir(parents=True, exist_ok=True)
+
+# %%
+# Tables
+# ------
+# Stand in for your own export: three worms, written with pandas only.
 
 
 def write_tables(folder: Path) -> list[Path]:
@@ -46,25 +57,34 @@ def write_tables(folder: Path) -> list[Path]:
     return paths
 
 
-def main(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = write_tables(folder)
+paths = write_tables(folder)
+print(paths[0].read_text(encoding="utf-8")[:200])
 
-    recordings = [ndc.read_recording(path) for path in paths]
-    for recording in recordings:
-        print(
-            f"{recording.name}: {recording.n_neurons} neurons, {recording.n_times} samples at {recording.rate_hz:g} Hz"
-        )
+# %%
+# Recordings
+# ----------
 
-    cohort = ndc.Cohort(recordings, min_worms=2)
-    affinity = ndc.compute_affinity(cohort)
-    components = ndc.factorize(affinity, 2, starts=4, seed=0)
-    strongest = max((1, 2), key=lambda r: float(components.matrix(r).sel(neuron="AVAL", neuron_b="AVAR")))
-    communities = ndc.find_communities(components, component=strongest, kind="core", samples=50, null_fits=0, seed=0)
-    print(communities.table().to_string(index=False))
-    components.matrix(strongest).to_pandas().to_csv(folder / "own_data_matrix.csv")
-    plot_matrix(components, strongest, communities).savefig(folder / "own_data.png", dpi=120)
+recordings = [ndc.read_recording(path) for path in paths]
+for recording in recordings:
+    print(f"{recording.name}: {recording.n_neurons} neurons, {recording.n_times} samples at {recording.rate_hz:g} Hz")
 
+# %%
+# Components
+# ----------
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path("example-output"))
+cohort = ndc.Cohort(recordings, min_worms=2)
+affinity = ndc.compute_affinity(cohort)
+components = ndc.factorize(affinity, 2, starts=4, seed=0)
+plot_components(components, cohort).savefig(folder / "own_data_components.png", dpi=120)
+
+# %%
+# Communities
+# -----------
+
+strongest = max((1, 2), key=lambda r: float(components.matrix(r).sel(neuron="AVAL", neuron_b="AVAR")))
+communities = ndc.find_communities(components, component=strongest, kind="core", samples=50, null_fits=0, seed=0)
+print(communities.table().to_string(index=False))
+components.matrix(strongest).to_pandas().to_csv(folder / "own_data_matrix.csv")
+plot_matrix(components, strongest, communities).savefig(folder / "own_data.png", dpi=120)
+
+# sphinx_gallery_thumbnail_number = -1

@@ -1,8 +1,11 @@
-"""Scripting napari: the sample worm in 3D, its neurons coloured by community, brighter while their component is active.
+"""
+Scripting napari
+================
 
-Run: python examples/scripting_napari.py [FOLDER] [--show]
+The sample worm in 3D, its neurons coloured by community, brighter while their component is active. In the shell:
+``python examples/scripting_napari.py [FOLDER] [--show]``.
 
-Without --show the script saves a picture and ends. A picture needs an X server (xvfb-run will do); where there is none, the
+Without ``--show`` the script saves a picture and ends. A picture needs an X server (xvfb-run will do); where there is none, the
 layers are made all the same and only the picture is left out.
 """
 

@@ -14,6 +14,7 @@ from .numbers import seed_of
 from .outputs import print_summary, run_and_write
 from .progress import progress_bar
 from .simulate import write_simulation
+from .told import tell
 from .window import has_screen
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def execute(options: argparse.Namespace) -> None:
         memory = f", {peak:.0f} MiB at most in this process" if peak == peak else ""
         print(f"done in {seconds:.0f} s{memory}")
     if not options.no_viewer and has_screen() and not os.environ.get("CI"):
-        print("opening napari ...", file=sys.stderr)
+        tell("opening napari ...")
         subprocess.run(
             [sys.executable, "-m", "napari_dynamic_connectome.widgets.app", str(output / "session.zarr")],
             check=False,
