@@ -34,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for gallery_pictures
 exclude_patterns = ["_build", "_generated", "*_template.md", "structure"]
 html_theme = "furo"
 html_title = "napari-dynamic-connectome"
+html_logo = html_favicon = "../src/napari_dynamic_connectome/icon.svg"
 html_static_path: list[str] = []
 nitpicky = False
 

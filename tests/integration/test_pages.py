@@ -56,7 +56,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         np.save(plane / f"{name}.npy", rng.random((5, 80)).astype(np.float32))
     np.save(plane / "iscell.npy", np.ones((5, 2)))
     np.save(plane / "ops.npy", {"fs": 2.5}, allow_pickle=True)
-    ndc.render_recording(cohort.recordings[0], folder / "worm.ome.zarr", n_z=8, n_y=48, n_x=128, voxel_y_um=0.5, voxel_x_um=0.8, seed=1)
+    ndc.render_recording(
+        cohort.recordings[0], folder / "worm.ome.zarr", n_z=8, n_y=48, n_x=128, voxel_y_um=0.5, voxel_x_um=0.8, seed=1
+    )
     return folder
 
 

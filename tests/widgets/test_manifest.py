@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 from npe2 import PluginManifest
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +59,8 @@ def test_a_wheel_built_from_the_sdist_holds_the_manifest(tmp_path: Path) -> None
     (source / "src" / "napari_dynamic_connectome" / "napari.yaml").write_text("name: old\n")
     with zipfile.ZipFile(build("wheel", source, tmp_path)) as archive:
         assert archive.read("napari_dynamic_connectome/napari.yaml") == (ROOT / "napari.yaml").read_bytes()
+        package, _, icon = yaml.safe_load((ROOT / "napari.yaml").read_text())["icon"].partition(":")
+        assert b"<svg" in archive.read(f"{package}/{icon}")
 
 
 def test_the_reader_knows_what_it_cannot_read(tmp_path: Path) -> None:
