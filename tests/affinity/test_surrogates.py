@@ -8,6 +8,7 @@ import pytest
 
 from napari_dynamic_connectome import Cohort, InputError, Recording
 from napari_dynamic_connectome.affinity.compute import compute_affinity
+from napari_dynamic_connectome.affinity.shift import Shifter
 from napari_dynamic_connectome.affinity.surrogates import phase_randomised, surrogate_cohort
 
 METHODS = ["circular shift", "phase randomisation"]
@@ -85,3 +86,20 @@ def test_same_seed_same_surrogate(method):
 def test_unknown_method():
     with pytest.raises(InputError, match="no surrogate 'shuffle'"):
         surrogate_cohort(cohort(), "shuffle")
+
+
+@pytest.mark.parametrize(("breaks", "possible"), [((), True), ((50.0,), True), (tuple(np.arange(8.0, 100, 8)), False)])
+def test_a_recording_in_short_pieces_cannot_be_shifted_and_that_is_said(breaks, possible):
+    worms = cohort(breaks=breaks)
+    why = Shifter(compute_affinity(worms), worms).why_not()
+    assert (why == "") == possible
+    if not possible:
+        assert why.startswith("only 0 of 100 s lie in blocks of 10 s or more")
+    assert Shifter(compute_affinity(worms), worms, "phase randomisation").why_not() == ""
+
+
+def test_half_of_the_time_in_long_pieces_is_enough():
+    # of 100 s, 46 and 62 s lie in one long piece, less 2 s at each end where nothing is shifted
+    for cut, possible in ((46.0, False), (62.0, True)):
+        worms = cohort(breaks=(cut, *np.arange(cut + 6, 100, 6)))
+        assert (Shifter(compute_affinity(worms), worms).why_not() == "") == possible

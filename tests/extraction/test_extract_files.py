@@ -125,3 +125,21 @@ def test_real_traces_can_be_corrected_and_judged(shared_data):
     assert np.corrcoef(left, right)[0, 1] > 0.85  # the two command neurons fire together
     assert set(judged["reason"][~judged["flagged"]]) == {""}
     assert 0 < judged["flagged"].sum() < worm.n_neurons
+
+
+@pytest.mark.parametrize("frame", [0, 4, 8])
+@pytest.mark.parametrize("chunks", [None, (1, 2, 8, 8)])
+def test_the_fingerprint_of_an_image_sees_first_middle_and_last_frame(frame, chunks):
+    import dask.array as da
+
+    from napari_dynamic_connectome.extraction.sources import open_source
+
+    image = np.random.default_rng(0).integers(0, 900, (9, 2, 16, 16)).astype(np.uint16)
+    other = image.copy()
+    other[frame, 1, 9, 9] += 1
+
+    def hashed(array):
+        return open_source(array if chunks is None else da.from_array(array, chunks=chunks), "volume").fingerprint()
+
+    assert hashed(image) == hashed(image.copy()) != hashed(other)
+    assert hashed(image.astype(np.float32)) != hashed(image) != hashed(image[:8])

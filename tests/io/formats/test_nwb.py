@@ -254,3 +254,34 @@ def test_micrometres_called_metres(tmp_path) -> None:
     held = read_recording(tmp_path / "w.nwb")
     assert held.positions_um[1].tolist() == [4, 5.5, 5]
     assert "micrometres" in held.provenance["reading"]
+
+
+def test_only_image_series_are_offered_as_images(tmp_path: Path) -> None:
+    from napari_dynamic_connectome.io.formats.nwb import image_series
+
+    shapes = {
+        "Pose": (5, 6, 2),
+        "Photons": (5, 6, 7),
+        "Calcium": (5, 6, 7, 8),
+        "Placed": (5, 6, 7),
+        "Texts": (5, 6, 7),
+        "Flat": (5, 6),
+    }
+    kinds = {
+        "Photons": "OnePhotonSeries",
+        "Calcium": "MultiChannelVolumeSeries",
+        "Flat": "ImageSeries",
+        "Texts": "ImageSeries",
+    }
+    with h5py.File(tmp_path / "w.nwb", "w") as file:
+        for name, shape in shapes.items():
+            group = file.create_group(f"acquisition/{name}")
+            group.attrs["neurodata_type"] = kinds.get(name, "TimeSeries")
+            group["data"] = np.zeros(shape, "S1" if name == "Texts" else "u2")
+        file["acquisition/Placed/imaging_volume"] = 1
+        file["acquisition/CalciumImageSeries"] = file["acquisition/Calcium"]
+        found = image_series(file, "w.nwb")
+    assert list(found) == [
+        "acquisition/CalciumImageSeries", "acquisition/Calcium", "acquisition/Photons", "acquisition/Placed",
+    ]  # fmt: skip
+    assert found["acquisition/Calcium"] == (5, 6, 7, 8)

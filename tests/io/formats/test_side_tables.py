@@ -55,3 +55,22 @@ def test_neuron_lists(tmp_path) -> None:
     assert side_tables.read_neuron_list(tmp_path / "a.csv") == ["AVAL", "RIMR"]
     (tmp_path / "b.txt").write_text("AVAL\nAVAR\nglia7\n")
     assert side_tables.read_neuron_list(tmp_path / "b.txt") == ["AVAL", "AVAR", "glia7"]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7])
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_channel_on_another_clock_is_interpolated_or_the_nearest_sample(n: int, binary: bool) -> None:
+    from napari_dynamic_connectome.io.formats.side_tables import onto_clock
+
+    own = np.array([0.5, 1.0, 2.5, 3.0, 3.5, 6.0, 6.5])[:n]
+    values = np.array([0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 1.0])[:n]
+    clock = np.linspace(0, 7, 57)
+    nearest = values[
+        np.abs(clock[:, None] - own[None, ::-1]).argmin(axis=1) * -1 + n - 1
+    ]  # the later one of two as near
+    wanted = nearest if binary else np.interp(clock, own, values)
+    outside = (clock < own[0]) | (clock > own[-1])
+    np.testing.assert_allclose(onto_clock(clock, own, values, binary), np.where(outside, np.nan, wanted))
+    values[0] = np.nan
+    at_ends = onto_clock(own[[0, -1]], own, values, False)
+    assert np.isnan(at_ends[0]) and (n == 1 or at_ends[1] == values[-1])
