@@ -205,3 +205,23 @@ def test_several_labels_of_an_ome_zarr_are_asked_for_by_a_flag_that_is_there(tmp
     assert "--label-dataset one of: cells, nuclei" in capsys.readouterr().err.replace("'", "")
     assert main([*call, "--label-dataset", "nuclei"]) == 0
     assert registry.read_recordings(tmp_path / "o.npz")[0].neurons["label"].tolist() == [2]
+
+
+def test_an_ome_zarr_of_labels_alone_is_taken_where_it_is_said_so(tmp_path, capsys) -> None:
+    image = np.random.default_rng(0).integers(0, 99, (4, 3, 8, 8)).astype("u2")
+    write_image(image, str(tmp_path / "v.zarr"), axes="tzyx", scale_factors=[])
+    write_image((image[0] > 50).astype("u2"), str(tmp_path / "cells.zarr"), axes="zyx", scale_factors=[])
+    call = [
+        "extract",
+        str(tmp_path / "v.zarr"),
+        str(tmp_path / "cells.zarr"),
+        "-o",
+        str(tmp_path / "o.npz"),
+        "--rate",
+        "2",
+    ]
+    call += ["--voxel-size", "1", "1", "1"]
+    assert main(call) == 2
+    assert "pass --label-dataset ." in capsys.readouterr().err
+    assert main([*call, "--label-dataset", "."]) == 0
+    assert registry.read_recordings(tmp_path / "o.npz")[0].neurons["label"].tolist() == [1]

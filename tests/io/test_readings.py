@@ -169,7 +169,7 @@ def test_in_a_table_of_tracks_the_track_is_the_neuron_not_the_point(tmp_path) ->
 
 
 def nwb(
-    path: Path, series: tuple[str, ...], *, iscell: bool = False, spacing: float = 0.27, unit: str = "um", invalid=None
+    path: Path, series: tuple[str, ...], *, iscell: str = "", spacing: float = 0.27, unit: str = "um", invalid=None
 ) -> Path:
     pytest.importorskip("pynwb")
     from pynwb import NWBHDF5IO, NWBFile
@@ -187,7 +187,14 @@ def nwb(
     for i in range(N_NEURONS):
         regions.add_roi(voxel_mask=[(10 + i, 20, 5, 1.0)])
     if iscell:
-        regions.add_column("iscell", "cell, probability", data=np.array([[1, 0.9], [0, 0.1], [1, 0.8], [1, 0.7]]))
+        cells = np.array([[1, 0.9], [0, 0.1], [1, 0.8], [1, 0.7]])
+        named = {
+            "iscell": cells,
+            "is_accepted": cells[:, 0] > 0,
+            "Accepted": cells[:, 0],
+            "is_rejected": cells[:, 0] == 0,
+        }
+        regions.add_column(iscell, "cell, probability", data=named[iscell])
     rows = regions.create_roi_table_region(region=list(range(N_NEURONS)), description="all")
     for k, name in enumerate(series):
         box = Fluorescence(name=name)
@@ -209,10 +216,11 @@ def test_several_signals_of_an_nwb_are_asked_for_and_each_can_be_had(tmp_path) -
         np.testing.assert_allclose(read_recording(path, signal=name).traces, TRACES + 1000 * k)
 
 
-def test_regions_that_are_no_cells_are_rejected(tmp_path) -> None:
-    worm = read_recording(nwb(tmp_path / "a.nwb", ("Fluorescence",), iscell=True))
+@pytest.mark.parametrize("column", ["iscell", "is_accepted", "Accepted", "is_rejected"])
+def test_regions_that_are_no_cells_are_rejected(tmp_path, column) -> None:
+    worm = read_recording(nwb(tmp_path / "a.nwb", ("Fluorescence",), iscell=column))
     assert worm.neurons["rejected"].tolist() == [False, True, False, False]
-    assert any("1 of 4 regions are rejected by column 'iscell'" in line for line in worm.remarks)
+    assert any(f"1 of 4 regions are rejected by column '{column}'" in line for line in worm.remarks)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.recording import Recording
 from . import limits
 from .choice import ChoiceNeeded
-from .registry import FORMATS, identify, open_labels, open_volume, options_of_traces, read_recordings
+from .registry import FORMATS, holds_centres, identify, open_labels, open_volume, options_of_traces, read_recordings
 from .sniffing import table_kind
 from .volumes.volume import Volume
 
@@ -66,6 +66,8 @@ def about(path: str | Path) -> About:
     if form.key == "hdf5":
         from .formats.hdf5_traces import holds_traces
 
+        if holds_centres(path):
+            return "other"
         return "traces" if holds_traces(path) else "image"
     if form.key == "npz":
         return "traces" if _holds_traces_npz(path) else "image"
@@ -129,14 +131,14 @@ def read_layers(path: str | Path | Sequence[str], **options: Any) -> list[LayerD
         return _zarr_layers(path, options)
     if form.key in ("tiff", "tiffs"):
         return _image_layers(path, options)
-    if form.key in ("hdf5", "npz"):
+    if form.key in ("hdf5", "npz") and about(path) != "other":
         if about(path) == "image":
             return _image_layers(path, options)
         return [recording_layer(r) for r in read_recordings(path, **options)]
     if form.key == "nwb":
         return _nwb_layers(path, options)
     kind = table_kind(path) if form.key in ("csv", "parquet", "graphml") else "traces"
-    kind = "centres" if form.key == "geff" else kind
+    kind = "centres" if form.key in ("geff", "hdf5") else kind
     if kind == "centres":
         return [centres_layer(path)]
     if kind != "traces":

@@ -79,7 +79,7 @@ FORMATS: list[Format] = [
     ),
     Format(
         "hdf5", "HDF5", ("*.h5", "*.hdf5", "*.hdf"), ("recording", "volume", "labels"), "volumes.hdf5",
-        note="Images: dataset= chooses one of several; axes from dimension labels, or axes=. Traces: any array of two axes, results of CaImAn, tables of pandas.",
+        note="Images: dataset= chooses one of several; axes from dimension labels, or axes=. Traces: any array of two axes, results of CaImAn, tables of pandas. Tracks of btrack, as centres.",
     ),
     Format(
         "npz", "NumPy", ("*.npz", "*.npy"), ("recording", "volume", "labels"), "formats.npz", ("recording",),
@@ -299,6 +299,11 @@ def read_recordings(
     reader = _function(form, "read_recordings")
     if form.key == "hdf5":
         from .formats.hdf5_traces import read_recordings as reader
+
+        if holds_centres(path):
+            raise InputError(
+                "these are tracks of btrack, not traces", where=str(path), fix="Extract traces with them as labels."
+            )
     if "recording" not in form.holds or reader is None:
         raise InputError(
             f"{form.title} files hold no recordings",
@@ -574,6 +579,21 @@ def _number(value: Any, path: str | Path) -> int:
         ) from None
 
 
+def holds_centres(path: str | Path) -> bool:
+    """Whether the labels of a file are centres: a table, GEFF, or tracks of btrack.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+    key = identify(path).key
+    if key == "hdf5":
+        from .formats.btrack import is_btrack
+
+        return is_btrack(path)
+    return key in ("csv", "parquet", "geff")
+
+
 def open_labels(path: str | Path, **options: Any) -> Volume:
     """Open labels lazily: static (z, y, x) or per frame (t, z, y, x); also tables of centres, with radius_um=.
 
@@ -596,7 +616,7 @@ def open_labels(path: str | Path, **options: Any) -> Volume:
             fix="Labels are OME-Zarr, TIFF, HDF5, NWB, npy, or centres: a table, or GEFF.",
         )
     opener = _function(form, "open_labels")
-    if form.key in ("csv", "parquet", "geff"):
+    if holds_centres(path):
         from .formats import centres
 
         opener = centres.open_labels

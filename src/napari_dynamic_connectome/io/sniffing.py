@@ -15,9 +15,11 @@ import pandas as pd
 
 from .choice import ChoiceNeeded
 from .files import existing, head
+from .formats.btrack import is_btrack
+from .formats.centres import is_napari_points
 from .formats.fields import BEHAVIOUR_PREFIX
 from .formats.pandas_hdf5 import stored_pose
-from .formats.text_tables import find_column, find_time, header_levels, plain_cell
+from .formats.text_tables import by_spaces, find_column, find_time, header_levels, plain_cell
 from .formats.trace_tables import is_long
 
 TableKind = Literal["traces", "centres", "stimuli", "behaviour", "names", "neurons", "connectome"]
@@ -36,7 +38,7 @@ def table_kind(path: str | Path) -> TableKind:
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "connectome"
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
-        return "behaviour" if stored_pose(path) else "traces"
+        return "centres" if is_btrack(path) else "behaviour" if stored_pose(path) else "traces"
     if not path.is_dir() and b"\0" not in start and is_pose(path):
         return "behaviour"
     columns = _parquet_columns(path) if path.is_dir() or start.startswith(b"PAR1") else _csv_columns(path)
@@ -49,6 +51,8 @@ def table_kind(path: str | Path) -> TableKind:
         return "connectome"
     if is_long(table) or {"source_dataset", "worm", "neuron"} <= {c.lower() for c in columns}:
         return "traces"
+    if is_napari_points(columns):
+        return "centres"
     places = all(find_column(table, axis) for axis in "zyx")
     if places and find_column(table, "frame", "t", "timepoint", "time_index") and _id_column(table):
         return "centres"
@@ -100,7 +104,10 @@ def _csv_columns(path: Path) -> list[str]:
             return []
     encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     text = start.decode(encoding, errors="replace")
-    first = next((line for line in re.split(r"\r\n|\n|\r", text) if line.strip()), "")
+    lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip()][:2]
+    first = lines[0] if lines else ""
+    if by_spaces(lines):
+        first = ",".join(first.split())
     separator = max((",", ";", "\t"), key=first.count)
     return [plain_cell(c.strip().strip('"').strip()) for c in first.split(separator)]
 

@@ -10,7 +10,7 @@ from ..extraction.extract import extract_recording
 from ..extraction.settings import ExtractionSettings
 from ..io.choice import options_called
 from ..io.formats.side_tables import read_behaviour, read_names, read_stimuli
-from ..io.registry import identify, open_labels, open_volume
+from ..io.registry import holds_centres, identify, open_labels, open_volume
 from ..io.volumes.tiff_series import is_pattern
 from ..io.volumes.volume import Volume
 from ..model.errors import InputError
@@ -112,7 +112,7 @@ def extract_files(
 
 def _open_labels(path: str | Path, image: Volume, centres: dict[str, Any], within: dict[str, Any]) -> Volume:
     """Labels of the image; from a table of centres in the shape of the image."""
-    if identify(path).key in ("csv", "parquet", "geff"):
+    if holds_centres(path):
         within = {"like": image, **centres, **within}
     with options_called({"axes": "label_axes", "dataset": "label_dataset", "channel": "label_channel"}):
         return open_labels(path, **within)

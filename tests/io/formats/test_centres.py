@@ -5,13 +5,17 @@ from __future__ import annotations
 import pickle
 
 import dask.array as da
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from tests.io.ngff import ome_writer
 
+from napari_dynamic_connectome import FormatError, InputError, read_centres, read_recording
 from napari_dynamic_connectome.io.formats import centres
+from napari_dynamic_connectome.io.layer_data import about
 from napari_dynamic_connectome.io.registry import open_labels, open_volume
+from napari_dynamic_connectome.io.sniffing import table_kind
 
 SHAPE = (4, 3, 16, 20)
 
@@ -67,3 +71,59 @@ def test_centres_can_be_sent_to_another_process(tmp_path) -> None:
         )
         < 2000
     )
+
+
+def test_points_that_napari_saved_are_centres_where_a_feature_says_who_is_who(tmp_path) -> None:
+    rows = [f"{i},{i // 2},4,{10 * (i % 2)},7,{('AVAL', 'AVAR')[i % 2]}" for i in range(4)]
+    (tmp_path / "p.csv").write_text("index,axis-0,axis-1,axis-2,axis-3,name\n" + "\n".join(rows) + "\n")
+    assert table_kind(tmp_path / "p.csv") == "centres"
+    table = read_centres(tmp_path / "p.csv")
+    assert table[["frame", "id", "z", "y", "x"]].values.tolist() == [
+        [0, 1, 4, 0, 7], [0, 2, 4, 10, 7], [1, 1, 4, 0, 7], [1, 2, 4, 10, 7],
+    ]  # fmt: skip
+    assert table["name"].tolist() == ["AVAL", "AVAR"] * 2
+    (tmp_path / "q.csv").write_text("index,axis-0,axis-1,axis-2\n0,4,5,6\n1,4,5,9\n")
+    assert table_kind(tmp_path / "q.csv") == "centres"
+    with pytest.raises(InputError, match="a feature id"):
+        read_centres(tmp_path / "q.csv")
+    with pytest.raises(InputError, match="points that napari saved, not traces"):  # axes are no neurons
+        read_recording(tmp_path / "q.csv", rate_hz=2)
+
+
+BTRACK = [[t, 10.0 * k + 5, 2.0 * k + 1, 3.0 + k, 5] for k in range(2) for t in range(3)]
+
+
+def btrack_file(path, *, parent: int = 2) -> None:
+    """As btrack 0.7 writes it: two tracks; the middle of the second is a point that btrack put there."""
+    with h5py.File(path, "w") as file:
+        file["objects/obj_type_1/coords"] = np.array([row for i, row in enumerate(BTRACK) if i != 4], np.float32)
+        file["objects/obj_type_1/map"] = np.zeros((3, 2), np.uint32)
+        group = file.create_group("tracks/obj_type_1")
+        group["tracks"] = np.array([0, 1, 2, 3, -1, 4], np.int32)
+        group["map"] = np.array([[0, 3], [3, 6]], np.uint32)
+        group["dummies"] = np.array([BTRACK[4]], np.float32)
+        group["LBEPR"] = np.array([[1, 0, 2, 1, 1, 0], [2, 0, 2, parent, parent, 0]], np.int32)
+
+
+def test_tracks_of_btrack_are_centres(tmp_path) -> None:
+    btrack_file(tmp_path / "a.h5")
+    table = read_centres(tmp_path / "a.h5")
+    want = [[t, 1 + k, 3.0 + k, 2.0 * k + 1, 10.0 * k + 5] for k in range(2) for t in range(3)]
+    assert table[["frame", "id", "z", "y", "x"]].values.tolist() == want
+    labels = open_labels(tmp_path / "a.h5", shape=(3, 8, 8, 30), radius_voxels=1)
+    assert labels.data[1, 4, 3, 15].compute() == 2
+    assert about(tmp_path / "a.h5") == "other" and table_kind(tmp_path / "a.h5") == "centres"
+    with pytest.raises(InputError, match="tracks of btrack, not traces"):
+        read_recording(tmp_path / "a.h5")
+    lines = ["ID t x y z parent root state generation dummy"]  # its CSV has spaces between the columns
+    lines += [f"{float(i)} {float(t)} {x} {y} {z} {float(i)} 1.0 5.0 0.0 0.0" for t, i, z, y, x in want]
+    (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
+    assert table_kind(tmp_path / "a.csv") == "centres"
+    assert read_centres(tmp_path / "a.csv")[["frame", "id", "z", "y", "x"]].values.tolist() == want
+    btrack_file(tmp_path / "b.h5", parent=1)
+    with pytest.raises(InputError, match="track 1 divides"):
+        read_centres(tmp_path / "b.h5")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file["tracks/obj_type_1/tracks"][2] = 99
+    with pytest.raises(FormatError, match="do not fit"):
+        read_centres(tmp_path / "a.h5")

@@ -7,6 +7,7 @@ in a frame has no voxel there. Where balls overlap, a voxel belongs to the neare
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ import pandas as pd
 from ...model.errors import FormatError, InputError
 from ...model.recording import VolumeReference
 from .. import limits
-from ..files import existing
+from ..files import existing, head
 from ..volumes.volume import Volume, as_dask
+from .btrack import read_btrack
 from .geff import UNITS_KEY, is_geff, read_tracks
 from .text_tables import find_column, plain_cell, read_table, to_numbers
 
@@ -130,14 +132,49 @@ def _one_to_one(table: pd.DataFrame, a: str, b: str) -> bool:
     return bool(len(pairs) == table[a].nunique() == table[b].nunique())
 
 
+def is_napari_points(columns: Sequence[Any]) -> bool:
+    """Whether a table is a layer of points (or tracks) that napari saved: index, axis-0, axis-1, ...
+
+    Parameters
+    ----------
+    columns : sequence of str
+    """
+    named = {str(c).strip().lower() for c in columns}
+    return {"index", "axis-0", "axis-1"} <= named
+
+
+def _of_napari(table: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return a saved layer of points with our names of columns; who is who has to be a feature of the points."""
+    count = sum(bool(re.fullmatch(r"axis-\d+", str(c).strip().lower())) for c in table.columns)
+    if count not in (3, 4):
+        raise InputError(
+            f"points that napari saved, of {count} axes", where=where, fix="Centres have t, z, y, x, or z, y, x."
+        )
+    axes = ("frame", "z", "y", "x")[4 - count :]
+    found = table.rename(columns={f"axis-{i}": axis for i, axis in enumerate(axes)}).drop(columns=["index"])
+    if "frame" not in found:
+        found["frame"] = "0"
+    if _identity(found, where) is None:
+        name = find_column(found, "name", "neuron_name", "neuron")
+        if name is None or (found[name].map(lambda v: not str(v).strip())).any():
+            raise InputError(
+                "points that napari saved, without a feature that says which neuron each of them is",
+                where=where,
+                fix="Give the layer a feature id (whole numbers from 1, the same for a neuron in every frame) and save it again.",
+            )
+        order = {text: i + 1 for i, text in enumerate(dict.fromkeys(found[name].tolist()))}
+        found["id"] = [str(order[v]) for v in found[name].tolist()]
+    return found
+
+
 def read_centres(path: str | Path) -> pd.DataFrame:
     """Read a table of centres.
 
     Parameters
     ----------
     path : str or Path
-        CSV or Parquet with the columns frame (or t; from 0), id (or label, track_id), z, y, x, and optionally name, radius; or a
-        GEFF folder of tracks.
+        CSV or Parquet with the columns frame (or t; from 0), id (or label, track_id), z, y, x, and optionally name, radius; points
+        that napari saved with a feature id (or name); a GEFF folder of tracks; tracks of btrack in HDF5.
 
     Returns
     -------
@@ -150,7 +187,11 @@ def read_centres(path: str | Path) -> pd.DataFrame:
         return read_tracks(path)
     from .parquet import is_parquet, read_frame
 
+    if head(path, 8) == b"\x89HDF\r\n\x1a\n":
+        return read_btrack(path)
     table = read_frame(path) if is_parquet(path) else read_table(path)
+    if is_napari_points(table.columns):
+        table = _of_napari(table, where)
     columns = {
         "frame": find_column(table, "frame", "t", "timepoint", "time_index"),
         "id": _identity(table, where),

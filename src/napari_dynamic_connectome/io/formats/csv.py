@@ -19,6 +19,7 @@ from ...model.system import remove_file
 from ..choice import ChoiceNeeded
 from ..files import existing
 from ..ownership import OurFiles
+from .centres import is_napari_points
 from .side_tables import read_behaviour, read_stimuli
 from .text_tables import LEVELS, SHORT, Levels, find_column, read_table, time_unit, write_csv
 from .trace_tables import long_table, recordings_from_table, wide_table, with_sidecar
@@ -178,6 +179,12 @@ def _check_is_traces(table: object, path: Path) -> None:
             "these are tracked points of the body (DeepLabCut), not traces",
             where=str(path),
             fix="Read them as behaviour: call the file <worm>_behaviour.csv beside the traces, or load it as behaviour.",
+        )
+    if is_napari_points(table.columns):
+        raise InputError(
+            "these are points that napari saved, not traces",
+            where=str(path),
+            fix="Use them as centres of the labels, with an image and a radius.",
         )
     for what in SIDECARS:
         if path.stem.endswith(f"_{what}") and what != "behaviour" and not _has_time(table):

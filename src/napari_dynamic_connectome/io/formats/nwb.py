@@ -448,6 +448,17 @@ def _without_invalid(
     return np.where(outside[:, None], traces.astype(float, copy=False), np.nan)
 
 
+CURATED = (
+    ("iscell", True),
+    ("is_cell", True),
+    ("accepted", True),
+    ("is_accepted", True),
+    ("rejected", False),
+    ("is_rejected", False),
+)
+"""Columns by which programs say what is a cell (suite2p, CaImAn, older and newer NeuroConv)."""
+
+
 def _curated(
     table: Any, rows: np.ndarray | None, fields: dict[str, Any], where: str, notes: list[str]
 ) -> dict[str, Any]:
@@ -455,7 +466,7 @@ def _curated(
     if table is None or rows is None or "rejected" in fields:
         return {}
     columns = {str(k).lower(): str(k) for k in table}
-    for key, means_cell in (("iscell", True), ("is_cell", True), ("accepted", True), ("rejected", False)):
+    for key, means_cell in CURATED:
         if key not in columns or not hasattr(table[columns[key]], "shape"):
             continue
         values = read_all(table[columns[key]], where)

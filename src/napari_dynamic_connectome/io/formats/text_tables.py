@@ -154,6 +154,9 @@ def parse_table(text: str, where: str) -> pd.DataFrame:
         raise FormatError("the table is empty", where=where, fix="Give a header and rows.")
     first = lines[0]
     separator = max((",", ";", "\t"), key=first.count)
+    if by_spaces(lines):
+        lines, separator = [",".join(line.split()) for line in lines], ","
+        first = lines[0]
     levels = header_levels(lines, separator)
     if levels is not None:
         first = _one_header(levels, separator, where)
@@ -197,6 +200,27 @@ def parse_table(text: str, where: str) -> pd.DataFrame:
 
 SHORT = "short"
 """Attribute of a table with lines of fewer cells than its header: their numbers, the header's is 0."""
+
+
+def by_spaces(lines: Sequence[str]) -> bool:
+    """Whether the columns of a table are set apart by spaces: words above as many numbers, and no other separator.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        At least the first two lines that are not blank.
+
+    Examples
+    --------
+    >>> by_spaces(["ID t x y", "1.0 0.0 3.5 4.5"]), by_spaces(["t,a b", "1,2"]), by_spaces(["AVA L", "AVA R"])
+    (True, False, False)
+    """
+    if len(lines) < 2 or any(c in line for line in lines[:2] for c in ',;\t"'):
+        return False
+    head, row = lines[0].split(), lines[1].split()
+    return len(head) == len(row) > 2 and all(map(_is_number, row)) and not any(map(_is_number, head))
+
+
 LEVELS = "levels"
 """Attribute of a table with a header of several rows: its `Levels`."""
 

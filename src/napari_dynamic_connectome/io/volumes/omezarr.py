@@ -244,7 +244,7 @@ def open_labels(path: str | Path, *, group: str | None = None, name: str | None 
     ----------
     path : str or Path
     group : str, optional
-        Where the labels lie, their name below the image, or the image that they lie below; found by itself if there is only one.
+        Where the labels lie ("." for the image itself), their name below the image, or the image that they lie below; found by itself if there is only one.
     name : str, optional
         Which of several labels of an image.
     **options
@@ -252,7 +252,9 @@ def open_labels(path: str | Path, *, group: str | None = None, name: str | None 
     """
     path = existing(path)
     _check_zip(path)
-    if group and name is None and group in _listed_labels(path, only_image(path) or ""):
+    if group == ".":
+        group = only_image(path) or ""
+    elif group and name is None and group in _listed_labels(path, only_image(path) or ""):
         group = _find_labels(path, group, None)
     elif group is None or (group and "image-label" not in attributes(path, group) and has_labels(path, group)):
         group = _find_labels(path, name, group)
@@ -290,7 +292,7 @@ def _find_labels(path: Path, name: str | None, image: str | None) -> str:
         raise InputError(
             "there are no labels in this OME-Zarr",
             where=str(path),
-            fix="Give the labels' own file; if the voxels of this image are labels, pass group=''.",
+            fix='Give the labels\' own file; if the voxels of this image are labels, pass dataset=".".',
         )
     if name is not None:
         if name not in listed:
