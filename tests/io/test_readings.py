@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+import zarr
+from ome_zarr.writer import write_image, write_label_metadata, write_labels
 from scipy.io import savemat
 
 from napari_dynamic_connectome import (
@@ -71,6 +73,13 @@ def test_an_unsure_name_is_kept_as_a_note_and_comes_back_so(tmp_path) -> None:
     worm = read_recording(tmp_path / "a.npz")
     assert worm.named == ["AWCOFF", "RMED"]
     assert worm.neurons["note"].tolist()[:2] == ['written "AVAL?" (unsure)', 'written "RIML (?)" (unsure)']
+
+
+def test_names_that_say_no_side_are_counted(tmp_path) -> None:
+    np.savez(tmp_path / "a.npz", traces=TRACES, fs=2.0, names=np.array(["AWCON", "AWC-OFF", "AVAL", "RIS"]))
+    worm = read_recording(tmp_path / "a.npz")
+    assert worm.named == ["AWCON", "AWCOFF", "AVAL", "RIS"]
+    assert [line for line in worm.remarks if "side" in line and line.startswith("2 ")] != []
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
@@ -231,6 +240,15 @@ def test_units_of_an_nwb_grid_go_through_the_one_table_of_units(tmp_path, spacin
     np.testing.assert_allclose(worm.positions_um[1], [1.35, 5.4, 2.97], rtol=1e-6)
 
 
+@pytest.mark.parametrize("factor", [0.0, np.nan])
+def test_a_conversion_that_leaves_nothing_is_refused(tmp_path, factor) -> None:
+    path = nwb(tmp_path / "a.nwb", ("Fluorescence",))
+    with h5py.File(path, "a") as file:
+        file["processing/ophys/Fluorescence/Series/data"].attrs["conversion"] = factor
+    with pytest.raises(InputError, match="conversion"):
+        read_recording(path)
+
+
 def test_invalid_times_are_missing_and_interrupt(tmp_path) -> None:
     worm = read_recording(nwb(tmp_path / "a.nwb", ("Fluorescence",), invalid=(2.0, 3.0)))
     inside = (worm.time_s >= 2) & (worm.time_s <= 3)
@@ -361,6 +379,14 @@ def test_planes_called_ch_are_asked_about_when_there_are_many(tmp_path) -> None:
     with pytest.raises(ChoiceNeeded, match="count 30 channels"):
         open_volume(tmp_path)
     assert open_volume(tmp_path, axes="zyx").shape == (1, 30, 8, 10)
+
+
+def test_labels_that_are_listed_twice_are_there_once(tmp_path) -> None:
+    write_image(np.zeros((5, 16, 16), "u2"), str(tmp_path / "w.zarr"), axes="zyx", scale_factors=[])
+    group = zarr.open_group(tmp_path / "w.zarr", mode="a")
+    write_labels(np.ones((5, 16, 16), "i4"), group, name="neurons", axes="zyx", scale_factors=[])
+    write_label_metadata(group["labels"], "neurons", properties=[{"label-value": 1, "name": "AVAL"}])
+    assert open_labels(tmp_path / "w.zarr").shape == (5, 16, 16)
 
 
 def test_labels_with_channels_or_samples_are_asked_about(tmp_path) -> None:
