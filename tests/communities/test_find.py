@@ -353,3 +353,21 @@ def test_statistics_have_the_same_say_and_a_joint_p_value_is_a_share_of_all_grap
     assert joint_p_value(np.ones((2, 20))) == 1.0
     alike = [joint_p_value(rng.exponential(size=(2, 20))) for _ in range(400)]
     assert 0.02 < np.mean(np.array(alike) <= 0.05) < 0.085  # exactly .05 on average
+
+
+def test_every_variant_gets_one_start_and_the_rest_go_to_those_that_are_close(monkeypatch):
+    import napari_dynamic_connectome.communities.model as module
+
+    graph = graph_from_matrix(nx.to_numpy_array(nx.planted_partition_graph(3, 10, 0.7, 0.05, seed=1)))
+    settings = CommunitySettings(starts=3, weight_model="exponential")
+    inner, model = module.prepare(graph, settings, "modules")
+    asked, search = [], module.search
+
+    def counted(problem, **how):
+        asked.append((how["starts"], how.get("first", 0)))
+        return search(problem, **how)
+
+    monkeypatch.setattr(module, "search", counted)
+    fits = module.fit_model(inner, model, settings)
+    assert asked.count((1, 0)) == len(fits) == len(model.degree_corrected)
+    assert set(asked) == {(1, 0), (2, 1)}

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_dynamic_connectome import InputError, Recording, Session, read_recording, write_recording, write_tables
 from napari_dynamic_connectome.cli import main
-from napari_dynamic_connectome.io.ownership import OurFiles, claim_folder, our_files, read_marker, remove_folder
+from napari_dynamic_connectome.io.ownership import MARKER, OurFiles, claim_folder, our_files, read_marker, remove_folder
 from napari_dynamic_connectome.io.registry import open_labels
 from napari_dynamic_connectome.io.volumes.omezarr_write import write_labels
 from napari_dynamic_connectome.report.html import write_figures
 from napari_dynamic_connectome.report.labels import write_label_files
 from napari_dynamic_connectome.report.nwb import write_nwb_files
 from napari_dynamic_connectome.report.reproduce import write_run_files
+from napari_dynamic_connectome.session.save_load import save_session
 
 
 def test_a_file_of_the_user_is_refused_and_ours_is_replaced(tmp_path) -> None:
@@ -225,3 +228,43 @@ def test_two_writers_at_the_same_time_both_note_what_they_wrote(tmp_path) -> Non
     with our_files(tmp_path, part="tables") as one:
         one.path("c.csv").write_text("3")
     assert not (tmp_path / "a.csv").exists() and (tmp_path / "b.svg").exists()
+
+
+def commands_on(folder: Path) -> dict[str, list[str]]:
+    """Commands that write into OUT, on a session and a recording in a folder."""
+    from tests.session.session_sample import make_session
+
+    session = make_session(0)
+    names = session.components.neurons
+    save_session(session, folder / "s.zip")
+    save_session(make_session(2), folder / "other.zip")
+    write_recording(session.recordings["worm 1"].replace(name="another"), folder / "w.npz")
+    (folder / "names.csv").write_text("label,name,probability\n1,AVAL,0.9\n2,AVAR,0.8\n")
+    (folder / "wires.csv").write_text(
+        "pre,post,type,synapses\n"
+        + "".join(f"{a},{b},chemical,{2 + i}\n" for i, (a, b) in enumerate(itertools.permutations(names[:6], 2)))
+    )
+    s, w = str(folder / "s.zip"), str(folder / "w.npz")
+    return {
+        "compare": ["compare", s, str(folder / "other.zip"), "-o", "OUT"],
+        "compare-structure": ["compare-structure", s, "--connectome", str(folder / "wires.csv"), "-o", "OUT"],
+        "suggest-names": ["suggest-names", w, "--candidates", str(folder / "names.csv"), "-o", "OUT/x.csv"],
+        "suggest-tests": ["suggest-tests", s, "-o", "OUT"],
+        "export": ["export", s, "-o", "OUT", "--graphml"],
+    }
+
+
+@pytest.mark.parametrize("name", ["compare", "compare-structure", "suggest-names", "suggest-tests", "export"])
+def test_a_command_replaces_its_own_files_and_none_of_the_user(tmp_path, capsys, name) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [part.replace("OUT", str(out)) for part in (*commands_on(tmp_path)[name], "-q")]
+    assert main(command) == 0, capsys.readouterr().err
+    written = [p for p in out.rglob("*") if p.is_file() and p.name != MARKER]
+    assert written and main(command) == 0  # ours, unchanged
+    for path in written:
+        path.write_bytes(b"mine " + path.name.encode())
+    capsys.readouterr()
+    assert main(command) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert all(p.read_bytes() == b"mine " + p.name.encode() for p in written)

@@ -496,6 +496,17 @@ def levels(*parts: list[str]) -> pd.DataFrame:
     return pd.DataFrame(values, columns=columns, index=pd.Index(np.arange(20) * 0.5, name="time_s"))
 
 
+@pytest.mark.parametrize(
+    ("word", "called"), [("frame", "frame"), ("Frames", "Frames"), ("time_s", "time_s"), ("signal", "")]
+)
+def test_the_index_of_a_header_of_several_rows_is_a_word_of_time(word, called) -> None:
+    from napari_dynamic_connectome.io.formats.text_tables import header_levels
+
+    found = header_levels([",AVAL,AVAL,AVAR,AVAR", f"{word},raw,dff,raw,dff", "0,1,2,3,4", "1,2,3,4,5"], ",")
+    assert found is not None and (found.n_rows, found.index) == (2, called)
+    assert found.rows == (("AVAL", "AVAL", "AVAR", "AVAR"), ("raw", "dff", "raw", "dff"))
+
+
 def test_of_several_signals_in_a_header_of_two_rows_one_is_asked_for(tmp_path) -> None:
     held = levels(["AVAL", "RIML"], ["raw", "dff"])
     for name, frame in (("a", held), ("b", held.swaplevel(axis=1)), ("c", held.rename_axis(index=None))):

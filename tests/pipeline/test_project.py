@@ -80,6 +80,10 @@ def test_command_writes_tables_and_says_what_is_wrong(spontaneous, tmp_path: Pat
         "component_2",
     }
     assert cohort.worms[4] in capsys.readouterr().out
+    (tmp_path / "tables" / "projection.csv").write_text("mine")
+    assert main(["project", str(tmp_path), str(tmp_path / "new.npz"), "--splits", "1"]) == 2
+    assert "was changed since this program wrote it" in capsys.readouterr().err
+    assert (tmp_path / "tables" / "projection.csv").read_text() == "mine"
     session.set_components(None)
     ndc.save_session(session, tmp_path / "session.zarr")
     assert main(["project", str(tmp_path), str(tmp_path / "new.npz")]) == 2

@@ -11,6 +11,7 @@ import xarray as xr
 
 from napari_dynamic_connectome.comparison.onsets import average_onsets
 from napari_dynamic_connectome.model.cohort import Cohort
+from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.pipeline.contrasts import Contrasts, contrasts
 from napari_dynamic_connectome.pipeline.run import decompose
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
@@ -43,6 +44,11 @@ def test_robustness_is_written_whole_or_in_part(cohort, tmp_path, parts) -> None
     result = assess_robustness(cohort, settings)
     paths = write_robustness(result, tmp_path, title="<b>Worms</b>")
     assert all(p.stat().st_size > 0 for p in paths)
+    (tmp_path / "robustness.json").rename(tmp_path / "kept.json")
+    (tmp_path / "robustness.json").write_text("mine")
+    with pytest.raises(InputError, match="was changed since"):
+        write_robustness(result, tmp_path)
+    (tmp_path / "kept.json").replace(tmp_path / "robustness.json")
     table = pd.read_csv(tmp_path / "robustness_components.csv")
     np.testing.assert_allclose(table["bootstrap"], result.support["bootstrap"])
     record = json.loads((tmp_path / "robustness.json").read_text())
@@ -78,6 +84,10 @@ def test_contrasts_of_a_settings_file_are_written(cohort, tmp_path) -> None:
     paths = write_contrasts(found, tmp_path / "out")
     assert {p.name for p in paths} >= {"groups_components.csv", "groups_pairs.csv", "onsets_NaCl.csv", "contrasts.html"}
     assert len(found.sentences()) >= 4
+    (tmp_path / "out" / "groups_pairs.csv").write_text("mine")
+    with pytest.raises(InputError, match="was changed since"):
+        write_contrasts(found, tmp_path / "out")
+    assert (tmp_path / "out" / "groups_pairs.csv").read_text() == "mine"
     text = (tmp_path / "out" / "contrasts.html").read_text()
     assert "no p can be below 0.333" in text and "moved events" in text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -166,3 +167,18 @@ def test_what_is_known_about_chance_belongs_to_the_components_of_a_rank() -> Non
     session.set_surrogates(two, [other])
     session.set_cohort(None)
     assert session.surrogates == {}
+
+
+def test_what_speaks_for_components_is_told_when_they_are_the_present_ones() -> None:
+    from tests.session.session_sample import make_session
+
+    session = make_session(0)
+    told: list[int] = []
+    session.components_changed.connect(lambda: told.append(session.components.rank))
+    present = session.components
+    other = next(c for r, c in session.sweep.components.items() if r != present.rank)
+    support = present.support if present.support is not None else pd.DataFrame({"component": [1]})
+    assert session.set_support(other, support) is not None and told == []
+    new = session.set_support(present, support)
+    assert new is session.components and told == [present.rank]
+    assert session.set_support(present, support) is None and told == [present.rank]

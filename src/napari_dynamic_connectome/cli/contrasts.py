@@ -34,6 +34,7 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
+    from ..io.ownership import OurFiles, claim_folder
     from ..pipeline.contrasts import contrasts
     from ..pipeline.run import check_output
     from ..pipeline.settings import PipelineSettings
@@ -49,7 +50,8 @@ def execute(options: argparse.Namespace) -> None:
         raise InputError(
             "nothing is asked for", where="contrasts", fix="Name an --event, a --column, or confounds.channels."
         )
-    output = check_output(options.output or path.with_name(f"{path.stem}-output"))
+    output = claim_folder(check_output(options.output or path.with_name(f"{path.stem}-output")))
+    OurFiles(output / "contrasts").path("contrasts.html")  # what cannot be written is said before the work
     with progress_bar("contrasts") as progress:
         known = earlier_analysis(settings, output, progress=progress)
         result = contrasts(

@@ -34,6 +34,7 @@ def add(commands: Any) -> None:
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
     from ..io.formats.text_tables import write_csv
+    from ..io.ownership import OurFiles
     from ..io.registry import read_recordings
     from ..model.errors import InputError
     from ..pipeline.project import project_recordings, projection_tables
@@ -42,6 +43,9 @@ def execute(options: argparse.Namespace) -> None:
     components = session.components
     if components is None:
         raise InputError("the session holds no components", where=options.session, fix="Run the pipeline first.")
+    mine = OurFiles(output / "tables", part="projection")
+    for name in ("projection", "projection_time"):
+        mine.path(f"{name}.csv")  # what cannot be written is said before the work
     given = reading_of(options)
     recordings = [one for path in options.recordings for one in read_recordings(Path(path), **given)]
     with progress_bar("project") as progress:
@@ -52,7 +56,8 @@ def execute(options: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     tables = projection_tables(found, components)
     for name, table in tables.items():
-        write_csv(table, folder / f"{name}.csv")
+        write_csv(table, mine.path(f"{name}.csv"))
+    mine.finish()
     if options.json:
         print_json({"folder": folder, "worms": rows_of(tables["projection"])})
         return

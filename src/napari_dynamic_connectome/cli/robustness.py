@@ -30,6 +30,7 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
+    from ..io.ownership import OurFiles, claim_folder
     from ..pipeline.run import check_output
     from ..pipeline.settings import PipelineSettings
     from ..pipeline.toml import parse_overrides, read_toml
@@ -39,7 +40,8 @@ def execute(options: argparse.Namespace) -> None:
     path = Path(options.settings)
     overrides = with_reading(parse_overrides(options.set), options, read_toml(path))
     settings = PipelineSettings.from_file(path, overrides)
-    output = check_output(options.output or path.with_name(f"{path.stem}-output"))
+    output = claim_folder(check_output(options.output or path.with_name(f"{path.stem}-output")))
+    OurFiles(output / "robustness").path("robustness.html")  # what cannot be written is said before the work
     client = client_of(options)
     try:
         with progress_bar("robustness") as progress:

@@ -81,13 +81,20 @@ def kept_in_session(text: str, output: str | None) -> Iterator[tuple[Session, Co
             fix="Close it there, or give -o FOLDER.",
         )
     OurFiles(folder).path("report.html")
+    copy = OurFiles(folder, part="session") if target.resolve() != path.resolve() else None
+    if copy is not None:
+        copy.path(SESSION_NAME)
     comparison = comparison_of_run(session)
     networks = read_networks(comparison) if comparison.wanted else []
     worms = [r for name, r in session.recordings.items() if name not in session.left_out]
     yield session, session.cohort or Cohort(worms)
     if output:
         claim_folder(folder)
-    save_session(session, target)
+    # a copy that an earlier command made here and nobody changed since may be replaced
+    unsaved = target.with_name(f"{target.name}.journal").exists()
+    save_session(session, target, overwrite=copy is not None and not unsaved)
+    if copy is not None:
+        copy.finish(stale=False)
     title = str(session.settings.get("title", "Dynamic functional connectome"))
     write_outputs(session, folder, screenshot=False, title=title, comparison=comparison, networks=networks)
 

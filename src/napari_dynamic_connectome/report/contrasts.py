@@ -13,6 +13,7 @@ from ..comparison.groups import GroupDifference
 from ..comparison.onsets import OnsetAverages
 from ..io.files import atomic_file, output_folder, safe_file_name
 from ..io.formats.text_tables import write_csv
+from ..io.ownership import OurFiles, our_files
 from ..pipeline.contrasts import Contrasts
 from .figure_style import ACCENT, HAIRLINE, INK, MUTED, SHADE, new_figure, save_figure, styled
 from .html import figure_image, figure_png, html_table, page
@@ -99,8 +100,12 @@ def plot_groups(found: GroupDifference) -> Figure:
 
 def write_contrasts(found: Contrasts, folder: str | Path, *, title: str = "Contrasts") -> list[Path]:
     """Write tables as CSV, figures as PNG and SVG, and contrasts.html; return the paths."""
-    folder = output_folder(folder)
-    paths = [write_csv(t, folder / f"{safe_file_name(name)}.csv") for name, t in found.tables().items()]
+    with our_files(output_folder(folder), part="contrasts") as mine:
+        return _write(found, mine, title)
+
+
+def _write(found: Contrasts, mine: OurFiles, title: str) -> list[Path]:
+    paths = [write_csv(t, mine.path(f"{safe_file_name(name)}.csv")) for name, t in found.tables().items()]
     parts = [
         f"<h1>{html.escape(title)}</h1><ul>{''.join(f'<li>{html.escape(s)}</li>' for s in found.sentences())}</ul>"
     ]
@@ -126,14 +131,14 @@ def write_contrasts(found: Contrasts, folder: str | Path, *, title: str = "Contr
         if figure is not None:
             parts.append(figure_image(figure_png(figure), caption, heading))
             for suffix in ("png", "svg"):
-                path = folder / f"{safe_file_name(heading)}.{suffix}"
+                path = mine.path(f"{safe_file_name(heading)}.{suffix}")
                 with atomic_file(path) as temporary:
                     save_figure(figure, temporary, suffix)
                 paths.append(path)
         parts.append(html_table(table))
     if found.groups is not None and len(found.groups.pairs) and len(found.groups.components):
         parts.append("<h3>Pairs</h3>" + html_table(found.groups.pairs))
-    path = folder / "contrasts.html"
+    path = mine.path("contrasts.html")
     with atomic_file(path) as temporary:
         temporary.write_text(page(title, "\n".join(parts)), encoding="utf-8")
     return [*paths, path]

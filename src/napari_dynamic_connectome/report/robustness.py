@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..io.files import atomic_file, output_folder
 from ..io.formats.text_tables import write_csv
+from ..io.ownership import our_files
 from ..model.text import clean_text
 from ..robustness.result import Robustness
 from .figure_style import ACCENT, HAIRLINE, INK, MUTED, SHADE, new_figure, save_figure, styled
@@ -192,17 +193,17 @@ def write_robustness(result: Robustness, folder: str | Path, *, title: str = "Ro
     -------
     list of Path
     """
-    folder = output_folder(folder)
-    paths = [write_csv(table, folder / f"{name}.csv") for name, table in result.tables().items() if len(table)]
-    paths.append(_text(folder / "robustness.json", json.dumps(as_json(result), indent=1, ensure_ascii=False)))
-    figures = {"robustness": plot_robustness(result), "robustness_neurons": plot_neurons(result)}
-    for name, figure in figures.items():
-        for suffix in ("png", "svg"):
-            path = folder / f"{name}.{suffix}"
-            with atomic_file(path) as temporary:
-                save_figure(figure, temporary, suffix)
-            paths.append(path)
-    return [*paths, _text(folder / "robustness.html", build_page(result, figures, title))]
+    with our_files(output_folder(folder), part="robustness") as mine:
+        paths = [write_csv(t, mine.path(f"{name}.csv")) for name, t in result.tables().items() if len(t)]
+        paths.append(_text(mine.path("robustness.json"), json.dumps(as_json(result), indent=1, ensure_ascii=False)))
+        figures = {"robustness": plot_robustness(result), "robustness_neurons": plot_neurons(result)}
+        for name, figure in figures.items():
+            for suffix in ("png", "svg"):
+                path = mine.path(f"{name}.{suffix}")
+                with atomic_file(path) as temporary:
+                    save_figure(figure, temporary, suffix)
+                paths.append(path)
+        return [*paths, _text(mine.path("robustness.html"), build_page(result, figures, title))]
 
 
 def as_json(result: Robustness) -> dict[str, Any]:
