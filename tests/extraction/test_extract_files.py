@@ -151,7 +151,7 @@ def test_a_mapped_array_is_remembered_with_its_rate(tmp_path, frames):
     image[...] = np.random.default_rng(0).integers(1, 900, image.shape)
     labels = np.zeros((2, 8, 8), np.uint16)
     labels[:, 2:5, 2:5] = 1
-    found = extract_recording(image, labels, voxel_size_um=(2, 0.5, 0.4), frame_rate_hz=2.5).volume
+    found = extract_recording(image, labels, name="w", voxel_size_um=(2, 0.5, 0.4), frame_rate_hz=2.5).volume
     assert found is not None and found.path == str(tmp_path / "v.npy") and found.axes == "tzyx"
     assert found.shape == image.shape and found.voxel_size_um == (2, 0.5, 0.4)
     np.testing.assert_allclose(found.frame_rate_hz, np.nan if frames == 1 else 2.5)
