@@ -190,3 +190,51 @@ def test_smoothness_does_not_reach_across_a_gap():
     options = {"starts": 1, "smoothness": 5.0}
     steps = [-np.diff(factorize(a, 1, **options).time_course(1, "worm 1").values)[19] for a in (together, apart)]
     assert steps[1] > 2 * steps[0] > 0
+
+
+@pytest.mark.parametrize(("model", "seen"), [("unaligned", 0.3), ("aligned", 0.3), ("unaligned", 1.0)])
+def test_many_worms_that_see_few_pairs_each_give_the_same_without_the_zeros(planted, monkeypatch, model, seen):
+    from napari_dynamic_connectome.factorization import solver
+
+    affinity, _ = planted(model, worms=9, pairs=80, times=40, seen=seen, noise=0.1)
+    options = {"starts": 3, "worm_weights": {"worm 2": 2.0}, "ridge": 0.05, "min_worms": 1}
+    whole = factorize(affinity, 2, **options)
+    monkeypatch.setattr(solver, "MANY_WORMS", 2)
+    monkeypatch.setattr(solver, "THIN", 2.0)
+    calls = []
+    monkeypatch.setattr(solver, "_patterns", lambda counts, real=solver._patterns: calls.append(counts) or real(counts))
+    short = factorize(affinity, 2, **options)
+    assert calls and not any(isinstance(one, np.ndarray) for one in calls)
+    np.testing.assert_allclose(short.pair.values, whole.pair.values, atol=1e-7)
+    np.testing.assert_allclose(short.diagnostics["start_errors"], whole.diagnostics["start_errors"], atol=1e-9)
+
+
+def test_patterns_are_the_same_with_and_without_zeros():
+    from scipy.sparse import csr_array
+
+    from napari_dynamic_connectome.factorization.solver import _patterns
+
+    rng = np.random.default_rng(0)
+    table = (rng.random((5, 30)) < 0.2)[rng.integers(0, 5, 400)] * rng.uniform(1, 2, 30)
+    dense, sparse = _patterns(table), _patterns(csr_array(table))
+    for worms, start, slots in (dense, sparse):
+        for k, row in enumerate(worms):
+            mine = slots[start[k] : start[k + 1]]
+            assert (table[mine] == row).all()
+        assert sorted(slots) == list(range(400))
+    assert len(dense[0]) == len(sparse[0]) == 5
+    assert _patterns(csr_array(rng.random((400, 30)) < 0.2)) is None
+
+
+def test_memory_without_a_number_grows_with_the_cohort(planted, monkeypatch):
+    from napari_dynamic_connectome.factorization import prepare
+    from napari_dynamic_connectome.factorization.settings import FactorizationSettings
+
+    monkeypatch.setattr(prepare, "free_mb", lambda: 8000.0)
+    monkeypatch.setattr(prepare, "budget_mb", lambda asked: min(asked, 4000.0))
+    usual, said = FactorizationSettings(), FactorizationSettings(memory_mb=700)
+    assert prepare._budget(usual, 100, 300) == 600  # enough
+    assert prepare._budget(usual, 100, 1500) == 1500  # rows in memory
+    assert prepare._budget(usual, 100, 9000) == 2000  # a quarter of what is free
+    assert prepare._budget(usual, 3000, 9000) == 3000  # one start
+    assert prepare._budget(said, 3000, 9000) == 700

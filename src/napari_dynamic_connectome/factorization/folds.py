@@ -34,7 +34,7 @@ def draw_folds(problem: Problem, folds: int, share: float, seed: int) -> list[li
     pairs = len(problem.affinity.pairs)
     rng = np.random.default_rng([seed, 1])
     sees = problem.sees[:pairs]
-    fold_of = np.full(sees.shape, -1)
+    fold_of = np.full(sees.shape, -1, np.int8)
     share = min(share, 1.0 / folds)
     for pair in np.flatnonzero(sees.sum(axis=1) > 1):
         worms = np.flatnonzero(sees[pair])

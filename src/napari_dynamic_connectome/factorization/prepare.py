@@ -10,11 +10,11 @@ import numpy as np
 
 from ..model.errors import InputError
 from ..model.execution import Workers
-from ..model.memory import budget_mb, check_room
+from ..model.memory import budget_mb, check_room, free_mb
 from ..model.progress import ProgressCallback, report
 from .problem import Problem, build_problem
 from .settings import FactorizationSettings
-from .solver import ROUND
+from .solver import ROUND, thin
 from .sources import (
     MEGABYTE,
     CompressedSource,
@@ -29,6 +29,8 @@ from .sources import (
 Array = np.ndarray
 SPARSE = 0.35
 """Share of values that are not zero up to which products without the zeros are quicker."""
+USUAL_MB = 600.0
+"""Memory that a factorization takes where nothing is said and it is enough."""
 FEW = 5
 """Starts that shall still run together when memory goes to stored rows."""
 WORTH_COMPRESSING = 4_000_000
@@ -147,9 +149,10 @@ def plan_memory(
     InputError
         Not even one start fits, or the storage that was asked for does not.
     """
-    budget = budget_mb(settings.memory_mb)
     largest = max(w.n_rows + w.n_times for w in problem.worms)
-    base = problem.n_slots * len(problem.worms) * 9 / MEGABYTE + sum(w.n_rows for w in problem.worms) * 25 / MEGABYTE
+    entries = sum(w.n_rows for w in problem.worms)
+    table = entries * 32 if thin(problem) else problem.n_slots * len(problem.worms) * 8
+    base = (problem.n_slots * len(problem.worms) + table + entries * 25) / MEGABYTE
     base += compressed_megabytes(problem, size) if size else 0.0
     # factors twice (active and all starts), numerators, products of one round of worms
     each = rank * 8 * (3 * problem.n_slots + 4 * problem.n_times + ROUND * largest) / MEGABYTE
@@ -157,9 +160,11 @@ def plan_memory(
     if settings.storage == "auto":
         liked = ["sparse", "stored"] if density <= SPARSE else ["stored"]
         some = min(starts, FEW) * each
+        budget = _budget(settings, base + each, min(base + some + rows[k] for k in liked))
         storage = next((k for k in liked if base + some + rows[k] <= budget), "streamed")
     else:
         storage = settings.storage
+        budget = _budget(settings, base + each + rows[storage], base + each + rows[storage])
     need = base + each + rows[storage]
     if need > budget:
         raise InputError(
@@ -168,6 +173,21 @@ def plan_memory(
             fix="Raise memory_mb, close other programs, lower the rank, or set storage='auto' and compression='off'.",
         )
     return min(starts, max(int((budget - base - rows[storage]) / each), 1)), storage
+
+
+def _budget(settings: FactorizationSettings, least: float, liked: float) -> float:
+    """Memory in MB that a fit may take.
+
+    Parameters
+    ----------
+    settings : FactorizationSettings
+    least, liked : float
+        What one start needs, and what a few starts with their rows in memory do.
+    """
+    if settings.memory_mb is not None:
+        return budget_mb(settings.memory_mb)
+    usual = USUAL_MB if liked <= USUAL_MB else min(liked, free_mb() / 4)
+    return budget_mb(max(USUAL_MB, usual, least))
 
 
 def _worth_compressing(problem: Problem, settings: FactorizationSettings, size: int) -> bool:

@@ -35,8 +35,12 @@ class FactorizationSettings(StepSettings):
         "Keep the affinities in memory without their zeros (sparse) or with them (stored), or make them again tile by tile "
         "(streamed); auto: the quickest that fits into the memory budget.",
     )
-    memory_mb: float = setting(
-        600.0, "Memory that the factorization may take; never more than half of what is free.", unit="MB", gt=0
+    memory_mb: float | None = setting(
+        None,
+        "Memory that the factorization may take, never more than half of what is free; by default 600 MB, and for larger "
+        "cohorts as much as they need, up to a quarter of what is free.",
+        unit="MB",
+        gt=0,
     )
     threads: int = setting(0, "Threads (0: one a core). The result does not depend on it.", ge=0, le=1024)
     sparsity: float = setting(

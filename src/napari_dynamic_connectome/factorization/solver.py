@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -154,16 +155,10 @@ class Solver:
         norms = np.array([float(n[k].sum()) for n, k in zip(source.row_norms, self.keep, strict=True)])
         self.weights = worm_weights(problem, settings, norms)
         self.norm2 = float((norms * self.weights).sum())
-        self.counts = np.zeros((problem.n_slots, len(problem.worms) + (settings.ridge > 0)))
-        for index, worm in enumerate(problem.worms):
-            self.counts[worm.slots[self.keep[index]], index] = self.weights[index]
+        self.counts, self.shrunk = _counts(problem, self.keep, self.weights, settings.ridge)
         seen, common = problem.seen_times, problem.n_common or problem.n_times
         self.l1 = settings.sparsity * float(np.sqrt(self.norm2 / seen[:common].sum()))
         self.l1_own = settings.sparsity * float(np.sqrt(self.norm2 / max(seen[common:].sum(), 1)))
-        if settings.ridge > 0:
-            # the ridge enters as one more worm, whose Gram matrix is the diagonal of the mean of the others'
-            own = self.counts[:, :-1] > 0
-            self.counts[own.any(axis=1) & ~own.all(axis=1), -1] = settings.ridge
         self.patterns = _patterns(self.counts)
         self._where = {}
         for index, worm in enumerate(problem.worms):
@@ -416,7 +411,7 @@ class Solver:
     def _ridge(self, factors: Factors, grams: Array) -> Array:
         """Share of the ridge in what is minimised, for each start."""
         starts, rank = factors.shape
-        rows = np.flatnonzero(self.counts[:, -1]) if self.settings.ridge > 0 else np.empty(0, int)
+        rows = self.shrunk
         if not len(rows):
             return np.zeros(starts)
         each = grams[:, np.arange(rank) * (rank + 1), -1]
@@ -431,7 +426,8 @@ class Solver:
         chunk = max(CHUNK_ENTRIES // len(triangle), 64)
         cross = square = 0.0
         for p0 in range(0, self.problem.n_slots, chunk):
-            own = triangle @ self.counts[p0 : p0 + chunk].T
+            some = self.counts[p0 : p0 + chunk]
+            own = triangle @ some.T if isinstance(some, np.ndarray) else np.ascontiguousarray((some @ triangle.T).T)
             part = update_own(pair, numerator, own, p0, self.settings.inner, update)
             cross, square = cross + part[0], square + part[1]
         return cross, square
@@ -477,10 +473,55 @@ CHUNK_ENTRIES = 1 << 16
 ROWS_A_PATTERN = 16
 
 
-def _patterns(counts: Array) -> tuple[Array, Array, Array] | None:
+MANY_WORMS = 64
+THIN = 0.2
+"""Share of pairs that a worm observes below which their table is kept without its zeros, where there are many worms."""
+
+
+def thin(problem: Problem) -> bool:
+    """Whether most pairs are unobserved in most of many worms."""
+    count = len(problem.worms)
+    return count >= MANY_WORMS and sum(w.n_rows for w in problem.worms) < THIN * problem.n_slots * count
+
+
+def _counts(problem: Problem, keep: list[Array], weights: Array, ridge: float) -> tuple[Any, Array]:
+    """Weight of every worm (column) in every slot, and the slots that are shrunk.
+
+    The ridge enters as one more worm, whose Gram matrix is the diagonal of the mean of the others'.
+    """
+    count = len(problem.worms)
+    shape = (problem.n_slots, count + (ridge > 0))
+    slots = [w.slots[k] for w, k in zip(problem.worms, keep, strict=True)]
+    seen = np.zeros(problem.n_slots, int)
+    for one, weight in zip(slots, weights, strict=True):
+        seen[one] += weight > 0
+    shrunk = np.flatnonzero((seen > 0) & (seen < count)) if ridge > 0 else np.empty(0, int)
+    if thin(problem):
+        from scipy.sparse import csr_array
+
+        rows = np.concatenate([*slots, shrunk])
+        columns = np.repeat(np.arange(count + 1), [*map(len, slots), len(shrunk)])
+        values = np.repeat(np.r_[weights, ridge], [*map(len, slots), len(shrunk)])
+        return csr_array((values, (rows, columns)), shape=shape), shrunk
+    table = np.zeros(shape)
+    for index, one in enumerate(slots):
+        table[one, index] = weights[index]
+    table[shrunk, -1 if ridge > 0 else 0] = ridge
+    return table, shrunk
+
+
+def _patterns(counts: Any) -> tuple[Array, Array, Array] | None:
     """Distinct rows of `counts` with the slots that have them, where there are few; else None."""
-    worms, which, sizes = np.unique(counts, axis=0, return_inverse=True, return_counts=True)
-    if len(worms) * ROWS_A_PATTERN > len(counts) and len(worms) > 1:
+    if isinstance(counts, np.ndarray):
+        worms, which, sizes = np.unique(counts, axis=0, return_inverse=True, return_counts=True)
+    else:  # rows that differ have other products with random numbers
+        marks = counts @ np.random.default_rng(0).random(counts.shape[1])
+        _, first, which, sizes = np.unique(marks, return_index=True, return_inverse=True, return_counts=True)
+        if len(first) * ROWS_A_PATTERN <= counts.shape[0]:
+            worms = counts[first].toarray()
+        else:
+            return None
+    if len(worms) * ROWS_A_PATTERN > counts.shape[0] and len(worms) > 1:
         return None
     slots = np.argsort(which.ravel(), kind="stable")
     return worms, np.concatenate([[0], np.cumsum(sizes)]), slots

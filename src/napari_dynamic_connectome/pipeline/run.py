@@ -28,6 +28,7 @@ from ..io.fingerprint import fingerprint
 from ..io.ownership import claim_folder, remove_folder
 from ..model.cohort import Cohort
 from ..model.errors import InputError
+from ..model.execution import one_blas_thread
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.recording import Recording
 from ..model.results import Communities, CommunityKind, Components
@@ -202,7 +203,8 @@ def load_recordings(
     if twice is not None:
         raise InputError(f"two recordings are called '{twice}'", where="input", fix="Rename one of them.")
     recordings = give_attributes(recordings, settings.input)
-    return [assess_quality(r, settings.quality, cancel=cancel) if r.quality is None else r for r in recordings]
+    with one_blas_thread():  # products of single worms are small: more threads would only wait for each other
+        return [assess_quality(r, settings.quality, cancel=cancel) if r.quality is None else r for r in recordings]
 
 
 def _collection_options(path: Path, settings: PipelineSettings) -> dict[str, Any]:

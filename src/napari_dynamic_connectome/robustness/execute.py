@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..factorization.prepare import USUAL_MB
 from ..model.errors import Cancelled, DynamicConnectomeError, MissingExtraError
 from ..model.execution import thread_count, workers
 from ..model.memory import SHARE, free_mb
@@ -60,7 +61,7 @@ def _on_threads(
 ) -> None:
     settings = context.settings.factorization
     # whole pieces side by side need not wait for each other; each may take the memory of a factorization
-    room = max(1, int(SHARE * free_mb() // settings.memory_mb))
+    room = max(1, int(SHARE * free_mb() // (settings.memory_mb or USUAL_MB)))
     with workers(min(thread_count(settings.threads), room), cancel) as pool:
 
         def one(piece: Piece) -> PieceResult:
