@@ -241,6 +241,79 @@ def test_hubs_alone_convince_permutations_but_not_rewired_networks() -> None:
     assert degree_test(both, link, networks=499).p_value <= 0.01
 
 
+def sided_network(seed: int, n: int = 14) -> np.ndarray:
+    """Pairs (0, 5), (1, 6), ... (4, 9) and four neurons without a partner; most links are there on both sides."""
+    rng = np.random.default_rng(seed)
+    mirror = np.r_[5:10, 0:5, 10:n]
+    link = np.triu(rng.random((n, n)) < 0.2, 1)
+    link |= link.T
+    link |= link[np.ix_(mirror, mirror)]
+    link[0, 12] = link[12, 0] = True
+    return link.astype(float)
+
+
+PAIRED = np.column_stack([np.arange(5), np.arange(5, 10)])
+
+
+@pytest.mark.parametrize("directed", [False, True])
+def test_rewired_blocks_of_both_sides_keep_links_of_every_neuron_and_symmetry(directed: bool) -> None:
+    link, rng = sided_network(3), np.random.default_rng(4)
+    if directed:
+        link = np.where(np.triu(rng.random((14, 14)) < 0.3), 0.0, link)
+    out, back = rng.normal(size=14), rng.normal(size=14)
+    # a sum over links of (s_i + t_j) depends on the neurons' numbers of links alone
+    x = out[:, None] + (back if directed else out)[None]
+    test = degree_test(x, link, measure="pearson", networks=40, directed=directed, sides=PAIRED)
+    np.testing.assert_allclose(test.null, test.r, atol=1e-10)
+    free = degree_test(symmetric(14, 5), link, measure="pearson", networks=40, directed=directed, sides=PAIRED)
+    assert len(np.unique(np.round(free.null, 9))) > 20
+    # links within pairs stay: a value at those alone never changes
+    own = np.zeros((14, 14))
+    own[PAIRED[:, 0], PAIRED[:, 1]] = own[PAIRED[:, 1], PAIRED[:, 0]] = rng.normal(size=5)
+    link[0, 5] = link[5, 0] = 1.0
+    test = degree_test(own, link, measure="pearson", networks=20, directed=directed, sides=PAIRED)
+    np.testing.assert_allclose(test.null, test.r, atol=1e-10)
+
+
+def test_a_network_that_is_the_same_on_both_sides_stays_so() -> None:
+    link = sided_network(3)
+    link[0, 12] = link[12, 0] = link[5, 12] = link[12, 5] = 0.0
+    mirror = np.r_[5:10, 0:5, 10:14]
+    np.testing.assert_array_equal(link, link[np.ix_(mirror, mirror)])
+    x = symmetric(14, 6)
+    odd = x - x[np.ix_(mirror, mirror)]  # its sum over a symmetric network is zero
+    test = degree_test(odd, link, measure="pearson", networks=40, sides=PAIRED)
+    np.testing.assert_allclose(test.null, test.r, atol=1e-10)
+    assert degree_test(odd, link, measure="pearson", networks=40).null.std() > 0.01
+
+
+def test_blocks_of_single_neurons_reach_every_network_of_the_same_degrees_equally_often() -> None:
+    link, x = np.zeros((8, 8)), symmetric(8, 18)
+    link[:6, :6] = ring(6)
+    alone = degree_test(x, link, measure="pearson", networks=7000, rounds=30)
+    blocks = degree_test(x, link, measure="pearson", networks=7000, rounds=60, sides=[[6, 7]])
+    values, counts = np.unique(np.round(blocks.null, 9), return_counts=True)
+    np.testing.assert_allclose(values, np.unique(np.round(alone.null, 9)), atol=1e-8)
+    assert len(values) == 70 and ((counts - 100.0) ** 2 / 100.0).sum() < 125  # as in the test of single links
+
+
+def test_unrelated_networks_with_left_right_symmetry_are_not_taken_for_related_by_rewiring() -> None:
+    from tests.benchmarks.bench_pairs import SIDES as BOTH
+    from tests.benchmarks.bench_pairs import matrix, network
+
+    rng, rounds = np.random.default_rng(7), 80
+    held, apart = [], []
+    for seed in range(rounds):
+        x, y = matrix(rng, 0.9), network(rng, 0.9)
+        held.append(degree_test(x, y, networks=49, seed=seed, sides=BOTH).p_value)
+        apart.append(degree_test(x, y, networks=49, seed=seed).p_value)
+    # of 80, 9 or fewer at .05 in 99 of 100 such tests; rewired link by link, a quarter
+    assert np.sum(np.array(held) <= 0.05) <= 9
+    assert np.sum(np.array(apart) <= 0.05) >= 12
+    y = network(rng, 0.9)
+    assert degree_test(matrix(rng, 0.9) + 2 * y, y, networks=199, sides=BOTH).p_value <= 0.01
+
+
 def test_unmeasured_pairs_are_never_linked_by_rewiring() -> None:
     rng = np.random.default_rng(21)
     link = np.triu(rng.random((12, 12)) < 0.4, 1).astype(float)
@@ -254,6 +327,14 @@ def test_unmeasured_pairs_are_never_linked_by_rewiring() -> None:
     # a value that is huge at the hidden pairs would show in the sums
     loud = np.where(np.isfinite(link), x, 1e9)
     np.testing.assert_allclose(degree_test(loud, link, measure="pearson", networks=20).null, test.null)
+    sides = [[0, 1], [2, 3], [4, 5]]
+    test = degree_test(x, link, measure="pearson", networks=20, sides=sides)
+    np.testing.assert_allclose(degree_test(loud, link, measure="pearson", networks=20, sides=sides).null, test.null)
+    np.testing.assert_array_equal(
+        degree_test(x, link, networks=9, sides=[]).null, degree_test(x, link, networks=9).null
+    )
+    with pytest.raises(InputError, match="one neuron twice"):
+        degree_test(x, link, sides=[[0, 1], [1, 2]])
 
 
 @pytest.mark.parametrize(

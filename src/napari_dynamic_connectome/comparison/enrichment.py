@@ -160,7 +160,7 @@ def _one(
     except InputError:
         return result
     if rewired:
-        result["p_degrees"] = degree_test(inside, link, networks=rewired, **common).p_value
+        result["p_degrees"] = degree_test(inside, link, networks=rewired, sides=sides, **common).p_value
     if covariates:
         try:
             found = matrix_regression(

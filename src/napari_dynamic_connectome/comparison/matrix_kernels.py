@@ -229,3 +229,121 @@ def rewired_products(source, target, weight, value, allowed, directed, rounds, s
         for e in range(n_links):
             total += weight[e] * value[u[e], v[e]]
         out[k] = total
+
+
+@njit(**KEEP)
+def rewired_block_products(members, source, target, mask, weight, value, allowed, directed, rounds, seed, start, out):
+    """Sum of (weight x value) over the links of networks that are rewired block by block, left with left.
+
+    A unit is a pair of neurons (left, right) or a neuron without partner; a block holds the links between two units, or none. For four
+    units A, B, C, D the blocks (A, B) and (A, D) exchange their links, and so do (C, B) and (C, D), if that leaves every neuron its number
+    of links: the members of B have as many in both of its blocks as those of D. With one member each, these are the swaps of
+    `rewired_products`.
+
+    Parameters
+    ----------
+    members : ndarray of int
+        (U, 2) neurons of each unit; -1 for none.
+    source, target : ndarray of int
+        (B,) units of each block with a link, different ones; each undirected block once.
+    mask : ndarray of bool
+        (B, 2, 2), which member of the source is linked with which of the target.
+    weight : ndarray
+        (B, 2, 2)
+    value : ndarray
+        (N, N), what is summed over the links.
+    allowed : ndarray of bool
+        (N, N), pairs that can hold a link.
+    directed : bool
+    rounds : float
+        Exchanges that are tried, per block with a link.
+    seed, start : int
+        The network number `start + k` has a random stream of its own.
+    out : ndarray
+        (K,)
+    """
+    count, n_units = len(source), len(members)
+    random = np.empty(1, np.uint64)
+    links = np.zeros((n_units, n_units, 2, 2), np.bool_)
+    weights = np.zeros((n_units, n_units, 2, 2))
+    place = np.empty((n_units, n_units), np.int64)
+    u, v = source.copy(), target.copy()
+    for k in range(len(out)):
+        random[0] = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start + k + 1) * np.uint64(
+            0xD1B54A32D192ED03
+        )
+        uniform(random)
+        links[:], weights[:], place[:] = False, 0.0, -1
+        for e in range(count):
+            u[e], v[e] = source[e], target[e]
+            _put_block(links, weights, place, u[e], v[e], mask[e], weight[e], e, directed)
+        for _ in range(int(rounds * count)):
+            e = choose(random, count)
+            a, b = u[e], v[e]
+            if not directed and uniform(random) < 0.5:
+                a, b = b, a
+            if uniform(random) < 0.5:
+                f = choose(random, count)
+                c, d = u[f], v[f]
+                if not directed and uniform(random) < 0.5:
+                    c, d = d, c
+            else:
+                c, d = choose(random, n_units), choose(random, n_units)
+            if a in (c, d) or b in (c, d) or c == d or (members[b, 1] < 0) != (members[d, 1] < 0):
+                continue
+            if not _keeps_degrees(links[a, b], links[c, b], links[a, d], links[c, d]):
+                continue
+            if not (
+                _fits(links[a, b], members[a], members[d], allowed)
+                and _fits(links[a, d], members[a], members[b], allowed)
+                and _fits(links[c, b], members[c], members[d], allowed)
+                and _fits(links[c, d], members[c], members[b], allowed)
+            ):
+                continue
+            for row in (a, c):
+                one, two = links[row, b].copy(), links[row, d].copy()
+                first, second = weights[row, b].copy(), weights[row, d].copy()
+                p, q = place[row, b], place[row, d]
+                _put_block(links, weights, place, row, b, two, second, q, directed)
+                _put_block(links, weights, place, row, d, one, first, p, directed)
+                if q >= 0:
+                    u[q], v[q] = row, b
+                if p >= 0:
+                    u[p], v[p] = row, d
+        total = 0.0
+        for e in range(count):
+            for i in range(2):
+                for j in range(2):
+                    if links[u[e], v[e], i, j]:
+                        total += weights[u[e], v[e], i, j] * value[members[u[e], i], members[v[e], j]]
+        out[k] = total
+
+
+@njit(**KEEP)
+def _put_block(links, weights, place, u, v, mask, weight, number, directed):
+    """Write a block, and its mirror image where links have no direction."""
+    place[u, v] = number
+    links[u, v], weights[u, v] = mask, weight
+    if not directed:
+        place[v, u] = number
+        links[v, u], weights[v, u] = mask.T, weight.T
+
+
+@njit(**KEEP)
+def _keeps_degrees(ab, cb, ad, cd):
+    """Whether the members of B have as many links in their two blocks as those of D have in theirs."""
+    for j in range(2):
+        one = int(ab[0, j]) + int(ab[1, j]) + int(cb[0, j]) + int(cb[1, j])
+        if one != int(ad[0, j]) + int(ad[1, j]) + int(cd[0, j]) + int(cd[1, j]):
+            return False
+    return True
+
+
+@njit(**KEEP)
+def _fits(block, source, target, allowed):
+    """Whether all links of a block can lie between two units."""
+    for i in range(2):
+        for j in range(2):
+            if block[i, j] and not allowed[source[i], target[j]]:
+                return False
+    return True

@@ -58,10 +58,8 @@ class Orders:
         return order
 
 
-def orders_of(n: int, permutations: int, seed: int, sides: Array | None = None) -> Orders:
-    """All orders of n neurons if there are no more than that many, else that many drawn ones; `sides` as in `mantel_test`."""
-    if permutations < 1:
-        raise InputError(f"{permutations} permutations", fix="Give 1 or more.")
+def checked_sides(sides: Any, n: int) -> Array:
+    """Places (pair, 2) of left and right neurons among n; anything else is refused, nothing is no pair."""
     held = np.empty((0, 2), np.int64) if sides is None else np.asarray(sides)
     if held.size == 0:
         held = np.empty((0, 2), np.int64)
@@ -77,6 +75,14 @@ def orders_of(n: int, permutations: int, seed: int, sides: Array | None = None) 
             where="permutations",
             fix="Give places of neurons.",
         )
+    return held
+
+
+def orders_of(n: int, permutations: int, seed: int, sides: Array | None = None) -> Orders:
+    """All orders of n neurons if there are no more than that many, else that many drawn ones; `sides` as in `mantel_test`."""
+    if permutations < 1:
+        raise InputError(f"{permutations} permutations", fix="Give 1 or more.")
+    held = checked_sides(sides, n)
     pairs, alone = len(held), n - held.size
     most = math.factorial(min(pairs, 20)) * math.factorial(min(alone, 20))
     exact = alone <= 10 and pairs <= 10 and most <= permutations

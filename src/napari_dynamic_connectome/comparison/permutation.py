@@ -12,6 +12,7 @@ Pairs that were not measured are NaN and take no part. Two matrices of which one
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +21,14 @@ import pandas as pd
 
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
-from .matrix_kernels import permuted_correlations, permuted_products, rewired_products
+from .matrix_kernels import permuted_correlations, permuted_products, rewired_block_products, rewired_products
 from .pairs import (
     BLOCK,
     FEWEST,
     Measure,
     Orders,
     check_varies,
+    checked_sides,
     complete,
     dyadic_error,
     enough,
@@ -202,8 +204,9 @@ def degree_test(
     measure: Measure = "spearman",
     directed: bool | None = None,
     networks: int = 1000,
-    rounds: float = 10.0,
+    rounds: float | None = None,
     seed: int = 0,
+    sides: Array | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> MatrixTest:
@@ -222,8 +225,11 @@ def degree_test(
         As in `mantel_test`.
     networks : int
         Rewired networks.
-    rounds : float
-        Swaps that are tried, per link.
+    rounds : float, optional
+        Swaps that are tried: by default 10 per link; with `sides` 50 per block of links, fewer of which are possible.
+    sides : array of int (pair, 2), optional
+        Places of the left and right neuron of pairs, as in `mantel_test`. All links between two pairs then move as one block, left with
+        left, and the links between the two sides of a pair stay: chance is as alike on both sides as the network is.
 
     Returns
     -------
@@ -236,7 +242,7 @@ def degree_test(
 
     References
     ----------
-    Maslov, S. & Sneppen, K. Science 296, 910-913 (2002).
+    Maslov, S. & Sneppen, K. Science 296, 910-913 (2002). Blocks of both sides: ours.
     """
     pairs = _Pairs.of(x, y, directed)
     link = pairs.y[pairs.rows, pairs.columns] != 0
@@ -250,21 +256,14 @@ def degree_test(
     b = moving[pairs.rows, pairs.columns]
     # rank (or value) of an unlinked pair is the same for all of them, so that only the links have to be summed
     zero = float(b[~link][0])
-    value = np.zeros((pairs.n, pairs.n))
-    value[pairs.rows, pairs.columns] = a
-    allowed = np.zeros((pairs.n, pairs.n), bool)
-    allowed[pairs.rows, pairs.columns] = True
-    if not pairs.directed:
-        value[pairs.columns, pairs.rows] = a
-        allowed |= allowed.T
     n = len(a)
     spread = float(np.sqrt(((a - a.mean()) ** 2).sum() * ((b - b.mean()) ** 2).sum()))
-    source, target = pairs.rows[link], pairs.columns[link]
     sums = np.empty(networks)
+    rewire = _rewiring(pairs, a, b - zero, link, sides)
     for start in range(0, networks, BLOCK):
         check_cancel(cancel)
         part = sums[start : start + BLOCK]
-        rewired_products(source, target, b[link] - zero, value, allowed, pairs.directed, rounds, seed, start, part)
+        rewire(rounds or (10.0 if sides is None or not len(sides) else 50.0), seed, start, part)
         report(progress, (start + len(part)) / networks, "rewired networks")
     null = (sums + zero * a.sum() - n * a.mean() * b.mean()) / spread
     observed = float(((a - a.mean()) * (b - b.mean())).sum() / spread)
@@ -273,6 +272,63 @@ def degree_test(
     used = _n_neurons(pairs)
     chance = "networks with the same number of links of every neuron"
     return MatrixTest(observed, low, high, p, null, used, n, measure, pairs.directed, chance=chance)
+
+
+def _rewiring(
+    pairs: _Pairs, values: Array, weights: Array, link: Array, sides: Array | None
+) -> Callable[[float, int, int, Array], None]:
+    """Return what fills an array with sums of (weight x value) over the links of rewired networks."""
+    value = np.zeros((pairs.n, pairs.n))
+    value[pairs.rows, pairs.columns] = values
+    allowed = np.zeros((pairs.n, pairs.n), bool)
+    allowed[pairs.rows, pairs.columns] = True
+    if not pairs.directed:
+        value[pairs.columns, pairs.rows] = values
+        allowed |= allowed.T
+    source, target, weight = pairs.rows[link], pairs.columns[link], weights[link]
+    if sides is None or not len(sides):
+
+        def links(rounds: float, seed: int, start: int, out: Array) -> None:
+            rewired_products(source, target, weight, value, allowed, pairs.directed, rounds, seed, start, out)
+
+        return links
+    members, unit, side = _units(pairs.n, checked_sides(sides, pairs.n))
+    inside = unit[source] == unit[target]
+    fixed = float((weight[inside] * value[source[inside], target[inside]]).sum())
+    first, second, mask, block = _blocks(source[~inside], target[~inside], weight[~inside], unit, side, pairs.directed)
+
+    def blocks(rounds: float, seed: int, start: int, out: Array) -> None:
+        how = (pairs.directed, rounds, seed, start, out)
+        rewired_block_products(members, first, second, mask, block, value, allowed, *how)
+        out += fixed
+
+    return blocks
+
+
+def _units(n: int, sides: Array) -> tuple[Array, Array, Array]:
+    """Neurons of every unit (unit, 2), -1 for none; unit of every neuron, and which of its members it is."""
+    alone = np.setdiff1d(np.arange(n), sides)
+    members = np.concatenate([sides, np.column_stack([alone, np.full(len(alone), -1)])]).astype(np.int64)
+    unit, side = np.empty(n, np.int64), np.zeros(n, np.int64)
+    for place in (0, 1):
+        here = members[:, place] >= 0
+        unit[members[here, place]] = np.flatnonzero(here)
+        side[members[here, place]] = place
+    return members, unit, side
+
+
+def _blocks(
+    source: Array, target: Array, weight: Array, unit: Array, side: Array, directed: bool
+) -> tuple[Array, Array, Array, Array]:
+    """Units (block,), links and weights (block, 2, 2) of the blocks that hold a link."""
+    turn = np.zeros(len(source), bool) if directed else unit[source] > unit[target]
+    source, target = np.where(turn, target, source), np.where(turn, source, target)
+    count = int(unit.max()) + 1
+    keys, which = np.unique(unit[source] * count + unit[target], return_inverse=True)
+    mask, block = np.zeros((len(keys), 2, 2), bool), np.zeros((len(keys), 2, 2))
+    at = (which.ravel(), side[source], side[target])
+    mask[at], block[at] = True, weight
+    return keys // count, keys % count, mask, block
 
 
 @dataclass(frozen=True, eq=False)

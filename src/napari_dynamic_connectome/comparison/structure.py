@@ -398,7 +398,7 @@ def _test(
     known = np.isfinite(weight) & np.isfinite(function)
     linked = weight[known] != 0
     if settings.rewired and linked.any() and not linked.all():
-        row["p_degrees"] = degree_test(function, weight, networks=settings.rewired, **common).p_value
+        row["p_degrees"] = degree_test(function, weight, networks=settings.rewired, sides=sides, **common).p_value
     place = [neurons.index(n) for n in shared]
     own = _usable({k: v[np.ix_(place, place)] for k, v in covariates.items()}, known)
     if own:

@@ -54,7 +54,8 @@ def test_ribbons_dwell_times_and_sentences_are_shown(filled, work, qtbot):
     assert "They predict held-out frames better" in filled.answer.text()
     assert filled.notes.text() == "a note"
     assert [r["state"] for r in filled.table.rows_model.rows] == [1, 2]
-    assert "reversal r +0.60" in filled.table.rows_model.rows[0]["with"]
+    assert filled.table.rows_model.rows[0]["with"] == "reversal +0.60"
+    assert "r +0.60, p" in filled.table.rows_model.rows[0]["tip"]
     assert len(filled.dwell.curves) == 2 and len(filled.held_out.rows_model.rows) == 4
     assert [r["state"] for r in filled.agreement.rows_model.rows] == [1, 2]
     for state in (1, 2):

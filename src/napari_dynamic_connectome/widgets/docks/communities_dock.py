@@ -16,7 +16,7 @@ from ...model.results import Communities, Components
 from ..qt.controls import Fold, button, label, row
 from ..qt.theme import swatch
 from ..views.colour_by import WORDS, ColourBy
-from ..views.community_table import CommunityTable, community_rows, p_text
+from ..views.community_table import NARROW, CommunityTable, community_rows, p_text
 from ..views.matrix_view import MatrixView
 from .base import Dock
 from .connectome_panel import ConnectomePanel
@@ -415,9 +415,9 @@ class CommunitiesDock(Dock):
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
-        self._narrow = narrow = self.width() <= 390
+        self._narrow = narrow = self.width() <= NARROW
         self.inspector.setVisible(not narrow)
-        self.table.make_narrow(narrow, self.width())
+        self.table.fit(self.width())
         self.matrix.text.setVisible(not narrow)
         self.kind.setMaximumWidth(76 if narrow else 90)
         self.level_head.setVisible(not narrow)

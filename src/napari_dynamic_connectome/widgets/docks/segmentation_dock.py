@@ -92,7 +92,7 @@ class SegmentationDock(Dock):
         self.key_icons, self.key_texts = {}, {}
         for place, kind in enumerate(("split", "merge", "missed", "extra")):
             icon, text = label(""), label("", "secondary")
-            icon.setFixedWidth(14)
+            icon.setFixedWidth(20)
             text.setToolTip(f"{kind}: {MEANS[kind]}; number in the shown frame.")
             keys.addWidget(icon, place // 2, 2 * (place % 2))
             keys.addWidget(text, place // 2, 2 * (place % 2) + 1)

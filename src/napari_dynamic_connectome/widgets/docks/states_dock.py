@@ -81,7 +81,7 @@ class StatesDock(Dock):
         self.groups = CommunityTable()
         self.groups.setToolTip("Communities of the network of the chosen state. Choose one: it lights up in 3D.")
         self.groups.selectionModel().selectionChanged.connect(lambda *_: self._group_chosen())
-        inner.addWidget(self.groups, 1)
+        inner.addWidget(self.groups)
         self.dwell, self.held_out, self.agreement = DwellPlot(), HeldOutTable(), AgreementTable()
         self.folds = {
             "dwell": Fold("Dwell times", self.dwell),
@@ -90,6 +90,7 @@ class StatesDock(Dock):
         }
         for fold in self.folds.values():
             inner.addWidget(fold)
+        inner.addStretch(1)
         self._shown: tuple[Any, ...] = ()
         self._rows: list[dict[str, Any]] = []
 
@@ -157,16 +158,27 @@ class StatesDock(Dock):
         if found is None:
             self.group_head.setText("Network")
             self.group_count.setText("choose a state")
-            self.groups.rows_model.set_rows([])
+            self._show_groups([])
             return
         look = group_styles(self.session, state, self.colours.dark)
         chosen = view.state_group if view.state_group >= 0 else None
         rows = community_rows(found, found.chosen_level, look, chosen, self.colours.dark)
-        self.groups.rows_model.set_rows(rows)
+        self._show_groups(rows)
         self.groups.choose([i for i, r in enumerate(rows) if r["chosen"]])
         self.group_head.setText(f"Network of state {state}")
         self.group_count.setText(found.answer or f"{len(look)} communities")
         self.group_count.setToolTip(found.answer)
+
+    def _show_groups(self, rows: list[dict[str, Any]]) -> None:
+        self.groups.rows_model.set_rows(rows)
+        self.groups.setVisible(bool(rows))
+        self.groups.setFixedHeight(26 + 20 * min(len(rows), 6) + 4)
+        self.groups.fit(self.width())
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        if hasattr(self, "groups"):
+            self.groups.fit(self.width())
 
     # --- actions ----------------------------------------------------------------------------------------------------
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, QObject, QPoint, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -14,6 +16,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QSlider,
     QToolButton,
@@ -110,11 +113,36 @@ class Fold(QWidget):
         layout.addLayout(row(self.head, self.summary))
         layout.addWidget(content)
         self.head.toggled.connect(self._toggle)
+        self.head.clicked.connect(self._clicked)
         self._toggle(is_open)
 
     def _toggle(self, is_open: bool) -> None:
         self.head.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
         self.content.setVisible(is_open)
+
+    def _clicked(self, is_open: bool) -> None:
+        if is_open:
+            weak = weakref.ref(self)
+            QTimer.singleShot(0, lambda: _into_view(weak()))  # when the content has its place
+
+    def into_view(self) -> None:
+        """Scroll the dock so far that the content is seen, or as much of it as fits below the title."""
+        area = self.parentWidget()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        if area is None or area.widget() is None:
+            return
+        area.widget().layout().activate()
+        top = self.mapTo(area.widget(), QPoint(0, 0)).y()
+        bar, room = area.verticalScrollBar(), area.viewport().height()
+        below = top + self.height() - room
+        if below > bar.value():
+            bar.setValue(min(below, top))
+
+
+def _into_view(fold: Fold | None) -> None:
+    if fold is not None and isalive(fold):
+        fold.into_view()
 
 
 class JobBar(QWidget):

@@ -11,6 +11,9 @@ from ...model.results import Communities
 from ..qt.table_view import Column, Table
 from ..qt.theme import swatch
 
+NARROW = 390
+"""Width in pixels up to which a dock shows less."""
+
 
 class CommunityTable(Table):
     """Communities of one level."""
@@ -49,8 +52,9 @@ class CommunityTable(Table):
         self.rows_model.row_tip = lambda r: f"Community {r['label']}\n{r['all']}"
         self.setToolTip("Choose a community: it lights up in 3D, its traces come first. Escape shows all.")
 
-    def make_narrow(self, narrow: bool, width: int) -> None:
-        """Fit the columns into a narrow dock; `width` in pixels."""
+    def fit(self, width: int) -> None:
+        """Fit the columns into a dock; `width` in pixels."""
+        narrow = width <= NARROW
         for column, wide, less in ((0, 84, 58), (3, 96, 84), (4, 52, 42), (5, 54, 50)):
             self.setColumnWidth(column, less if narrow else wide)
         self.setColumnHidden(5, width < 340)

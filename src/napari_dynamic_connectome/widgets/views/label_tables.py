@@ -92,7 +92,7 @@ class ScoreCurve(pg.PlotWidget):
         self.setFixedHeight(120)
         self.setMouseEnabled(False, False)
         self.setXRange(0, 1, padding=0)
-        self.setYRange(0, 1.02, padding=0)
+        self.setYRange(0, 1.1, padding=0)
         self.setToolTip("F1 (bold) and average precision over the least overlap (IoU) that counts as a match.")
         self.curves: list[Any] = []
 

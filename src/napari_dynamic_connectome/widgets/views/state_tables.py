@@ -32,7 +32,7 @@ class StateTable(Table):
                     lambda r: r["with"],
                     0,
                     muted=True,
-                    tip="Behaviour or component that it follows most closely.",
+                    tip="Behaviour or component that it follows most closely, and the correlation.",
                 ),
             ]
         )
@@ -53,12 +53,13 @@ def state_rows(states: StatesResult, dark: bool) -> list[dict[str, Any]]:
             mine = mine[(mine["state"] == one["state"]) & mine["r"].notna()]
             if len(mine):
                 best = mine.loc[mine["r"].abs().idxmax()]
-                one["with"] = f"{_what(best)} r {best['r']:+.2f}, p {p_text(float(best['p_value']))}"
+                one["with"] = f"{_what(best)} {best['r']:+.2f}"
+                one["sure"] = f"r {best['r']:+.2f}, p {p_text(float(best['p_value']))}"
         one["tip"] = (
             f"State {one['state']}: {one['share']:.0%} of the time, {one['visits']} visits in {one['worms']} worms, "
             f"median {_seconds(one['dwell_median_s'])}, mean {_seconds(one['dwell_mean_s'])}, expected "
             f"{_seconds(one['dwell_expected_s'])}; mean probability while in it {one['certainty']:.2f}.\n"
-            f"Most of its own: {one['neurons']}" + (f"\nGoes with {one['with']}" if one["with"] else "")
+            f"Most of its own: {one['neurons']}" + (f"\nGoes with {one['with']} ({one['sure']})" if one["with"] else "")
         )
     return rows
 
