@@ -78,7 +78,7 @@ def test_nothing_beyond_chance_is_said_everywhere_and_nothing_is_coloured(viewer
     for name in ("ComponentsDock", "CommunitiesDock"):
         assert "no structure beyond chance" in docks[name].empty.text().lower()
         assert not docks[name].empty.isHidden()
-    assert docks["CommunitiesDock"].body.isHidden() and docks["CommunitiesDock"].find.isHidden()
+    assert docks["CommunitiesDock"].body.isHidden() and docks["CommunitiesDock"].find_button.isHidden()
     assert not docks["ComponentsDock"].cards
     shown = docks["ComponentsDock"].sweep_view.reason.text()
     assert "over starts: 2 x 0" in shown and "leaving a worm out: 1 x 1" in shown

@@ -206,11 +206,11 @@ def test_components_without_communities_offer_to_find_them(viewer, work, qtbot, 
     work.session.settings = {"communities": {"samples": 5, "null_fits": 0, "starts": 1, "rounds": 1}}
     made.flush()
     qtbot.wait(30)
-    assert not made.find.isHidden()
-    qtbot.mouseClick(made.find, Qt.MouseButton.LeftButton)
+    assert not made.find_button.isHidden()
+    qtbot.mouseClick(made.find_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not work.jobs.running, timeout=120_000)
     made.flush()
-    assert made.find.isHidden()
+    assert made.find_button.isHidden()
     assert made.table.rows_model.rowCount() >= 1
 
 

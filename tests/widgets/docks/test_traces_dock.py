@@ -178,7 +178,7 @@ def test_the_chosen_neuron_is_seen_in_all_worms_and_around_events(dock, work, qt
     assert work.session.current == "worm B"
     dock.stack_mode.setCurrentText("Around events")
     dock.flush()
-    assert [page.event.itemText(i) for i in range(page.event.count())] == ["NaCl", "butanone"]
+    assert [page.event_choice.itemText(i) for i in range(page.event_choice.count())] == ["NaCl", "butanone"]
     wait_for(page._job)
     assert page.signal.currentText() == "AVAR"
     wanted = average_onsets(work.session.cohort, "NaCl", neurons=["AVAR"], surrogates=199)

@@ -41,10 +41,10 @@ class CommunitiesDock(Dock):
     def build(self, layout: QVBoxLayout) -> None:
         self.empty = label("No communities yet. Press Analyze in the Cohort dock.", "empty")
         layout.addWidget(self.empty)
-        self.find = button(
+        self.find_button = button(
             "Find communities", self.find_communities, "Find the communities of these components, in the background."
         )
-        layout.addWidget(self.find)
+        layout.addWidget(self.find_button)
         self.body = QWidget()
         layout.addWidget(self.body, 1)
         inner = QVBoxLayout(self.body)
@@ -191,7 +191,7 @@ class CommunitiesDock(Dock):
             if running
             else "These components have no communities yet."
         )
-        self.find.setVisible(components is not None and not nothing and communities is None and not running)
+        self.find_button.setVisible(components is not None and not nothing and communities is None and not running)
         for key, one in self.color_buttons.items():
             one.setChecked(self.work.view.color_by == key)
         if topics - {"time", "history", "jobs"}:

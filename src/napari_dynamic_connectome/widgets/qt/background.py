@@ -42,9 +42,6 @@ class _Thread(QThread):
         except BaseException as error:
             job.error = error
             job.details = traceback.format_exc()
-        if not job.quiet:
-            # What the step left behind, not all that napari holds: that would stop the window for a quarter of a second.
-            gc.collect(1)
 
 
 class BackgroundJob(QObject):
@@ -129,6 +126,10 @@ class BackgroundJob(QObject):
         ending = "cancelled" if self.cancelled.is_set() else type(self.error).__name__ if self.error else "done"
         log.info("%s: %s after %.1f s", self.title, ending, time.monotonic() - self.started)
         self.function = _nothing
+        if not self.quiet:
+            # What the step left behind, not all that napari holds: that would stop the window for a quarter of a second. Not in
+            # the thread: with PySide6, widgets that are garbage would be destroyed there.
+            gc.collect(1)
         if (
             jobs is not None
             and not jobs.closed

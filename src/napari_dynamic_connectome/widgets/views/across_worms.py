@@ -44,14 +44,14 @@ class AcrossWorms(QWidget):
         self._key: tuple[Any, ...] = ()
         self._job: Any = None
         self._items: list[Any] = []
-        self.event = QComboBox()
-        self.event.setToolTip(
+        self.event_choice = QComboBox()
+        self.event_choice.setToolTip(
             "Stimulus or yes/no behaviour whose onsets are averaged around. Default: the first one that most worms have."
         )
-        self.event.setAccessibleName("event")
-        self.event.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.event.setMinimumContentsLength(7)
-        self.event.activated.connect(lambda *_: self.show_selection(self._colours))
+        self.event_choice.setAccessibleName("event")
+        self.event_choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.event_choice.setMinimumContentsLength(7)
+        self.event_choice.activated.connect(lambda *_: self.show_selection(self._colours))
         self.signal = QComboBox()
         self.signal.setToolTip(
             "What is averaged: the chosen neuron, the chosen community or the component. Default: what was chosen last."
@@ -79,7 +79,7 @@ class AcrossWorms(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
         self.choice = QWidget()
-        self.choice.setLayout(row(self.event, self.signal, None))
+        self.choice.setLayout(row(self.event_choice, self.signal, None))
         layout.addWidget(self.choice)
         layout.addWidget(self.view, 1)
         layout.addWidget(self.text)
@@ -191,7 +191,7 @@ class AcrossWorms(QWidget):
         session = self._work.session
         recordings = [r for n, r in session.recordings.items() if n not in session.left_out]
         self._fill_events(recordings)
-        event, name = self.event.currentText(), self.chosen_neuron()
+        event, name = self.event_choice.currentText(), self.chosen_neuron()
         shown = session.shown_communities
         key = (tuple(id(r) for r in recordings), id(session.components), id(shown), event, name)
         if key == self._key:
@@ -247,11 +247,11 @@ class AcrossWorms(QWidget):
             for name in {*map(str, recording.stimuli["name"]), *channels}:
                 count[name] = count.get(name, 0) + 1
         events = sorted(count, key=lambda n: (-count[n], n))
-        if [self.event.itemText(i) for i in range(self.event.count())] != events:
-            before = self.event.currentText()
-            self.event.clear()
-            self.event.addItems(events)
-            self.event.setCurrentIndex(max(self.event.findText(before), 0) if events else -1)
+        if [self.event_choice.itemText(i) for i in range(self.event_choice.count())] != events:
+            before = self.event_choice.currentText()
+            self.event_choice.clear()
+            self.event_choice.addItems(events)
+            self.event_choice.setCurrentIndex(max(self.event_choice.findText(before), 0) if events else -1)
 
     def _fill_signals(self, neuron: str) -> None:
         session = self._work.session

@@ -57,7 +57,7 @@ class AffinityPreview(QWidget):
         self.plot = plots.plot_widget()
         self.plot.setFixedHeight(128)
         self.plot.setMouseEnabled(True, False)
-        self.cursor = pg.InfiniteLine(angle=90)
+        self.time_line = pg.InfiniteLine(angle=90)
         self.form = SettingsForm(AffinitySettings, fields=FIELDS)
         self.form.edited.connect(self._edited)
         self.note = label("", "secondary", wrap=True)
@@ -97,7 +97,7 @@ class AffinityPreview(QWidget):
 
     def set_time(self, time_s: float) -> None:
         """Move the cursor."""
-        self.cursor.setValue(time_s)
+        self.time_line.setValue(time_s)
 
     def later(self) -> None:
         """Compute soon: several changes at once are one computation."""
@@ -172,8 +172,10 @@ class AffinityPreview(QWidget):
             self.note.setText(
                 f"mean {float(np.nanmean(affinity)):.3f}, peak {top:.2f}, above zero {share:.0%} of the time"
             )
-        self.cursor = pg.InfiniteLine(self.work.session.selection.time_s, angle=90, pen=pg.mkPen(c.accent, width=1.2))
-        item.addItem(self.cursor)
+        self.time_line = pg.InfiniteLine(
+            self.work.session.selection.time_s, angle=90, pen=pg.mkPen(c.accent, width=1.2)
+        )
+        item.addItem(self.time_line)
         item.setXRange(float(recording.time_s[0]), float(recording.time_s[-1]), padding=0)
         item.setYRange(-7.6, 8.6, padding=0)
         item.getAxis("left").setTicks([[(4.4, first), (0.0, second), (-5.6, "affinity")]])

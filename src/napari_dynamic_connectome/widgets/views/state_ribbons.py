@@ -54,7 +54,7 @@ class StateRibbons(QWidget):
         self.plot.setToolTip(
             "The state of every worm over time. A click shows that worm at that time; the wheel zooms."
         )
-        self.cursor: Any = None
+        self.time_line: Any = None
         self.worms: tuple[str, ...] = ()
         self._items: list[Any] = []
         layout = QVBoxLayout(self)
@@ -78,8 +78,8 @@ class StateRibbons(QWidget):
         self._items = [
             _Rows(found, state_color(state, colours.dark), last, len(self.worms)) for state, found in boxes.items()
         ]
-        self.cursor = plots.cursor(colours, movable=False)
-        self._items.append(self.cursor)
+        self.time_line = plots.cursor(colours, movable=False)
+        self._items.append(self.time_line)
         for item in self._items:
             self.plot.addItem(item, ignoreBounds=True)
         self.plot.getViewBox().setLimits(xMin=0, xMax=last, yMin=0, yMax=len(self.worms))
@@ -94,8 +94,8 @@ class StateRibbons(QWidget):
 
     def show_time(self, time_s: float) -> None:
         """Move the line of the shown time."""
-        if self.cursor is not None:
-            self.cursor.setValue(time_s)
+        if self.time_line is not None:
+            self.time_line.setValue(time_s)
 
     def _click(self, event: Any) -> None:
         if event.button() != Qt.MouseButton.LeftButton or not self.worms:

@@ -65,7 +65,7 @@ class WormsView(QWidget):
         self.plot.setFixedHeight(112)
         self.plot.setMouseEnabled(True, False)
         self.plot.setToolTip("Time course in every worm (thin), in the shown worm (blue), and their mean (thick).")
-        self.cursor = pg.InfiniteLine(angle=90)
+        self.time_line = pg.InfiniteLine(angle=90)
         self.table = Table(
             [
                 Column("worm", lambda r: r["worm"], 0, bold=lambda r: r["current"]),
@@ -130,8 +130,8 @@ class WormsView(QWidget):
             item.plot(*mean, pen=pg.mkPen(c.text, width=2))
         for band in plots.shade(item, self._spans(components), c.track, 110):
             band.setZValue(-20)
-        self.cursor = pg.InfiniteLine(angle=90, pen=pg.mkPen(c.accent, width=1.2))
-        item.addItem(self.cursor)
+        self.time_line = pg.InfiniteLine(angle=90, pen=pg.mkPen(c.accent, width=1.2))
+        item.addItem(self.time_line)
         self.show_time()
         if mean is not None:
             item.setXRange(float(mean[0][0]), float(mean[0][-1]), padding=0)
@@ -179,6 +179,6 @@ class WormsView(QWidget):
         moment = float("nan")
         if components is not None and current is not None:
             moment = components.clock_time(current, session.selection.time_s)
-        self.cursor.setVisible(bool(np.isfinite(moment)))
+        self.time_line.setVisible(bool(np.isfinite(moment)))
         if np.isfinite(moment):
-            self.cursor.setValue(moment)
+            self.time_line.setValue(moment)
