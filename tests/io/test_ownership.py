@@ -268,3 +268,28 @@ def test_a_command_replaces_its_own_files_and_none_of_the_user(tmp_path, capsys,
     assert main(command) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert all(p.read_bytes() == b"mine " + p.name.encode() for p in written)
+
+
+def test_a_copy_of_a_session_in_another_folder_is_made_again_unless_it_was_changed(tmp_path, monkeypatch) -> None:
+    from tests.session.session_sample import make_session
+
+    from napari_dynamic_connectome.cli import outputs
+    from napari_dynamic_connectome.cli.sessions import kept_in_session
+    from napari_dynamic_connectome.session.save_load import load_session
+
+    monkeypatch.setattr(outputs, "write_outputs", lambda *_, **__: None)
+    path, copy = save_session(make_session(0), tmp_path / "s.zip"), tmp_path / "out" / "session.zarr"
+    for note in ("one", "two"):
+        with kept_in_session(str(path), str(tmp_path / "out")) as (session, _):
+            session.edit("worm 1", {2: {"note": note}}, text="note")
+        assert "out" in str(session.path) and note in load_session(copy).recordings["worm 1"].neurons["note"].tolist()
+    edited = load_session(copy)
+    edited.edit("worm 1", {4: {"note": "by hand"}}, text="note")
+    save_session(edited, copy)
+    refused = pytest.raises(InputError, match=r"session\.zarr is there already and was changed since")
+    with refused, kept_in_session(str(path), str(tmp_path / "out")):
+        pytest.fail("worked before it looked")
+    assert "by hand" in load_session(copy).recordings["worm 1"].neurons["note"].tolist()
+    with kept_in_session(str(copy), str(tmp_path / "out")) as (session, _):  # its own place
+        session.edit("worm 1", {5: {"note": "three"}}, text="note")
+    assert {"by hand", "three"} <= set(load_session(copy).recordings["worm 1"].neurons["note"])

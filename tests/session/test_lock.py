@@ -57,12 +57,14 @@ def test_another_machine_has_it_as_long_as_its_lock_is_touched(path: Path) -> No
     journal = Journal.attach(load_session(path), take_over=True)
     assert journal.read_only and not journal.can_take_over
     assert journal.owner == f"ada, process {2**22 + 3} on node-17 since 2026-11-20 08:15 UTC"
-    with pytest.raises(InputError, match="ada, process"):
+    with pytest.raises(InputError, match=r"ada, process.*Save under another name\."):
         save_session(make_session(results=False), path)
 
 
 def test_a_silent_machine_is_named_and_can_be_taken_over_with_its_edits(path: Path) -> None:
     edited_elsewhere(path, silent_s=4 * 3600)
+    with pytest.raises(InputError, match=r"no sign of life for 4 hours.*take it over"):
+        save_session(make_session(results=False), path)
     session = load_session(path)
     journal = Journal.attach(session)
     assert journal.read_only and journal.can_take_over and journal.pending == []

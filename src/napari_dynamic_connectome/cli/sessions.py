@@ -64,7 +64,7 @@ def kept_in_session(text: str, output: str | None) -> Iterator[tuple[Session, Co
     from ..model.cohort import Cohort
     from ..model.errors import InputError
     from ..pipeline.run import SESSION_NAME
-    from ..session.lock import busy_elsewhere
+    from ..session.lock import busy_elsewhere, is_silent
     from ..session.save_load import save_session
     from .outputs import write_outputs
 
@@ -78,7 +78,9 @@ def kept_in_session(text: str, output: str | None) -> Iterator[tuple[Session, Co
         raise InputError(
             f"the session is open in another window ({other})",
             where=str(target),
-            fix="Close it there, or give -o FOLDER.",
+            fix="If that program is gone, open the session in napari and take it over; else give -o FOLDER."
+            if is_silent(target)
+            else "Close it there, or give -o FOLDER.",
         )
     OurFiles(folder).path("report.html")
     copy = OurFiles(folder, part="session") if target.resolve() != path.resolve() else None

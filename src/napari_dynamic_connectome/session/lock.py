@@ -182,6 +182,13 @@ def busy_elsewhere(path: Path, journal: Any = None) -> str:
     return "" if lock is not None and owner.get("token") == lock.token else describe(owner, file)
 
 
+def is_silent(path: Path) -> bool:
+    """Whether the session at `path` is locked by a program that cannot be asked and gave no sign of life for minutes."""
+    file = journal_folder(path) / LOCK_NAME
+    owner = read_owner(file)
+    return bool(owner) and state_of(file, owner) == "silent"
+
+
 def read_owner(file: Path) -> dict[str, Any]:
     """Return what the lock file says; empty if there is none or it is damaged."""
     try:

@@ -29,7 +29,7 @@ from ..model.state_results import StatesResult
 from ..model.truth import Truth
 from .codec import Decoder, Encoder
 from .fingerprints import checked_print, cohort_prints
-from .lock import busy_elsewhere
+from .lock import busy_elsewhere, is_silent
 from .migrate import SCHEMA_VERSION, check_version, migrate
 from .named import write_named
 from .relink import check_references, decode_reference, encode_reference
@@ -189,7 +189,11 @@ def _check_target(session: Session, path: Path, overwrite: bool) -> None:
     other = busy_elsewhere(path, session.journal)
     if other:
         raise InputError(
-            f"the session is open in another window ({other})", where=where, fix="Save under another name."
+            f"the session is open in another window ({other})",
+            where=where,
+            fix="If that program is gone, open the session and take it over; else save under another name."
+            if is_silent(path)
+            else "Save under another name.",
         )
     if head.get("uid") == session.uid and head.get("revision") not in session.revisions:
         raise InputError(
