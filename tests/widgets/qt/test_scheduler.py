@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 import time
 import types
 import weakref
 
 import numpy as np
 import pytest
+from qtpy.QtGui import QMovie
 from qtpy.QtWidgets import QWidget
 from tests.widgets.helpers import NAMES, recording
 
@@ -41,6 +43,15 @@ def test_steps_take_turns_with_other_work(qtbot) -> None:
     assert scheduler.busy and not seen
     qtbot.waitUntil(lambda: bool(ended))
     assert seen == [1, "other", 2, 3] and ended == [None]
+
+
+def test_the_wheel_of_napari_takes_no_time_from_a_step(viewer, work, wait_for) -> None:
+    go_on = threading.Event()
+    job = work.jobs.start("a step", lambda **_: go_on.wait(20))
+    wheel = viewer.window._qt_window._activity_dialog._toggleButton._inProgressIndicator
+    assert not wheel.isHidden() and wheel.movie().state() == QMovie.MovieState.NotRunning
+    go_on.set()
+    wait_for(job)
 
 
 def test_an_error_in_a_step_is_told_and_ends_the_others(qtbot) -> None:
