@@ -7,7 +7,7 @@ have both neurons (the consensus), and the consensus is cut into groups.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -90,22 +90,13 @@ def static_baselines(
             check_cancel(cancel)
             made.append(_one_worm(method, traces, chosen, rate, seed + w))
         together = consensus(made, members, len(used))
-        if method == "shape distance":
+        if method == "shape distance":  # what is alike is kept, distances are cut
             partitions[method], together = ward(together, groups), 1 - together
-        elif method == "nmf":
-            partitions[method] = ward(1 - together, groups)
         elif method == "sorting":
             order = sort_neurons(together)
             partitions[method] = cut_order(together, order, groups)
         else:
-            found = find_communities(
-                together,
-                method="louvain" if method == "louvain" else "leiden",
-                names=used,
-                seed=seed,
-                resolution=chosen.resolution,
-            )
-            partitions[method] = found.labels.values[0]
+            partitions[method] = _cut(method, together, groups, used, chosen, seed)
         np.fill_diagonal(together, 1.0)
         similarity[method] = together
     report(progress, 1.0, "compared")
@@ -124,6 +115,15 @@ def static_baselines(
         notes=tuple(notes),
         provenance={"step": "baselines", "settings": chosen.model_dump(), "seed": seed, "groups": groups},
     )
+
+
+def _cut(method: str, together: Array, groups: int, names: list[str], settings: BaselineSettings, seed: int) -> Array:
+    """Groups of a consensus by similarity, (n,) labels from 0."""
+    if method == "nmf":
+        return ward(1 - together, groups)
+    way: Literal["louvain", "leiden"] = "louvain" if method == "louvain" else "leiden"
+    found = find_communities(together, method=way, names=names, seed=seed, resolution=settings.resolution)
+    return np.asarray(found.labels.values[0])
 
 
 def _one_worm(method: str, traces: Array, settings: BaselineSettings, rate: float, seed: int) -> Array:

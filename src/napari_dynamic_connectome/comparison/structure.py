@@ -18,7 +18,7 @@ import xarray as xr
 from ..model.cohort import Cohort
 from ..model.errors import InputError
 from ..model.network import Network, Symmetrize
-from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Communities
 from .ceiling import agreement_of_networks
 from .covariates import distances, left_right_matrix
@@ -198,56 +198,12 @@ def compare_structure(
     neurons += [n for p in parts.values() for n in p.neurons if n not in set(neurons)]
     covariates, notes = _covariates(neurons, chosen, cohort, positions)
     ceiling = agreement_of_networks(networks, measure=chosen.measure)
-    count = max(len(networks) * (len(functional) + len(parts)), 1)
-    done = 0
-    rows: list[dict[str, Any]] = []
-    refused: InputError | None = None
-    for name, matrix in functional.items():
-        for network in networks:
-            check_cancel(cancel)
-            report(progress, done / count, f"{name} and {network.title}")
-            done += 1
-            try:
-                row = _test(name, matrix, network, covariates, neurons, ceiling, chosen, seed, cancel)
-            except InputError as error:
-                # one network that cannot be compared does not keep the others from it
-                refused = refused or error
-                notes.append(f"{name} and {network.title} cannot be compared: {error.what}")
-                continue
-            rows.append(row)
-            if covariates and not math.isfinite(row.get("p_partial", math.nan)):
-                notes.append(f"{name} and {network.title}: not to be told from {' and '.join(covariates)}")
-    if refused is not None and not rows:
-        raise refused
-    tests = pd.DataFrame(rows, columns=list(COLUMNS))
-    for column in COLUMNS[3:12]:
-        tests[column] = tests[column].astype(float)
-    tests["q_value"] = false_discovery_rate(tests["p_value"])
-    tables = []
-    for name, partition in parts.items():
-        place = [neurons.index(n) for n in partition.neurons]
-        own = {k: v[np.ix_(place, place)] for k, v in covariates.items()}
-        for network in networks:
-            check_cancel(cancel)
-            report(progress, done / count, f"{name} and {network.title}")
-            done += 1
-            if network.n_connections == 0 or _complete(network):
-                which = "no pair has a weight" if network.n_connections == 0 else "every pair has a weight"
-                notes.append(f"{network.title}: {which}, so there is no share of linked pairs")
-                continue
-            tables.append(
-                enrichment(
-                    partition,
-                    network,
-                    name=name,
-                    covariates=own,
-                    permutations=chosen.permutations,
-                    rewired=chosen.rewired,
-                    seed=seed,
-                    pairs_together=chosen.pairs_together,
-                    cancel=cancel,
-                )
-            )
+    share = len(functional) / max(len(functional) + len(parts), 1)
+    how: dict[str, Any] = {"settings": chosen, "seed": seed, "cancel": cancel}
+    tests, said = _tests(functional, networks, covariates, neurons, ceiling, progress=part(progress, 0.0, share), **how)
+    notes += said
+    tables, said = _enrichments(parts, networks, covariates, neurons, progress=part(progress, share, 1.0), **how)
+    notes += said
     enriched = with_q(pd.concat(tables, ignore_index=True)) if tables else pd.DataFrame({"community": []})
     regression, said = _regression(functional, networks, covariates, neurons, chosen, seed, cancel)
     notes += said + [f"{n.title}: {text}" for n in networks for text in n.notes]
@@ -367,6 +323,84 @@ def _covariates(
         else:
             notes.append("no left/right pair among the neurons")
     return found, notes
+
+
+def _tests(
+    functional: Mapping[str, xr.DataArray],
+    networks: Sequence[Network],
+    covariates: Mapping[str, Array],
+    neurons: list[str],
+    ceiling: pd.DataFrame,
+    *,
+    settings: StructureSettings,
+    seed: int,
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Every functional matrix beside every network, with corrected p values; notes on those that cannot be compared."""
+    rows: list[dict[str, Any]] = []
+    notes: list[str] = []
+    refused: InputError | None = None
+    couples = [(name, matrix, network) for name, matrix in functional.items() for network in networks]
+    for done, (name, matrix, network) in enumerate(couples):
+        check_cancel(cancel)
+        report(progress, done / len(couples), f"{name} and {network.title}")
+        try:
+            row = _test(name, matrix, network, covariates, neurons, ceiling, settings, seed, cancel)
+        except InputError as error:
+            # one network that cannot be compared does not keep the others from it
+            refused = refused or error
+            notes.append(f"{name} and {network.title} cannot be compared: {error.what}")
+            continue
+        rows.append(row)
+        if covariates and not math.isfinite(row.get("p_partial", math.nan)):
+            notes.append(f"{name} and {network.title}: not to be told from {' and '.join(covariates)}")
+    if refused is not None and not rows:
+        raise refused
+    tests = pd.DataFrame(rows, columns=list(COLUMNS))
+    for column in COLUMNS[3:12]:
+        tests[column] = tests[column].astype(float)
+    tests["q_value"] = false_discovery_rate(tests["p_value"])
+    return tests, notes
+
+
+def _enrichments(
+    parts: Mapping[str, Communities],
+    networks: Sequence[Network],
+    covariates: Mapping[str, Array],
+    neurons: list[str],
+    *,
+    settings: StructureSettings,
+    seed: int,
+    progress: ProgressCallback | None,
+    cancel: CancelCallback | None,
+) -> tuple[list[pd.DataFrame], list[str]]:
+    """Links inside the communities of every partition and out of them; notes on networks that have no share of linked pairs."""
+    tables: list[pd.DataFrame] = []
+    notes: list[str] = []
+    couples = [(name, partition, network) for name, partition in parts.items() for network in networks]
+    for done, (name, partition, network) in enumerate(couples):
+        check_cancel(cancel)
+        report(progress, done / len(couples), f"{name} and {network.title}")
+        if network.n_connections == 0 or _complete(network):
+            which = "no pair has a weight" if network.n_connections == 0 else "every pair has a weight"
+            notes.append(f"{network.title}: {which}, so there is no share of linked pairs")
+            continue
+        place = [neurons.index(n) for n in partition.neurons]
+        tables.append(
+            enrichment(
+                partition,
+                network,
+                name=name,
+                covariates={k: v[np.ix_(place, place)] for k, v in covariates.items()},
+                permutations=settings.permutations,
+                rewired=settings.rewired,
+                seed=seed,
+                pairs_together=settings.pairs_together,
+                cancel=cancel,
+            )
+        )
+    return tables, notes
 
 
 def _test(

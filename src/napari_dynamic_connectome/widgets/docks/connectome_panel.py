@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog
 
-from ..qt.controls import JobBar, button, label, row
+from ..qt.controls import Panel, button, label, row
 
 FILES = "Connectomes (*.csv *.tsv *.graphml *.xml);;All files (*)"
 ASK = "Compare the communities and components with a connectome, such as a CSV with pre, post, type and synapses."
 
 
-class ConnectomePanel(QWidget):
+class ConnectomePanel(Panel):
     """Reads a connectome, shows one of its networks, and compares all components with all of them in the background.
 
     Parameters
@@ -22,8 +22,7 @@ class ConnectomePanel(QWidget):
     """
 
     def __init__(self, work: Any) -> None:
-        super().__init__()
-        self.work = work
+        super().__init__(work)
         self.networks: list[Any] = []
         self.found: Any = None
         """`SessionStructure` of the components `of`; None before."""
@@ -45,14 +44,7 @@ class ConnectomePanel(QWidget):
         )
         self.synapses.toggled.connect(lambda on: self.work.view.set(synapses=on))
         self.sentence = label(ASK, "secondary", wrap=True)
-        self.bar = JobBar()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(row(self.open_button, self.synapses, None))
-        layout.addWidget(self.choice)
-        layout.addWidget(self.sentence)
-        layout.addWidget(self.bar)
+        self.stack(row(self.open_button, self.synapses, None), self.choice, self.sentence, self.bar)
 
     def ask(self) -> None:
         """Ask for a file."""

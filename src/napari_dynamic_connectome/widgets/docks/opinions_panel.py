@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
-
 from ...session.freshness import joined
-from ..qt.controls import JobBar, button, label, row
+from ..qt.controls import Panel, button, label, row
 from ..qt.theme import Colours
 from ..views.agreement_matrix import AgreementMatrix
 from ..workspace.opinions import start_baselines, start_signed
@@ -15,7 +13,7 @@ from ..workspace.opinions import start_baselines, start_signed
 ASK = "Group the same neurons by methods without time, or ask what signed loadings would explain."
 
 
-class OpinionsPanel(QWidget):
+class OpinionsPanel(Panel):
     """Computes on demand, in the background; what was found is in the session.
 
     Parameters
@@ -24,8 +22,7 @@ class OpinionsPanel(QWidget):
     """
 
     def __init__(self, work: Any) -> None:
-        super().__init__()
-        self.work = work
+        super().__init__(work)
         self.baselines_button = button(
             "Static methods",
             self.compare,
@@ -40,13 +37,9 @@ class OpinionsPanel(QWidget):
         self.matrix = AgreementMatrix()
         self.matrix.setToolTip("Adjusted Rand index of every two groupings: 1 is the same, 0 as by chance.")
         self.signed = label("", "", wrap=True)
-        self.bar = JobBar()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(row(self.baselines_button, self.signed_button, None))
-        for one in (self.bar, self.answer, self.matrix, self.signed):
-            layout.addWidget(one)
+        self.stack(
+            row(self.baselines_button, self.signed_button, None), self.bar, self.answer, self.matrix, self.signed
+        )
 
     def compare(self) -> Any | None:
         """Group the neurons by static methods and compare with the session's result."""

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QVBoxLayout, QWi
 
 from ...comparison.segmentation import LabelComparison, LabelSettings
 from ...model.errors import DynamicConnectomeError, InputError
-from ..qt.controls import Fold, button, label, row, run_key
+from ..qt.controls import Fold, button, label, part_of, row, run_key
 from ..qt.forms import SettingsForm
 from ..qt.notify import show_info
 from ..qt.theme import swatch
@@ -60,16 +60,21 @@ class SegmentationDock(Dock):
         self.fold = Fold("Settings", self.form, summary=self.form.summary())
         self.form.edited.connect(self._edited)
         layout.addWidget(self.fold)
+        self._build_results(layout)
+        self.found: LabelComparison | None = None
+        self.layers: tuple[Any, Any] | None = None
+        """The compared layers, weakly held: labels and reference."""
+        self.errors = ErrorLayers(self.viewer)
+        self._follow_viewer()
+
+    def _build_results(self, layout: QVBoxLayout) -> None:
+        """What is shown of a comparison, and what there is before one."""
         self.empty = label(
             "Open two Labels layers of the same image: yours, and one that was corrected by hand or made in another way.",
             "empty",
         )
         layout.addWidget(self.empty)
-        self.body = QWidget()
-        layout.addWidget(self.body, 1)
-        inner = QVBoxLayout(self.body)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(6)
+        self.body, inner = part_of(layout)
         self.answer = label("", "", wrap=True)
         inner.addWidget(self.answer)
         self.curve = ScoreCurve()
@@ -84,6 +89,20 @@ class SegmentationDock(Dock):
         self.colour_button.setChecked(True)
         self.save_button = button("Save tables…", self._ask_folder, "Scores, neurons, errors and tracks as CSV tables.")
         inner.addLayout(row(self.colour_button, None, self.save_button))
+        inner.addWidget(self._build_key())
+        self.table, self.tracks, self.extra = NeuronQuality(), TrackTable(), ExtraTable()
+        inner.addWidget(self.table, 1)
+        self.folds = {
+            "tracks": Fold("Tracks", self.tracks),
+            "extra": Fold("Labels without a neuron", self.extra),
+        }
+        for fold in self.folds.values():
+            inner.addWidget(fold)
+        for table, go in ((self.table, self._to_neuron), (self.tracks, self._to_switch), (self.extra, self._to_extra)):
+            table.selectionModel().selectionChanged.connect(lambda *_, table=table, go=go: _go(table, go))
+
+    def _build_key(self) -> QWidget:
+        """Colours of the errors, with their number in the shown frame."""
         self.key = QWidget()
         keys = QGridLayout(self.key)
         keys.setContentsMargins(0, 0, 0, 0)
@@ -99,22 +118,7 @@ class SegmentationDock(Dock):
             self.key_icons[kind], self.key_texts[kind] = icon, text
         keys.setColumnStretch(1, 1)
         keys.setColumnStretch(3, 1)
-        inner.addWidget(self.key)
-        self.table, self.tracks, self.extra = NeuronQuality(), TrackTable(), ExtraTable()
-        inner.addWidget(self.table, 1)
-        self.folds = {
-            "tracks": Fold("Tracks", self.tracks),
-            "extra": Fold("Labels without a neuron", self.extra),
-        }
-        for fold in self.folds.values():
-            inner.addWidget(fold)
-        for table, go in ((self.table, self._to_neuron), (self.tracks, self._to_switch), (self.extra, self._to_extra)):
-            table.selectionModel().selectionChanged.connect(lambda *_, table=table, go=go: _go(table, go))
-        self.found: LabelComparison | None = None
-        self.layers: tuple[Any, Any] | None = None
-        """The compared layers, weakly held: labels and reference."""
-        self.errors = ErrorLayers(self.viewer)
-        self._follow_viewer()
+        return self.key
 
     # --- following the viewer ---------------------------------------------------------------------------------------
 

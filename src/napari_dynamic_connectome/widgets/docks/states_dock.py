@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout
 
 from ...display.states import communities_of, group_styles, state_at
 from ...model.errors import InputError
 from ...model.state_results import StatesResult
 from ...pipeline.states_settings import StatesStepSettings
-from ..qt.controls import Fold, button, label, row, run_key
+from ..qt.controls import Fold, button, label, part_of, row, run_key
 from ..qt.forms import SettingsForm
 from ..views.community_table import CommunityTable, community_rows
 from ..views.state_ribbons import DwellPlot, StateRibbons
@@ -58,11 +58,7 @@ class StatesDock(Dock):
         layout.addWidget(self.fold)
         self.empty = label(NO_WORMS, "empty")
         layout.addWidget(self.empty)
-        self.body = QWidget()
-        layout.addWidget(self.body, 1)
-        inner = QVBoxLayout(self.body)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(6)
+        self.body, inner = part_of(layout)
         self.answer = label("", "", wrap=True)
         self.answer.setAccessibleName("what speaks for the states")
         inner.addWidget(self.answer)

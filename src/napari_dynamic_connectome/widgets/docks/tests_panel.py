@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog
 
 from ...model.errors import DynamicConnectomeError
-from ..qt.controls import JobBar, button, label, row
+from ..qt.controls import Panel, button, label, row
 from ..qt.notify import show_failure, show_info
 from ..qt.table_view import Column, Table
 from ..qt.theme import Colours
@@ -16,7 +16,7 @@ from ..qt.theme import Colours
 ASK = "Ranks neurons and pairs by how much an experiment on them would tell. What it says are predictions to be tested."
 
 
-class TestsPanel(QWidget):
+class TestsPanel(Panel):
     """Ranks on demand, in the background.
 
     Parameters
@@ -29,8 +29,8 @@ class TestsPanel(QWidget):
     __test__ = False
 
     def __init__(self, work: Any, networks: Any) -> None:
-        super().__init__()
-        self.work, self.networks = work, networks
+        super().__init__(work)
+        self.networks = networks
         self.found: Any = None
         self.of: Any = None
         self.access: Path | None = None
@@ -67,14 +67,8 @@ class TestsPanel(QWidget):
         self.table.rows_model.row_tip = lambda r: str(r["reasons"])
         self.table.setToolTip("The best first; the reasons are in the tooltip. A click flies to the neuron.")
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._chosen())
-        self.bar = JobBar()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addLayout(row(self.run_button, self.access_button, None, self.what, self.save_button))
-        layout.addWidget(self.bar)
-        layout.addWidget(self.answer)
-        layout.addWidget(self.table)
+        buttons = row(self.run_button, self.access_button, None, self.what, self.save_button)
+        self.stack(buttons, self.bar, self.answer, self.table)
 
     def suggest(self) -> Any | None:
         """Rank in the background."""

@@ -92,6 +92,41 @@ def row(*widgets: Any, spacing: int = 6) -> QHBoxLayout:
     return layout
 
 
+def part_of(layout: QVBoxLayout) -> tuple[QWidget, QVBoxLayout]:
+    """Add a part to a dock that is shown or hidden as a whole; return it and its layout."""
+    body = QWidget()
+    layout.addWidget(body, 1)
+    inner = QVBoxLayout(body)
+    inner.setContentsMargins(0, 0, 0, 0)
+    inner.setSpacing(6)
+    return body, inner
+
+
+class Panel(QWidget):
+    """A part of a dock that computes on demand, in the background.
+
+    Parameters
+    ----------
+    work : Workspace
+    """
+
+    def __init__(self, work: Any) -> None:
+        super().__init__()
+        self.work = work
+        self.bar = JobBar()
+
+    def stack(self, *parts: Any) -> None:
+        """Put widgets and rows below each other."""
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        for one in parts:
+            if isinstance(one, QWidget):
+                layout.addWidget(one)
+            else:
+                layout.addLayout(one)
+
+
 class Fold(QWidget):
     """A part that is folded away; its present values stand beside its title, so that nothing is hidden."""
 
