@@ -11,6 +11,14 @@ from napari_dynamic_connectome.model.places import state_folder
 
 
 @pytest.fixture(autouse=True)
+def _settings_stay_in_memory(monkeypatch) -> None:
+    """Every reset of napari's settings, two a test, would write their file for every field, a tenth of the time of a short test."""
+    from napari.settings._base import EventedConfigFileSettings
+
+    monkeypatch.setattr(EventedConfigFileSettings, "save", lambda self, *args, **options: None)
+
+
+@pytest.fixture(autouse=True)
 def _gui(request: pytest.FixtureRequest, _own_cache, tmp_path_factory, monkeypatch) -> None:
     if "gui" in request.keywords and sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
         pytest.skip("no X display: run under xvfb-run")
