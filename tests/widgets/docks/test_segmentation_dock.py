@@ -77,6 +77,9 @@ def test_errors_have_their_colours_and_follow_the_frame(compared, viewer, qtbot)
     np.testing.assert_allclose(colours_of(labels, (11, 12, 13, 14, 16)), wanted, atol=0.01)
     assert missed.get_color(LOST)[3] == 1 and missed.get_color(GOOD)[3] == 0
     assert compared.key_texts["split"].text() == "split 2" and compared.key_texts["merge"].text() == "merge 1"
+    for kind, icon in compared.key_icons.items():  # a swatch is whole, and its text stands beside it
+        assert icon.width() >= icon.pixmap().width() / icon.pixmap().devicePixelRatio()
+        assert icon.geometry().right() < compared.key_texts[kind].geometry().left()
     viewer.dims.set_point(0, 1.0)  # the last frame: another label for the good one, which is no error by itself
     qtbot.wait(50)
     np.testing.assert_allclose(colours_of(labels, (15,)), [rgb(COLOURS["matched"][True])], atol=0.01)

@@ -111,13 +111,14 @@ class SegmentationDock(Dock):
         self.key_icons, self.key_texts = {}, {}
         for place, kind in enumerate(("split", "merge", "missed", "extra")):
             icon, text = label(""), label("", "secondary")
-            icon.setFixedWidth(20)
+            icon.setFixedWidth(16)
             text.setToolTip(f"{kind}: {MEANS[kind]}; number in the shown frame.")
             keys.addWidget(icon, place // 2, 2 * (place % 2))
             keys.addWidget(text, place // 2, 2 * (place % 2) + 1)
             self.key_icons[kind], self.key_texts[kind] = icon, text
-        keys.setColumnStretch(1, 1)
-        keys.setColumnStretch(3, 1)
+        for column in (0, 2):
+            keys.setColumnMinimumWidth(column, 16)
+            keys.setColumnStretch(column + 1, 1)
         return self.key
 
     # --- following the viewer ---------------------------------------------------------------------------------------

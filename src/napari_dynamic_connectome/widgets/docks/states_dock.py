@@ -139,7 +139,8 @@ class StatesDock(Dock):
             self.agreement.show_states(states, c.dark)
             found = overall(states)
             sure = int((found["q_value"] < 0.05).sum())
-            self.folds["agreement"].summary.setText(f"{sure} of {len(found)} beyond chance (q < .05)")
+            self.folds["agreement"].summary.setToolTip("Correlations with q below 0.05.")
+            self.folds["agreement"].summary.setText(f"{sure} of {len(found)} beyond chance")
         else:
             self.agreement.rows_model.set_rows([])
             self.folds["agreement"].summary.setText("no behaviour, no components")
