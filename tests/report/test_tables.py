@@ -239,3 +239,11 @@ def test_courses_of_both_clocks_are_written(tmp_path: Path) -> None:
         mine = times[(times["component"] == 2) & (times["worm"] == worm)]
         np.testing.assert_allclose(mine["time_s"], expected["time"].values)
         np.testing.assert_allclose(4.0 * mine["time_factor"], expected.values)
+
+
+def test_a_sweep_without_a_column_of_similarity_is_drawn() -> None:
+    from napari_dynamic_connectome.report.component_figures import plot_sweep
+
+    table = pd.DataFrame({"rank": [1, 2], "error": [0.5, 0.4]})
+    bare, whole = plot_sweep(table, 2), plot_sweep(table.assign(similarity=[1.0, 0.8]), 2)
+    assert len(whole.axes[1].lines) == len(bare.axes[1].lines) + 1

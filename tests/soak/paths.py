@@ -331,6 +331,18 @@ def _in_child(work: Callable[[], int], limit_bytes: int = 0) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+def _done_once(name: str, work: Callable[[], int], place: Path, counts: Counter[str]) -> bool:
+    """Whether an export can be done at all; what ends otherwise than with a message counts as crashed."""
+    code = _in_child(work)
+    if code == 2 or (code == 0 and not _digests(place)):
+        counts["not tried"] += 1  # an extra is not installed, or the session holds nothing of the kind
+        return False
+    if code != 0:
+        counts["crashed"] += 1
+        print(f"{name}: ended with {code}")
+    return code == 0
+
+
 def _digests(folder: Path) -> dict[str, str]:
     return {
         p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
@@ -355,8 +367,7 @@ def full_disk_exports(folder: Path, sizes: tuple[float, ...] = (0.0, 0.6), only:
             if only and name not in only:
                 continue
             place = out / name.replace(".", "_")
-            if _in_child(work) != 0:
-                counts["not tried"] += 1  # an extra is not installed
+            if not _done_once(name, work, place, counts):
                 continue
             before = _digests(place)
             largest = max(p.stat().st_size for p in place.rglob("*") if p.is_file())
@@ -389,8 +400,7 @@ def foreign_folders(folder: Path, only: tuple[str, ...] = ()) -> Counter[str]:
             if only and name not in only:
                 continue
             place = out / name.replace(".", "_")
-            if _in_child(work) != 0:
-                counts["not tried"] += 1
+            if not _done_once(name, work, place, counts):
                 continue
             names = list(_digests(place))
             for marker in out.rglob(".dynamic-connectome.json"):
@@ -424,8 +434,7 @@ def two_at_once(folder: Path, rounds: int = 2, only: tuple[str, ...] = ()) -> Co
             if only and name not in only:
                 continue
             place = out / name.replace(".", "_")
-            if _in_child(work) != 0:
-                counts["not tried"] += 1
+            if not _done_once(name, work, place, counts):
                 continue
             names = set(_digests(place))
             for _ in range(rounds):

@@ -155,7 +155,8 @@ def plot_sweep(table: pd.DataFrame, suggested: int, reason: str = "", chance: Ch
         left.set_xlabel("rank")
         left.set_ylabel("relative error")
         left.legend()
-        right.plot(table["rank"], table["similarity"], "o-", color=INK, ms=3)
+        if "similarity" in table:  # another program's table, or an edited one, may lack it
+            right.plot(table["rank"], table["similarity"], "o-", color=INK, ms=3)
         right.axhline(0.9, color=HAIRLINE, lw=0.8)
         right.set_ylim(0, 1.03)
         right.set_xlabel("rank")
