@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
-from napari_dynamic_connectome import InputError, Recording, load_session, save_session, write_recording
-from napari_dynamic_connectome.pipeline.run import run_pipeline
+from napari_dynamic_connectome import InputError, Recording, load_session, read_recording, save_session, write_recording
+from napari_dynamic_connectome.pipeline.run import find_inputs, input_prints, run_pipeline
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 from napari_dynamic_connectome.session.journal import Journal
 from napari_dynamic_connectome.session.session import Session
@@ -238,9 +240,49 @@ def test_voxels_that_changed_in_place_are_seen(tmp_path) -> None:
     (folder / "c" / "0").write_bytes(b"1234")
     before = fingerprint(folder)
     assert fingerprint(folder) == before
-    import os
-
     (folder / "c" / "0").write_bytes(b"4321")
     os.utime(folder / "c" / "0", ns=(1, 2))
     after = fingerprint(folder)
     assert after["sha256"] == before["sha256"] and after != before
+
+
+def test_stimuli_that_are_put_beside_traces_later_are_seen(tmp_path) -> None:
+    paths = []
+    for seed, name in enumerate("ab"):
+        write_recording(read_recording(write_worm(tmp_path, name, seed)), tmp_path / f"{name}.csv")
+        paths.append(tmp_path / f"{name}.csv")
+    settings, output = settings_of(paths), tmp_path / "out"
+    assert len(run_pipeline(settings, output).recordings["a"].stimuli) == 0
+    correct_name(output)
+    for onset in (20, 25):  # put there, then corrected
+        (tmp_path / "a_stimuli.csv").write_text(f"name,onset,offset\nNaCl,{onset},30\n")
+        again = run_pipeline(settings, output)
+        assert again.recordings["a"].stimuli["onset"].tolist() == [onset]
+        assert again.recordings["a"].neurons.set_index("label").loc[5, "name"] == "AVEL"
+
+
+def correct_name(output: Path) -> None:
+    session = load_session(output / "session.zarr")
+    session.edit("a", {5: {"name": "AVEL"}}, who="ada")
+    save_session(session, output / "session.zarr")
+
+
+def test_a_volume_in_files_of_a_pattern_is_an_input_and_its_changes_are_seen(tmp_path) -> None:
+    for t in range(4):
+        tifffile.imwrite(tmp_path / f"v_{t}.tif", np.full((3, 8, 8), t, np.uint16), photometric="minisblack")
+    np.save(tmp_path / "l.npy", np.ones((3, 8, 8), np.uint8))
+    given = {
+        "volume": str(tmp_path / "v_*.tif"),
+        "labels": str(tmp_path / "l.npy"),
+        "axes": "tzyx",
+        "label_axes": "zyx",
+    }
+    settings = PipelineSettings.parse({"input": {"volumes": [given]}})
+    before = input_prints(*find_inputs(settings))
+    assert [p["bytes"] > 0 for p in before] == [True, True] and before == input_prints(*find_inputs(settings))
+    tifffile.imwrite(tmp_path / "v_2.tif", np.full((3, 8, 8), 9, np.uint16), photometric="minisblack")
+    os.utime(tmp_path / "v_2.tif", ns=(1, 2))
+    assert input_prints(*find_inputs(settings)) != before
+    gone = PipelineSettings.parse({"input": {"volumes": [{**given, "volume": str(tmp_path / "w_*.tif")}]}})
+    with pytest.raises(InputError, match="no such file"):
+        find_inputs(gone)

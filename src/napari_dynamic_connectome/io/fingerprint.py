@@ -48,19 +48,28 @@ def fingerprint(path: str | Path) -> dict[str, Any]:
 def _times_of(path: Path) -> str:
     """SHA-256 of names below a path and times of change; the place of the path itself does not matter."""
     digest = hashlib.sha256()
-    for file in sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]:
-        digest.update(f"{file.relative_to(path).as_posix()}\0{file.stat().st_mtime_ns}\0".encode())
+    for file in _files_of(path):
+        name = file.name if file.parent == path.parent and file != path else file.relative_to(path).as_posix()
+        digest.update(f"{name}\0{file.stat().st_mtime_ns}\0".encode())
     return digest.hexdigest()
+
+
+def _files_of(path: Path) -> list[Path]:
+    """Return the files at a path: a file, those below a folder, those that fit a pattern."""
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*") if p.is_file())
+    return [path] if path.exists() else sorted(matching(path))
 
 
 def _content(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     digest = hashlib.sha256()
-    if path.is_dir():
+    if path.is_dir() or (not path.exists() and matching(path)):
         total, count = 0, 0
-        for item in sorted(p for p in path.rglob("*") if p.is_file()):
+        base = path if path.is_dir() else path.parent
+        for item in _files_of(path):
             size = item.stat().st_size
-            digest.update(f"{item.relative_to(path).as_posix()}\0{size}\0".encode())
+            digest.update(f"{item.relative_to(base).as_posix()}\0{size}\0".encode())
             if item.suffix == ".json" or item.name.startswith(".z"):
                 digest.update(item.read_bytes())
             total, count = total + size, count + 1

@@ -92,7 +92,7 @@ def find_inputs(settings: PipelineSettings) -> tuple[list[Path], list[VolumeInpu
         if not volume.volume:
             raise InputError("a worm given as images has no 'volume'", where="input.volumes")
         for one in (volume.volume, volume.labels, volume.names, volume.stimuli, volume.behaviour):
-            if one and not Path(one).exists():
+            if one and not Path(one).exists() and not matching(one):
                 raise InputError("there is no such file or folder", where=one, fix="Check input.volumes.")
     if not paths and not settings.input.volumes:
         raise InputError(
@@ -143,11 +143,19 @@ def read_as_said(path: Path, settings: PipelineSettings, **more: Any) -> list[Re
 
 
 def input_prints(paths: list[Path], volumes: list[VolumeInput]) -> list[dict[str, Any]]:
-    """Fingerprints of all files of `find_inputs`."""
-    prints = [fingerprint(p) for p in paths]
-    return prints + [
-        fingerprint(f) for v in volumes for f in (v.volume, v.labels, v.names, v.stimuli, v.behaviour) if f
-    ]
+    """Fingerprints of all files of `find_inputs`, and of the tables beside traces in CSV, which are read along with them."""
+    from ..io.formats.csv import SIDECARS, sidecar
+
+    files: list[str | Path] = []
+    for path in paths:
+        files.append(path)
+        if path.name.lower().endswith((".csv", ".csv.gz", ".tsv", ".txt")):
+            files += [one for what in SIDECARS if (one := sidecar(path, what)).is_file()]
+    for volume in volumes:
+        named = (volume.volume, volume.labels, volume.names, volume.stimuli, volume.behaviour)
+        reference = volume.reference if Path(volume.reference).exists() else ""
+        files += [one for one in (*named, reference) if one]
+    return [fingerprint(one) for one in files]
 
 
 def _beside(path: Path) -> bool:
