@@ -254,7 +254,9 @@ def open_labels(path: str | Path, *, group: str | None = None, name: str | None 
     _check_zip(path)
     if group == ".":
         group = only_image(path) or ""
-    elif group and name is None and group in _listed_labels(path, only_image(path) or ""):
+    elif (
+        group and name is None and not has_labels(path, group) and group in _listed_labels(path, only_image(path) or "")
+    ):
         group = _find_labels(path, group, None)
     elif group is None or (group and "image-label" not in attributes(path, group) and has_labels(path, group)):
         group = _find_labels(path, name, group)
