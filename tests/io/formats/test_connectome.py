@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import networkx as nx
@@ -261,21 +262,28 @@ def test_connectome_package_absent(monkeypatch) -> None:
         cect.read_cect("White_whole")
 
 
-def test_connectome_package_too_old_says_which_release_is_needed(tmp_path, monkeypatch) -> None:
+@pytest.mark.parametrize("version", ["0.2.5", "0.3.1"])
+def test_connectome_package_too_old_says_which_release_is_needed(version: str, tmp_path, monkeypatch) -> None:
     import pickle
     import sys
 
     (tmp_path / "cect").mkdir()
     (tmp_path / "cect" / "__init__.py").touch()  # as in 0.2.5: no folder of readers
-    (tmp_path / "cect-0.2.5.dist-info").mkdir()
-    (tmp_path / "cect-0.2.5.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: cect\nVersion: 0.2.5\n")
+    if version == "0.3.1":  # which tells no type of synapse
+        (tmp_path / "cect" / "readers").mkdir()
+        (tmp_path / "cect" / "readers" / "__init__.py").touch()
+    about = tmp_path / f"cect-{version}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: cect\nVersion: {version}\n")
     for name in [n for n in sys.modules if n == "cect" or n.startswith("cect.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(MissingExtraError, match=r"0\.3\.1 or newer; 0\.2\.5 is installed.*'cect>=0\.3\.1'") as caught:
+    wanted = rf"0\.3\.2 or newer; {re.escape(version)} is installed.*'cect>=0\.3\.2'"
+    with pytest.raises(MissingExtraError, match=wanted) as caught:
         cect.cect_datasets()
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
-    monkeypatch.delitem(sys.modules, "cect")
+    for name in [n for n in sys.modules if n == "cect" or n.startswith("cect.")]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 @pytest.mark.data

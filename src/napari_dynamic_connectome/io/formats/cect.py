@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import pkgutil
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -42,17 +43,27 @@ def _datasets(folders: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+OLDEST = "0.3.2"
+"""Releases before 0.3.1 keep their readers elsewhere; those of 0.3.1 tell no type of synapse."""
+
+
 def _cect() -> Any:
+    from importlib import metadata, util
+
     try:
         import cect.readers as readers
     except ImportError as error:
-        from importlib import metadata, util
-
-        # releases before 0.3.1 keep their readers elsewhere
         without = error.name == "cect.readers" and util.find_spec("cect") is not None
         too_old = metadata.version("cect") if without else ""
-        raise MissingExtraError("cect", "connectome", "Reading published connectomes", too_old, "0.3.1") from error
+        raise MissingExtraError("cect", "connectome", "Reading published connectomes", too_old, OLDEST) from error
+    version = metadata.version("cect")
+    if _numbers(version) < _numbers(OLDEST):
+        raise MissingExtraError("cect", "connectome", "Reading published connectomes", version, OLDEST)
     return readers
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 def nearest(dataset: str, known: list[str], limit: int = 4) -> list[str]:
