@@ -77,10 +77,13 @@ def test_what_is_tested_is_the_gain_from_two_thirds_of_the_coldest_on(monkeypatc
 
     monkeypatch.setattr(consensus_kernels, "anneal", noted)
     drawn = consensus.sample_partitions(graph, chains=2, kept=10, max_groups=9, seed=1)
-    for tested, (betas, energy) in zip(drawn.tested, seen, strict=True):
+    expected = []
+    for betas, energy in seen:
         coldest = int(np.flatnonzero(betas == betas.max())[-1])
         late = np.flatnonzero(betas[: coldest + 1] >= betas.max() * 2 / 3)
-        assert tested == pytest.approx(energy[late].mean())
+        expected.append(energy[late].mean())
+    # the chains run side by side: which was noted first is open
+    assert sorted(drawn.tested) == pytest.approx(sorted(expected)) and len(set(expected)) == 2
 
 
 def test_expected_rand_index_is_close_to_its_definition():
