@@ -11,6 +11,8 @@ from .as_json import add_json, print_json, rows_of
 from .sessions import opened
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..model.results import Communities, CommunityKind, Components
 
 
@@ -37,7 +39,7 @@ def execute(options: argparse.Namespace) -> None:
     tables = {
         "compared_components": found.match.table,
         "compared_partitions": found.partitions,
-        "compared_communities": found.communities,
+        "compared_communities": _named(found.communities, first[1], second[1]),
     }
     if options.json:
         rows = {name.removeprefix("compared_"): rows_of(table) for name, table in tables.items()}
@@ -52,6 +54,28 @@ def execute(options: argparse.Namespace) -> None:
     mine.finish(stale=False)
     if not options.json:
         print(f"wrote {Path(output)}")
+
+
+def _named(
+    table: pd.DataFrame,
+    first: Mapping[tuple[int, CommunityKind], Communities],
+    second: Mapping[tuple[int, CommunityKind], Communities],
+) -> pd.DataFrame:
+    """Add the names of the communities as either session shows them; "" where there is no partner."""
+    import pandas as pd
+
+    from ..display.community_names import community_names
+
+    table = table.copy()
+    for place, (side, every) in enumerate((("a", first), ("b", second))):
+        names = [
+            "" if pd.isna(number) else community_names(every, int(component), kind).get(int(number), "")
+            for component, kind, number in zip(
+                table[f"component_{side}"], table["kind"], table[f"community_{side}"], strict=True
+            )
+        ]
+        table.insert(5 + place, f"community_name_{side}", names)
+    return table
 
 
 def _held(text: str) -> tuple[Components, Mapping[tuple[int, CommunityKind], Communities]]:

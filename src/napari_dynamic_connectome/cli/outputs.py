@@ -110,6 +110,7 @@ def write_outputs(
     from ..pipeline.run import SESSION_NAME, scores
     from ..pipeline.structure import compare_session, shown_communities, suggest_for_session
     from ..report.html import write_figures, write_report
+    from ..report.named_suggestions import name_suggestions
     from ..report.tables import write_tables
 
     with progress_bar("write") as progress:
@@ -122,6 +123,7 @@ def write_outputs(
         following = None
         if session.components is not None and shown_communities(session):
             following = suggest_for_session(session, networks=structure.networks if structure is not None else ())
+            following = name_suggestions(following, session)
         progress(0.3, "tables")
         named = {f"score_{safe_file_name(k.split(' (')[0].lower()).replace('.', '')}": v for k, v in tables.items()}
         named |= second_opinions(structure, following)

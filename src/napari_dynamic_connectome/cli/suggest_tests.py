@@ -32,6 +32,7 @@ def execute(options: argparse.Namespace) -> None:
     from ..io.formats.text_tables import write_csv
     from ..io.ownership import OurFiles
     from ..pipeline.structure import suggest_for_session
+    from ..report.named_suggestions import name_suggestions
     from .outputs import second_opinions
 
     output = output_folder(options.output, make=False) if options.output else None
@@ -44,6 +45,7 @@ def execute(options: argparse.Namespace) -> None:
         access=access,
         settings=NextTestSettings(sides_together=not options.each_side),
     )
+    found = name_suggestions(found, session)
     if options.json:
         held = {"neurons": rows_of(found.neurons), "pairs": rows_of(found.pairs)}
         print_json({"sentence": found.sentence(), **held, "notes": found.notes})

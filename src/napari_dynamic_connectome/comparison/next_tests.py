@@ -87,10 +87,11 @@ class NextTests:
             return "No community is large enough to suggest an experiment."
         row = self.neurons.iloc[0]
         drop = f"{row['predicted_drop']:.0%}"
+        community = row.get("community_name") or row["community"]
         if math.isfinite(row["low"]):
             drop += f" (95 % interval {row['low']:.0%} to {row['high']:.0%})"
         return (
-            f"To {row['purpose']}: silencing {row['target']} predicts that the summed strength of community {row['community']} in "
+            f"To {row['purpose']}: silencing {row['target']} predicts that the summed strength of community {community} in "
             f"component {row['component']} falls by {drop}; a member like all others would take {row['fair_share']:.0%}. "
             f"{len(self.neurons)} targets are ranked."
         )

@@ -98,11 +98,12 @@ def next_tests_html(found: NextTests, *, table: Callable[[pd.DataFrame], str], r
     """HTML of the list of what to test next."""
     if not len(found.neurons):
         return ""
+    shown = "community_name" if "community_name" in found.neurons else "community"
     columns = [
         "rank",
         "target",
         "component",
-        "community",
+        shown,
         "purpose",
         "predicted_drop",
         "low",
@@ -111,7 +112,7 @@ def next_tests_html(found: NextTests, *, table: Callable[[pd.DataFrame], str], r
         "coverage",
         "reasons",
     ]
-    neurons = found.neurons[columns].rename(columns={"community": "of community"}).head(rows)
+    neurons = found.neurons[columns].rename(columns={shown: "of community"}).head(rows)
     pairs = found.pairs[["rank", "silence", "record", "component", "reasons"]].head(rows)
     notes = "; ".join(found.notes)
     return (

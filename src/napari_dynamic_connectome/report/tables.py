@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..display.community_names import with_names
 from ..io.files import file_names, output_folder
 from ..io.formats.text_tables import write_csv
 from ..io.ownership import OurFiles, our_files
@@ -163,7 +164,7 @@ def community_table(session: Session) -> pd.DataFrame:
                     }
                 )
             )
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return with_names(pd.concat(parts, ignore_index=True), session.communities) if parts else pd.DataFrame()
 
 
 def _others(communities: Communities) -> list[str]:
@@ -183,7 +184,7 @@ def claim_table(session: Session) -> pd.DataFrame:
         table.insert(0, "component", component)
         table.insert(1, "kind", kind)
         parts.append(table)
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return with_names(pd.concat(parts, ignore_index=True), session.communities) if parts else pd.DataFrame()
 
 
 def evidence_tables(session: Session) -> dict[str, pd.DataFrame]:

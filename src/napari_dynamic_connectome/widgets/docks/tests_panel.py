@@ -81,9 +81,11 @@ class TestsPanel(Panel):
         def run(progress: Any, cancel: Any) -> Any:
             from ...io.formats.side_tables import read_access
             from ...pipeline.structure import suggest_for_session
+            from ...report.named_suggestions import name_suggestions
 
             table = None if access is None else read_access(access)
-            return suggest_for_session(snapshot, networks=networks, access=table, progress=progress, cancel=cancel)
+            found = suggest_for_session(snapshot, networks=networks, access=table, progress=progress, cancel=cancel)
+            return name_suggestions(found, snapshot)
 
         def done(found: Any) -> None:
             if session.components is components:
