@@ -12,6 +12,7 @@ import xarray as xr
 
 import napari_dynamic_connectome as ndc
 from napari_dynamic_connectome.cli import main
+from napari_dynamic_connectome.comparison import read_networks
 from napari_dynamic_connectome.model.neurons import CANONICAL
 from napari_dynamic_connectome.model.results import Communities, Components
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
@@ -91,6 +92,21 @@ def test_compare_structure_says_sentences_and_writes_tables(folder: Path, tmp_pa
     tests = pd.read_csv(tmp_path / "out" / "structure_tests.csv")
     assert tests["p_value"].tolist() == [0.01] and tests["r"][0] > 0.2
     assert (tmp_path / "out" / "structure_component1.png").stat().st_size > 5000
+
+
+def test_a_connectome_that_does_not_tell_its_weights_asks_and_is_told(folder: Path, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "own.csv"
+    table = pd.read_csv(folder / "wiring.csv")
+    table.rename(columns={"synapses": "strength_au"}).to_csv(path, index=False)
+    command = ["compare-structure", str(folder), "--connectome", str(path), "-o", str(tmp_path / "out"), *FAST]
+    assert main(command) == 2
+    assert "strength_au" in capsys.readouterr().err
+    assert main([*command, "--weight", "strength_au"]) == 0
+    settings = PipelineSettings.parse(
+        {"comparison": {"connectome": [str(path)], "weight": "strength_au"}}, where="file"
+    )
+    (network,) = read_networks(settings.comparison)
+    assert float(network.weight.max()) == table["synapses"].max()
 
 
 def test_suggest_tests_ranks_and_respects_access(folder: Path, tmp_path: Path, capsys) -> None:

@@ -115,6 +115,9 @@ def add_networks(parser: argparse.ArgumentParser) -> None:
         help="CSV or GraphML with pre, post, type, synapses, or cect:NAME (package cect); repeatable, for several adults",
     )
     parser.add_argument(
+        "--weight", metavar="COLUMN", help="that holds the weights of connectomes whose columns do not tell which it is"
+    )
+    parser.add_argument(
         "--propagation",
         metavar="FILE",
         help="atlas of signal propagation: npz, or CSV (stimulated, responder, response, q)",
@@ -152,7 +155,7 @@ def comparison_of(options: argparse.Namespace, session: Session) -> StructureSet
             f"'{sorted(unknown)[0]}' is not a table here", where="--set", fix="Use comparison.FIELD=VALUE."
         )
     values |= dict(overrides.get("comparison", {}))
-    for name in ("connectome", "propagation", "positions"):
+    for name in ("connectome", "weight", "propagation", "positions"):
         if getattr(options, name):
             given = getattr(options, name)
             values[name] = tuple(given) if name == "connectome" else given

@@ -17,6 +17,10 @@ class StructureSettings(StepSettings):
         "Tables of connections (CSV or GraphML: pre, post, type, synapses) or cect:NAME for one of the package cect; "
         "several adults are shown side by side.",
     )
+    weight: str = setting(
+        "",
+        "Column, or attribute of GraphML, that holds the weights of connectomes whose names do not tell which it is.",
+    )
     propagation: str = setting(
         "", "Signal propagation: an npz of Randi et al. (2023), or a CSV with stimulated, responder, response, q."
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
+from ..io.choice import ChoiceNeeded
 from ..io.formats.cect import PREFIX, read_cect
 from ..io.formats.connectome import read_connectome
 from ..io.formats.propagation import RESPONDS, read_propagation
@@ -19,7 +22,7 @@ def read_networks(settings: StructureSettings) -> list[Network]:
     Parameters
     ----------
     settings : StructureSettings
-        `connectome` (paths, or cect:NAME), `propagation`, `kinds`, `largest_q`.
+        `connectome` (paths, or cect:NAME), `weight`, `propagation`, `kinds`, `largest_q`.
 
     Returns
     -------
@@ -38,7 +41,7 @@ def read_networks(settings: StructureSettings) -> list[Network]:
             edges = read_cect(name)
         else:
             name = Path(entry).name.split(".")[0]
-            edges = read_connectome(entry)
+            edges = _edges(entry, settings.weight)
         there = list(dict.fromkeys(str(t) for t in edges["type"]))
         wanted = [t for t in there if not settings.kinds or t in settings.kinds]
         found += networks_of(edges, name, kinds=wanted).values()
@@ -53,3 +56,13 @@ def read_networks(settings: StructureSettings) -> list[Network]:
         # who responds comes first: it is what the q values are for
         found += sorted(atlas.values(), key=lambda n: n.kind != RESPONDS)
     return found
+
+
+def _edges(path: str, weight: str) -> pd.DataFrame:
+    """Read a table of connections; the column of weights that was said is for files that do not tell theirs."""
+    try:
+        return read_connectome(path)
+    except ChoiceNeeded as question:
+        if question.option != "weight" or not weight:
+            raise
+    return read_connectome(path, weight=weight)
