@@ -12,6 +12,19 @@ os.environ.setdefault("NAPARI_ASYNC", "0")
 os.environ.setdefault("DYNAMIC_CONNECTOME_PRELOAD", "0")
 
 
+LONGEST = (
+    "widgets/test_tour.py", "widgets/workspace/test_recovery.py", "cli/test_command_line.py", "soak/test_short.py",
+    "widgets/workspace/test_on_disk_when.py", "robustness/test_robustness.py", "widgets/test_leaks.py", "widgets/app/test_layout.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files: processes side by side take whole files, and the last one would be alone with them."""
+    tests = Path(__file__).parent
+    places = {tests / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(LONGEST)))
+
+
 def data_folder() -> Path | None:
     """Folder of the development data, or None."""
     asked = os.environ.get("DYNAMIC_CONNECTOME_DATA")

@@ -18,6 +18,7 @@ from ..io.volumes.volume import Volume, check_label_type, check_label_values
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.settings import StepSettings, setting
+from ..model.voxels import read_voxels
 from .overlap import Overlap
 from .tracks import track_table
 
@@ -194,7 +195,7 @@ class _Opened:
 
     def read(self, start: int, stop: int) -> Array:
         """Frames (t, z, y, x)."""
-        block = np.asarray(self.data[start:stop] if self.series else self.data[...])
+        block = read_voxels(self.data[start:stop] if self.series else self.data[...])
         check_label_values(block, self.where)
         return block.reshape((stop - start, *self.frame_shape))
 

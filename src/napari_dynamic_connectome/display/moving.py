@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..model.voxels import read_voxels
+
 
 def label_centres(frame: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Return the centre (label, 3) in voxels of every asked label in a frame (z, y, x); NaN where a label is absent.
@@ -59,6 +61,6 @@ class MovingPlaces:
     def compute(self, frame: int) -> np.ndarray:
         """Positions (neuron, 3) in micrometres in a frame; reads the frame, so not for the GUI thread."""
         if frame not in self.known:
-            centres = label_centres(np.asarray(self.data[frame]), self.labels)
+            centres = label_centres(read_voxels(self.data[frame]), self.labels)
             self.known[frame] = centres * self.scale + self.translate
         return self.known[frame]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, check_cancel
+from ..model.voxels import read_voxels
 
 COLOURS = ("red", "green", "blue")
 FRAMES = 5
@@ -65,7 +66,7 @@ def mean_colours(
     count = np.zeros(len(label_ids))
     for frame in frames:
         check_cancel(cancel)
-        flat = np.asarray(labels[frame] if labels.ndim == 4 else labels).reshape(-1)
+        flat = read_voxels(labels[frame] if labels.ndim == 4 else labels).reshape(-1)
         inside = np.flatnonzero(flat)
         place = np.searchsorted(label_ids, flat[inside], sorter=order)
         place = order[np.minimum(place, len(order) - 1)]

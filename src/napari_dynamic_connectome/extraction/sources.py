@@ -16,6 +16,7 @@ import numpy as np
 from ..io.choice import ChoiceNeeded
 from ..model.errors import InputError
 from ..model.recording import VolumeReference
+from ..model.voxels import read_voxels
 
 Box = tuple[slice, ...]
 
@@ -141,8 +142,8 @@ def _compute(part: Any) -> Any:
     while isinstance(key, list) and len(key) == 1:
         key = key[0]
     if isinstance(key, list):
-        return part.compute(scheduler="synchronous")
-    return dask.get(part.__dask_optimize__(part.dask, part.__dask_keys__()), key)
+        return read_voxels(part, scheduler="synchronous")
+    return dask.get(part.__dask_optimize__(part.dask, part.__dask_keys__()), key, callbacks=())  # see `read_voxels`
 
 
 def _is_whole(array: np.memmap) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ...model.errors import FormatError, InputError
+from ...model.voxels import read_voxels
 from .. import limits
 from ..axes import resolve_axes
 from ..choice import ChoiceNeeded
@@ -269,7 +270,7 @@ def check_first_frame(volume: Volume, where: str) -> None:
     """Check labels for negative values: all of static ones, the first frame of others."""
     part = volume.data if volume.data.ndim == 3 else volume.data[0]
     if part.nbytes <= limits.GIB:
-        check_label_values(part.compute(scheduler="synchronous"), where)
+        check_label_values(read_voxels(part, scheduler="synchronous"), where)
 
 
 def _listed_labels(path: Path, base: str) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...model.errors import InputError
+from ...model.voxels import read_voxels
 from ..files import atomic_folder
 from .omezarr import MARKERS
 from .volume import Volume, check_label_type, check_label_values
@@ -196,7 +197,7 @@ def write_labels(
             image=False,
         )
         for index in range(labels.shape[0]) if axes[0] == "t" else (slice(None),):
-            frame = np.asarray(labels[index])
+            frame = read_voxels(labels[index])
             check_label_values(frame, str(path))
             found.update(int(i) for i in np.unique(frame) if i)
             array[index] = frame

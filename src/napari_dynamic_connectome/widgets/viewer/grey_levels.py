@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ...model.voxels import read_voxels
+
 LEVELS = "dynamic_connectome_levels"
 """Key of a layer's metadata under which the levels are kept: on the GUI thread, reading a frame would take too long."""
 PERCENTILES = (97.0, 99.95)
@@ -51,4 +53,4 @@ def _frame(data: Any, share: float) -> np.ndarray:
     """Every third row and column of a frame: 0 the first, 1 the last one. Without time, of the volume."""
     data = data[0] if isinstance(data, (list, tuple)) or type(data).__name__ == "MultiScaleData" else data
     frame = data[round(share * (data.shape[0] - 1))] if data.ndim == 4 else data
-    return np.asarray(frame[..., ::3, ::3])
+    return read_voxels(frame[..., ::3, ::3])
