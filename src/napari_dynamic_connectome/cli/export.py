@@ -32,6 +32,14 @@ def add(commands: Any) -> None:
     export.add_argument("-o", "--output", metavar="FOLDER", help="(default: the folder that holds the session)")
     for kind, words in KINDS.items():
         export.add_argument(f"--{kind}", action="store_true", help=words)
+    export.add_argument(
+        "--about",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="with --nwb, of all worms: strain, genotype, sex, age, session_start, experimenter, lab or institution; "
+        "repeatable; otherwise the worms' attributes of these names are written",
+    )
     export.add_argument("--component", type=int, metavar="N", help="with --graphml: only this component")
     export.set_defaults(action=execute)
 
@@ -55,6 +63,7 @@ def execute(options: argparse.Namespace) -> None:
         from ..io.formats.parquet import load_pyarrow
 
         load_pyarrow()
+    about = _about(options.about, "nwb" in chosen)
     session, path = opened(options.session)
     if "graphml" in chosen:
         _components(session, options.component)
@@ -63,7 +72,7 @@ def execute(options: argparse.Namespace) -> None:
         "tables": _tables,
         "graphml": lambda s, folder, p: _graphs(s, folder, options.component),
         "figures": _figures,
-        "nwb": _nwb,
+        "nwb": lambda s, folder, p: _nwb(s, folder, p, about),
         "collection": _collection,
         "labels": _labels,
     }
@@ -112,10 +121,29 @@ def _figures(session: Session, folder: Path, progress: Any) -> list[Path]:
     return write_figures(session, folder, progress=progress)
 
 
-def _nwb(session: Session, folder: Path, progress: Any) -> list[Path]:
+def _about(given: list[str], wanted: bool) -> dict[str, str]:
+    """What is said of all worms, checked before anything is read."""
+    from ..model.errors import InputError
+
+    if not given:
+        return {}
+    if not wanted:
+        raise InputError("--about needs --nwb")
+    from ..io.formats.nwb_write import checked_about
+
+    pairs = [one.partition("=") for one in given]
+    wrong = next((one for one, (name, sign, _) in zip(given, pairs, strict=True) if not (name and sign)), None)
+    if wrong is not None:
+        raise InputError(f"'{wrong}' is not NAME=VALUE", where="--about", fix="For example: --about strain=OH16230.")
+    about = {name.strip(): value for name, _, value in pairs}
+    checked_about(about, "--about")
+    return about
+
+
+def _nwb(session: Session, folder: Path, progress: Any, about: dict[str, str]) -> list[Path]:
     from ..report.nwb import write_nwb_files
 
-    return write_nwb_files(session, folder, progress=progress)
+    return write_nwb_files(session, folder, about=about, progress=progress)
 
 
 def _collection(session: Session, folder: Path, progress: Any) -> list[Path]:

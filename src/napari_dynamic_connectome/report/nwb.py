@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..io.files import file_names, output_folder
-from ..io.formats.nwb_write import check_extra, write_recording
+from ..io.formats.nwb_write import check_extra, checked_about, write_recording
 from ..io.ownership import our_files
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..session.freshness import freshness, joined
@@ -16,6 +17,7 @@ def write_nwb_files(
     session: Session,
     folder: str | Path,
     *,
+    about: Mapping[str, str] | None = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> list[Path]:
@@ -26,6 +28,9 @@ def write_nwb_files(
     session : Session
     folder : path
         Created if absent. NWB files of these names are replaced only if this program wrote them and nobody changed them.
+    about : mapping of str to str, optional
+        What is known of all worms and sessions (strain, session_start, ...; see `io.formats.nwb_write.ABOUT`); where it is not
+        said, the attributes of each worm are taken.
     progress, cancel : callable, optional
         Files that were written before a cancel stay; each is complete.
 
@@ -37,6 +42,7 @@ def write_nwb_files(
         `folder` is a file, or a file of one of these names is not ours.
     """
     check_extra()
+    checked_about(about or {}, "NWB")
     folder = output_folder(folder)
     recordings = list(session.recordings.items())
     stems = file_names(session.recordings)
@@ -51,5 +57,5 @@ def write_nwb_files(
             report(progress, number / len(recordings), f"{name} as NWB")
             changes = [c.text for c in older if c.worm == name]
             notes = f"Not up to date: traces are older than {joined(changes)}." if changes else ""
-            paths.append(write_recording(recording, target, notes=notes))
+            paths.append(write_recording(recording, target, notes=notes, about=about))
     return paths

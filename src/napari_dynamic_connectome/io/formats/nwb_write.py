@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import uuid
 import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from ...model.errors import MissingExtraError
+from ...model.attributes import attributes_of
+from ...model.errors import InputError, MissingExtraError
 from ...model.recording import Recording
 from ..files import atomic_file
 
@@ -53,6 +56,7 @@ def write_recording(
     session_start: datetime | None = None,
     strain: str = "",
     notes: str = "",
+    about: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a recording as NWB; it appears only when complete.
 
@@ -64,11 +68,22 @@ def write_recording(
         When the recording began. NWB demands a date; 1 January 1970 is written where it is not known.
     strain : str
         Of the worm.
+    about : mapping of str to str, optional
+        What is known of the worm and its session, by the names of `ABOUT`: goes before its attributes of these names (see
+        `with_attributes`), which are taken otherwise.
     notes : str
         What else has to be known about the session.
+
+    Raises
+    ------
+    InputError
+        A session start that is no date, an age that is no duration, or a sex that NWB does not know.
     """
     pynwb = _library()
-    file = _file(recording, pynwb, session_start, strain)
+    given = {k: v for k, v in attributes_of(recording).items() if k in ABOUT} | dict(about or {})
+    given |= {"strain": strain} if strain else {}
+    said = checked_about(given, f"recording '{recording.name}'")
+    file = _file(recording, pynwb, session_start or said.pop("session_start", None), said)
     if notes:
         file.notes = notes
     with atomic_file(path) as temporary:
@@ -92,7 +107,58 @@ def _as_hdf5(file: Any, pynwb: Any) -> bytes:
     return image
 
 
-def _file(recording: Recording, pynwb: Any, start: datetime | None, strain: str) -> Any:
+ABOUT = {
+    "strain": "of the worm, such as N2 or OH16230",
+    "genotype": "of the worm",
+    "sex": "XX, XO, M, F, O or U (default: XX)",
+    "age": "as a duration of ISO 8601, such as P2D (default: P2D)",
+    "session_start": "when the recording began, such as 2026-05-01T14:30",
+    "experimenter": "who recorded",
+    "lab": "where",
+    "institution": "where",
+}
+"""What NWB wants to know that traces do not tell; attributes of worms of these names are written."""
+_SEXES = ("XX", "XO", "M", "F", "O", "U")
+
+
+def checked_about(given: Mapping[str, str], where: str) -> dict[str, Any]:
+    """Check what is said of a worm and its session; empty texts are left out.
+
+    Parameters
+    ----------
+    given : mapping of str to str
+    where : str
+        Named in errors.
+
+    Returns
+    -------
+    dict
+        Texts, and `session_start` as a datetime with a time zone (UTC where none is said).
+    """
+    unknown = next((k for k in given if k not in ABOUT), None)
+    if unknown is not None:
+        raise InputError(f"'{unknown}' is nothing that NWB asks for", where=where, fix=f"Known: {', '.join(ABOUT)}.")
+    said: dict[str, Any] = {k: str(v).strip() for k, v in given.items() if str(v).strip()}
+    if "session_start" in said:
+        try:
+            start = datetime.fromisoformat(said["session_start"])
+        except ValueError:
+            raise InputError(
+                f"the session start '{said['session_start']}' is no date",
+                where=where,
+                fix="For example 2026-05-01T14:30.",
+            ) from None
+        said["session_start"] = start if start.tzinfo else start.replace(tzinfo=UTC)
+    if said.get("sex", "XX") not in _SEXES:
+        raise InputError(f"the sex '{said['sex']}' is none of NWB", where=where, fix=f"Use {', '.join(_SEXES)}.")
+    if not re.fullmatch(r"P(?=.)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?", said.get("age", "P2D")):
+        raise InputError(
+            f"the age '{said['age']}' is no duration", where=where, fix="For example P2D (two days) or PT60H."
+        )
+    return said
+
+
+def _file(recording: Recording, pynwb: Any, start: datetime | None, said: Mapping[str, Any]) -> Any:
     provenance = json.dumps({"dynamic_connectome": dict(recording.provenance)}, default=str)
     start = start or datetime(1970, 1, 1, tzinfo=UTC)
     file = pynwb.NWBFile(
@@ -100,19 +166,23 @@ def _file(recording: Recording, pynwb: Any, start: datetime | None, strain: str)
         identifier=f"{recording.name} {uuid.uuid5(uuid.NAMESPACE_URL, recording.name + provenance)}",
         session_start_time=start,
         session_id=recording.name.replace("/", "-"),
-        experimenter=None,
+        experimenter=said.get("experimenter"),
+        lab=said.get("lab"),
         experiment_description="Calcium activity of identified neurons",
-        institution="not stated",
+        institution=said.get("institution", "not stated"),
         keywords=["C. elegans", "calcium imaging", "whole-brain imaging"],
         data_collection=provenance,
     )
     file.subject = pynwb.file.Subject(
         subject_id=recording.name.replace("/", "-"),
         species="Caenorhabditis elegans",
-        sex="XX",
-        age="P2D",
-        strain=strain or "not stated",
-        description="Young adult hermaphrodite; age, sex and stage are the usual ones, not measured",
+        sex=said.get("sex", "XX"),
+        age=said.get("age", "P2D"),
+        strain=said.get("strain", "not stated"),
+        genotype=said.get("genotype"),
+        description="Young adult hermaphrodite; age, sex and stage are the usual ones, not measured"
+        if not {"sex", "age"} <= set(said)
+        else "C. elegans",
     )
     volume = _imaging_volume(file, recording, pynwb)
     calcium = file.create_processing_module("CalciumActivity", "Calcium traces and their segmentation")
