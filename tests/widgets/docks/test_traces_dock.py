@@ -161,6 +161,7 @@ def test_the_chosen_neuron_is_seen_in_all_worms_and_around_events(dock, work, qt
     from tests.widgets.helpers import fill
 
     from napari_dynamic_connectome.comparison.onsets import average_onsets
+    from napari_dynamic_connectome.display.community_names import community_names
 
     work.session.remove("worm A")
     fill(work.session)
@@ -185,6 +186,20 @@ def test_the_chosen_neuron_is_seen_in_all_worms_and_around_events(dock, work, qt
     np.testing.assert_allclose(page.found.mean.sel(signal="AVAR"), wanted.mean.sel(signal="AVAR"))
     assert page.text.text().startswith("AVAR around NaCl: 2 worms, 2 events; p ")
     assert page.image.image.shape[0] == 2
+    # communities are called as in the window, not by their numbers from 0
+    held = [str(page.signal.itemData(i)) for i in range(page.signal.count())]
+    place = next(i for i, one in enumerate(held) if " core " in one or " modules " in one)
+    component, kind, number = held[place].split()[1:]
+    called = community_names(work.session.communities, int(component), kind)[int(number)]
+    page.signal.setCurrentIndex(place)
+    page.signal.activated.emit(place)
+    assert page.text.text().startswith(f"community {called} of component {component} ({kind}) around NaCl")
+    # names of worms do not lie on each other
+    page.resize(page.width(), 170)
+    qtbot.wait(30)
+    page._draw_average()
+    shown = page.heat.getAxis("left")._tickLevels[0]
+    assert 0 < len(shown) * 13 <= max(page.heat.getViewBox().height(), 13)
     # without such a neuron, and without a worm that has an event
     work.session.select(neurons=())
     dock.stack_mode.setCurrentText("All worms")

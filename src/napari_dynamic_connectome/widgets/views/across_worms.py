@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from qtpy.QtCore import QRectF
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
+from ...display.community_names import community_names
 from ...display.order import zscore
 from ...display.scene import cohort_names
 from ...model.cohort import Cohort
@@ -25,6 +28,9 @@ MOST_WORMS = 40
 GAP = 5.0
 SURROGATES = 199
 CHANCE_ALPHA, INTERVAL_ALPHA = 60, 80
+NAME_PX = 13
+"""Height that the name of a worm needs."""
+_COMMUNITY = re.compile(r"component (\d+) (core|modules) (\d+)")
 
 
 class AcrossWorms(QWidget):
@@ -57,6 +63,8 @@ class AcrossWorms(QWidget):
             "What is averaged: the chosen neuron, the chosen community or the component. Default: what was chosen last."
         )
         self.signal.setAccessibleName("what is averaged")
+        self.signal.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.signal.setMinimumContentsLength(12)
         self.signal.activated.connect(lambda *_: self._draw_average())
         self.text = label("", "secondary", wrap=True)
         self.view = pg.GraphicsLayoutWidget()
@@ -260,12 +268,22 @@ class AcrossWorms(QWidget):
         wanted = f"component {selection.component} {selection.kind} {chosen}" if chosen is not None else ""
         best = next((n for n in (neuron, wanted, f"component {selection.component}") if n and n in names), names[0])
         self.signal.clear()
-        self.signal.addItems(names)
+        for one in names:
+            self.signal.addItem(self._called(one), one)
         self.signal.setCurrentIndex(names.index(best))
+
+    def _called(self, signal: str) -> str:
+        """What a signal is called here: communities by the names that the window shows."""
+        parts = _COMMUNITY.fullmatch(signal)
+        if parts is None:
+            return signal
+        component, kind, number = int(parts[1]), parts[2], int(parts[3])
+        names = community_names(self._work.session.communities, component, "core" if kind == "core" else "modules")
+        return f"community {names.get(number, number)} of component {component} ({kind})"
 
     def _draw_average(self) -> None:
         self._clear()
-        found, name, c = self.found, self.signal.currentText(), self._colours
+        found, name, c = self.found, str(self.signal.currentData() or ""), self._colours
         if found is None or name not in found.mean["signal"].values:
             return
         time = found.mean["time"].values
@@ -296,7 +314,7 @@ class AcrossWorms(QWidget):
         self._draw_trials(name, time)
         table = found.table().set_index("signal").loc[name]
         self.text.setText(
-            f"{name} around {found.event}: {int(table['worms'])} worms, {int(table['events'])} events; p {_p(table['p_value'])} "
+            f"{self._called(name)} around {found.event}: {int(table['worms'])} worms, {int(table['events'])} events; p {_p(table['p_value'])} "
             f"(q {_p(table['q_value'])}) against the same events moved in time. Blue: mean and its 95 % interval over worms; "
             "grey: chance; below: every event, worm by worm."
         )
@@ -323,7 +341,7 @@ class AcrossWorms(QWidget):
         step = float(time[1] - time[0]) if len(time) > 1 else 1.0
         self.image.setRect(QRectF(float(time[0]), 0, step * len(time), len(values)))
         self.heat.setYRange(0, len(values), padding=0)
-        every = max(1, len(ticks) // 6)
+        every = max(1, math.ceil(len(ticks) * NAME_PX / max(self.heat.getViewBox().height(), NAME_PX)))
         self.heat.getAxis("left").setTicks([ticks[::every]])
         self.heat.getAxis("bottom").setLabel(
             f"time from {self.found.event} (s)", color=self._colours.secondary, **{"font-size": "8pt"}
