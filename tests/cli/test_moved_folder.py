@@ -68,7 +68,9 @@ def test_a_connectome_of_the_run_is_found_after_a_move(
     from napari_dynamic_connectome.cli.sessions import comparison_of
 
     session.settings["comparison"] = {"connectome": ["../../wiring.csv", "cect:White_whole"]}
-    options = type("Options", (), {"set": [], "connectome": None, "propagation": None, "positions": None})()
+    options = type(
+        "Options", (), {"set": [], "connectome": None, "weight": None, "propagation": None, "positions": None}
+    )()
     assert comparison_of(options, session).connectome == (
         str(project / "results" / "one" / "../../wiring.csv"),
         "cect:White_whole",
