@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tests.widgets.helpers import fill
 
 from napari_dynamic_connectome import save_session
-from napari_dynamic_connectome.cli import main
+from napari_dynamic_connectome.cli import main, movie
 from napari_dynamic_connectome.session.session import Session
 
 imageio = pytest.importorskip("imageio.v3")
@@ -58,6 +59,15 @@ def test_what_cannot_be_written_is_said_before_the_work(
     assert main(["movie", str(saved), *options]) == 2
     assert message in capsys.readouterr().err
     assert (tmp_path / "mine.mp4").read_bytes() == b"of the user"
+
+
+def test_a_window_that_says_much_is_not_stopped_by_it(saved: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    talk = "import sys; sys.stderr.write('x' * 99 + chr(10)) or [sys.stderr.write('y' * 99 + chr(10)) for _ in range(5000)]"
+    talk += "; print('0.5 half', flush=True); sys.stderr.write('the last word'); sys.exit(2)"
+    monkeypatch.setattr(movie, "window_command", lambda *_, **__: [sys.executable, "-c", talk])
+    assert main(["movie", str(saved), "-o", str(tmp_path / "m.gif")]) == 2
+    said = capsys.readouterr().err
+    assert "the movie was not written: the last word" in said and "half" in said
 
 
 @pytest.mark.parametrize("size", ["big", "10x10", "1600", "9000x9000"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -75,20 +76,22 @@ def execute(options: argparse.Namespace) -> None:
     )
     with progress_bar("movie") as progress:
         progress(0.0, "opening the session")
-        child = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace"
-        )
-        try:
-            assert child.stdout is not None
-            for line in child.stdout:
-                done, _, words = line.strip().partition(" ")
-                if done.replace(".", "", 1).isdecimal():
-                    progress(float(done), words)
-            said = (child.communicate()[1].strip().splitlines() or ["no message"])[-1]
-        except BaseException:
-            child.terminate()
-            child.wait()
-            raise
+        # what the window says goes into a file: a pipe that nobody empties would stop it when it is full
+        with tempfile.TemporaryFile() as aside:
+            child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=aside, encoding="utf-8", errors="replace")
+            try:
+                assert child.stdout is not None
+                for line in child.stdout:
+                    done, _, words = line.strip().partition(" ")
+                    if done.replace(".", "", 1).isdecimal():
+                        progress(float(done), words)
+                child.wait()
+            except BaseException:
+                child.terminate()
+                child.wait()
+                raise
+            aside.seek(0)
+            said = (aside.read().decode("utf-8", "replace").strip().splitlines() or ["no message"])[-1]
     if child.returncode == 130:
         raise Cancelled(said)
     if child.returncode:
