@@ -62,7 +62,7 @@ def test_what_cannot_be_written_is_said_before_the_work(
 
 
 def test_a_window_that_says_much_is_not_stopped_by_it(saved: Path, tmp_path: Path, monkeypatch, capsys) -> None:
-    talk = "import sys; sys.stderr.write('x' * 99 + chr(10)) or [sys.stderr.write('y' * 99 + chr(10)) for _ in range(5000)]"
+    talk = "import sys; sys.stderr.write('much to say ' * 50000 + chr(10))"
     talk += "; print('0.5 half', flush=True); sys.stderr.write('the last word'); sys.exit(2)"
     monkeypatch.setattr(movie, "window_command", lambda *_, **__: [sys.executable, "-c", talk])
     assert main(["movie", str(saved), "-o", str(tmp_path / "m.gif")]) == 2
