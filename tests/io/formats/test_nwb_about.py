@@ -57,7 +57,7 @@ def test_what_is_said_goes_before_attributes(tmp_path: Path) -> None:
     ("given", "message"),
     [
         ({"session_start": "yesterday"}, "no date"),
-        ({"sex": "hermaphrodite"}, "none of NWB"),
+        ({"sex": "boy"}, "none of NWB"),
         ({"age": "2 days"}, "no duration"),
         ({"age": "P"}, "no duration"),
         ({"colour": "red"}, "nothing that NWB asks for"),
@@ -66,6 +66,11 @@ def test_what_is_said_goes_before_attributes(tmp_path: Path) -> None:
 def test_what_nwb_does_not_know_is_refused(given: dict[str, str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         checked_about(given, "here")
+
+
+def test_words_for_the_sex_are_understood() -> None:
+    said = [checked_about({"sex": x}, "here")["sex"] for x in ("Hermaphrodite", "male", "m", "xx", "U")]
+    assert said == ["XX", "XO", "M", "XX", "U"]
 
 
 def test_time_zones_are_kept_and_empty_texts_left_out() -> None:

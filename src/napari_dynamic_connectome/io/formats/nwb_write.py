@@ -119,6 +119,8 @@ ABOUT = {
 }
 """What NWB wants to know that traces do not tell; attributes of worms of these names are written."""
 _SEXES = ("XX", "XO", "M", "F", "O", "U")
+_SEX_WORDS = {"hermaphrodite": "XX", "herm": "XX", "male": "XO", "female": "F", "unknown": "U", "other": "O"}
+"""What tables of worms say in the `sex` column; a worm's male has one X chromosome and no other."""
 
 
 def checked_about(given: Mapping[str, str], where: str) -> dict[str, Any]:
@@ -149,8 +151,12 @@ def checked_about(given: Mapping[str, str], where: str) -> dict[str, Any]:
                 fix="For example 2026-05-01T14:30.",
             ) from None
         said["session_start"] = start if start.tzinfo else start.replace(tzinfo=UTC)
-    if said.get("sex", "XX") not in _SEXES:
-        raise InputError(f"the sex '{said['sex']}' is none of NWB", where=where, fix=f"Use {', '.join(_SEXES)}.")
+    if "sex" in said:
+        sex = _SEX_WORDS.get(said["sex"].lower(), said["sex"].upper())
+        if sex not in _SEXES:
+            fix = f"Use {', '.join(_SEXES)}, or a word: {', '.join(_SEX_WORDS)}."
+            raise InputError(f"the sex '{said['sex']}' is none of NWB", where=where, fix=fix)
+        said["sex"] = sex
     if not re.fullmatch(r"P(?=.)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?", said.get("age", "P2D")):
         raise InputError(
             f"the age '{said['age']}' is no duration", where=where, fix="For example P2D (two days) or PT60H."
