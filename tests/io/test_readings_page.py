@@ -11,6 +11,7 @@ PAGE = (TESTS.parent / "docs" / "pages" / "readings.md").read_text("utf-8")
 READ, SAID = "io/test_readings.py", "io/test_silent_science.py"
 NEURONS, RECORDING = "model/test_neurons.py", "model/test_recording.py"
 SUITE2P, GEFF, CENTRES = "io/formats/test_suite2p.py", "io/formats/test_geff.py", "io/formats/test_centres.py"
+COLUMNS = "io/formats/test_worm_columns.py"
 CLI, SHEET, FORMATS = "cli/test_reading.py", "widgets/workspace/test_import_sheet.py", "io/formats/"
 
 ROWS = {
@@ -39,6 +40,10 @@ ROWS = {
     "a header of several rows, in only one of which columns differ": f"{READ}::test_rows_of_a_header_that_say_one_thing_are_no_question",
     "tracked points of DeepLabCut": f"{READ}::test_points_of_deeplabcut_are_behaviour_not_neurons",
     "several worms in one file": f"{READ}::test_worm_and_labelled_only_apply_to_every_format",
+    "a column `worm`, `animal` or `recording`": f"{COLUMNS}::test_a_column_of_worms_splits_wide_and_long_tables_alike",
+    "a column `trial`, `session`, `plate`": f"{COLUMNS}::test_trials_are_asked_about_and_a_clock_that_starts_again_cannot_be_one_recording",
+    "`strain`, `condition`, `sex`": f"{COLUMNS}::test_texts_that_change_become_channels_or_are_left_out_never_neurons",
+    "`speed`, `stimulus`, `LED`": f"{COLUMNS}::test_numbers_that_are_no_neuron_by_name_are_asked_about",
     "rows with fewer cells than the header": f"{SAID}::test_a_row_that_is_too_short_is_said_and_a_column_without_a_name_is_no_index",
     "a column without a name": f"{SAID}::test_a_row_that_is_too_short_is_said_and_a_column_without_a_name_is_no_index",
     # suite2p

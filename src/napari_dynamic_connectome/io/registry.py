@@ -276,7 +276,8 @@ def read_recordings(
     labeled_only : bool
         Leave out neurons without a name.
     **options
-        Of the format: `name`, `rate_hz`; `signal`, `dataset`, `axes`, `fields`, `time_column`, `voxel_size_um`, `column` where there is a choice.
+        Of the format: `name`, `rate_hz`; `signal`, `dataset`, `axes`, `fields`, `time_column`, `worm_column`,
+        `other_columns`, `voxel_size_um`, `column` where there is a choice.
 
     Returns
     -------

@@ -95,6 +95,13 @@ class ReadingSettings(StepSettings):
         "", "Unit of the times, where they would give a rate that no recording has."
     )
     time_column: str = setting("", "Tables: the column that holds the times, where its name does not tell.")
+    worm_column: str = setting(
+        "",
+        "Tables: the column that tells worms or trials apart, where its name does not tell; none: all rows are of one.",
+    )
+    other_columns: Literal["", "behaviour", "left out", "neurons"] = setting(
+        "", "Tables: what becomes of columns that are no neurons and change in the course of a worm."
+    )
     signal: str = setting("", "NWB, suite2p, tables with several header rows: which of several sets of traces.")
     dataset: str = setting(
         "", "HDF5: path of the traces in the file; suite2p: plane0, combined, ...; collection: source."

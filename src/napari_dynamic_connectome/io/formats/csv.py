@@ -40,6 +40,8 @@ def read_recordings(
     rate_hz: float | None = None,
     signal: str | None = None,
     time_column: str | None = None,
+    worm_column: str | None = None,
+    other_columns: str | None = None,
 ) -> list[Recording]:
     """Read the recordings of a CSV.
 
@@ -54,15 +56,20 @@ def read_recordings(
         Of a header of several rows, which of its signals ("dff"), where there are several.
     time_column : str, optional
         The column that holds the times, where its name does not tell.
+    worm_column : str, optional
+        The column that tells worms (or trials) apart, where its name does not tell; "none" if all rows are of one.
+    other_columns : {"behaviour", "left out", "neurons"}, optional
+        What becomes of columns that are no neurons by name or content, and change in the course of a worm.
 
     Raises
     ------
     ChoiceNeeded
-        Which signal; the rate.
+        Which signal; the rate; which column tells the worms apart; what other columns are.
     """
     path = existing(path)
     stem = path.name.split(".")[0] if path.name.endswith(".csv.gz") else path.stem
     more: dict[str, Any] = {"rate_hz": rate_hz, "signal": signal, "time_column": time_column}
+    more |= {"worm_column": worm_column, "other_columns": other_columns}
     recordings = recordings_of_frame(read_table(path), path, name=name or stem, **more)
     if len(recordings) > 1:
         return recordings
@@ -87,6 +94,8 @@ def recordings_of_frame(
     rate_hz: float | None = None,
     signal: str | None = None,
     time_column: str | None = None,
+    worm_column: str | None = None,
+    other_columns: str | None = None,
 ) -> list[Recording]:
     """Return the recordings of a table that was read, refusing what is no table of traces.
 
@@ -96,7 +105,7 @@ def recordings_of_frame(
         As `read_table` returns it; numbers may be numbers.
     path : Path
     name : str
-    rate_hz, signal, time_column
+    rate_hz, signal, time_column, worm_column, other_columns
         See `read_recordings`.
     """
     _check_is_traces(table, path)
@@ -107,7 +116,8 @@ def recordings_of_frame(
             f", as {len(short) - 1} others" if short[1:] else ""
         )
         said = "; ".join(x for x in (said, f"{missing}: what is not there is missing (NaN)") if x)
-    found = recordings_from_table(table, str(path), name=name, rate_hz=rate_hz, time_column=time_column)
+    columns = {"time_column": time_column, "worm_column": worm_column, "other_columns": other_columns}
+    found = recordings_from_table(table, str(path), name=name, rate_hz=rate_hz, **columns)
     return [_with_reading(r, said) for r in found]
 
 

@@ -36,6 +36,8 @@ def read_recordings(
     axes: str | None = None,
     signal: str | None = None,
     time_column: str | None = None,
+    worm_column: str | None = None,
+    other_columns: str | None = None,
 ) -> list[Recording]:
     """Read the traces of an HDF5 file.
 
@@ -56,6 +58,10 @@ def read_recordings(
         Of a table of pandas whose header has several levels, which signal.
     time_column : str, optional
         Of a table of pandas, the column that holds the times, where its name does not tell.
+    worm_column : str, optional
+        Of a table of pandas, the column that tells worms (or trials) apart, where its name does not tell; "none" if all rows are of one.
+    other_columns : {"behaviour", "left out", "neurons"}, optional
+        Of a table of pandas, what becomes of columns that are no neurons and change in the course of a worm.
 
     Raises
     ------
@@ -64,15 +70,16 @@ def read_recordings(
     """
     path = existing(path)
     where = str(path)
+    columns = {"time_column": time_column, "worm_column": worm_column, "other_columns": other_columns}
     with opened(path) as file:
         caiman = _caiman(file, where)
         if caiman is not None and dataset is None:
             return [recording_from_fields(caiman, where, name=name or path.stem, rate_hz=rate_hz)]
         frame = read_stored_table(file, where, dataset)
         if frame is not None:
-            more = {"signal": signal, "time_column": time_column}
+            more = {"signal": signal, **columns}
             return recordings_of_frame(frame, path, name=name or path.stem, rate_hz=rate_hz, **more)
-        wrong = "signal" if signal is not None else "time_column" if time_column is not None else ""
+        wrong = next((k for k, v in {"signal": signal, **columns}.items() if v is not None), "")
         if wrong:
             raise InputError(f"this file holds no table, so {wrong}= does not apply", where=where, fix="Leave it out.")
         arrays = _arrays(file)

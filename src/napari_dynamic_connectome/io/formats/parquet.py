@@ -112,6 +112,8 @@ def read_recordings(
     min_neurons: int = 0,
     min_duration_s: float = 0.0,
     time_column: str | None = None,
+    worm_column: str | None = None,
+    other_columns: str | None = None,
 ) -> list[Recording]:
     """Read recordings from Parquet.
 
@@ -132,7 +134,11 @@ def read_recordings(
     min_named, min_neurons, min_duration_s : int, int, float
         Collection only: leave out worms with less.
     time_column : str, optional
-        Tables of one worm: the column that holds the times, where its name does not tell.
+        Wide and long tables: the column that holds the times, where its name does not tell.
+    worm_column : str, optional
+        Wide and long tables: the column that tells worms (or trials) apart, where its name does not tell; "none" if all rows are of one.
+    other_columns : {"behaviour", "left out", "neurons"}, optional
+        Wide and long tables: what becomes of columns that are no neurons and change in the course of a worm.
     """
     path = existing(path)
     if is_collection(path):
@@ -154,7 +160,8 @@ def read_recordings(
     frame = read_frame(path)
     meta = (_schema(path).metadata or {}).get(META_KEY)
     title = name or path.stem
-    recordings = recordings_from_table(frame, str(path), name=title, rate_hz=rate_hz, time_column=time_column)
+    columns = {"time_column": time_column, "worm_column": worm_column, "other_columns": other_columns}
+    recordings = recordings_from_table(frame, str(path), name=title, rate_hz=rate_hz, **columns)
     if meta and len(recordings) == 1 and rate_hz is None:
         return [_restore(recordings[0], meta, str(path), name)]
     return recordings

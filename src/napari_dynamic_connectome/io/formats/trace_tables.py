@@ -1,7 +1,7 @@
 """Tables of traces, wide (a column a neuron) and long (a row a sample), to and from recordings; shared by CSV and Parquet.
 
 Wide: a time column, one column a neuron ("#7" or "unnamed_7" is the unnamed neuron with label 7), columns beh_<channel> for behaviour.
-Long: columns time, neuron, value, and where there are several animals, worm.
+Long: columns time, neuron, value. Both may hold several animals, and columns about them; see `worm_columns`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ...model.attributes import with_attributes
 from ...model.errors import InputError
 from ...model.neurons import read_name
 from ...model.recording import NEURON_COLUMNS, Recording
@@ -21,10 +22,10 @@ from .. import limits
 from ..choice import ChoiceNeeded
 from .fields import BEHAVIOUR_PREFIX
 from .text_tables import find_column, find_time, plain_cell, time_unit, to_numbers
+from .worm_columns import Part, parts_of
 
 NEURON_COLUMN = ("neuron", "neuron_id", "roi", "cell")
 VALUE_COLUMN = ("value", "trace", "dff", "df/f", "dff0", "f", "activity", "calcium", "signal", "intensity")
-WORM_COLUMN = ("worm", "recording", "animal", "worm_id")
 FRAME_COLUMN = ("frame", "frames", "volume", "index", "sample", "unnamed: 0", "")
 
 _UNNAMED = re.compile(r"^(?:#|unnamed_)(\d+)$")
@@ -36,7 +37,14 @@ def is_long(table: pd.DataFrame) -> bool:
 
 
 def recordings_from_table(
-    table: pd.DataFrame, where: str, *, name: str, rate_hz: float | None = None, time_column: str | None = None
+    table: pd.DataFrame,
+    where: str,
+    *,
+    name: str,
+    rate_hz: float | None = None,
+    time_column: str | None = None,
+    worm_column: str | None = None,
+    other_columns: str | None = None,
 ) -> list[Recording]:
     """Return the recordings of a wide or long table.
 
@@ -51,10 +59,15 @@ def recordings_from_table(
         Needed if there is a frame column (or none) instead of times.
     time_column : str, optional
         The column that holds the times, where its name does not tell.
+    worm_column : str, optional
+        The column that tells worms (or trials) apart, where its name does not tell; "none" if all rows are of one.
+    other_columns : {"behaviour", "left out", "neurons"}, optional
+        What becomes of columns that are no neurons by name or content, and change in the course of a worm.
     """
+    columns = {"worm_column": worm_column, "other_columns": other_columns}
     if time_column is not None:
         table, left = _with_clock(table, time_column, where, rate_hz)
-        found = recordings_from_table(table, where, name=name, rate_hz=rate_hz)
+        found = recordings_from_table(table, where, name=name, rate_hz=rate_hz, **columns)
         return (
             [_with_remark(r, f"other columns of time, not read: {', '.join(left)}") for r in found] if left else found
         )
@@ -66,9 +79,58 @@ def recordings_from_table(
         )
     if not len(table):
         raise InputError("the table has no rows", where=where, fix="Give a row for every time point.")
-    if is_long(table):
-        return _from_long(table, where, name=name, rate_hz=rate_hz)
-    return [_from_wide(table, where, name=name, rate_hz=rate_hz)]
+    long = is_long(table)
+    parts = parts_of(
+        table,
+        where,
+        name=name,
+        used=sorted(_needed(table, long)),
+        restarts=lambda rows: _restarts(rows, where, long),
+        as_neurons=not long,
+        floats=None if long else lambda rows, names: _with_floats(rows, names, where),
+        **columns,
+    )
+    found = []
+    for part in parts:
+        one = _from_long(part, where, rate_hz) if long else _from_wide(part, where, rate_hz)
+        one = with_attributes(one, part.attributes) if part.attributes else one
+        found.append(_with_remark(one, "; ".join(part.said)) if part.said else one)
+    return found
+
+
+def _needed(table: pd.DataFrame, long: bool) -> set[str]:
+    """Return the columns that a table needs: its clock, and in a long table the neuron, its value and what belongs to it."""
+    found = {c for c in map(str, table.columns) if time_unit(c) is not None or c.strip().lower() in FRAME_COLUMN}
+    if long:
+        columns = (NEURON_COLUMN, VALUE_COLUMN, *((a, f"{a}_um") for a in _LONG_NUMBERS))
+        found |= {c for names in columns if (c := find_column(table, *names)) is not None}
+    return found
+
+
+def _with_floats(table: pd.DataFrame, names: list[str], where: str) -> pd.DataFrame:
+    """Return a table in which these columns are numbers."""
+    if not names or not table.columns.is_unique:
+        return table
+    floats = pd.DataFrame(_columns(table, names, where), columns=pd.Index(names), index=table.index)
+    return pd.concat([table.drop(columns=names), floats], axis=1)[table.columns]
+
+
+_LONG_NUMBERS = ("z", "y", "x", "label", "confidence")
+
+
+def _restarts(rows: pd.DataFrame, where: str, long: bool) -> bool:
+    """Whether rows cannot be one recording: the clock goes back, or in a long table a neuron has two values at a time."""
+    clock = next((c for c in map(str, rows.columns) if time_unit(c) is not None), None)
+    clock = clock or find_column(rows, *FRAME_COLUMN)
+    if clock is None:
+        return False
+    if long:
+        neuron = find_column(rows, *NEURON_COLUMN)
+        return bool(rows.duplicated([clock, neuron]).any())
+    try:
+        return bool((np.diff(_column(rows, clock, where)) <= 0).any())
+    except InputError:
+        return False
 
 
 def _column(table: pd.DataFrame, column: str, where: str, *, missing: bool = True) -> np.ndarray:
@@ -208,9 +270,10 @@ def _split_ids(ids: list[str], where: str) -> tuple[list[str], list[int]]:
     return names, labels
 
 
-def _from_wide(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | None) -> Recording:
+def _from_wide(part: Part, where: str, rate_hz: float | None) -> Recording:
+    table = part.table
     time, used, remarks = _clock(table, where, rate_hz)
-    channels: dict[str, xr.DataArray] = {}  # put together at once: one by one, a data set is copied every time
+    channels = dict(part.channels)  # put together at once: one by one, a data set is copied every time
     columns = []
     for column in map(str, table.columns):
         if column in used:
@@ -235,7 +298,7 @@ def _from_wide(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | N
         _check_is_no_clock(values[:, at], header, where)
     return Recording.from_arrays(
         values,
-        name=name,
+        name=part.name,
         time_s=time,
         names=names,
         labels=labels,
@@ -244,9 +307,9 @@ def _from_wide(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | N
     )
 
 
-def _from_long(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | None) -> list[Recording]:
+def _from_long(part: Part, where: str, rate_hz: float | None) -> Recording:
+    table = part.table
     neuron, value = find_column(table, *NEURON_COLUMN), find_column(table, *VALUE_COLUMN)
-    worm = find_column(table, *WORM_COLUMN)
     assert neuron is not None and value is not None
     time, _, _ = _clock(table, where, rate_hz)
     plain = pd.DataFrame(
@@ -262,15 +325,11 @@ def _from_long(table: pd.DataFrame, where: str, *, name: str, rate_hz: float | N
             where=where,
             fix="Call unnamed neurons #1, #2, ...",
         )
-    for axis in ("z", "y", "x", "label", "confidence"):
+    for axis in _LONG_NUMBERS:
         column = find_column(table, axis, f"{axis}_um")
         if column is not None:
             plain[axis] = _column(table, column, where)
-    groups: list[tuple[str, pd.DataFrame]] = [(name, plain)]
-    if worm is not None:
-        keys = table[worm].map(lambda v: plain_cell(str(v).strip())).to_numpy(object)
-        groups = [(str(k), plain[keys == k]) for k in dict.fromkeys(keys.tolist())]
-    return [_one_long(group, where, title) for title, group in groups]
+    return _one_long(plain, where, part.name)
 
 
 def _one_long(plain: pd.DataFrame, where: str, name: str) -> Recording:
