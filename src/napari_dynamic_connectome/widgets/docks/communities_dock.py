@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..qt.theme import swatch
 from ..views.colour_by import WORDS, ColourBy
 from ..views.community_table import NARROW, CommunityTable, community_rows, p_text
 from ..views.matrix_view import MatrixView
+from ..workspace.hover import watch
 from .base import Dock
 from .connectome_panel import ConnectomePanel
 from .tests_panel import TestsPanel
@@ -99,6 +101,7 @@ class CommunitiesDock(Dock):
         below.setSpacing(4)
         self.matrix = MatrixView()
         self.matrix.clicked.connect(lambda group: self.session.select(community=group, neurons=()))
+        self._watch_matrix()
         below.addLayout(self.matrix.heading)
         self.inspector = QWidget()
         self.inspector.setFixedWidth(164)
@@ -172,6 +175,28 @@ class CommunitiesDock(Dock):
         self.significance_fold = Fold("Significance", self.significance)
         inner.addWidget(self.significance_fold)
         self._rows: list[dict[str, Any]] = []
+
+    def _watch_matrix(self) -> None:
+        """Card of the neuron whose row is under the mouse, beside that of the column."""
+        reference, hover = weakref.ref(self.matrix), self.work.hover
+
+        def find(place: Any) -> Any:
+            matrix = reference()
+            cell = None if matrix is None else matrix.cell_at(place)
+            if matrix is None or cell is None:
+                return None
+            one, other = (matrix.names[i] for i in cell)
+            value = matrix.values[cell]
+            said = "not observed together" if value != value else f"pair factor {value:.3g}"
+            notes = (f"{one} – {other}: {said}",) if one != other else ()
+            return hover.here(one), hover.here(other) if one != other else "", notes
+
+        def light(matrix: Any, neuron: str) -> None:
+            here = hover.all_here(matrix.names) if neuron else ()
+            matrix.mark([i for i, n in enumerate(here) if n == neuron])
+
+        watch(hover, self.matrix.plot.viewport(), find)
+        hover.follow(self.matrix, light)
 
     # --- showing ----------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from ..views.match_view import MatchView
 from ..views.robustness_view import RobustnessView
 from ..views.sweep_view import SweepView
 from ..views.worms_view import WormsView
+from ..workspace.hover import watch_table
 from .base import Dock
 from .communities_dock import found_nothing, nothing_text
 from .opinions_panel import OpinionsPanel
@@ -74,6 +75,10 @@ class ComponentsDock(Dock):
             "Pairs of neurons with the largest factors. Choose one to see both neurons and their affinity."
         )
         self.pairs.selectionModel().selectionChanged.connect(lambda *_: self._pair_chosen())
+        hover = self.work.hover
+        watch_table(
+            hover, self.pairs, lambda r: (hover.here(r["a"]), hover.here(r["b"]), (f"pair factor {r['value']:.3g}",))
+        )
         self.pairs_fold = Fold("Strongest pairs", self.pairs)
         self.chance = ChanceView(self.work)
         self.chance_fold = Fold("Chance", self.chance, summary="not computed")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import (
+    QCheckBox,
     QDoubleSpinBox,
     QFrame,
     QLineEdit,
@@ -27,7 +28,8 @@ from ..views.colour_by import ColourBy
 from ..views.history import HistoryList
 from ..views.map_plot import MapPlot
 from ..views.name_completion_list import CompletionList
-from ..views.neuron_table import SHOWN, Namers, NeuronTable, neuron_rows, swatches
+from ..views.neuron_table import SHOWN, Namers, NeuronTable, neuron_rows, row_notes, swatches
+from ..workspace.hover import watch_table
 from .atlas_names import AtlasNames
 from .base import Dock
 
@@ -146,9 +148,19 @@ class NeuronsDock(Dock):
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._table_chosen())
         self.table.doubleClicked.connect(lambda *_: self._fly())
         self.table.installEventFilter(self)
+        watch_table(self.work.hover, self.table, lambda r: (r["id"], "", row_notes(r)))
         inner.addWidget(self.table, 1)
 
-        inner.addLayout(row(label("Colour", "head"), self.colour_by))
+        self.card_check = QCheckBox("card")
+        self.card_check.setToolTip(
+            "Card of the neuron under the mouse, in the 3D view, heatmap, matrix and tables; it is marked in all of them. Default: yes."
+        )
+        self.card_check.setAccessibleName("card of the neuron under the mouse")
+        self.card_check.setChecked(self.work.hover.on)
+        self.card_check.toggled.connect(self.work.hover.switch)
+        colour_row = row(label("Colour", "head"), self.colour_by, spacing=6)
+        colour_row.addWidget(self.card_check)
+        inner.addLayout(colour_row)
         self.map = MapPlot(self._map_chosen)
         self.map_fold = Fold("Map", self.map, summary="choose several with a lasso or a box")
         inner.addWidget(self.map_fold)

@@ -28,6 +28,7 @@ from ..views.before_after import BeforeAfter
 from ..views.quality_table import QualityTable, is_measured
 from ..views.start_card import StartCard
 from ..views.stimulus_table import StimuliTable
+from ..workspace.hover import watch_table
 from ..workspace.open_files import layer_voxels
 from ..workspace.raw_traces import keep_edits, same_source, uncorrected
 from ..workspace.recording_names import unique
@@ -156,6 +157,7 @@ class RecordingDock(Dock):
         layout.addLayout(row(self.quality_head, self.quality_text, self.measure_button))
         self.quality = QualityTable()
         self.quality.selectionModel().selectionChanged.connect(lambda *_: self._quality_chosen())
+        watch_table(self.work.hover, self.quality, lambda r: (r["id"], "", tuple(r["tip"].splitlines())))
         layout.addWidget(self.quality, 1)
 
         self.choice.layers_changed.connect(lambda: self.mark("view"))

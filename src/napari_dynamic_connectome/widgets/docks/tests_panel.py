@@ -12,6 +12,7 @@ from ..qt.controls import Panel, button, label, row
 from ..qt.notify import show_failure, show_info
 from ..qt.table_view import Column, Table
 from ..qt.theme import Colours
+from ..workspace.hover import watch_table
 
 ASK = "Ranks neurons and pairs by how much an experiment on them would tell. What it says are predictions to be tested."
 
@@ -67,6 +68,8 @@ class TestsPanel(Panel):
         self.table.rows_model.row_tip = lambda r: str(r["reasons"])
         self.table.setToolTip("The best first; the reasons are in the tooltip. A click flies to the neuron.")
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._chosen())
+        hover = work.hover
+        watch_table(hover, self.table, lambda r: found_of(r, hover))
         buttons = row(self.run_button, self.access_button, None, self.what, self.save_button)
         self.stack(buttons, self.bar, self.answer, self.table)
 
@@ -118,10 +121,8 @@ class TestsPanel(Panel):
         recording = self.work.session.recording
         if self.table.quiet or not rows or recording is None:
             return
-        named = str(rows[0].get("target", rows[0].get("silence"))).split(" + ")
-        named += [str(rows[0]["record"])] if "record" in rows[0] else []
         here = set(recording.neurons.index.astype(str))
-        wanted = [n for one in named for n in (one, f"{one}L", f"{one}R") if n in here]
+        wanted = [n for one in named_in(rows[0]) for n in (one, f"{one}L", f"{one}R") if n in here]
         if wanted:
             self.work.session.select(neurons=tuple(wanted))
             self.work.scene.fly_to(wanted[0])
@@ -154,3 +155,15 @@ def _tells(line: dict[str, Any]) -> str:
     if "record" in line:
         return f"record {line['record']}"
     return f"{line['purpose']} {line['predicted_drop']:.0%} / {line['fair_share']:.0%}"
+
+
+def named_in(line: dict[str, Any]) -> list[str]:
+    """Neurons that a row names: to silence, and of a pair to record."""
+    named = str(line.get("target", line.get("silence"))).split(" + ")
+    return named + ([str(line["record"])] if "record" in line else [])
+
+
+def found_of(line: dict[str, Any], hover: Any) -> tuple[str, str, tuple[str, ...]]:
+    """What the card of a row says: of its first neuron, beside the second, with the reasons."""
+    named = [hover.here(n) for n in named_in(line)]
+    return named[0], named[1] if len(named) > 1 else "", tuple(str(line["reasons"]).splitlines())

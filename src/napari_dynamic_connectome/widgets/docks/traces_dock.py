@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..qt.theme import swatch
 from ..views.across_worms import AcrossWorms
 from ..views.heatmap import Heatmap
 from ..views.row_box import RowBox
+from ..workspace.hover import watch
 from ..workspace.raw_traces import raw_of, scaled
 from .base import Dock
 
@@ -182,6 +184,10 @@ class TracesDock(Dock):
         self.stack_items: list[Any] = []
         self.strip_items: list[tuple[Any, Any]] = []
         self.heat.scene().sigMouseClicked.connect(self._clicked)
+        self.hovered = pg.PlotCurveItem()
+        self.hovered.setZValue(40)
+        self.heat_plot.addItem(self.hovered, ignoreBounds=True)
+        self._watch_mouse()
         self.order = np.zeros(0, int)
         self._moving = False
         self._orders: dict[Any, np.ndarray] = {}
@@ -190,6 +196,51 @@ class TracesDock(Dock):
         self._source: np.ndarray | None = None
         self._number = 0  # of the traces that are shown
         self._times = np.zeros(0)
+
+    def _watch_mouse(self) -> None:
+        """Card of the neuron whose row or trace is under the mouse; its row is marked when it is under the mouse elsewhere."""
+        me, hover = weakref.ref(self), self.work.hover
+
+        def on(which: str) -> Any:
+            def find(place: Any) -> Any:
+                dock = me()
+                neuron = None if dock is None else dock.neuron_at(which, place)
+                return None if neuron is None else (neuron, "", ())
+
+            return find
+
+        for which, view in (("heat", self.heat), ("stack", self.stack)):
+            watch(hover, view.viewport(), on(which))
+        hover.follow(self, lambda dock, neuron: dock.mark_row(neuron))
+
+    def neuron_at(self, which: str, place: Any) -> str | None:
+        """Neuron at a place of the heatmap ("heat") or of the stacked traces ("stack"); None where there is none."""
+        recording = self.session.recording
+        view, plot = (self.heat, self.heat_plot) if which == "heat" else (self.stack, self.stack_plot)
+        point = view.mapToScene(place.toPoint())
+        box = plot.getViewBox()
+        if recording is None or not box.sceneBoundingRect().contains(point):
+            return None
+        height = box.mapSceneToView(point).y()
+        if which == "heat":
+            index = int(self.order[int(height)]) if 0 <= height < len(self.order) else -1
+        else:
+            near = min(self.curves, key=lambda c: abs(c[2] - height), default=None)
+            stacked = self.stack_mode.currentIndex() == 0
+            index = near[1] if stacked and near is not None and abs(near[2] - height) < STACK_GAP / 2 else -1
+        return str(recording.neurons.index[index]) if 0 <= index < recording.n_neurons else None
+
+    def mark_row(self, neuron: str) -> None:
+        """Mark the row of a neuron; "": none."""
+        recording = self.session.recording
+        place = -1 if recording is None or not neuron else int(recording.neurons.index.get_indexer([neuron])[0])
+        rows = np.flatnonzero(self.order == place) if place >= 0 else np.zeros(0, int)
+        if not len(rows) or not len(self._times):
+            self.hovered.setData([], [])
+            return
+        low, (start, stop) = int(rows[0]), (float(self._times[0]), float(self._times[-1]))
+        self.hovered.setData([start, stop, stop, start, start], [low, low, low + 1, low + 1, low])
+        self.hovered.setPen(pg.mkPen(self.colours.text, width=1.2))
 
     # --- showing ----------------------------------------------------------------------------------------------------
 

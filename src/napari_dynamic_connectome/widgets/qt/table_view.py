@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,9 +102,13 @@ class BarDelegate(QStyledItemDelegate):
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
         self.bar, self.track, self.text, self.chosen = (QColor(c) for c in ("#b9bec7", "#3a3d45", "#eeeeee", "#333366"))
+        self.lit: frozenset[int] = frozenset()
+        """Rows of the neuron that is under the mouse in another view."""
 
     def paint(self, painter: QPainter, option: Any, index: QModelIndex) -> None:
         value = index.data(BAR)
+        if index.row() in self.lit and not option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(option.rect, self.track)
         if value is None:
             option.state &= ~QStyle.StateFlag.State_HasFocus
             super().paint(painter, option, index)
@@ -166,6 +170,12 @@ class Table(QTableView):
         self.delegate.text, self.delegate.chosen = QColor(colours.text), QColor(colours.chosen)
         self.rows_model.muted = QColor(colours.secondary)
         self.viewport().update()
+
+    def light(self, rows: Collection[int]) -> None:
+        """Mark rows, without choosing them."""
+        if self.delegate.lit != frozenset(rows):
+            self.delegate.lit = frozenset(rows)
+            self.viewport().update()
 
     def chosen(self) -> list[Any]:
         """Selected rows, in order."""

@@ -105,6 +105,56 @@ def neuron_at(drawn: Drawn, position: np.ndarray, direction: np.ndarray | None, 
     return drawn.ids[int(best)]
 
 
+def neuron_under(scene: SceneView, viewer: Any, event: Any, *, quick: bool = False) -> str | None:
+    """Neuron under the mouse: one that is drawn, else that of a label.
+
+    Parameters
+    ----------
+    scene : SceneView
+    viewer : napari.Viewer
+    event
+        Of napari's mouse callbacks.
+    quick : bool
+        Leave out what takes long: labels in 3D, through which napari sends a ray.
+    """
+    work = scene.work
+    in_3d = viewer.dims.ndisplay == 3
+    neuron = scene.pick(event.position, event.view_direction if in_3d else None)
+    labels = None if work is None else scene.labels.get(work.session.current or "")
+    if neuron is not None or labels is None or not labels.visible or (quick and in_3d):
+        return neuron
+    value = labels.get_value(
+        event.position, view_direction=event.view_direction, dims_displayed=event.dims_displayed, world=True
+    )
+    value = value[1] if isinstance(value, tuple) else value  # of a multiscale layer with its level
+    return scene.neuron_of_label(int(value)) if isinstance(value, (int, np.integer)) and value else None
+
+
+class Over:
+    """Mouse callback: the neuron under the mouse gets a card and is marked in all views."""
+
+    def __init__(self, scene: SceneView) -> None:
+        self._scene = weakref.ref(scene)
+        self._watched: Any = None
+
+    def __call__(self, viewer: Any, event: Any) -> None:
+        scene = self._scene()
+        work = None if scene is None else scene.work
+        if scene is None or scene.closed or work is None or not work.hover.on:
+            return
+        shown = getattr(getattr(viewer, "window", None), "_qt_viewer", None)
+        if shown is None:
+            return
+        canvas = shown.canvas.native
+        if self._watched is None or self._watched() is not canvas:
+            self._watched = weakref.ref(canvas)
+            work.hover.watch_leaving(canvas)
+        active = viewer.layers.selection.active
+        busy = active is not None and str(getattr(active, "mode", "pan_zoom")) not in ("pan_zoom", "select", "pick")
+        neuron = None if busy else neuron_under(scene, viewer, event, quick=True)
+        work.hover.over((neuron, "", ()) if neuron else None, canvas, event.pos)
+
+
 class Click:
     """Mouse callback: a click without a drag picks a neuron; with Shift or Control it is added to the selection."""
 
@@ -127,15 +177,7 @@ class Click:
         work = scene.work
         if work is None:  # closed while the button was down
             return
-        neuron = scene.pick(event.position, event.view_direction if viewer.dims.ndisplay == 3 else None)
-        session = work.session
-        if neuron is None:
-            labels = scene.labels.get(session.current or "")
-            if labels is not None and labels.visible:
-                value = labels.get_value(
-                    event.position, view_direction=event.view_direction, dims_displayed=event.dims_displayed, world=True
-                )
-                neuron = scene.neuron_of_label(int(value)) if isinstance(value, (int, np.integer)) and value else None
+        neuron, session = neuron_under(scene, viewer, event), work.session
         if neuron is None:
             return
         more = {str(m).lower() for m in event.modifiers} & {"shift", "control"}

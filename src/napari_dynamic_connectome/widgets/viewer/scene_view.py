@@ -80,6 +80,7 @@ class SceneView:
         self._stage_call = work.scheduler.later(self.next_stage)
         self._stages: list[Any] = []
         self._leaders_call = work.scheduler.later(self.place_leaders)
+        self._current_call = work.scheduler.later(self._mark_current)
         self._leaders: tuple[Leaders, float] | None = None
         self._covered = False
         self._added = False
@@ -102,6 +103,8 @@ class SceneView:
         viewer.canvas.events.size.connect(self._camera_changed)
         viewer.events.theme.connect(self._changed)
         viewer.mouse_drag_callbacks.append(camera.Click(self))
+        viewer.mouse_move_callbacks.append(camera.Over(self))
+        work.hover.changed.connect(self._hovered)
 
     # --- state ------------------------------------------------------------------------------------------------------
 
@@ -142,6 +145,10 @@ class SceneView:
         if not self.closed:
             self._refresh_call.start()
 
+    def _hovered(self, *_: Any) -> None:
+        if not self.closed:
+            self._current_call.start()
+
     def _dimensions_changed(self, *_: Any) -> None:
         if not self.closed:
             camera.note_view_direction(self._viewer)
@@ -162,6 +169,7 @@ class SceneView:
             timer.stop()
         for call in (self._refresh_call, self._labels_call, self._names_call, self._stage_call, self._leaders_call):
             call.stop()
+        self._current_call.stop()
         self._follower.close()
         self._shared.close()
         self._moving = None
@@ -472,14 +480,27 @@ class SceneView:
         if drawn.shown.any():
             self.overlay.prepared(name, drawn.positions[drawn.shown].mean(axis=0))
 
+    def _mark_current(self) -> None:
+        """Mark what is chosen and what is under the mouse, if nothing else waits that does it anyway."""
+        work = self.work
+        if work is None or work.viewer is None or self.drawn is None or self._busy or self._stages or self.closed:
+            return
+        self._busy = True
+        try:
+            self._draw_current()
+        finally:
+            self._busy = False
+
     def _draw_current(self) -> None:
+        """Mark what is chosen, and what is under the mouse, by rings."""
         drawn, work = self._scene, self._workspace
-        chosen = [i for i, n in enumerate(drawn.ids) if n in set(work.session.selection.neurons) and drawn.shown[i]]
+        selected, hovered = set(work.session.selection.neurons), work.hover.neuron
+        chosen = [i for i, n in enumerate(drawn.ids) if (n in selected or n == hovered) and drawn.shown[i]]
         if not chosen:
             self.overlay.hide(CURRENT)
             return
         data = drawn.positions[chosen]
-        accent = np.append(rgb(self.colours.accent), 1.0)
+        colours = [rgb(self.colours.accent if drawn.ids[i] in selected else self.colours.text) for i in chosen]
         layer = self.overlay.prepared(CURRENT, data[0])
         if layer is None:
             return
@@ -487,7 +508,7 @@ class SceneView:
             move_points(layer, data)
             layer.size = 8.0
             layer.face_color = np.zeros((len(data), 4))
-        layer.border_color = np.tile(accent, (len(data), 1))
+        layer.border_color = np.column_stack([np.array(colours), np.ones(len(data))])
         layer.selected_data = set()
         show(layer)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -66,14 +66,18 @@ class MatrixView(QWidget):
         self.image, self.top_bar, self.left_bar = pg.ImageItem(), pg.ImageItem(), pg.ImageItem()
         for one in (self.image, self.top_bar, self.left_bar):
             self.plot.addItem(one)
-        self.frame = pg.PlotCurveItem()
+        self.frame, self.cross = pg.PlotCurveItem(), pg.PlotCurveItem(connect="pairs")
         self.plot.addItem(self.frame)
+        self.plot.addItem(self.cross, ignoreBounds=True)
         self.plot.scene().sigMouseClicked.connect(self._clicked)
         self.plot.setToolTip(
             "Pair factors of the component, sorted by community. Click a block to choose its community."
         )
         self.bounds: list[tuple[int, int, int]] = []
         """First row, row after the last, and community (-1: none) of every block."""
+        self.names: list[str] = []
+        """Neurons of the rows."""
+        self.values = np.zeros((0, 0))
         self._size = -1
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -97,6 +101,9 @@ class MatrixView(QWidget):
     ) -> None:
         """Show a component; with a chosen community, only its block is coloured. A network takes the half below the diagonal."""
         values, groups = sorted_matrix(components, number, communities, level)
+        self.names, self.values = sorted_names(components, communities, level), values
+        self.cross.setData([], [])
+        self.cross.setPen(pg.mkPen(colours.text, width=1.2))
         finite = values[np.isfinite(values) & (values > 0)]
         top = float(np.percentile(finite, BRIGHTEST)) if len(finite) else 1.0
         index = np.round(np.clip(np.nan_to_num(values) / top, 0, 1) * 255).astype(np.uint8)
@@ -110,7 +117,7 @@ class MatrixView(QWidget):
         image[~np.isfinite(values)] = [*(rgb(colours.background) * 255).astype(int), 255]
         if network is not None:
             below = np.tril(np.ones(values.shape, bool), -1)
-            image[below] = _network_image(network, sorted_names(components, communities, level), colours)[below]
+            image[below] = _network_image(network, self.names, colours)[below]
         n = len(values)
         self.image.setImage(image, autoLevels=False)
         self.image.setRect(QRectF(0, 0, n, n))
@@ -144,6 +151,18 @@ class MatrixView(QWidget):
         self.ramp.colours = colours
         self.ramp.update()
         self.high.setText(f"{top:.2g}")
+
+    def cell_at(self, place: Any) -> tuple[int, int] | None:
+        """Row and column at a place of the plot's viewport; None beside the matrix."""
+        point = self.plot.getViewBox().mapSceneToView(self.plot.mapToScene(place.toPoint()))
+        row, column, n = int(np.floor(point.y())), int(np.floor(point.x())), len(self.names)
+        return (row, column) if 0 <= row < n and 0 <= column < n else None
+
+    def mark(self, rows: Collection[int]) -> None:
+        """Mark rows and their columns by lines."""
+        n = len(self.names)
+        ends = [(x, y) for i in rows for x, y in ((0, i + 0.5), (n, i + 0.5), (i + 0.5, 0), (i + 0.5, n))]
+        self.cross.setData([x for x, _ in ends], [y for _, y in ends])
 
     def _clicked(self, event: Any) -> None:
         point = self.plot.getViewBox().mapSceneToView(event.scenePos())

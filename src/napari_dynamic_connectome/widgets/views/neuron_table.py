@@ -149,6 +149,14 @@ def _number(value: float) -> str:
     return "" if value != value else f"{value:.2f}"
 
 
+def row_notes(row: dict[str, Any]) -> tuple[str, ...]:
+    """What the card of a neuron says beside the rest: its mirror, who named it, its note."""
+    parts = [f"mirror {row['mirror']}"] if row["mirror"] else []
+    if row["by"]:
+        parts.append(f"named by {row['by']}")
+    return (*([", ".join(parts)] if parts else []), *([row["note"]] if row["note"] else []))
+
+
 def _row_tip(row: dict[str, Any]) -> str:
     parts = [row["name"] or "unnamed"]
     if row["ganglion"]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..qt.background import BackgroundJobs
     from ..qt.scheduler import Scheduler
     from ..viewer.scene_view import SceneView
+    from .hover import Hover
     from .recovery import Recovery
     from .up_to_date import UpToDate
 
@@ -87,6 +88,7 @@ class Workspace:
         from ..qt.notify import describe_with
         from ..qt.scheduler import Scheduler
         from ..viewer.scene_view import SceneView
+        from .hover import Hover
         from .preferences import load
         from .recovery import Recovery
         from .up_to_date import UpToDate
@@ -109,6 +111,7 @@ class Workspace:
         self.up_to_date: UpToDate = UpToDate(self)
         self.scheduler: Scheduler = Scheduler(_canvas_of(self._viewer))
         self.jobs: BackgroundJobs = BackgroundJobs(self)
+        self.hover: Hover = Hover(self)
         self.scene: SceneView = SceneView(self)
         self.recovery: Recovery = Recovery(self)
         self.recovery.look_soon()
@@ -134,6 +137,7 @@ class Workspace:
         try:
             self.recovery.close()
         finally:
+            self.hover.close()
             self.scene.close()
             self.scheduler.close()
             viewer = self.viewer
