@@ -57,6 +57,7 @@ ROWS = {
     "GEFF": f"{GEFF}::test_the_numbers_of_the_file_are_kept_where_they_say_the_same",
     "btrack in HDF5": f"{CENTRES}::test_tracks_of_btrack_are_centres",
     "points that napari saved": f"{CENTRES}::test_points_that_napari_saved_are_centres_where_a_feature_says_who_is_who",
+    "a table of centres that is opened in napari": "widgets/workspace/test_open_files.py::test_units_and_radius_of_centres_are_asked_for_and_used",
     "axes with a unit of length": f"{GEFF}::test_axes_in_length_are_micrometres_and_say_so",
     "times that are whole": f"{GEFF}::test_even_times_are_frames_and_others_are_refused",
     "a track that divides": f"{GEFF}::test_a_track_that_divides_is_refused",
@@ -115,7 +116,8 @@ SENTENCES = {
     "the sheet shows what was read: traces of a few neurons": f"{SHEET}::test_the_sheet_shows_the_traces_as_they_are_read",
     "or a plane of an image": f"{SHEET}::test_a_plane_of_an_image_is_shown_unless_reading_it_takes_long",
     "files that cannot be read are left out": f"{SHEET}::test_files_that_are_chosen_together_share_one_sheet",
-    "Answers are kept while the window is open": f"{SHEET}::test_answers_are_kept_for_files_that_ask_the_same",
+    "Answers are kept for the next import": f"{SHEET}::test_answers_are_kept_for_files_that_ask_the_same",
+    "lists them and forgets them": f"{SHEET}::test_kept_answers_are_shown_and_can_be_forgotten",
     "Layers of other plugins whose axes are not said": "widgets/workspace/test_open_files.py::test_axes_and_channel_of_a_foreign_layer_are_asked_for_once",
     "A folder of CSV files is a cohort": "pipeline/test_reading_options.py::test_a_folder_of_csv_files_is_a_cohort",
 }  # fmt: skip

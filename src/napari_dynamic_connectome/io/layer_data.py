@@ -80,6 +80,19 @@ def about(path: str | Path) -> About:
     return "traces" if "recording" in form.holds else "other"
 
 
+def is_centres(path: str | Path) -> bool:
+    """Whether a file or folder holds tracked centres of neurons.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+    form = identify(path)
+    if form.key in ("geff", "hdf5"):
+        return holds_centres(path)
+    return form.key in ("csv", "parquet") and table_kind(path) == "centres"
+
+
 def fitting(path: str | Path, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the options that were given for several files at once which concern this one.
 
@@ -91,6 +104,8 @@ def fitting(path: str | Path, options: Mapping[str, Any]) -> dict[str, Any]:
         "nt") or of an image.
     """
     what = about(path)
+    if what == "other" and is_centres(path):
+        return {k: v for k, v in options.items() if k in CENTRE_OPTIONS}
     known = options_of_traces(path) - {"axes"}
     of_traces = {k: v for k, v in options.items() if k in known}
     of_images = {k: v for k, v in options.items() if k in IMAGE_OPTIONS and k != "axes"}
@@ -140,7 +155,7 @@ def read_layers(path: str | Path | Sequence[str], **options: Any) -> list[LayerD
     kind = table_kind(path) if form.key in ("csv", "parquet", "graphml") else "traces"
     kind = "centres" if form.key in ("geff", "hdf5") else kind
     if kind == "centres":
-        return [centres_layer(path)]
+        return [centres_layer(path, **{k: v for k, v in options.items() if k in (*CENTRE_OPTIONS, "asking")})]
     if kind != "traces":
         raise InputError(
             f"this table holds {_HOLDS[kind]}, which is no layer",
@@ -286,23 +301,58 @@ def labels_layer(volume: Volume, name: str) -> LayerData:
     return data, keywords, "labels"
 
 
-def centres_layer(path: Path) -> LayerData:
-    """Return tracked centres as a points layer (t, z, y, x), in frames and voxels as the table has them.
+CENTRE_OPTIONS = ("units", "radius_um")
+"""Options of tables of centres that a person may give."""
+
+
+def centres_layer(path: Path, *, units: str = "", radius_um: float | None = None, asking: bool = False) -> LayerData:
+    """Return tracked centres as a points layer (t, z, y, x), in frames and in what the table has them in.
 
     Parameters
     ----------
     path : Path
         See `centres.read_centres`.
+    units : {"", "voxels", "um"}
+        What z, y, x are given in; by default what the file says, else voxels.
+    radius_um : float, optional
+        Of a neuron, for labels that are made of the centres.
+    asking : bool
+        Ask for what neither the file nor the options say.
+
+    Raises
+    ------
+    ChoiceNeeded
+        Units, radius.
     """
-    from .formats.centres import read_centres
+    from .formats.centres import UNITS, read_centres
 
     table = read_centres(path)
+    said = str(table.attrs.get("units", ""))
+    if asking and not (units or said):
+        raise ChoiceNeeded(
+            "the table of centres does not say what z, y and x are given in",
+            where=str(path),
+            fix="Pass units=voxels (of the image) or units=um.",
+            option="units",
+            choices=("voxels", "um"),
+        )
+    if asking and radius_um is None:
+        raise ChoiceNeeded(
+            "a table of centres does not say how large the neurons are",
+            where=str(path),
+            fix="Pass radius_um=, the radius of a neuron in micrometres.",
+            option="radius_um",
+        )
+    if (units or "voxel").lower() not in UNITS:
+        raise InputError(f"units '{units}' are not known", where=str(path), fix="Choose voxels or um.")
+    held = UNITS[(units or said or "voxel").lower()]
+    in_um = held == "um"
     keywords: dict[str, Any] = {
         "name": _name(path),
         "features": table[["id", "name"]],
-        "size": 3.0,
-        "units": ("pixel", *((table.attrs.get("units") == "um" and "um") or "pixel",) * 3),
-        "metadata": {METADATA_KEY: {"centres": str(path)}},
+        "size": 2 * radius_um if in_um and radius_um else 3.0,
+        "units": ("pixel", *("um" if in_um else "pixel",) * 3),
+        "metadata": {METADATA_KEY: {"centres": str(path), "units": held, "radius_um": radius_um}},
     }
     return table[["frame", "z", "y", "x"]].to_numpy(float), keywords, "points"
 

@@ -28,6 +28,19 @@ _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
+FOLDER_VARIABLE = "DYNAMIC_CONNECTOME_CONFIG"
+
+
+def config_folder() -> Path:
+    """Return the folder of what is remembered for this user; the environment variable DYNAMIC_CONNECTOME_CONFIG sets another."""
+    asked = os.environ.get(FOLDER_VARIABLE)
+    if asked:
+        return Path(asked)
+    from platformdirs import user_config_path
+
+    return user_config_path("napari-dynamic-connectome", appauthor=False)
+
+
 def flush(path: str | Path) -> None:
     """Flush a file, or the entries of a folder, to disk.
 

@@ -14,6 +14,7 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import QApplication
 
+from napari_dynamic_connectome.io.answers import Answers, Asked
 from napari_dynamic_connectome.io.registry import read_recordings
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.widgets.qt.reading_preview import ReadingPreview, plane_of
@@ -232,15 +233,17 @@ def test_a_plane_of_an_image_is_shown_unless_reading_it_takes_long(qtbot) -> Non
     assert plane is None and "537 MB" in said
 
 
-def test_answers_are_kept_for_files_that_ask_the_same(worms, qtbot) -> None:
-    answers: dict = {}
+def test_answers_are_kept_for_files_that_ask_the_same(worms, qtbot, tmp_path) -> None:
+    answers = Answers(tmp_path / "kept" / "answers.json")
     first = ImportSheet(worms[:1], read_recordings, answers=answers)
     qtbot.addWidget(first)
     first.show()
+    assert not first.kept_fold.isVisible()
     type_rate(qtbot, first)
-    assert not answers  # not before it is imported
+    assert not len(answers)  # not before it is imported
     qtbot.keyClick(first.import_button, Qt.Key.Key_Return)
-    again = ImportSheet(worms[1:], read_recordings, answers=answers)
+    # another day, another window
+    again = ImportSheet(worms[1:], read_recordings, answers=Answers(answers.path))
     qtbot.addWidget(again)
     again.show()
     assert [e.rate for e in again.entries] == ["2.5 Hz", "2.5 Hz", "?"]  # the npy asks something else
@@ -252,6 +255,26 @@ def test_answers_are_kept_for_files_that_ask_the_same(worms, qtbot) -> None:
     qtbot.keyClicks(line, "5")
     qtbot.keyClick(line, Qt.Key.Key_Return)
     assert again.entries[0].rate == "5 Hz" and "as for" not in again.entries[0].says
+
+
+def test_kept_answers_are_shown_and_can_be_forgotten(worms, qtbot, tmp_path) -> None:
+    answers = Answers(tmp_path / "answers.json")
+    answers.keep({Asked("csv", "rate_hz"): 2.5, Asked("npz", "axes", "", ("tn", "nt"), "tn"): "tn"}, "old.csv")
+    sheet = ImportSheet(worms, read_recordings, answers=answers)
+    qtbot.addWidget(sheet)
+    sheet.show()
+    assert [e.rate for e in sheet.entries] == ["2.5 Hz"] * 3 + ["?"] and "axes tn" not in sheet.entries[0].says
+    assert sheet.kept_fold.summary.text() == "2"
+    qtbot.mouseClick(sheet.kept_fold.head, Qt.MouseButton.LeftButton)
+    shown = sheet.kept.table.rows_model.rows
+    assert [(a.option, b.value, b.file) for a, b in shown] == [("axes", "tn", "old.csv"), ("rate_hz", 2.5, "old.csv")]
+    sheet.kept.table.selectRow(1)
+    qtbot.mouseClick(sheet.kept.forget, Qt.MouseButton.LeftButton)
+    assert [e.rate for e in sheet.entries] == ["?"] * 4 and sheet.entries[0].question.option == "rate_hz"
+    assert len(Answers(answers.path)) == 1  # on the disk, too
+    qtbot.mouseClick(sheet.kept.forget_all, Qt.MouseButton.LeftButton)
+    assert len(Answers(answers.path)) == 0 and not sheet.kept_fold.isVisible()
+    assert sheet.entries[3].question.option == "axes"
 
 
 def test_images_ask_in_the_same_sheet_as_traces(tmp_path, worms, qtbot) -> None:

@@ -277,12 +277,47 @@ def test_tables_go_to_the_worm_that_is_shown(viewer, answers, tmp_path) -> None:
     assert session.recording.neurons["name"].tolist() == ["", "", "RIML"]
 
 
-def test_centres_become_points(viewer, tmp_path) -> None:
-    (tmp_path / "c.csv").write_text("frame,id,z,y,x,name\n0,3,1,2,4,AVAL\n1,3,1,2,5,AVAL\n")
+def test_units_and_radius_of_centres_are_asked_for_and_used(viewer, tmp_path, monkeypatch, qtbot, wait_for) -> None:
+    from magicgui import widgets
+
+    from napari_dynamic_connectome.widgets.docks.recording_dock import RecordingDock
+
+    (tmp_path / "c.csv").write_text("frame,id,z,y,x,name\n0,3,2,2,4,AVAL\n1,3,2,2,5,AVAL\n")
+    asked: list[str] = []
+
+    def run(sheet: ImportSheet) -> Any:
+        sheet.show()
+        while sheet.current.question is not None:
+            option = sheet.current.question.option
+            asked.append(option)
+            assert sheet.centres.isVisibleTo(sheet.fold.content) and not sheet.images.isVisibleTo(sheet.fold.content)
+            native = sheet.answer.native
+            if option == "units":
+                qtbot.keyClicks(native, "um")  # goes to the choice
+            else:
+                qtbot.keyClicks(native, "1.5")
+            qtbot.keyClick(native, Qt.Key.Key_Return)
+        assert sheet.current.kind == "centres, CSV" and sheet.current.neurons == "1" and sheet.current.frames == "2"
+        sheet.accept()
+        return ImportSheet.DialogCode.Accepted
+
+    monkeypatch.setattr(ImportSheet, "exec", run)
     viewer.open(str(tmp_path / "c.csv"), plugin=PLUGIN)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1)
     (layer,) = viewer.layers
-    assert layer.data.tolist() == [[0, 1, 2, 4], [1, 1, 2, 5]]
-    assert layer.features["name"].tolist() == ["AVAL", "AVAL"]
+    assert asked == ["units", "radius_um"]
+    assert layer.data.tolist() == [[0, 2, 2, 4], [1, 2, 2, 5]] and layer.features["name"].tolist() == ["AVAL", "AVAL"]
+    assert layer.size[0] == 3.0 and str(layer.units[-1]) == "micrometer"
+    dock = RecordingDock(viewer)
+    viewer.add_image(np.zeros((2, 4, 8, 10)), name="image", scale=(1, 1, 0.5, 0.5))
+    dock.flush()
+    for spin, size in zip(dock.voxel, (1.0, 0.5, 0.5), strict=True):
+        spin.setValue(size)
+    monkeypatch.setattr(widgets, "request_values", lambda **_: {"source": "c"})
+    wait_for(dock.open_centres())
+    assert dock.radius.value() == 1.5 and dock.centre_unit.currentData() == "um"
+    labels = np.asarray(viewer.layers["c centres"].data[0])
+    assert labels[2, 4, 8] == 3 and labels[2, 4, 5] == 3 and labels[2, 4, 4] == 0  # 2 um, 4 um; radius 3 voxels
 
 
 def test_axes_and_channel_of_a_foreign_layer_are_asked_for_once(viewer, monkeypatch, wait_for) -> None:

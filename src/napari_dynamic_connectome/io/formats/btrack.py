@@ -14,6 +14,7 @@ import pandas as pd
 from ...model.errors import FormatError, InputError
 from ..files import existing
 from ..volumes.hdf5 import member, opened, read_all
+from .geff import UNITS_KEY
 
 
 def is_btrack(path: str | Path) -> bool:
@@ -75,7 +76,9 @@ def read_btrack(path: str | Path) -> pd.DataFrame:
     if not len(rows) or (t != np.round(t)).any():
         raise _damaged(where)
     found_table = pd.DataFrame({"frame": t.astype(np.int64), "id": ids, "z": z, "y": y, "x": x})
-    return found_table.assign(name="")
+    found_table = found_table.assign(name="")
+    found_table.attrs[UNITS_KEY] = "voxel"
+    return found_table
 
 
 def _types(file: Any, where: str) -> list[str]:

@@ -348,20 +348,34 @@ class RecordingDock(Dock):
         return job
 
     def _which_centres(self) -> tuple[str, Any]:
-        """Ask for a file, or for one of the Tracks layers where there are some."""
+        """Ask for a file, or for one of the layers of tracks or of centres that were opened, where there are some."""
         from magicgui.widgets import request_values
 
+        opened = {one.name: held for one in self.viewer.layers if (held := _opened_centres(one))}
         layers = [one for one in self.viewer.layers if type(one).__name__ == "Tracks"]
-        if layers:
-            choices = [one.name for one in layers] + ["a file…"]
+        if layers or opened:
+            choices = [*opened, *(one.name for one in layers), "a file…"]
             asked = {"label": "centres from", "annotation": str, "options": {"choices": choices}, "value": choices[0]}
             answer = request_values(source=asked, title="Tracked centres", parent=self)
             if answer is None:
                 return "", None
+            if answer["source"] in opened:
+                self._take_centres(opened[answer["source"]])
+                return str(opened[answer["source"]]["centres"]), None
             if answer["source"] in self.viewer.layers:
                 return "", self.viewer.layers[answer["source"]]
         path, _ = QFileDialog.getOpenFileName(self, "Tracked centres", filter="Tables (*.csv *.parquet)")
         return path, None
+
+    def _take_centres(self, held: dict[str, Any]) -> None:
+        """Take the radius and the unit that were given when the centres were opened."""
+        if held.get("radius_um"):
+            self.radius.setValue(float(held["radius_um"]))
+        place = self.centre_unit.findData(held.get("units"))
+        if place < 0 and held.get("units") == "voxel":
+            place = self.centre_unit.findData("voxels")
+        if place >= 0:
+            self.centre_unit.setCurrentIndex(place)
 
     def extract(self) -> Any | None:
         """Start the extraction; returns the running job."""
@@ -512,3 +526,9 @@ class RecordingDock(Dock):
         if rows and not self.quality.quiet:
             self.session.select(neurons=(rows[0]["id"],))
             self.work.scene.fly_to(rows[0]["id"])
+
+
+def _opened_centres(layer: Any) -> dict[str, Any]:
+    """Return what is known of the file of a layer of centres; nothing for other layers."""
+    held: dict[str, Any] = layer.metadata.get("dynamic_connectome", {})
+    return held if type(layer).__name__ == "Points" and held.get("centres") else {}

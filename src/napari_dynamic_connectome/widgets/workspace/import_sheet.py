@@ -2,7 +2,7 @@
 
 Shown only where there is something to ask, for traces, images, labels and connectomes alike. A question has its control beside
 it; the answer is tried at once, so that the sheet says and shows what was read before anything is imported. Answers are kept
-for files that ask the same later. What was read goes into the session and the viewer with one button.
+for files that ask the same later, shown, and forgotten on request (`io.answers`). What was read goes into the session and the viewer with one button.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ...io.answers import Answer, Answers, Asked
 from ...io.choice import ChoiceNeeded
-from ...io.layer_data import IMAGE_OPTIONS, about
+from ...io.layer_data import CENTRE_OPTIONS, IMAGE_OPTIONS, about, is_centres
 from ...model.errors import DynamicConnectomeError, InputError
 from ...model.recording import Recording
 from ...pipeline.settings import ReadingSettings, VolumeInput
-from ..qt.controls import Fold
+from ..qt.controls import Fold, button, row
 from ..qt.forms import NumberEdit, SettingsForm, TextEdit, words
 from ..qt.reading_preview import ReadingPreview
 from ..qt.table_view import Column, Table
@@ -43,16 +44,21 @@ from ..qt.theme import NAME, colours_of, style_sheet
 
 TRACE_OPTIONS = tuple(name for name in ReadingSettings.model_fields if name not in ("files", "fields"))
 """Options of traces that can be set without being asked for; `fields` has a line of its own."""
-NAMED = {*ReadingSettings.model_fields, *IMAGE_OPTIONS}
+NAMED = {*ReadingSettings.model_fields, *IMAGE_OPTIONS, *CENTRE_OPTIONS}
 UNCHOSEN = "choose…"
-RATES = ("rate_hz", "frame_rate_hz")
+NUMBERS = {
+    "rate_hz": (" Hz", "samples per second"),
+    "frame_rate_hz": (" Hz", "samples per second"),
+    "radius_um": (" µm", "radius of a neuron"),
+}
+"""Questions that are answered by a number: its unit, and what stands there before."""
+KINDS = {"traces": (*TRACE_OPTIONS, "fields"), "image": IMAGE_OPTIONS, "centres": CENTRE_OPTIONS}
+"""What options a file of a kind can have."""
 MOST_ANSWERS = 8
 """Answers that are taken from earlier imports for one file: a question leads to the next."""
 
 Item = tuple[str, Any]
 Read = Callable[..., Sequence[Any]]
-Answers = dict[Any, tuple[Any, str]]
-"""What was answered before: what was asked -> the answer, and the file that it was given for."""
 
 
 @dataclass
@@ -64,10 +70,10 @@ class Entry:
     items: list[Item] = field(default_factory=list)
     question: ChoiceNeeded | None = None
     refusal: str = ""
-    answered: dict[Any, Any] = field(default_factory=dict)
+    answered: dict[Asked, Any] = field(default_factory=dict)
     """What was asked -> the answer."""
-    remembered: dict[str, str] = field(default_factory=dict)
-    """Options that were answered for another file before -> its name."""
+    remembered: dict[str, Answer] = field(default_factory=dict)
+    """Options that were answered for another file before -> that answer."""
     title: str = ""
     """What it is, where it is no file."""
 
@@ -103,8 +109,8 @@ class Entry:
             held = None if self.question is None else answers.get(_key(self, self.question))
             if self.question is None or held is None:
                 return
-            self.remembered[self.question.option] = held[1]
-            self.answer(held[0])
+            self.remembered[self.question.option] = held
+            self.answer(held.value)
             self.read(read)
 
     @property
@@ -118,9 +124,19 @@ class Entry:
         return [layer for kind, item in self.items if kind == "layers" for layer in item]
 
     @property
-    def is_image(self) -> bool:
-        """Whether options of images concern it, not those of traces."""
-        if self.title or self.layers:
+    def reads(self) -> str:
+        """Whose options concern it: those of "traces", of an "image", or of "centres"."""
+        if self.title:
+            return "image"
+        try:
+            if is_centres(self.path):
+                return "centres"
+        except (DynamicConnectomeError, OSError):
+            pass
+        return "image" if self._is_image() else "traces"
+
+    def _is_image(self) -> bool:
+        if self.layers:
             return True
         if self.recordings:
             return False
@@ -146,14 +162,17 @@ class Entry:
             return "unknown"
         kinds = dict.fromkeys("traces" if kind == "recording" else str(kind) for kind, _ in self.items)
         if "layers" in kinds:
-            kinds = dict.fromkeys([*(k for k in kinds if k != "layers"), *(one[2] for one in self.layers)])
-        first = ", ".join(kinds) or ("image" if self.is_image else "traces")
+            drawn = ["centres"] if self.reads == "centres" else [one[2] for one in self.layers]
+            kinds = dict.fromkeys([*(k for k in kinds if k != "layers"), *drawn])
+        first = ", ".join(kinds) or self.reads
         many = f", {len(self.recordings)} worms" if len(self.recordings) > 1 else ""
         return f"{first}, {form}{many}"
 
     @property
     def neurons(self) -> str:
         """How many neurons, and how many have a name; of an image, its size."""
+        if self.layers and self.reads == "centres":
+            return str(self.layers[0][1]["features"]["id"].nunique())
         if self.layers and not self.recordings:
             return "; ".join(" × ".join(str(n) for n in _shape(one)[-3:]) for one in self.layers[:2])
         return "; ".join(f"{r.n_neurons} ({len(r.named)} named)" for r in self.recordings[:2]) or "?"
@@ -161,6 +180,8 @@ class Entry:
     @property
     def frames(self) -> str:
         """How many samples."""
+        if self.layers and self.reads == "centres":
+            return str(int(self.layers[0][0][:, 0].max()) + 1)
         if self.layers and not self.recordings:
             return "; ".join(str(_shape(one)[0]) if len(_shape(one)) > 3 else "still" for one in self.layers[:2])
         return "; ".join(str(r.n_times) for r in self.recordings[:2]) or "?"
@@ -168,6 +189,8 @@ class Entry:
     @property
     def rate(self) -> str:
         """Samples a second."""
+        if self.layers and self.reads == "centres":
+            return "frames"
         if self.layers and not self.recordings:
             return "; ".join(_rate(one) for one in self.layers[:2])
         return "; ".join(f"{r.rate_hz:.4g} Hz" for r in self.recordings[:2]) or "?"
@@ -180,8 +203,8 @@ class Entry:
         if self.refusal:
             return f"cannot be read: {self.refusal}"
         lines = [
-            f"{words(option)} {self.options[option]}, as for {name}"
-            for option, name in self.remembered.items()
+            f"{words(option)} {self.options[option]}, {answer.said}"
+            for option, answer in self.remembered.items()
             if option in self.options
         ]
         return "; ".join([*lines, *(line for r in self.recordings for line in r.remarks)]) or "ready"
@@ -197,7 +220,7 @@ def _rate(layer: Any) -> str:
     return "not said" if held is None else f"{held:.4g} Hz"
 
 
-def _key(entry: Entry, question: ChoiceNeeded) -> Any:
+def _key(entry: Entry, question: ChoiceNeeded) -> Asked:
     """Say what is asked: files of one kind that ask this with the same choices have the same answer."""
     from ...io.registry import identify
 
@@ -206,7 +229,7 @@ def _key(entry: Entry, question: ChoiceNeeded) -> Any:
     except DynamicConnectomeError:
         form = ""
     part = _field_of(question) if question.option == "fields" else ""
-    return form, question.option, part, tuple(question.choices), question.example
+    return Asked(form, question.option, part, tuple(question.choices), question.example)
 
 
 def _field_of(question: ChoiceNeeded) -> str:
@@ -240,7 +263,7 @@ class ImportSheet(QDialog):
     parent : QWidget, optional
     viewer : napari.Viewer, optional
         Whose colours it takes.
-    answers : dict, optional
+    answers : Answers, optional
         Answers of earlier imports; those that are given here are added when it is accepted.
     given : mapping of path to options, optional
         What was said before the file was read.
@@ -267,7 +290,7 @@ class ImportSheet(QDialog):
             colours = colours_of(viewer)
             self.setStyleSheet(style_sheet(colours))
         self._read = read
-        self._answers: Answers = {} if answers is None else answers
+        self._answers = Answers() if answers is None else answers
         self.entries = [Entry(Path(p), dict((given or {}).get(Path(p), {})), title=title) for p in paths]
         for entry in self.entries:
             entry.recall(read, self._answers)
@@ -304,7 +327,10 @@ class ImportSheet(QDialog):
             "npz, mat, HDF5: our name of a field (traces, names, t, fs) = its name in the file."
         )
         self.fields.native.setAccessibleName("fields")
-        assert self.more.controls and self.images.controls  # made now: a row is added below them
+        self.centres = SettingsForm(VolumeInput, fields=CENTRE_OPTIONS)
+        assert (
+            self.more.controls and self.images.controls and self.centres.controls
+        )  # made now: a row is added below them
         layout = self.more.layout()
         assert isinstance(layout, QFormLayout)
         layout.addRow(QLabel("fields"), self.fields.native)
@@ -313,7 +339,11 @@ class ImportSheet(QDialog):
         forms.setContentsMargins(0, 0, 0, 0)
         forms.addWidget(self.more)
         forms.addWidget(self.images)
+        forms.addWidget(self.centres)
         self.fold = Fold("How files are read", both)
+        self.kept = KeptAnswers(self._answers)
+        self.kept.forgotten.connect(self._forgotten)
+        self.kept_fold = Fold("Answers of earlier imports", self.kept)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.import_button = self.buttons.addButton("Import", QDialogButtonBox.ButtonRole.AcceptRole)
         self.import_button.setDefault(True)
@@ -321,12 +351,22 @@ class ImportSheet(QDialog):
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         box = QVBoxLayout(self)
-        for one in (self.table, self.text, self.answer_row, self.same, self.preview, self.fold, self.buttons):
+        for one in (
+            self.table,
+            self.text,
+            self.answer_row,
+            self.same,
+            self.preview,
+            self.fold,
+            self.kept_fold,
+            self.buttons,
+        ):
             box.addWidget(one)
         box.setStretch(0, 1)
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._show())
         self.more.edited.connect(self._set)
         self.images.edited.connect(self._set)
+        self.centres.edited.connect(self._set)
         self.fields.native.editingFinished.connect(self._set)
         self.resize(900, 560)
         self._filling = False
@@ -351,6 +391,8 @@ class ImportSheet(QDialog):
         ready = len(self.ready)
         self.import_button.setText("Import" if ready == len(self.entries) else f"Import {ready} of {len(self.entries)}")
         self.import_button.setEnabled(ready > 0)
+        self.kept_fold.setVisible(len(self._answers) > 0)
+        self.kept_fold.summary.setText(f"{len(self._answers)}")
 
     def choose(self, entry: Entry) -> None:
         """Choose a file."""
@@ -377,17 +419,33 @@ class ImportSheet(QDialog):
 
     def accept(self) -> None:
         """Keep the answers for the next import, and close."""
-        for entry in self.ready:
-            self._answers |= {key: (value, entry.path.name) for key, value in entry.answered.items()}
+        for entry in self.ready:  # what came from an earlier import stays as it was kept
+            known = {a.option for a in entry.answered if a.option in entry.remembered}
+            self._answers.keep({k: v for k, v in entry.answered.items() if k.option not in known}, entry.path.name)
         super().accept()
+
+    def _forgotten(self) -> None:
+        """Ask again what was answered by what is forgotten now."""
+        again = []
+        for entry in self.entries:
+            lost = [a for a in entry.answered if a.option in entry.remembered and self._answers.get(a) is None]
+            for asked in lost:
+                entry.answered.pop(asked)
+                entry.remembered.pop(asked.option, None)
+                entry.options.pop(asked.option, None)
+            again += [entry] if lost else []
+        if again:
+            self._try(again)
+        else:
+            self._fill()
 
     def _show(self) -> None:
         """Show the question of the chosen file, what was read of it, and its options."""
         entry = self.current
-        row = self.answer_row.layout()
-        assert row is not None
-        while row.count():
-            item = row.takeAt(0)
+        line = self.answer_row.layout()
+        assert line is not None
+        while line.count():
+            item = line.takeAt(0)
             widget = None if item is None else item.widget()
             if widget is not None:
                 widget.hide()
@@ -402,8 +460,8 @@ class ImportSheet(QDialog):
             self.answer = _control(question)
             caption = QLabel(words(question.option))
             caption.setBuddy(self.answer.native)
-            row.addWidget(caption)
-            row.addWidget(self.answer.native, 1)
+            line.addWidget(caption)
+            line.addWidget(self.answer.native, 1)
             self._listen(self.answer)
         self.answer_row.setVisible(question is not None)
         self.preview.show_read(entry.recordings, entry.layers)
@@ -411,18 +469,15 @@ class ImportSheet(QDialog):
 
     def _show_options(self, entry: Entry) -> None:
         self._filling = True
-        image = entry.is_image
-        self.more.setVisible(not image)
-        self.images.setVisible(image)
-        if image:
-            plain = {k: v for k, v in entry.options.items() if k in IMAGE_OPTIONS}
-            self.images.set_value(VolumeInput.parse(plain))
-            self.fold.summary.setText(self.images.summary())
-        else:
-            plain = {k: v for k, v in entry.options.items() if k in TRACE_OPTIONS}
-            self.more.set_value(ReadingSettings.parse(plain))
+        what = entry.reads
+        forms = {"traces": self.more, "image": self.images, "centres": self.centres}
+        for kind, form in forms.items():
+            form.setVisible(kind == what)
+        plain = {k: v for k, v in entry.options.items() if k in KINDS[what] and k != "fields"}
+        forms[what].set_value((ReadingSettings if what == "traces" else VolumeInput).parse(plain))
+        if what == "traces":
             self.fields.value = ", ".join(f"{k}={v}" for k, v in entry.options.get("fields", {}).items())
-            self.fold.summary.setText(self.more.summary())
+        self.fold.summary.setText(forms[what].summary())
         self.fold.setVisible(not entry.title)
         self._filling = False
 
@@ -476,39 +531,99 @@ class ImportSheet(QDialog):
         if self._filling:
             return
         chosen = self.current
-        image = chosen.is_image
+        what = chosen.reads
         try:
-            held = self._options_set(image)
+            held = self._options_set(what)
         except InputError as error:
             self.text.setText(str(error))
             return
-        known = IMAGE_OPTIONS if image else (*TRACE_OPTIONS, "fields")
+        known = KINDS[what]
         changed = {k: v for k, v in held.items() if chosen.options.get(k) != v}
         gone = [k for k in chosen.options if k in known and k not in held]
         if not changed and not gone:
             return
-        targets = [e for e in self.entries if e.is_image == image] if self.same.isChecked() else [chosen]
+        targets = [e for e in self.entries if e.reads == what] if self.same.isChecked() else [chosen]
         for one in targets:
             for key in gone:
                 one.options.pop(key, None)
             one.options |= changed
             one.remembered = {k: v for k, v in one.remembered.items() if k not in changed and k not in gone}
-            one.answered = {k: v for k, v in one.answered.items() if k[1] not in changed and k[1] not in gone}
+            one.answered = {k: v for k, v in one.answered.items() if k.option not in (*changed, *gone)}
         self._try(targets)
         if chosen.question is None:
             self.choose(chosen)
 
-    def _options_set(self, image: bool) -> dict[str, Any]:
-        """Return the options that differ from their defaults in the form of images, or of traces."""
-        if image:
-            value = self.images.value()
-            return {k: found for k in IMAGE_OPTIONS if (found := getattr(value, k)) not in ("", None)}
+    def _options_set(self, what: str) -> dict[str, Any]:
+        """Return the options that differ from their defaults in the form of traces, images or centres."""
+        if what != "traces":
+            value = (self.images if what == "image" else self.centres).value()
+            return {k: found for k in KINDS[what] if (found := getattr(value, k)) not in ("", None)}
         held: dict[str, Any] = self.more.value().options()
         pairs = [part.partition("=") for part in str(self.fields.value or "").split(",") if part.strip()]
         if pairs:
             held["fields"] = {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
         ReadingSettings.parse(held, where="this form")
         return held
+
+
+class KeptAnswers(QWidget):
+    """Answers that are kept, and what forgets them.
+
+    Parameters
+    ----------
+    answers : Answers
+    """
+
+    forgotten = Signal()
+
+    def __init__(self, answers: Answers) -> None:
+        super().__init__()
+        self._answers = answers
+        self.table = Table(
+            [
+                Column("what was asked", lambda r: f"{words(r[0].option)} {r[0].part}".strip(), 150),
+                Column("format", lambda r: r[0].form, 80),
+                Column("answer", lambda r: str(r[1].value), 140),
+                Column("given for", lambda r: r[1].file),
+                Column("on", lambda r: r[1].day, 90),
+            ],
+            multi=True,
+        )
+        self.table.setAccessibleName("answers of earlier imports")
+        self.table.setMaximumHeight(120)
+        self.forget = button(
+            "Forget", self._forget, "Forget the chosen answers: files ask again. Delete does the same."
+        )
+        self.forget_all = button("Forget all", self._forget_all, "Forget all answers: files ask again.")
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addWidget(self.table)
+        box.addLayout(row(self.forget, self.forget_all, None))
+        self.fill()
+
+    def fill(self) -> None:
+        """Show what is kept."""
+        self.table.model().set_rows(list(reversed(self._answers.held.items())))
+
+    def keyPressEvent(self, event: Any) -> None:
+        """Delete forgets what is chosen."""
+        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self._forget()
+            return
+        super().keyPressEvent(event)
+
+    def _forget(self) -> None:
+        for asked, _ in self.table.chosen():
+            self._answers.forget(asked)
+        self._told()
+
+    def _forget_all(self) -> None:
+        self._answers.forget()
+        self._told()
+
+    def _told(self) -> None:
+        self.fill()
+        self.forgotten.emit()
 
 
 def _offers(other: Entry, entry: Entry) -> bool:
@@ -521,11 +636,12 @@ def _offers(other: Entry, entry: Entry) -> bool:
 def _control(question: ChoiceNeeded) -> Any:
     """Return the control of a question; nothing is chosen in it."""
     name = question.option
-    if name in RATES:
+    if name in NUMBERS:
+        unit, hint = NUMBERS[name]
         control = create_widget(
-            value=0.0, name=name, widget_type=NumberEdit, options={"min": 0.0, "max": 1e6, "step": 0.1, "suffix": " Hz"}
+            value=0.0, name=name, widget_type=NumberEdit, options={"min": 0.0, "max": 1e6, "step": 0.1, "suffix": unit}
         )
-        control.native.setSpecialValueText("samples per second")
+        control.native.setSpecialValueText(hint)
     elif question.choices:
         choices = [UNCHOSEN, *question.choices]
         control = create_widget(value=UNCHOSEN, name=name, annotation=str, options={"choices": choices})

@@ -49,6 +49,7 @@ def read_items(path: str | Path, **options: Any) -> list[Item]:
         If something has to be asked; see `read_asking`.
     """
     from ...io.formats.connectome import read_connectome
+    from ...io.layer_data import is_centres
     from ...io.registry import identify
     from ...io.sniffing import table_kind
 
@@ -60,7 +61,8 @@ def read_items(path: str | Path, **options: Any) -> list[Item]:
         if kind not in ("traces", "centres"):
             return [("table", (kind, path))]
     found: list[Item] = []
-    for layer in image_layers(path, **options):
+    asking = {"asking": True} if is_centres(path) else {}
+    for layer in image_layers(path, **options, **asking):
         recording = layer[1].get("metadata", {}).get("dynamic_connectome", {}).get("recording")
         found.append(("recording", recording) if isinstance(recording, Recording) else ("layers", [layer]))
     return found

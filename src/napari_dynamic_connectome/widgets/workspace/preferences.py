@@ -8,20 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ...model.errors import InputError
-from ...model.system import replace
+from ...model.system import config_folder, replace
 
 RECENT, MOST_RECENT = "recent sessions", 8
-FOLDER_VARIABLE = "DYNAMIC_CONNECTOME_CONFIG"
 
 
 def settings_path() -> Path:
     """Path of the file; its folder can be set by the environment variable DYNAMIC_CONNECTOME_CONFIG."""
-    asked = os.environ.get(FOLDER_VARIABLE)
-    if asked:
-        return Path(asked) / "widgets.json"
-    from platformdirs import user_config_path
-
-    return user_config_path("napari-dynamic-connectome", appauthor=False) / "widgets.json"
+    return config_folder() / "widgets.json"
 
 
 def load() -> dict[str, Any]:

@@ -83,6 +83,7 @@ class Workspace:
     """Emits the title of the dock that shows what has just been made."""
 
     def __init__(self, viewer: Viewer) -> None:
+        from ...io.answers import Answers, answers_path
         from ...model.log import start_log
         from ..qt.background import BackgroundJobs
         from ..qt.notify import describe_with
@@ -101,8 +102,8 @@ class Workspace:
         self.arranging = False
         """The docks are just being laid out."""
         self.remembered: dict[str, Any] = load()
-        self.answers: dict[Any, tuple[Any, str]] = {}
-        """Answers of the import sheet; see `import_sheet.Answers`."""
+        self.answers = Answers(answers_path())
+        """Answers that were given in the import sheet before."""
         self.reading: dict[str, Any] = {}
         """How files are read, as it was said on the command line."""
         session, remembered = self.session, self.remembered
