@@ -24,7 +24,7 @@ SOURCES = ("Kato2015", "Nichols2017", "Skora2018", "Kaplan2020", "Yemini2021", "
 
 def traces_of(rng: np.random.Generator, names: list[str], groups: dict[str, int], samples: int = SAMPLES) -> np.ndarray:
     """Traces (time, neuron) of one worm: smooth noise, and what its groups have in common."""
-    noise = rng.standard_normal((samples, NEURONS_OF_A_WORM)).cumsum(axis=0)
+    noise = rng.standard_normal((samples, len(names))).cumsum(axis=0)
     slow = np.array([np.convolve(c, np.ones(9) / 9, "same") for c in noise.T]).T
     level = slow - np.array([np.convolve(c, np.ones(121) / 121, "same") for c in slow.T]).T
     common = np.zeros((samples, GROUPS))
@@ -37,7 +37,9 @@ def traces_of(rng: np.random.Generator, names: list[str], groups: dict[str, int]
     return level
 
 
-def write_collection(path: Path, worms: int, seed: int = 0) -> Path:
+def write_collection(
+    path: Path, worms: int, seed: int = 0, neurons: int = NEURONS_OF_A_WORM, named: int = NAMED
+) -> Path:
     """Write a collection worm by worm."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -52,19 +54,19 @@ def write_collection(path: Path, worms: int, seed: int = 0) -> Path:
     groups = {name: k % GROUPS for k, name in enumerate(chosen)}
     writer = None
     for number in range(worms):
-        names = list(rng.choice(everyone, NAMED, replace=False, p=often / often.sum()))
-        names += [str(k) for k in range(NAMED, NEURONS_OF_A_WORM)]
+        names = list(rng.choice(everyone, named, replace=False, p=often / often.sum()))
+        names += [str(k) for k in range(named, neurons)]
         step = float(rng.choice([0.3, 0.4, 0.5, 0.6]))
         level = traces_of(rng, names, groups).astype("f4")
         clock = (np.arange(SAMPLES) * step).astype("f4")
-        count = NEURONS_OF_A_WORM
+        count = neurons
         table = pa.table(
             {
                 "source_dataset": [SOURCES[number % len(SOURCES)]] * count,
                 "worm": [f"worm{number // len(SOURCES)}"] * count,
                 "neuron": names,
                 "slot": list(range(count)),
-                "is_labeled_neuron": [k < NAMED for k in range(count)],
+                "is_labeled_neuron": [k < named for k in range(count)],
                 "original_calcium_data": pa.array(list(level.T), pa.list_(pa.float32())),
                 "original_time_in_seconds": pa.array([clock] * count, pa.list_(pa.float32())),
                 "original_median_dt": pa.array([step] * count, pa.float32()),

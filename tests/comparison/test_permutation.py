@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
-from scipy.stats import pearsonr, spearmanr
+from scipy.stats import chi2, pearsonr, spearmanr
 
 from napari_dynamic_connectome.comparison.pairs import dyadic_error, side_pairs
 from napari_dynamic_connectome.comparison.permutation import degree_test, mantel_test
@@ -295,6 +295,59 @@ def test_blocks_of_single_neurons_reach_every_network_of_the_same_degrees_equall
     values, counts = np.unique(np.round(blocks.null, 9), return_counts=True)
     np.testing.assert_allclose(values, np.unique(np.round(alone.null, 9)), atol=1e-8)
     assert len(values) == 70 and ((counts - 100.0) ** 2 / 100.0).sum() < 125  # as in the test of single links
+
+
+def exchanges(state: frozenset[tuple[int, int]], units: list[list[int]]) -> list[frozenset[tuple[int, int]]]:
+    """Every network that one exchange of blocks makes of an undirected one, by the definition alone."""
+
+    def block(one: list[int], other: list[int]) -> np.ndarray:
+        return np.array([[(min(a, b), max(a, b)) in state for b in other] for a in one])
+
+    found = []
+    for a, b, c, d in permutations(units, 4):
+        if len(b) != len(d):
+            continue
+        before = {id(b): (block(a, b), block(c, b)), id(d): (block(a, d), block(c, d))}
+        degrees = [sum(one.sum(axis=0) for one in blocks) for blocks in before.values()]
+        if not np.array_equal(*degrees):
+            continue
+        links = set(state)
+        for mine, theirs in ((b, d), (d, b)):
+            for row, new in zip((a, c), before[id(theirs)], strict=True):
+                for i, j in product(range(len(row)), range(len(mine))):
+                    pair = (min(row[i], mine[j]), max(row[i], mine[j]))
+                    (links.add if new[i, j] else links.discard)(pair)
+        found.append(frozenset(links))
+    return found
+
+
+def test_rewired_blocks_reach_every_network_that_exchanges_make_equally_often() -> None:
+    units = [[0, 4], [1, 5], [2, 6], [3, 7], [8], [9]]
+    sides = np.array([u for u in units if len(u) == 2])
+    mirror = np.r_[4:8, 0:4, 8, 9]
+    link = np.triu(np.random.default_rng(8).random((10, 10)) < 0.25, 1)
+    link |= link.T
+    link |= link[np.ix_(mirror, mirror)]
+    first = frozenset((int(a), int(b)) for a, b in zip(*np.nonzero(np.triu(link)), strict=True))
+    known, edge = {first}, [first]
+    while edge:
+        edge = [n for state in edge for n in exchanges(state, units) if n not in known and not known.add(n)]
+    assert len(known) == 144
+    x = symmetric(10, 31)
+
+    def matrix(state: frozenset[tuple[int, int]]) -> np.ndarray:
+        link = np.zeros((10, 10))
+        for a, b in state:
+            link[a, b] = link[b, a] = 1.0
+        return link
+
+    expected = np.sort([pearsonr(off(x), off(matrix(state))).statistic for state in known])
+    networks = 60 * len(known)
+    test = degree_test(x, matrix(first), measure="pearson", networks=networks, rounds=30, sides=sides)
+    values, counts = np.unique(np.round(test.null, 9), return_counts=True)
+    np.testing.assert_allclose(values, np.unique(np.round(expected, 9)), atol=1e-8)
+    each = networks / len(known)
+    assert chi2.sf(((counts - each) ** 2 / each).sum(), len(known) - 1) > 1e-4
 
 
 def test_unrelated_networks_with_left_right_symmetry_are_not_taken_for_related_by_rewiring() -> None:

@@ -16,6 +16,8 @@ from numba import njit
 from ..communities.kernels import choose, uniform
 
 KEEP = {"cache": True, "nogil": True, "error_model": "numpy"}
+BEFORE_FIRST = 5
+"""So many times the exchanges between two networks are tried before the first one, which starts at the measured network."""
 
 
 @njit(**KEEP)
@@ -256,94 +258,105 @@ def rewired_block_products(members, source, target, mask, weight, value, allowed
         (N, N), pairs that can hold a link.
     directed : bool
     rounds : float
-        Exchanges that are tried, per block with a link.
+        Exchanges that are tried from one network to the next, per block with a link; `BEFORE_FIRST` times as many before the first.
     seed, start : int
-        The network number `start + k` has a random stream of its own.
+        The networks that begin with number `start` have a random stream of their own.
     out : ndarray
         (K,)
     """
     count, n_units = len(source), len(members)
     random = np.empty(1, np.uint64)
-    links = np.zeros((n_units, n_units, 2, 2), np.bool_)
-    weights = np.zeros((n_units, n_units, 2, 2))
-    place = np.empty((n_units, n_units), np.int64)
-    u, v = source.copy(), target.copy()
+    # which member is linked with which, as four bits a block: all blocks of 302 neurons fit into the nearest cache
+    turn, ends = np.empty(16, np.uint8), np.empty(16, np.int64)
+    for code in range(16):
+        turn[code] = (code & 9) | ((code & 2) << 1) | ((code & 4) >> 1)
+        ends[code] = (code & 1) + ((code >> 2) & 1) + 8 * (((code >> 1) & 1) + ((code >> 3) & 1))
+    single = members[:, 1] < 0
+    barred = np.zeros((n_units, n_units), np.uint8)
+    for a in range(n_units):
+        for b in range(n_units):
+            barred[a, b] = 15 ^ _code(allowed, members[a], members[b])
+    links = np.zeros((n_units, n_units), np.uint8)
+    place = np.empty((n_units, n_units), np.int32)
+    first = np.zeros(count, np.uint8)
+    for e in range(count):
+        for i in range(2):
+            for j in range(2):
+                if mask[e, i, j]:
+                    first[e] |= np.uint8(1 << (2 * i + j))
+    ends_of = np.empty((count, 2), np.int32)
+    turned = np.zeros(count, np.bool_)
+    flip = np.uint64(0 if directed else 1)
+    random[0] = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start + 1) * np.uint64(0xD1B54A32D192ED03)
+    links[:], place[:] = 0, -1
+    for e in range(count):
+        a, b = source[e], target[e]
+        ends_of[e, 0], ends_of[e, 1] = a, b
+        links[a, b], place[a, b] = first[e], e
+        if not directed:
+            links[b, a], place[b, a] = turn[first[e]], e
     for k in range(len(out)):
-        random[0] = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(start + k + 1) * np.uint64(
-            0xD1B54A32D192ED03
-        )
-        uniform(random)
-        links[:], weights[:], place[:] = False, 0.0, -1
-        for e in range(count):
-            u[e], v[e] = source[e], target[e]
-            _put_block(links, weights, place, u[e], v[e], mask[e], weight[e], e, directed)
-        for _ in range(int(rounds * count)):
-            e = choose(random, count)
-            a, b = u[e], v[e]
-            if not directed and uniform(random) < 0.5:
-                a, b = b, a
-            if uniform(random) < 0.5:
-                f = choose(random, count)
-                c, d = u[f], v[f]
-                if not directed and uniform(random) < 0.5:
-                    c, d = d, c
-            else:
-                c, d = choose(random, n_units), choose(random, n_units)
-            if a in (c, d) or b in (c, d) or c == d or (members[b, 1] < 0) != (members[d, 1] < 0):
+        for _ in range(int((rounds if k else BEFORE_FIRST * rounds) * count)):
+            # two random numbers a try, no branch that is taken at random: half of the time went into guessing those
+            z = bits(random)
+            e = (z >> np.uint64(32)) * np.uint64(count) >> np.uint64(32)
+            w = bits(random)
+            high, low = w >> np.uint64(32), w & np.uint64(0xFFFFFFFF)
+            f = high * np.uint64(count) >> np.uint64(32)
+            one = z & np.uint64(1) & flip
+            two = (z >> np.uint64(1)) & np.uint64(1) & flip
+            linked = (z >> np.uint64(2)) & np.uint64(1)
+            a, b = ends_of[e, one], ends_of[e, np.uint64(1) - one]
+            near, far = ends_of[f, two], ends_of[f, np.uint64(1) - two]
+            some = np.int32(high * np.uint64(n_units) >> np.uint64(32))
+            other = np.int32(low * np.uint64(n_units) >> np.uint64(32))
+            c, d = near if linked else some, far if linked else other
+            if (a == c) | (a == d) | (b == c) | (b == d) | (c == d) | (single[b] != single[d]):
                 continue
-            if not _keeps_degrees(links[a, b], links[c, b], links[a, d], links[c, d]):
+            ab, ad, cb, cd = links[a, b], links[a, d], links[c, b], links[c, d]
+            if ends[ab] + ends[cb] != ends[ad] + ends[cd]:
                 continue
-            if not (
-                _fits(links[a, b], members[a], members[d], allowed)
-                and _fits(links[a, d], members[a], members[b], allowed)
-                and _fits(links[c, b], members[c], members[d], allowed)
-                and _fits(links[c, d], members[c], members[b], allowed)
-            ):
+            if (ab & barred[a, d]) | (ad & barred[a, b]) | (cb & barred[c, d]) | (cd & barred[c, b]):
                 continue
             for row in (a, c):
-                one, two = links[row, b].copy(), links[row, d].copy()
-                first, second = weights[row, b].copy(), weights[row, d].copy()
                 p, q = place[row, b], place[row, d]
-                _put_block(links, weights, place, row, b, two, second, q, directed)
-                _put_block(links, weights, place, row, d, one, first, p, directed)
+                links[row, b], links[row, d] = links[row, d], links[row, b]
+                place[row, b], place[row, d] = q, p
+                if not directed:
+                    links[b, row], links[d, row] = links[d, row], links[b, row]
+                    place[b, row], place[d, row] = q, p
                 if q >= 0:
-                    u[q], v[q] = row, b
+                    turned[q] ^= ends_of[q, 0] != row
+                    ends_of[q, 0], ends_of[q, 1] = row, b
                 if p >= 0:
-                    u[p], v[p] = row, d
+                    turned[p] ^= ends_of[p, 0] != row
+                    ends_of[p, 0], ends_of[p, 1] = row, d
         total = 0.0
         for e in range(count):
             for i in range(2):
                 for j in range(2):
-                    if links[u[e], v[e], i, j]:
-                        total += weights[u[e], v[e], i, j] * value[members[u[e], i], members[v[e], j]]
+                    one, two = (j, i) if turned[e] else (i, j)
+                    if mask[e, one, two]:
+                        total += weight[e, one, two] * value[members[ends_of[e, 0], i], members[ends_of[e, 1], j]]
         out[k] = total
 
 
 @njit(**KEEP)
-def _put_block(links, weights, place, u, v, mask, weight, number, directed):
-    """Write a block, and its mirror image where links have no direction."""
-    place[u, v] = number
-    links[u, v], weights[u, v] = mask, weight
-    if not directed:
-        place[v, u] = number
-        links[v, u], weights[v, u] = mask.T, weight.T
+def bits(random):
+    """64 random bits (splitmix64)."""
+    random[0] += np.uint64(0x9E3779B97F4A7C15)
+    z = random[0]
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
 
 
 @njit(**KEEP)
-def _keeps_degrees(ab, cb, ad, cd):
-    """Whether the members of B have as many links in their two blocks as those of D have in theirs."""
-    for j in range(2):
-        one = int(ab[0, j]) + int(ab[1, j]) + int(cb[0, j]) + int(cb[1, j])
-        if one != int(ad[0, j]) + int(ad[1, j]) + int(cd[0, j]) + int(cd[1, j]):
-            return False
-    return True
-
-
-@njit(**KEEP)
-def _fits(block, source, target, allowed):
-    """Whether all links of a block can lie between two units."""
+def _code(table, source, target):
+    """Which member of one unit may be, or is, linked with which of another: bit 2 i + j for members i and j."""
+    code = 0
     for i in range(2):
         for j in range(2):
-            if block[i, j] and not allowed[source[i], target[j]]:
-                return False
-    return True
+            if source[i] >= 0 and target[j] >= 0 and table[source[i], target[j]]:
+                code |= 1 << (2 * i + j)
+    return np.uint8(code)
