@@ -298,6 +298,29 @@ def test_results_of_caiman_give_accepted_components_and_rate(tmp_path) -> None:
     assert worm.rate_hz == pytest.approx(4)
 
 
+def test_signals_of_caiman_are_named_and_its_own_rate_is_said(tmp_path) -> None:
+    with h5py.File(
+        tmp_path / "a.hdf5", "w"
+    ) as file:  # as caiman.utils.utils.save_dict_to_hdf5 writes it, version 1.12.1
+        for key, value in {"C": TRACES.T, "YrA": TRACES.T / 10, "S": 2 * TRACES.T, "f": TRACES.T[:1]}.items():
+            file[f"estimates/{key}"] = value
+        for key in ("F_dff", "idx_components", "R", "W"):
+            file[f"estimates/{key}"] = "NoneType"
+        file["estimates/discarded_components/C"] = TRACES.T[:1]
+        file["params/data/fr"] = 30
+    worm = read_recording(tmp_path / "a.hdf5")
+    np.testing.assert_allclose(worm.traces, TRACES)
+    assert not worm.neurons["rejected"].any()
+    assert any("C of CaImAn read; not read: C + YrA, S" in line for line in worm.remarks)
+    assert any("30 frames per second, which CaImAn writes where nobody says" in line for line in worm.remarks)
+    both = read_recording(tmp_path / "a.hdf5", signal="C + YrA", rate_hz=4)
+    np.testing.assert_allclose(both.traces, 1.1 * TRACES, rtol=1e-6)
+    assert both.rate_hz == pytest.approx(4) and not any("CaImAn" in line for line in both.remarks)
+    np.testing.assert_allclose(read_recording(tmp_path / "a.hdf5", signal="S").traces, 2 * TRACES)
+    with pytest.raises(InputError, match=r"no signal 'F_dff'.*C, C \+ YrA, S"):
+        read_recording(tmp_path / "a.hdf5", signal="F_dff")
+
+
 def test_names_under_another_field_are_found_or_asked_for(tmp_path) -> None:
     names = np.array(["AVAL", "AVAR", "", "RIML"], dtype=object)
     held = {"traces": TRACES, "timeVectorSeconds": np.arange(N_TIMES)[:, None] * 0.6, "IDs": names}
@@ -547,6 +570,38 @@ def test_points_of_deeplabcut_are_behaviour_not_neurons(tmp_path) -> None:
     assert list(held.data_vars)[:3] == ["nose x", "nose y", "nose likelihood"] and held["tail y"].values[1] == 10
     with pytest.raises(InputError, match="20 frames for 7 samples"):
         read_behaviour(tmp_path / "pose.csv", np.arange(7.0))
+
+
+@pytest.mark.parametrize("ending", ["csv", "h5"])
+def test_what_deeplabcut_writes_beside_its_points_is_called_what_it_is(tmp_path, ending) -> None:
+    if ending == "h5":
+        pytest.importorskip("tables")
+
+    def saved(name: str, columns: pd.MultiIndex, values: np.ndarray, index=None, **layout):
+        frame, path = pd.DataFrame(values, columns=columns, index=index), tmp_path / f"{name}.{ending}"
+        frame.to_csv(path) if ending == "csv" else frame.to_hdf(path, key="df_with_missing", **layout)
+        return path
+
+    # several animals, one of them not seen in a frame (stitch.py, create_df_from_prediction)
+    names = ["scorer", "individuals", "bodyparts", "coords"]
+    columns = pd.MultiIndex.from_product([["DLC"], ["w1", "w2"], ["nose"], ["x", "y", "likelihood"]], names=names)
+    values = np.arange(120.0).reshape(20, 6)
+    values[3, 3:] = np.nan
+    held = read_behaviour(saved("two", columns, values, format="table"), np.arange(20.0))
+    np.testing.assert_allclose(np.stack([held[k] for k in held.data_vars], axis=1), values)
+    # lines between points (analyze_skeleton.py)
+    columns = pd.MultiIndex.from_product([["nose_tail"], ["length", "orientation", "likelihood"]])
+    path = saved("skeleton", columns, values[:, :3], format="table")
+    assert table_kind(path) == "behaviour"
+    with pytest.raises(InputError, match="tracked points of the body"):
+        read_recording(path, rate_hz=2)
+    assert list(read_behaviour(path, np.arange(20.0)).data_vars) == ["length", "orientation", "likelihood"]
+    # labelled pictures (trainingsetmanipulation.py)
+    columns = pd.MultiIndex.from_product([["me"], ["nose"], ["x", "y"]], names=["scorer", "bodyparts", "coords"])
+    index = pd.MultiIndex.from_tuples([("labeled-data", "video", f"img{i}.png") for i in range(20)])
+    path = saved("labelled", columns, values[:, :2], index)
+    with pytest.raises(InputError, match="labelled pictures that DeepLabCut was trained on"):
+        read_behaviour(path, np.arange(20.0))
 
 
 # --- worms and names of any file -------------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ ROWS = {
     "a header of several rows (pandas, merged cells)": f"{READ}::test_of_several_signals_in_a_header_of_two_rows_one_is_asked_for",
     "a header of several rows, in only one of which columns differ": f"{READ}::test_rows_of_a_header_that_say_one_thing_are_no_question",
     "tracked points of DeepLabCut": f"{READ}::test_points_of_deeplabcut_are_behaviour_not_neurons",
+    "labelled pictures that DeepLabCut was trained on": f"{READ}::test_what_deeplabcut_writes_beside_its_points_is_called_what_it_is",
     "several worms in one file": f"{READ}::test_worm_and_labelled_only_apply_to_every_format",
     "a column `worm`, `animal` or `recording`": f"{COLUMNS}::test_a_column_of_worms_splits_wide_and_long_tables_alike",
     "a column `trial`, `session`, `plate`": f"{COLUMNS}::test_trials_are_asked_about_and_a_clock_that_starts_again_cannot_be_one_recording",

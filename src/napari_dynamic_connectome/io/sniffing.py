@@ -75,7 +75,7 @@ def table_kind(path: str | Path) -> TableKind:
 
 
 def is_pose(path: str | Path) -> bool:
-    """Whether a CSV holds tracked points of the body, in the layout of DeepLabCut.
+    """Whether a CSV holds tracked points of the body, or lines between them, in the layout of DeepLabCut.
 
     Parameters
     ----------
@@ -83,8 +83,10 @@ def is_pose(path: str | Path) -> bool:
     """
     start = head(Path(path), 1 << 16).decode("utf-8-sig", errors="replace")
     lines = [line for line in re.split(r"\r\n|\n|\r", start) if line.strip()][:8]
-    if not lines or not re.match(r'"?scorer"?[,;\t]', lines[0]):
+    if not lines:
         return False
+    if re.match(r'"?scorer"?[,;\t]', lines[0]):
+        return True
     levels = header_levels(lines, max((",", ";", "\t"), key=lines[0].count))
     return levels is not None and levels.is_pose
 

@@ -55,7 +55,7 @@ def read_recordings(
     axes : {"tn", "nt"}, optional
         Time first or neurons first, where neither times nor names tell.
     signal : str, optional
-        Of a table of pandas whose header has several levels, which signal.
+        Of a table of pandas whose header has several levels, which signal; of a result of CaImAn F_dff, C, "C + YrA" or S.
     time_column : str, optional
         Of a table of pandas, the column that holds the times, where its name does not tell.
     worm_column : str, optional
@@ -72,9 +72,13 @@ def read_recordings(
     where = str(path)
     columns = {"time_column": time_column, "worm_column": worm_column, "other_columns": other_columns}
     with opened(path) as file:
-        caiman = _caiman(file, where)
-        if caiman is not None and dataset is None:
-            return [recording_from_fields(caiman, where, name=name or path.stem, rate_hz=rate_hz)]
+        if dataset is None and (caiman := _caiman(file, where, signal)) is not None:
+            held, said = caiman
+            if rate_hz is None and held.get("fs", [0.0])[0] == CAIMAN_RATE_HZ:
+                said.append(f"{CAIMAN_RATE_HZ:g} frames per second, which CaImAn writes where nobody says: check it")
+            one = recording_from_fields(held, where, name=name or path.stem, rate_hz=rate_hz)
+            remarks = "; ".join(x for x in (str(one.provenance.get("reading", "")), *said) if x)
+            return [one.replace(provenance={**one.provenance, "reading": remarks}) if remarks else one]
         frame = read_stored_table(file, where, dataset)
         if frame is not None:
             more = {"signal": signal, **columns}
@@ -263,12 +267,24 @@ def _unit(path: str) -> float | None:
     return time_unit(path.rsplit("/", 1)[-1])
 
 
-def _caiman(file: Any, where: str) -> dict[str, Any] | None:
-    """Return the fields of a CaImAn result (`cnmf.save`): F_dff or C, accepted components, frame rate."""
-    traces = next((n for k in ("F_dff", "C") if _matrix(n := member(file, f"estimates/{k}", where))), None)
-    if traces is None:
+CAIMAN_RATE_HZ = 30.0
+"""What CaImAn takes for the frame rate where it is given none."""
+CAIMAN_SIGNALS = {"F_dff": ("F_dff",), "C": ("C",), "C + YrA": ("C", "YrA"), "S": ("S",)}
+"""Signals of a result: dF/F, denoised traces, the same with their residuals, deconvolved activity; the first that is there is read."""
+
+
+def _caiman(file: Any, where: str, signal: str | None) -> tuple[dict[str, Any], list[str]] | None:
+    """Return the fields of a CaImAn result (`cnmf.save`) and what is said about it: traces, accepted components, frame rate."""
+    nodes = {k: member(file, f"estimates/{k}", where) for k in ("F_dff", "C", "YrA", "S")}
+    there = [k for k, parts in CAIMAN_SIGNALS.items() if all(_matrix(nodes[p]) for p in parts)]
+    if not there or there == ["S"]:
         return None
-    values = read_all(traces, where).T  # stored (component, time)
+    chosen = there[0] if signal is None else signal
+    if chosen not in there:
+        raise InputError(f"there is no signal '{chosen}'", where=where, fix=f"Found: {', '.join(there)}.")
+    values = sum(read_all(nodes[part], where) for part in CAIMAN_SIGNALS[chosen]).T  # stored (component, time)
+    others = [k for k in there if k != chosen]
+    said = [f"{chosen} of CaImAn read; not read: {', '.join(others)}"] if others and signal is None else []
     fields: dict[str, Any] = {"traces": values}
     good = member(file, "estimates/idx_components", where)
     if good is not None and len(getattr(good, "shape", ())) == 1:
@@ -278,7 +294,7 @@ def _caiman(file: Any, where: str) -> dict[str, Any] | None:
     rate = member(file, "params/data/fr", where)
     if rate is not None and getattr(rate, "shape", None) == ():
         fields["fs"] = np.asarray([float(rate[()])])
-    return fields
+    return fields, said
 
 
 def _matrix(node: Any) -> bool:

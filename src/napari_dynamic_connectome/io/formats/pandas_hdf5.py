@@ -59,10 +59,24 @@ def stored_pose(path: str | Path) -> bool:
     path : str or Path
     """
     with opened(path) as file:
-        for key, kind in stored_tables(file).items():
-            if kind == "frame_table" and {"bodyparts", "coords"} <= set(_level_names(file[key], str(path))):
-                return True
-    return False
+        return any(_is_pose(file[key], kind, str(path)) for key, kind in stored_tables(file).items())
+
+
+def _is_pose(group: Any, kind: str, where: str) -> bool:
+    """Whether the header of a table is that of tracked points; the values are not read."""
+    try:
+        if kind == "frame_table":
+            columns = [_label(one) for one in plain_value(group.attrs["non_index_axes"], where)[0][1]]
+            names = _level_names(group, where)
+        elif kind == "frame":
+            axis = _axis(group, "axis0", where)
+            names, columns = [n for n, _ in axis], list(zip(*(c.tolist() for _, c in axis), strict=True))
+        else:
+            return False
+    except (DynamicConnectomeError, KeyError, ValueError, IndexError, TypeError, AttributeError):
+        return False  # what is wrong is said when it is read
+    rows = tuple(tuple(str(t) for t in row) for row in zip(*columns, strict=True))
+    return len(rows) > 1 and Levels(len(rows), tuple(names), "", rows).is_pose
 
 
 def read_stored_table(file: Any, where: str, dataset: str | None = None) -> pd.DataFrame | None:

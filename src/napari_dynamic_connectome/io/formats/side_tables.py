@@ -18,7 +18,17 @@ from ..volumes.hdf5 import opened
 from .fields import stimulus_table
 from .pandas_hdf5 import read_stored_table
 from .parquet import is_parquet, read_frame
-from .text_tables import LEVELS, find_column, find_time, parse_table, plain_cell, read_table, read_text, to_numbers
+from .text_tables import (
+    LEVELS,
+    find_column,
+    find_time,
+    labelled_frames,
+    parse_table,
+    plain_cell,
+    read_table,
+    read_text,
+    to_numbers,
+)
 
 
 def read_texts(source: str | Path) -> pd.DataFrame:
@@ -181,6 +191,10 @@ def _behaviour_clock(table: pd.DataFrame, time_s: np.ndarray | None, where: str)
         column, factor = found
         return column, to_numbers(table[column].tolist(), column, where, missing=False) * factor
     frame = find_column(table, "frame", "frames", "index", "unnamed: 0", "")
+    if frame is not None and found is None and levels is not None and levels.is_pose:
+        first = str(table[frame].iloc[0]) if len(table) else "0"
+        if not first.replace(".", "", 1).isdigit():
+            raise labelled_frames(where)
     if frame is None or time_s is None or len(time_s) != len(table):
         about = (
             ""

@@ -157,6 +157,8 @@ def parse_table(text: str, where: str) -> pd.DataFrame:
     if by_spaces(lines):
         lines, separator = [",".join(line.split()) for line in lines], ","
         first = lines[0]
+    if re.match(rf'"?scorer"?{separator}{separator}', first):
+        raise labelled_frames(where)
     levels = header_levels(lines, separator)
     if levels is not None:
         first = _one_header(levels, separator, where)
@@ -198,6 +200,20 @@ def parse_table(text: str, where: str) -> pd.DataFrame:
     return frame
 
 
+def labelled_frames(where: str) -> InputError:
+    """Return the refusal of what DeepLabCut was trained on.
+
+    Parameters
+    ----------
+    where : str
+    """
+    return InputError(
+        "these are labelled pictures that DeepLabCut was trained on, not points that it tracked",
+        where=where,
+        fix="Choose the file that it wrote beside the video (...DLC_....h5 or .csv).",
+    )
+
+
 SHORT = "short"
 """Attribute of a table with lines of fewer cells than its header: their numbers, the header's is 0."""
 
@@ -221,6 +237,8 @@ def by_spaces(lines: Sequence[str]) -> bool:
     return len(head) == len(row) > 2 and all(map(_is_number, row)) and not any(map(_is_number, head))
 
 
+_POSE = {"x", "y", "z", "likelihood", "length", "orientation"}
+"""What is known of a tracked point, and of a line between two."""
 LEVELS = "levels"
 """Attribute of a table with a header of several rows: its `Levels`."""
 
@@ -253,9 +271,10 @@ class Levels:
 
     @property
     def is_pose(self) -> bool:
-        """Whether these are points of DeepLabCut or of a program that writes the same."""
+        """Whether these are points of DeepLabCut or of a program that writes the same, or lines between its points."""
         called = {n.strip().lower() for n in self.names}
-        return "scorer" in called or {"bodyparts", "coords"} <= called
+        measured = any("likelihood" in row and 1 < len(set(row)) and set(row) <= _POSE for row in self.rows)
+        return measured or "scorer" in called or {"bodyparts", "coords"} <= called
 
     def columns(self) -> list[str]:
         """Names of the columns after the first: what varies, with spaces between."""
@@ -348,6 +367,9 @@ def is_data_row(first: str, second: str, separator: str) -> bool:
     return not (counting and len(numbers) > 1)
 
 
+_NOTHING = ("", "nan", "na", "n/a", "null", "none")
+
+
 def to_numbers(values: Sequence[str], column: str, where: str, *, missing: bool = True) -> np.ndarray:
     """Turn a column of texts into float64; empty cells are NaN.
 
@@ -357,9 +379,7 @@ def to_numbers(values: Sequence[str], column: str, where: str, *, missing: bool 
         That names column, row and text of the first cell that is no number (or is empty, if `missing` is False).
     """
     series = pd.Series(values, dtype=object).map(lambda v: v.strip() if isinstance(v, str) else v)
-    blank = series.map(
-        lambda v: v is None or (isinstance(v, str) and v.lower() in ("", "nan", "na", "n/a", "null", "none"))
-    )
+    blank = series.isna() | series.map(lambda v: isinstance(v, str) and v.lower() in _NOTHING)
     result: np.ndarray = pd.to_numeric(series.where(~blank, np.nan), errors="coerce").to_numpy(float)
     bad = np.flatnonzero(np.isnan(result) & ~blank.to_numpy(bool))
     if len(bad):
