@@ -95,6 +95,7 @@ ROWS = {
     "labels whose first axis the file calls samples of a colour": f"{READ}::test_labels_with_channels_or_samples_are_asked_about",
     "labels of an OME-Zarr that are listed twice": f"{READ}::test_labels_that_are_listed_twice_are_there_once",
     "an OME-Zarr without labels, given as labels": f"{CLI}::test_an_ome_zarr_of_labels_alone_is_taken_where_it_is_said_so",
+    "an OME-Zarr of version 0.6": "io/volumes/test_omezarr.py::test_images_of_ngff_06_have_axes_scale_and_units",
     "several labels in an OME-Zarr": f"{CLI}::test_several_labels_of_an_ome_zarr_are_asked_for_by_a_flag_that_is_there",
     "chunks of an OME-Zarr image that are not there": f"{SAID}::test_a_chunk_that_is_not_there_is_counted_and_nan",
     "times that would give a rate no recording has": f"{SAID}::test_times_in_another_unit_are_asked_about",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.io.formats.samples import make
 
-from napari_dynamic_connectome.io.registry import read_recording, read_recordings, write_recording
-from napari_dynamic_connectome.model.errors import InputError
+from napari_dynamic_connectome.io.registry import identify, read_recording, read_recordings, write_recording
+from napari_dynamic_connectome.model.errors import FormatError, InputError
 
 
 def test_unknown_ending_and_option(tmp_path) -> None:
@@ -24,3 +24,16 @@ def test_image_is_no_recording(tmp_path) -> None:
     omezarr_write.create_volume(tmp_path / "a.zarr", (2, 2, 4, 4))
     with pytest.raises(InputError, match="Extract its traces first"):
         read_recording(tmp_path / "a.zarr")
+
+
+def test_xml_of_other_programs_is_called_what_it_is(tmp_path) -> None:
+    (tmp_path / "a.xml").write_text('<?xml version="1.0" ?>\n<TrackMate version="7.11.1"><Model/></TrackMate>')
+    with pytest.raises(FormatError, match=r"tracks of TrackMate.*CSV .* or GEFF"):
+        identify(tmp_path / "a.xml")
+    (tmp_path / "b.xml").write_text('<?xml version="1.0" ?>\n<!-- a page -->\n<html><body/></html>')
+    with pytest.raises(FormatError, match="XML or HTML, not data"):
+        identify(tmp_path / "b.xml")
+    (tmp_path / "c.xml").write_text(
+        '<?xml version="1.0" ?>\n<g:graphml xmlns:g="http://graphml.graphdrawing.org/xmlns"/>'
+    )
+    assert identify(tmp_path / "c.xml").key == "graphml"

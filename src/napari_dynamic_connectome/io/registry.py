@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,7 +63,7 @@ class Format:
 
 FORMATS: list[Format] = [
     Format(
-        "omezarr", "OME-Zarr 0.4 and 0.5", ("*.zarr", "*.zarr.zip"), ("volume", "labels"), "volumes.omezarr", ("labels",), folder=True,
+        "omezarr", "OME-Zarr 0.4 to 0.6", ("*.zarr", "*.zarr.zip", "*.ozx"), ("volume", "labels"), "volumes.omezarr", ("labels",), folder=True,
         note="Multiscale, several channels, labels below the image; axes, scale and units from the metadata.",
     ),
     Format(
@@ -212,8 +213,16 @@ def _identify_text(path: Path, start: bytes, where: str) -> Format:
         return _BY_KEY["csv"]
     body = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     if body.startswith(b"<"):
-        if b"graphml" in start.lower() or b"<?xml" in start:
+        root = re.search(rb"<([A-Za-z_][\w:.-]*)", start)
+        called = root[1].rsplit(b":", 1)[-1].lower() if root else b"graphml"
+        if called == b"graphml":
             return _BY_KEY["graphml"]
+        if called == b"trackmate":
+            raise FormatError(
+                "these are tracks of TrackMate in its own XML",
+                where=where,
+                fix="Export them as CSV (track_id, frame, z, y, x) or GEFF, and read that.",
+            )
         raise FormatError(
             "this is XML or HTML, not data", where=where, fix="A failed download often looks like this; fetch it again."
         )

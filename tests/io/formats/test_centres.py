@@ -127,3 +127,12 @@ def test_tracks_of_btrack_are_centres(tmp_path) -> None:
         file["tracks/obj_type_1/tracks"][2] = 99
     with pytest.raises(FormatError, match="do not fit"):
         read_centres(tmp_path / "a.h5")
+
+
+def test_a_table_of_tracks_that_divide_is_refused_as_in_geff(tmp_path) -> None:
+    rows = "track_id,t,z,y,x,id,parent_track_id,parent_id\n1,0,1,4,5,11,-1,-1\n1,1,1,4,5,12,-1,11\n2,2,1,4,6,13,{},12\n"
+    (tmp_path / "whole.csv").write_text(rows.format(-1))  # as ultrack 0.8 writes it
+    assert read_centres(tmp_path / "whole.csv")["id"].tolist() == [1, 1, 2]
+    (tmp_path / "divided.csv").write_text(rows.format(1))
+    with pytest.raises(InputError, match="track 2 comes from track 1: it divides"):
+        read_centres(tmp_path / "divided.csv")

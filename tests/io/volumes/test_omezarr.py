@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import dask.array as da
 import numpy as np
@@ -12,7 +13,7 @@ from tests.io.ngff import ome_writer
 
 from napari_dynamic_connectome.io.registry import identify, open_labels, open_volume
 from napari_dynamic_connectome.io.volumes import omezarr_write
-from napari_dynamic_connectome.model.errors import InputError
+from napari_dynamic_connectome.model.errors import FormatError, InputError
 
 SHAPE = (4, 3, 16, 20)
 
@@ -186,3 +187,29 @@ def _set(file, place, value) -> None:
         holder = holder[key]
     holder[place[-1]] = value
     file.write_text(json.dumps(body))
+
+
+def as_06(path: Path, steps: list[dict]) -> Path:
+    """An image in the metadata of NGFF 0.6, as ngff-zarr 0.50 writes it."""
+    import zarr
+
+    root = zarr.open_group(path, mode="w", zarr_format=3)
+    root.create_array("scale0/worm", data=np.arange(2 * 3 * 4 * 5, dtype=np.uint16).reshape(2, 3, 4, 5))
+    axes = [{"name": "t", "type": "time", "unit": "second"}]
+    axes += [{"name": n, "type": "space", "unit": "micrometer"} for n in "zyx"]
+    place = {"path": "scale0/worm"}
+    step = {"input": place, "output": {"name": "intrinsic"}, "type": "sequence", "transformations": steps}
+    systems = [{"name": "other", "axes": axes[::-1]}, {"name": "intrinsic", "axes": axes}]
+    datasets = [{**place, "coordinateTransformations": [step]}]
+    root.attrs["ome"] = {"version": "0.6", "multiscales": [{"coordinateSystems": systems, "datasets": datasets}]}
+    return path
+
+
+def test_images_of_ngff_06_have_axes_scale_and_units(tmp_path) -> None:
+    moved = [{"type": "scale", "scale": [0.5, 2.0, 0.4, 0.3]}, {"type": "translation", "translation": [0, 1, 0, 5]}]
+    volume = open_volume(as_06(tmp_path / "a.zarr", moved))
+    assert volume.reference.axes == "tzyx" and volume.voxel_size_um == (2.0, 0.4, 0.3)
+    assert volume.frame_rate_hz == 2.0 and volume.shape == (2, 3, 4, 5)
+    turned = [*moved, {"type": "rotation", "rotation": np.eye(4).tolist()}]
+    with pytest.raises(FormatError, match="type 'rotation'"):
+        open_volume(as_06(tmp_path / "b.zarr", turned))

@@ -217,6 +217,7 @@ def read_centres(path: str | Path) -> pd.DataFrame:
                 fix="Give whole numbers: frames from 0, ids from 1.",
             )
         found[column] = values.astype(np.int64)
+    _check_no_division(table, str(columns["id"]), where)
     twice = found.duplicated(["frame", "id"])
     if twice.any():
         row = found[twice].iloc[0]
@@ -226,6 +227,23 @@ def read_centres(path: str | Path) -> pd.DataFrame:
     name = find_column(table, "name", "neuron_name")
     found["name"] = [plain_cell(str(n).strip()) for n in table[name].tolist()] if name is not None else ""
     return found
+
+
+def _check_no_division(table: pd.DataFrame, identity: str, where: str) -> None:
+    """Refuse tracks that come from another one: two tracks of one parent, or a parent of one, are no neurons of their own."""
+    column = find_column(table, "parent_track_id", "parent_track", "parent")
+    if column is None:
+        return
+    pairs = table[[identity, column]].drop_duplicates()
+    own = to_numbers(pairs[identity].tolist(), identity, where)
+    parents = to_numbers(pairs[column].tolist(), column, where)
+    divided = np.flatnonzero((parents > 0) & (parents != own) & np.isin(parents, own))
+    if len(divided):
+        raise InputError(
+            f"track {own[divided[0]]:.0f} comes from track {parents[divided[0]]:.0f}: it divides, which neurons do not",
+            where=where,
+            fix="Cut the track there, or remove the wrong link.",
+        )
 
 
 def open_labels(

@@ -73,11 +73,13 @@ def read_recordings(
     columns = {"time_column": time_column, "worm_column": worm_column, "other_columns": other_columns}
     with opened(path) as file:
         if dataset is None and (caiman := _caiman(file, where, signal)) is not None:
-            held, said = caiman
-            if rate_hz is None and held.get("fs", [0.0])[0] == CAIMAN_RATE_HZ:
-                said.append(f"{CAIMAN_RATE_HZ:g} frames per second, which CaImAn writes where nobody says: check it")
-            one = recording_from_fields(held, where, name=name or path.stem, rate_hz=rate_hz)
-            remarks = "; ".join(x for x in (str(one.provenance.get("reading", "")), *said) if x)
+            found, remarked = caiman
+            if rate_hz is None and found.get("fs", [0.0])[0] == CAIMAN_RATE_HZ:
+                remarked.append(
+                    f"{CAIMAN_RATE_HZ:g} frames per second, which CaImAn writes where nobody says: check it"
+                )
+            one = recording_from_fields(found, where, name=name or path.stem, rate_hz=rate_hz)
+            remarks = "; ".join(x for x in (str(one.provenance.get("reading", "")), *remarked) if x)
             return [one.replace(provenance={**one.provenance, "reading": remarks}) if remarks else one]
         frame = read_stored_table(file, where, dataset)
         if frame is not None:
@@ -282,7 +284,8 @@ def _caiman(file: Any, where: str, signal: str | None) -> tuple[dict[str, Any], 
     chosen = there[0] if signal is None else signal
     if chosen not in there:
         raise InputError(f"there is no signal '{chosen}'", where=where, fix=f"Found: {', '.join(there)}.")
-    values = sum(read_all(nodes[part], where) for part in CAIMAN_SIGNALS[chosen]).T  # stored (component, time)
+    stored = [read_all(nodes[part], where) for part in CAIMAN_SIGNALS[chosen]]  # (component, time)
+    values = np.sum(stored, axis=0).T
     others = [k for k in there if k != chosen]
     said = [f"{chosen} of CaImAn read; not read: {', '.join(others)}"] if others and signal is None else []
     fields: dict[str, Any] = {"traces": values}

@@ -273,7 +273,7 @@ class Levels:
     def is_pose(self) -> bool:
         """Whether these are points of DeepLabCut or of a program that writes the same, or lines between its points."""
         called = {n.strip().lower() for n in self.names}
-        measured = any("likelihood" in row and 1 < len(set(row)) and set(row) <= _POSE for row in self.rows)
+        measured = any("likelihood" in row and len(set(row)) > 1 and set(row) <= _POSE for row in self.rows)
         return measured or "scorer" in called or {"bodyparts", "coords"} <= called
 
     def columns(self) -> list[str]:

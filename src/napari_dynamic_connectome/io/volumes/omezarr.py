@@ -1,4 +1,4 @@
-"""OME-Zarr (NGFF 0.4 and 0.5): volumes and labels, read lazily with axes, scale and units.
+"""OME-Zarr (NGFF 0.4, 0.5, and of 0.6 images that are scaled and moved): volumes and labels, read lazily with axes, scale and units.
 
 In: a folder (or a zip of one) with `multiscales` metadata. Out: a `Volume`. Labels are found in `labels/` below an image.
 """
@@ -204,6 +204,7 @@ def open_volume(path: str | Path, *, group: str = "", level: int = 0, labels: bo
     scale = scales[0] if isinstance(scales, list) and scales else None
     if not isinstance(scale, dict) or not isinstance(scale.get("datasets"), list) or not scale["datasets"]:
         raise FormatError("the multiscales metadata lists no datasets", where=where, fix="Export the image again.")
+    scale = _with_axes(scale, where)
     datasets = scale["datasets"]
     if not 0 <= level < len(datasets):
         raise InputError(f"there is no resolution level {level}", where=where, fix=f"There are {len(datasets)}.")
@@ -503,6 +504,35 @@ def _array_name(path: Path, group: str, item: Any, where: str) -> str:
             fix="Get the file from a source you trust.",
         )
     return full
+
+
+def _with_axes(scale: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return multiscales of NGFF 0.6 as those of 0.5: axes of the coordinate system that the datasets lead to, plain steps."""
+    systems = [s for s in _listed(scale, "coordinateSystems", where) if isinstance(s, dict)]
+    if not systems or "axes" in scale:
+        return scale
+    datasets = [d for d in scale["datasets"] if isinstance(d, dict)]
+    plain, goals = [], []
+    for dataset in datasets:
+        steps: list[Any] = []
+        for step in _listed(dataset, "coordinateTransformations", where):
+            held = step if isinstance(step, dict) else {}
+            output = held.get("output")
+            goals.append(output.get("name") if isinstance(output, dict) else output)
+            steps += _listed(held, "transformations", where) if held.get("type") == "sequence" else [held]
+        other = next((str(s.get("type")) for s in steps if isinstance(s, dict) and s.get("type") not in _STEPS), None)
+        if other is not None:
+            raise FormatError(
+                f"the image is placed by a transformation of the type '{other[:30]}'",
+                where=where,
+                fix="Only scale and translation are read: export the image again without it.",
+            )
+        plain.append({**dataset, "coordinateTransformations": steps})
+    system = next((s for s in systems if s.get("name") in goals), systems[0])
+    return {**scale, "axes": _listed(system, "axes", where), "datasets": plain, "coordinateTransformations": []}
+
+
+_STEPS = ("scale", "translation", "identity")
 
 
 def _check_array(path: Path, array: ZarrArray, where: str) -> None:
