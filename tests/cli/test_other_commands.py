@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,8 +17,10 @@ import pytest
 from tests.report.test_tables import check_package
 from tests.widgets.helpers import fill
 
-from napari_dynamic_connectome import save_session
-from napari_dynamic_connectome.cli import command_line, main
+from napari_dynamic_connectome import InputError, save_session
+from napari_dynamic_connectome.cli import command_line, main, outputs
+from napari_dynamic_connectome.cli.sessions import kept_in_session
+from napari_dynamic_connectome.io.ownership import claim_folder
 from napari_dynamic_connectome.io.registry import FORMATS, open_labels, read_recordings
 from napari_dynamic_connectome.io.volumes.omezarr_write import write_labels
 from napari_dynamic_connectome.session.session import Session
@@ -158,6 +162,51 @@ def test_every_command_has_the_options_of_loudness() -> None:
     for one in commands.values():
         assert {"-v", "-q"} <= set(one._option_string_actions)
     assert sys.modules["napari_dynamic_connectome.cli.progress"].QUIET in (True, False)
+
+
+def test_every_command_that_takes_a_lock_can_take_it_over_and_says_so(
+    saved: Path, tmp_path: Path, capsys, monkeypatch
+) -> None:
+    parser = command_line.build_parser()
+    (commands,) = (a.choices for a in parser._actions if hasattr(a, "choices") and isinstance(a.choices, dict))
+    asked = {name for name, one in commands.items() if "--take-over" in one._option_string_actions}
+    assert asked == {name for name, one in commands.items() if any(a.dest == "output" for a in one._actions)}
+    assert {
+        "run",
+        "extract",
+        "export",
+        "report",
+        "movie",
+        "states",
+        "baselines",
+        "project",
+        "simulate",
+        "demo",
+    } <= asked
+    silent = {"pid": 12, "host": "node-17", "place": "b pid:[1]", "token": "theirs", "user": "ada"}
+    out = tmp_path / "out"
+    shutil.copytree(saved, claim_folder(out) / "session.zarr")
+    monkeypatch.setattr(outputs, "write_outputs", lambda *_, **__: None)
+
+    def lock(place: Path) -> Path:
+        place.mkdir()
+        (place / "lock").write_text(json.dumps(silent))
+        os.utime(place / "lock", (1e9, 1e9))
+        return place
+
+    place = lock(tmp_path / ".out.writing")
+    words = ["export", str(out), "--graphml", "-q"]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert "no sign of life" in said and "(--take-over)" in said and said.count("\n") == 1
+    assert main([*words, "--take-over"]) == 0 and not place.exists()
+    place = lock(out / "session.zarr.journal")
+    for path, folder in ((out, None), (saved, str(out))):
+        with pytest.raises(InputError, match=r"no sign of life.*\(--take-over\)"), kept_in_session(str(path), folder):
+            pytest.fail("worked before it looked")
+    with kept_in_session(str(out), None, take_over=True) as (session, _):
+        assert not session.journal.read_only
+    assert not place.exists()
 
 
 def test_two_commands_do_not_write_at_one_place(saved: Path, tmp_path: Path, capsys, monkeypatch) -> None:

@@ -10,12 +10,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_dynamic_connectome import InputError, Recording, Session, read_recording, write_recording, write_tables
+from napari_dynamic_connectome import (
+    InputError,
+    Recording,
+    Session,
+    read_recording,
+    write_collection,
+    write_recording,
+    write_tables,
+)
 from napari_dynamic_connectome.cli import main
 from napari_dynamic_connectome.io.ownership import MARKER, OurFiles, claim_folder, our_files, read_marker, remove_folder
 from napari_dynamic_connectome.io.registry import open_labels
 from napari_dynamic_connectome.io.volumes.omezarr_write import write_labels
-from napari_dynamic_connectome.report.html import write_figures
+from napari_dynamic_connectome.report.graphml import write_session_graph
+from napari_dynamic_connectome.report.html import write_figures, write_report
 from napari_dynamic_connectome.report.labels import write_label_files
 from napari_dynamic_connectome.report.nwb import write_nwb_files
 from napari_dynamic_connectome.report.reproduce import write_run_files
@@ -69,6 +78,65 @@ def test_only_marked_folders_are_claimed_or_removed(tmp_path) -> None:
     assert read_marker(ours)
     remove_folder(ours)
     assert not ours.exists()
+
+
+def test_a_folder_that_also_holds_things_of_others_is_not_ours_as_a_whole(tmp_path, capsys) -> None:
+    worm = Recording.from_arrays(np.random.default_rng(0).random((6, 2)), name="w", rate_hz=1, names=["AVAL", "AVAR"])
+    data = tmp_path / "data"
+    data.mkdir()
+    write_recording(worm, data / "w.npz")
+    assert claim_folder(data) == data and read_marker(data)["made"]  # nothing but ours
+    assert "w.npz" in read_marker(data)["files"]
+    other = tmp_path / "mine" / "data"
+    other.mkdir(parents=True)
+    write_recording(worm, other / "w.npz")
+    (other / "thesis.txt").write_text("x")
+    with pytest.raises(InputError, match=r"holds thesis\.txt\)"):
+        claim_folder(other)
+    assert main(["demo", "-o", str(tmp_path / "mine"), "--no-viewer"]) == 2
+    remove_folder(other)
+    assert (other / "thesis.txt").exists() and (other / "w.npz").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["w.npz", "w.csv", "w.csv.gz", "w.parquet", "w.nwb", "w.graphml", "c.parquet", "w.html"]
+)
+def test_a_file_that_the_caller_names_is_replaced_only_if_it_is_ours_or_if_it_is_said(tmp_path, name) -> None:
+    pytest.importorskip("pynwb" if name == "w.nwb" else "pyarrow" if name.endswith("parquet") else "numpy")
+    session = sample()
+    path = tmp_path / name
+
+    def write(**more: bool) -> Path:
+        if name == "c.parquet":
+            return write_collection([session.recordings["worm 1"]], path, **more)
+        if name == "w.html":
+            return write_report(session, path, **more)
+        if name == "w.graphml":
+            return write_session_graph(session, path, **more)
+        return write_recording(session.recordings["worm 1"], path, **more)
+
+    path.write_bytes(b"precious")
+    with pytest.raises(
+        InputError, match=rf"{name} is there already and was not written by this program.*overwrite=True"
+    ):
+        write()
+    assert path.read_bytes() == b"precious" and [p.name for p in tmp_path.iterdir()] == [name]
+    assert write(overwrite=True) == path
+    written = path.stat().st_size
+    assert written != 8 and write() == path  # ours now
+    with path.open("ab") as stream:
+        stream.write(b" ")
+    with pytest.raises(InputError, match="was changed since this program wrote it"):
+        write()
+    assert path.stat().st_size > 8
+    path.unlink()
+    assert write() == path  # given up
+
+
+def sample() -> Session:
+    from tests.session.session_sample import make_session
+
+    return make_session(0)
 
 
 def test_two_sessions_do_not_mix_in_one_folder(tmp_path) -> None:

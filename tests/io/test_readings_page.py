@@ -98,6 +98,10 @@ ROWS = {
     "an OME-Zarr of version 0.6": "io/volumes/test_omezarr.py::test_images_of_ngff_06_have_axes_scale_and_units",
     "several labels in an OME-Zarr": f"{CLI}::test_several_labels_of_an_ome_zarr_are_asked_for_by_a_flag_that_is_there",
     "chunks of an OME-Zarr image that are not there": f"{SAID}::test_a_chunk_that_is_not_there_is_counted_and_nan",
+    "times of traces under a name that says no unit": f"{SAID}::test_times_in_minutes_that_read_as_a_rate_are_asked_about",
+    "the same where, in seconds, a stimulus begins after": f"{SAID}::test_a_stimulus_after_the_end_of_the_times_says_that_they_are_minutes",
+    "times that say no unit and take more than a day": f"{SAID}::test_milliseconds_that_read_as_days_are_asked_about",
+    "`time_s`, `Time (sec)`; times beside a rate": f"{SAID}::test_a_header_that_says_seconds_is_believed",
     "times that would give a rate no recording has": f"{SAID}::test_times_in_another_unit_are_asked_about",
 }  # fmt: skip
 """How a row begins -> the test that shows what it says; "||" ends the first cell."""

@@ -64,6 +64,102 @@ def test_rates_that_recordings_have_are_not_questioned(tmp_path: Path, step: flo
     assert read_recording(write_recording(worm(step), tmp_path / "w.npz")).n_times == 60
 
 
+def clock(n: int, step: float, path: Path, header: str = "time", stimulus: float | None = None) -> Path:
+    """A recording of n samples, so far apart, as another program writes it."""
+    values = np.random.default_rng(0).normal(size=(n, 2))
+    if path.suffix == ".csv":
+        pd.DataFrame({header: np.arange(n) * step, "AVAL": values[:, 0], "AVAR": values[:, 1]}).to_csv(
+            path, index=False
+        )
+        if stimulus is not None:
+            path.with_name(f"{path.stem}_stimuli.csv").write_text(
+                f"name,onset,offset\nsalt,{stimulus},{stimulus + 1}\n"
+            )
+    elif path.suffix == ".npz":
+        np.savez(path, **{header: np.arange(n) * step}, traces=values, names=["AVAL", "AVAR"])
+    else:
+        import h5py
+
+        with h5py.File(path, "w") as file:
+            file.attrs["nwb_version"] = "2.5"
+            series = file.create_group("processing/ophys/Fluorescence/calcium")
+            series.attrs["neurodata_type"] = "RoiResponseSeries"
+            series["data"], series["timestamps"], series["rois"] = values, np.arange(n) * step, np.arange(2)
+            series["timestamps"].attrs["unit"] = "seconds"
+    return path
+
+
+@pytest.mark.parametrize("name", ["w.csv", "w.npz", "w.nwb"])
+@pytest.mark.parametrize(
+    ("rate", "minutes"), [(3.0, 10), (0.4, 20), (10.0, 2), (1.0, 70), (29.0, 1.1), (0.11, 15.2)], ids=str
+)
+def test_times_in_minutes_that_read_as_a_rate_are_asked_about(
+    tmp_path: Path, name: str, rate: float, minutes: float
+) -> None:
+    path = clock(round(rate * minutes * 60) + 2, 1 / rate / 60, tmp_path / name, "t" if name == "w.npz" else "time")
+    with pytest.raises(ChoiceNeeded, match="are they in min") as caught:
+        read_recording(path)
+    assert (caught.value.option, caught.value.choices[:2]) == ("time_unit", ("min", "s"))
+    assert read_recording(path, time_unit="min").rate_hz == pytest.approx(rate)
+    assert read_recording(path, time_unit="s").rate_hz == pytest.approx(60 * rate)
+
+
+@pytest.mark.parametrize(("rate", "days"), [(30.0, 0.01), (50.0, 0.007), (199.0, 0.005)])
+def test_milliseconds_that_read_as_days_are_asked_about(tmp_path: Path, rate: float, days: float) -> None:
+    path = clock(round(rate * days * 86_400), 1e3 / rate, tmp_path / "w.csv")
+    with pytest.raises(ChoiceNeeded, match=r"takes .* days; are they in ms") as caught:
+        read_recording(path)
+    assert caught.value.choices[0] == "ms"
+
+
+@pytest.mark.parametrize(
+    ("n", "step"),
+    [
+        (3000, 0.05),  # 20 Hz over 150 s
+        (1801, 1 / 30),  # 30 Hz over 60 s
+        (1800, 20.0),  # a sample in 20 s over 10 hours
+        (99, 0.05),  # a moment, whatever its unit
+        (100, 0.5),
+        (60_000, 0.01),  # 100 Hz over 10 minutes: in minutes, it would be 10 hours
+    ],
+)
+def test_what_fits_seconds_is_not_questioned(tmp_path: Path, n: int, step: float) -> None:
+    assert read_recording(clock(n, step, tmp_path / "w.csv")).rate_hz == pytest.approx(1 / step)
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [("w.csv", "time_s"), ("w.csv", "Time (sec)"), ("w.npz", "time_s"), ("w.npz", "timeVectorSeconds")],
+)
+def test_a_header_that_says_seconds_is_believed(tmp_path: Path, name: str, header: str) -> None:
+    path = clock(1800, 1 / 180, tmp_path / name, header)
+    found = read_recording(path)
+    assert found.rate_hz == pytest.approx(180) and "unit of time said" not in found.provenance
+    again = read_recording(write_recording(found, tmp_path / "ours.npz"))  # and so is what we wrote
+    assert again.rate_hz == pytest.approx(180) and "unit of time said" not in again.provenance
+    np.savez(tmp_path / "rate.npz", t=np.arange(1800) / 180, fs=180.0, traces=np.ones((1800, 2)) * np.arange(2))
+    assert read_recording(tmp_path / "rate.npz").rate_hz == pytest.approx(180)
+
+
+@pytest.mark.parametrize(("stimulus", "asked"), [(580.0, True), (61.0, False), (4000.0, False)])
+def test_a_stimulus_after_the_end_of_the_times_says_that_they_are_minutes(
+    tmp_path: Path, stimulus: float, asked: bool
+) -> None:
+    path = clock(1300, 0.05, tmp_path / "w.csv", stimulus=stimulus)  # 20 Hz over 65 s, or .33 Hz over 65 min
+    if asked:
+        with pytest.raises(ChoiceNeeded, match=r"end at 65 s, and a stimulus begins at 580 s; are they in min"):
+            read_recording(path)
+        assert read_recording(path, time_unit="min").stimuli["onset"].tolist() == [stimulus]
+    else:
+        assert read_recording(path).rate_hz == pytest.approx(20)
+
+
+def test_a_column_that_is_named_as_the_time_says_no_unit(tmp_path: Path) -> None:
+    path = clock(1800, 1 / 180, tmp_path / "w.csv", "elapsed")
+    with pytest.raises(ChoiceNeeded, match="are they in min"):
+        read_recording(path, time_column="elapsed")
+
+
 def test_the_settings_file_answers(tmp_path: Path) -> None:
     path = write_recording(worm(500.0), tmp_path / "w.npz")
     with pytest.raises(ChoiceNeeded, match=r'time_unit = "ms"'):

@@ -254,6 +254,22 @@ def test_one_process_at_a_time_writes_a_place(tmp_path: Path) -> None:
     assert list(place.parent.iterdir()) == []
 
 
+def test_the_lock_of_a_place_is_taken_from_a_silent_machine_only_if_it_is_said(tmp_path: Path) -> None:
+    place, folder = tmp_path / "out", tmp_path / ".out.writing"
+    write_lock(folder, silent_s=5)
+    with (
+        pytest.raises(InputError, match=r"ada, process .*Wait until it is done"),
+        lock.writing_alone(place, take_over=True),
+    ):
+        pytest.fail("it was touched a moment ago")
+    write_lock(folder, silent_s=lock.STALE_S + 5)
+    with pytest.raises(InputError, match=r"no sign of life for 3 minutes.*--take-over"), lock.writing_alone(place):
+        pytest.fail("nobody said so")
+    with lock.writing_alone(place, take_over=True):
+        assert read_owner(folder / "lock")["pid"] == os.getpid()
+    assert not folder.exists()
+
+
 def test_a_place_that_cannot_be_locked_is_for_its_writer_to_judge(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("theirs")
     for place in (tmp_path / "file" / "out", Path("a\0b"), tmp_path / ("x" * 300)):

@@ -58,7 +58,7 @@ def execute(options: argparse.Namespace) -> None:
     """Run the command."""
     from ..pipeline.opinions import find_baselines
 
-    with kept_in_session(options.session, options.output) as (session, cohort):
+    with kept_in_session(options.session, options.output, take_over=options.take_over) as (session, cohort):
         settings = settings_for(options, session)
         with progress_bar("baselines") as progress:
             panel = find_baselines(

@@ -179,7 +179,7 @@ def _writing(options: argparse.Namespace) -> Iterator[None]:
         return
     from ..session.lock import writing_alone
 
-    with writing_alone(place):
+    with writing_alone(place, take_over=options.take_over):
         yield
 
 
@@ -247,6 +247,12 @@ def build_parser() -> Parser:
     for command in COMMANDS:
         command.add(commands)
     for one in commands.choices.values():
+        if any(action.dest == "output" for action in one._actions):
+            one.add_argument(
+                "--take-over",
+                action="store_true",
+                help="take the lock of the session, or of what is written, from another machine that shows no sign of life",
+            )
         one.set_defaults(parser=one, whole=parser)
         _add_loudness(one, argparse.SUPPRESS, argparse.SUPPRESS)  # what was said before the command stays
     return parser

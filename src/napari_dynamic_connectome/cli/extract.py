@@ -60,7 +60,6 @@ def execute(options: argparse.Namespace) -> None:
     from ..extraction.correct import correct_traces
     from ..extraction.quality import assess_quality
     from ..extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
-    from ..io.ownership import OurFiles
     from ..io.registry import check_target, write_recording
     from ..pipeline.images import extract_files
     from ..pipeline.toml import parse_overrides
@@ -111,10 +110,6 @@ def execute(options: argparse.Namespace) -> None:
     if options.correct or "correction" in overrides:
         recording = correct_traces(recording, correction)
     recording = assess_quality(recording, quality)
-    more_options = {"overwrite": options.overwrite} if target.name.lower().endswith((".csv", ".csv.gz")) else {}
-    write_recording(recording, target, **more_options)
-    mine = OurFiles(target.parent)
-    mine.handed[target.name] = target
-    mine.finish(stale=False)
+    write_recording(recording, target, overwrite=options.overwrite)
     named = len(recording.named)
     print(f"wrote {options.output}: {recording.n_neurons} neurons ({named} named), {recording.n_times} time points")

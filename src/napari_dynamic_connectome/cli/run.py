@@ -26,11 +26,6 @@ def add(commands: Any) -> None:
         action="store_true",
         help="replace a session in the output folder that no run made or that cannot be read; a backup is kept",
     )
-    run.add_argument(
-        "--take-over",
-        action="store_true",
-        help="take the lock of the session in the output folder from another machine that shows no sign of life",
-    )
     run.add_argument("--no-screenshot", action="store_true", help="skip the picture of the napari window")
     run.add_argument("--executor", choices=("local", "dask"), default="local")
     run.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler (with --executor dask)")

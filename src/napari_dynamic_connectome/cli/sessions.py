@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +48,20 @@ def place_for(session: Session, path: Path, output: str | None) -> Path:
 
 
 @contextmanager
-def kept_in_session(text: str, output: str | None) -> Iterator[tuple[Session, Cohort]]:
+def kept_in_session(text: str, output: str | None, *, take_over: bool = False) -> Iterator[tuple[Session, Cohort]]:
     """Open a session to which a command adds a result; when the block ends, session, tables, figures and report are written.
 
-    Refused before any work: a session without recordings, one that is open in another window, a folder that is not ours.
+    Refused before any work: a session without recordings, one that is open in another window, a folder that is not ours. The
+    session stays locked until everything is written; edits of a crashed window are taken in.
+
+    Parameters
+    ----------
+    text : str
+        The session, or the folder that holds it.
+    output : str or None
+        Folder of a copy to which the result is added instead.
+    take_over : bool
+        Take the lock of a machine that shows no sign of life.
 
     Yields
     ------
@@ -63,9 +73,10 @@ def kept_in_session(text: str, output: str | None) -> Iterator[tuple[Session, Co
     from ..io.ownership import OurFiles, claim_folder
     from ..model.cohort import Cohort
     from ..model.errors import InputError
+    from ..pipeline.earlier import held_by_us
     from ..pipeline.run import SESSION_NAME
     from ..session.lock import busy_elsewhere, is_silent
-    from ..session.save_load import save_session
+    from ..session.save_load import read_revision, save_session
     from .outputs import write_outputs
 
     session, path = opened(text)
@@ -73,32 +84,36 @@ def kept_in_session(text: str, output: str | None) -> Iterator[tuple[Session, Co
         raise InputError("the session holds no recording", where=str(path), fix="Run the pipeline first.")
     folder = place_for(session, path, output)
     target = folder / SESSION_NAME if output else path
-    other = busy_elsewhere(target, None) if target.exists() else ""
-    if other:
-        raise InputError(
-            f"the session is open in another window ({other})",
-            where=str(target),
-            fix="If that program is gone, open the session in napari and take it over; else give -o FOLDER."
-            if is_silent(target)
-            else "Close it there, or give -o FOLDER.",
-        )
+    revision = session.revisions[-1] if session.revisions else read_revision(path)
     OurFiles(folder).path("report.html")
     copy = OurFiles(folder, part="session") if target.resolve() != path.resolve() else None
-    if copy is not None:
-        copy.path(SESSION_NAME)
-    comparison = comparison_of_run(session)
-    networks = read_networks(comparison) if comparison.wanted else []
-    worms = [r for name, r in session.recordings.items() if name not in session.left_out]
-    yield session, session.cohort or Cohort(worms)
-    if output:
-        claim_folder(folder)
-    # a copy that an earlier command made here and nobody changed since may be replaced
-    unsaved = target.with_name(f"{target.name}.journal").exists()
-    save_session(session, target, overwrite=copy is not None and not unsaved)
-    if copy is not None:
-        copy.finish(stale=False)
-    title = str(session.settings.get("title", "Dynamic functional connectome"))
-    write_outputs(session, folder, screenshot=False, title=title, comparison=comparison, networks=networks)
+    with ExitStack() as held:
+        if copy is None:
+            held.enter_context(held_by_us(session, target, revision, take_over=take_over))
+        else:
+            other = busy_elsewhere(target) if target.exists() else ""
+            if other and not (take_over and is_silent(target)):
+                raise InputError(
+                    f"the session is open in another window or run ({other})",
+                    where=str(target),
+                    fix="If that program is gone, take its lock over (--take-over); else choose another output folder."
+                    if is_silent(target)
+                    else "Close it there, or choose another output folder.",
+                )
+            copy.path(SESSION_NAME)
+        comparison = comparison_of_run(session)
+        networks = read_networks(comparison) if comparison.wanted else []
+        worms = [r for name, r in session.recordings.items() if name not in session.left_out]
+        yield session, session.cohort or Cohort(worms)
+        if output:
+            claim_folder(folder)
+        # a copy that an earlier command made here and nobody changed since may be replaced
+        unsaved = target.with_name(f"{target.name}.journal").exists()
+        save_session(session, target, overwrite=copy is not None and not unsaved)
+        if copy is not None:
+            copy.finish(stale=False)
+        title = str(session.settings.get("title", "Dynamic functional connectome"))
+        write_outputs(session, folder, screenshot=False, title=title, comparison=comparison, networks=networks)
 
 
 def report_of(session: Session, output: str | None) -> Path:

@@ -61,7 +61,7 @@ def execute(options: argparse.Namespace) -> None:
     from ..communities.settings import CommunitySettings
     from ..pipeline.states import find_states
 
-    with kept_in_session(options.session, options.output) as (session, cohort):
+    with kept_in_session(options.session, options.output, take_over=options.take_over) as (session, cohort):
         settings = settings_for(options, session)
         with progress_bar("states") as progress:
             found = find_states(

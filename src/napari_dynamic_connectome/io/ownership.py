@@ -1,13 +1,15 @@
 """Which files are ours to replace or remove: those that a marker beside them lists, unchanged since we wrote them.
 
-The one rule for every writer that names files by itself (folders of results, tables, figures, tables beside a CSV): a file that
-is there and is not listed, or was changed since, belongs to the user; it is neither replaced nor removed.
+The one rule for every writer, of folders of results and of single files that the caller names: a file that is there and is not
+listed, or was changed since, belongs to the user; it is neither replaced (unless he says overwrite) nor removed. Of two that write
+the same part of a folder at the same time, the second is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from ..model.errors import InputError
-from ..model.system import remove_file
+from ..model.system import WINDOWS, lock_file, remove_file, unlock_file
 from .atomic import writing
 
 MARKER = ".dynamic-connectome.json"
+LOCK = ".dynamic-connectome-{}.lock"
 
 
 class OurFiles:
@@ -128,30 +131,108 @@ class OurFiles:
 
     def _note(self) -> None:
         """Write the marker; what another writer noted meanwhile stays."""
-        held = read_marker(self.folder)
-        files, parts = _entries(held, "files"), _entries(held, "parts")
-        for name in self.gone - set(self.handed):
-            files.pop(name, None)
-            parts.pop(name, None)
-        for name, path in self.handed.items():
-            if path.exists():
-                files[name], parts[name] = _digest(path), self.part
-        self.known, self.parts = files, parts
-        write_marker(self.folder, {**self.about, "files": files, "parts": {n: p for n, p in parts.items() if p}})
+        written = {name: _digest(path) for name, path in self.handed.items() if path.exists()}
+        with _alone(self.folder, "marker", wait=True):
+            held = read_marker(self.folder)
+            files, parts = _entries(held, "files"), _entries(held, "parts")
+            for name in self.gone - set(self.handed):
+                files.pop(name, None)
+                parts.pop(name, None)
+            files |= written
+            parts |= dict.fromkeys(written, self.part)
+            self.known, self.parts = files, parts
+            write_marker(self.folder, {**self.about, "files": files, "parts": {n: p for n, p in parts.items() if p}})
 
 
 @contextmanager
 def our_files(folder: str | Path, *, owner: str = "", part: str = "") -> Iterator[OurFiles]:
-    """Write files of a folder by the rule; what was finished before an error is noted, and nothing is removed then."""
-    mine = OurFiles(folder, owner=owner, part=part)
+    """Write files of a folder by the rule; what was finished before an error is noted, and nothing is removed then.
+
+    Raises
+    ------
+    InputError
+        The folder holds files of another owner, or another program, window or thread writes the same part of it now.
+    """
+    with _alone(Path(folder), part or "files") as free:
+        if not free:
+            raise InputError("another program is writing here", where=str(folder), fix="Wait until it is done.")
+        mine = OurFiles(folder, owner=owner, part=part)
+        try:
+            yield mine
+        except BaseException:
+            if mine.handed and mine.folder.is_dir():
+                with suppress(InputError, OSError):  # on a full disk: what is to be said is the first error
+                    mine.finish(stale=False)
+            raise
+        mine.finish()
+
+
+@contextmanager
+def our_file(path: str | Path, *, overwrite: bool = False, part: str = "") -> Iterator[Path]:
+    """Write one file that the caller named, by the rule; it is noted as ours when the block ends well.
+
+    Parameters
+    ----------
+    path : str or Path
+    overwrite : bool
+        A file that this program did not write, or that was changed since, may be replaced.
+    part : str
+        As in `OurFiles`.
+
+    Raises
+    ------
+    InputError
+        There is such a file, and `overwrite` was not said.
+    """
+    path = Path(path)
+    mine = OurFiles(path.parent, part=part)
     try:
-        yield mine
-    except BaseException:
-        if mine.handed and mine.folder.is_dir():
-            with suppress(InputError, OSError):  # on a full disk: what is to be said is the first error
-                mine.finish(stale=False)
-        raise
-    mine.finish()
+        place = mine.path(path.name, overwrite=overwrite)
+    except InputError as error:
+        raise InputError(
+            error.what,
+            where=error.where,
+            fix="Move it away, choose another place, or pass overwrite=True to replace it.",
+        ) from error
+    yield place
+    mine.finish(stale=False)
+
+
+@contextmanager
+def _alone(folder: Path, what: str, *, wait: bool = False) -> Iterator[bool]:
+    """Let one writer at a time do something with a folder; yields False where another one does it and is not waited for.
+
+    The lock goes with its process. A folder that cannot be written, or a disk without locks, is for the writer to judge.
+    """
+    made = [p for p in (folder, *folder.parents) if not p.exists()]
+    name, descriptor, free = folder / LOCK.format(what), -1, True
+    with suppress(OSError, ValueError):
+        folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o644)
+            with suppress(OSError):  # no locks on this disk
+                free = lock_file(descriptor, wait=wait)
+            with suppress(OSError):
+                if not free or name.stat().st_ino == os.fstat(descriptor).st_ino:
+                    break
+            os.close(descriptor)  # the last one removed it while we waited
+            descriptor = -1
+    try:
+        yield free
+    finally:
+        if descriptor >= 0:
+            if free:
+                with suppress(OSError):
+                    name.unlink()
+                with suppress(OSError):
+                    unlock_file(descriptor)
+            os.close(descriptor)
+            if free and WINDOWS:  # there, what is open is not removed
+                with suppress(OSError):
+                    name.unlink()
+        with suppress(OSError):  # nothing was written
+            for one in made:
+                one.rmdir()
 
 
 def read_marker(folder: Path) -> dict[str, Any]:
@@ -172,7 +253,7 @@ def write_marker(folder: Path, about: Mapping[str, Any]) -> None:
 
 
 def claim_folder(folder: str | Path, *, make: bool = True) -> Path:
-    """Return a folder that is ours as a whole: new, empty, or marked by an earlier use.
+    """Return a folder that is ours as a whole: new, empty, made by an earlier use, or holding nothing but files of ours.
 
     Parameters
     ----------
@@ -183,27 +264,36 @@ def claim_folder(folder: str | Path, *, make: bool = True) -> Path:
     Raises
     ------
     InputError
-        It is a file, or it holds things and no marker of ours.
+        It is a file, or it holds things of others.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError("this is a file, not a folder", where=str(folder), fix="Choose another output folder.")
-    held = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
-    if held and not read_marker(folder):
+    locks = LOCK.format("*")
+    held = sorted(p.name for p in folder.iterdir() if not p.match(locks)) if folder.is_dir() else []
+    if held and not read_marker(folder).get("made"):
+        ours = OurFiles(folder)
+        held = [name for name in held if name != MARKER and not ours.is_ours(name)]
+    else:
+        held = []
+    if held:
         shown = ", ".join(held[:3]) + (", ..." if len(held) > 3 else "")
         raise InputError(
             f"the folder is not empty, and no earlier run made it (it holds {shown})",
             where=str(folder),
             fix="Choose another output folder.",
         )
-    if make and not read_marker(folder):
-        write_marker(folder, {"made": True})
+    if make:
+        with _alone(folder, "marker", wait=True):
+            marked = read_marker(folder)
+            if not marked.get("made"):
+                write_marker(folder, {**marked, "made": True})
     return folder
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder if it carries our marker; anything else stays."""
-    if folder.is_dir() and not folder.is_symlink() and read_marker(folder):
+    """Remove a folder if we made it as a whole; anything else stays."""
+    if folder.is_dir() and not folder.is_symlink() and read_marker(folder).get("made"):
         shutil.rmtree(folder, ignore_errors=True)
 
 

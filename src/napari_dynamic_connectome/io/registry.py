@@ -20,7 +20,7 @@ from ..model.recording import Recording, with_names_read
 from ..model.system import check_name
 from .clock import in_seconds
 from .files import existing, head, summary
-from .ownership import OurFiles
+from .ownership import OurFiles, our_file
 from .volumes.volume import Volume
 
 log = logging.getLogger("napari_dynamic_connectome")
@@ -440,7 +440,7 @@ def read_recording(path: str | Path, *, worm: str | None = None, **options: Any)
     return found[0]
 
 
-def write_recording(recording: Recording, path: str | Path, **options: Any) -> Path:
+def write_recording(recording: Recording, path: str | Path, *, overwrite: bool = False, **options: Any) -> Path:
     """Write a recording in the format that the file's name says: .npz, .csv, .csv.gz, .parquet or .nwb.
 
     Parameters
@@ -448,8 +448,19 @@ def write_recording(recording: Recording, path: str | Path, **options: Any) -> P
     recording : Recording
     path : str or Path
         Replaced only when the new file is complete.
+    overwrite : bool
+        A file that this program did not write, or that was changed since, may be replaced; also the tables beside a CSV.
     **options
         `layout` ("wide" or "long") for CSV and Parquet.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    InputError
+        There is such a file, which is not ours, and `overwrite` was not said; the name has no ending that is written.
     """
     check_name(Path(path))
     name = Path(path).name.lower()
@@ -461,12 +472,17 @@ def write_recording(recording: Recording, path: str | Path, **options: Any) -> P
             parts = dict(options)
             import inspect
 
-            unknown = [k for k in parts if k not in inspect.signature(writer).parameters]
+            known = inspect.signature(writer).parameters
+            unknown = [k for k in parts if k not in known]
             if unknown:
                 raise InputError(
                     f"the option {unknown[0]}= does not apply to {form.title}", where=str(path), fix="Leave it out."
                 )
-            return Path(writer(recording, path, **parts))
+            if "overwrite" in known:  # which writes tables beside it
+                parts["overwrite"] = overwrite
+            with our_file(path, overwrite=overwrite) as place:
+                writer(recording, place, **parts)
+            return Path(path)
     raise InputError(
         "no format is written under this name", where=str(path), fix="Use .npz, .nwb, .csv, .csv.gz or .parquet."
     )

@@ -129,15 +129,29 @@ def check_name(path: Path) -> None:
         raise InputError(why, where=str(path), fix="Choose another name.")
 
 
-def lock_file(descriptor: int) -> None:
-    """Hold an open file for this process alone until `unlock_file`; wait for others that hold it.
+def lock_file(descriptor: int, *, wait: bool = True) -> bool:
+    """Hold an open file for this process alone until `unlock_file`.
 
     Where the system has neither `flock` nor `msvcrt`, nothing is held.
+
+    Parameters
+    ----------
+    descriptor : int
+    wait : bool
+        Wait for others that hold it.
+
+    Returns
+    -------
+    bool
+        False if another one holds it and is not waited for.
     """
     with contextlib.suppress(ImportError):
         fcntl = importlib.import_module("fcntl")
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
     with contextlib.suppress(ImportError):
         msvcrt = importlib.import_module("msvcrt")
         while True:
@@ -147,9 +161,12 @@ def lock_file(descriptor: int) -> None:
             except OSError as error:
                 if error.errno not in (errno.EACCES, errno.EDEADLK):
                     raise
+                if not wait:
+                    return False
                 time.sleep(0.02)
             else:
-                return
+                return True
+    return True
 
 
 def unlock_file(descriptor: int) -> None:

@@ -40,6 +40,29 @@ def held_session(target: Path, *, replace: bool = False, take_over: bool = False
     """
     before = read_revision(target)
     session = _found(target, replace)
+    with held_by_us(session, target, before, take_over=take_over):
+        yield session
+
+
+@contextmanager
+def held_by_us(session: Session, target: Path, revision: str, *, take_over: bool = False) -> Iterator[None]:
+    """Lock a session that was read, and do again what a crashed window edited in it.
+
+    Parameters
+    ----------
+    session : Session
+    target : Path
+        Where it lies or will lie.
+    revision : str
+        What lay there when it was read.
+    take_over : bool
+        As in `held_session`.
+
+    Raises
+    ------
+    InputError
+        Another window or run has it open, or saved it since.
+    """
     journal = Journal.attach(session, take_over=take_over)
     try:
         if journal.read_only:
@@ -49,7 +72,7 @@ def held_session(target: Path, *, replace: bool = False, take_over: bool = False
             raise InputError(
                 f"the session is open in another window or run ({journal.owner})", where=str(target), fix=fix
             )
-        if read_revision(target) != before:
+        if read_revision(target) != revision:
             raise InputError(
                 "another run saved the session in this moment",
                 where=str(target),
@@ -59,7 +82,7 @@ def held_session(target: Path, *, replace: bool = False, take_over: bool = False
             refused = journal.recover()
             if refused:
                 back_up(target)
-        yield session
+        yield
     finally:
         journal.close()
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..io.files import atomic_file
+from ..io.ownership import our_file
 from ..model.errors import InputError
 from ..model.neurons import info
 from ..model.recording import Recording
@@ -28,6 +29,7 @@ def write_graphml(
     *,
     recording: Recording | None = None,
     older: str = "",
+    overwrite: bool = False,
 ) -> Path:
     """Write the pairs of a component with weight as GraphML, with all that is known about each neuron.
 
@@ -44,6 +46,8 @@ def write_graphml(
         Positions are those of this worm.
     older : str
         What the components are older than, in words; it becomes an attribute of the graph.
+    overwrite : bool
+        A file that this program did not write, or that was changed since, may be replaced; it is refused otherwise.
 
     Notes
     -----
@@ -86,12 +90,14 @@ def write_graphml(
     for i, j in zip(*np.nonzero(np.triu(np.nan_to_num(matrices["weight"]), 1)), strict=True):
         values = {key: float(matrix[i, j]) for key, matrix in matrices.items() if np.isfinite(matrix[i, j])}
         graph.add_edge(names[i], names[j], **values, worms=int(shown[i, j]))
-    with atomic_file(path) as temporary:
+    with our_file(path, overwrite=overwrite) as place, atomic_file(place) as temporary:
         nx.write_graphml(graph, temporary)
     return Path(path)
 
 
-def write_session_graph(session: Session, path: str | Path, component: int | None = None) -> Path:
+def write_session_graph(
+    session: Session, path: str | Path, component: int | None = None, *, overwrite: bool = False
+) -> Path:
     """Write a component of a session: communities of both kinds, what is chosen first, positions of the worm that is shown.
 
     Parameters
@@ -100,6 +106,8 @@ def write_session_graph(session: Session, path: str | Path, component: int | Non
     path : path
     component : int, optional
         The chosen one by default.
+    overwrite : bool
+        As in `write_graphml`.
     """
     components, selection = session.components, session.selection
     if components is None or not components.rank:
@@ -110,7 +118,7 @@ def write_session_graph(session: Session, path: str | Path, component: int | Non
     level = selection.level if component is None else None
     return write_graphml(
         path, components, number, {kind: kinds[kind] for kind in order}, level, recording=session.recording,
-        older=freshness(session).text,
+        older=freshness(session).text, overwrite=overwrite,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ import pandas as pd
 
 from ..display.palette import UNASSIGNED, Style, hue_numbers, styles
 from ..io.files import atomic_file, output_folder
-from ..io.ownership import our_files
+from ..io.ownership import our_file, our_files
 from ..model.cohort import Cohort
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.recording import Recording
@@ -349,12 +349,14 @@ def _states_section(
     return "".join(parts)
 
 
-def write_report(session: Session, path: str | Path, **options: Any) -> Path:
-    """Write `build_report` (which the options go to) atomically to `path` (an .html file)."""
+def write_report(session: Session, path: str | Path, *, overwrite: bool = False, **options: Any) -> Path:
+    """Write `build_report` (which the options go to) atomically to `path` (an .html file).
+
+    With `overwrite`, a file that this program did not write, or that was changed since, may be replaced; it is refused otherwise.
+    """
     path = Path(path)
     text = build_report(session, **options)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(path) as temporary:
+    with our_file(path, overwrite=overwrite) as place, atomic_file(place) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
 

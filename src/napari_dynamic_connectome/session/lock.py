@@ -122,7 +122,7 @@ class SessionLock:
 
 
 @contextlib.contextmanager
-def writing_alone(place: str | Path) -> Iterator[None]:
+def writing_alone(place: str | Path, *, take_over: bool = False) -> Iterator[None]:
     """Let one process at a time write a file or a folder of results.
 
     The lock lies beside the place (inside of a folder whose own folder cannot be written), and is gone afterwards.
@@ -130,7 +130,9 @@ def writing_alone(place: str | Path) -> Iterator[None]:
     Parameters
     ----------
     place : str or Path
-        What is going to be written; it need not be there yet.
+        What is going to be written; it need not be there yet. Links to one place are that place.
+    take_over : bool
+        Take the lock of a machine that shows no sign of life; never of one that does.
 
     Raises
     ------
@@ -140,20 +142,23 @@ def writing_alone(place: str | Path) -> Iterator[None]:
     place = Path(place).expanduser().absolute()
     lock, folder, other = None, place, ""
     try:
+        place = place.resolve()
         place.parent.mkdir(parents=True, exist_ok=True)
         outside = bool(place.name) and os.access(place.parent, os.W_OK)
         folder = place.with_name(f".{place.name}.writing") if outside else place / ".writing"
         lock = SessionLock(folder)
-        other = lock.acquire()
+        other = lock.acquire(take_over=take_over)
     except (InputError, OSError, ValueError):  # what is wrong with the place is for its writer to say
         if lock is not None:
             remove_lock_folder(folder)
         lock = None
-    if other:
+    if other and lock is not None:
         raise InputError(
             f"another program is writing here ({other})",
             where=str(place),
-            fix=f"Wait until it is done. If it is gone, remove the folder {folder.name}.",
+            fix="If that program is gone, take its lock over (--take-over)."
+            if lock.state == "silent"
+            else "Wait until it is done.",
         )
     try:
         yield

@@ -15,6 +15,7 @@ from ...model.neurons import CANONICAL
 from ...model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ...model.recording import Recording
 from ..files import atomic_file
+from ..ownership import our_file
 from .parquet import load_pyarrow
 
 RESAMPLED_S = 1 / 3
@@ -29,6 +30,7 @@ def write_collection(
     *,
     source: str = "",
     step_s: float = RESAMPLED_S,
+    overwrite: bool = False,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> Path:
@@ -49,6 +51,8 @@ def write_collection(
         of others it is "own".
     step_s : float
         Step of the even clock in seconds; values are interpolated linearly, not over missing samples or breaks.
+    overwrite : bool
+        A file that this program did not write, or that was changed since, may be replaced; it is refused otherwise.
     progress, cancel : callable, optional
 
     Returns
@@ -79,7 +83,7 @@ def write_collection(
                 where="collection",
                 fix="Reject what is no neuron.",
             )
-    with atomic_file(path) as temporary:
+    with our_file(path, overwrite=overwrite) as place, atomic_file(place) as temporary:
         writer: Any = None
         try:
             for number, one in enumerate(worms):

@@ -19,7 +19,8 @@ from ...model.errors import FormatError, InputError
 from ...model.recording import Recording, VolumeReference, empty_stimuli
 from .. import limits
 from ..choice import ChoiceNeeded
-from ..clock import FASTEST_HZ, SLOWEST_HZ
+from ..clock import FASTEST_HZ, SLOWEST_HZ, UNIT_SAID
+from .text_tables import says_unit
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "traces": ("traces", "trace_array", "dff", "dFF", "deltaFOverF", "calcium"),
@@ -207,6 +208,9 @@ def recording_from_fields(
         provenance["reading"] = notes
     if "format_version" in fields:
         provenance["names_decided"] = True
+    provenance.pop(UNIT_SAID, None)
+    if _says_unit(fields):
+        provenance[UNIT_SAID] = True
     recording = Recording.from_arrays(
         traces,
         name=name or (title[0] if title and title[0] else ""),
@@ -458,6 +462,12 @@ def _times(
     if not (rate > 0 and math.isfinite(rate)):
         raise InputError(f"the sampling rate {rate:g} Hz is not positive", where=where, fix="Pass rate_hz=.")
     return np.arange(n) / rate, ""
+
+
+def _says_unit(fields: Mapping[str, Any]) -> bool:
+    """Whether the times are known to be seconds: the name says so, the file is ours, or it has a rate, which agrees with them."""
+    key = next((alias for alias in ALIASES["t"] if alias in fields), "")
+    return "format_version" in fields or _find(fields, "fs") is not None or says_unit(key)
 
 
 def _splits(fields: Mapping[str, Any]) -> np.ndarray | None:

@@ -26,6 +26,7 @@ from ...model.errors import FormatError, InputError
 from ...model.recording import Recording, empty_stimuli
 from .. import limits
 from ..choice import ChoiceNeeded
+from ..clock import UNIT_SAID
 from ..files import existing
 from ..units import micrometres
 from ..volumes.hdf5 import Hdf5Array, check_dataset, is_local, member, opened, read_all
@@ -120,6 +121,11 @@ def read_recordings(path: str | Path, *, name: str = "", signal: str | None = No
             provenance["reading"] = "; ".join(notes)
         if _our_provenance(file):
             provenance["names_decided"] = True
+        provenance.pop(UNIT_SAID, None)
+        if (
+            _our_provenance(file) or "timestamps" not in series
+        ):  # ours, or a rate in Hz; any timestamps are called seconds
+            provenance[UNIT_SAID] = True
         return [
             recording.replace(
                 stimuli=_stimuli(file, where),

@@ -57,6 +57,22 @@ def time_unit(header: str) -> float | None:
     return time_factor(units[0]) if units and (len(units[0]) > 1 or header.strip() == "s") else None
 
 
+def says_unit(header: str) -> bool:
+    """Whether a header of time says its unit ("time_s", "t [min]"), rather than leaving it to be taken for seconds ("time", "t").
+
+    Parameters
+    ----------
+    header : str
+
+    Examples
+    --------
+    >>> says_unit("time_s"), says_unit("timeVectorSeconds"), says_unit("Time"), says_unit("t")
+    (True, True, False, False)
+    """
+    words = re.findall(r"[^\W\d_]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", header.strip()).lower())
+    return time_unit(header) is not None and any(time_factor(w) is not None for w in words)
+
+
 def safe_cell(value: Any) -> Any:
     """Return text that no spreadsheet runs as a formula (a leading apostrophe is put before = + - @)."""
     if isinstance(value, str) and value.startswith(FORMULA_STARTS) and not _is_number(value):

@@ -20,8 +20,9 @@ from ...model.neurons import read_name
 from ...model.recording import NEURON_COLUMNS, Recording
 from .. import limits
 from ..choice import ChoiceNeeded
+from ..clock import with_unit_said, without_unit_said
 from .fields import BEHAVIOUR_PREFIX
-from .text_tables import find_column, find_time, plain_cell, time_unit, to_numbers
+from .text_tables import find_column, find_time, plain_cell, says_unit, time_unit, to_numbers
 from .worm_columns import Part, parts_of
 
 NEURON_COLUMN = ("neuron", "neuron_id", "roi", "cell")
@@ -68,6 +69,8 @@ def recordings_from_table(
     if time_column is not None:
         table, left = _with_clock(table, time_column, where, rate_hz)
         found = recordings_from_table(table, where, name=name, rate_hz=rate_hz, **columns)
+        if not says_unit(time_column):
+            found = [without_unit_said(r) for r in found]  # it is called time_s by now
         return (
             [_with_remark(r, f"other columns of time, not read: {', '.join(left)}") for r in found] if left else found
         )
@@ -95,7 +98,8 @@ def recordings_from_table(
         one = _from_long(part, where, rate_hz) if long else _from_wide(part, where, rate_hz)
         one = with_attributes(one, part.attributes) if part.attributes else one
         found.append(_with_remark(one, "; ".join(part.said)) if part.said else one)
-    return found
+    clock = find_time(table, where)
+    return found if clock is None or not says_unit(clock[0]) else [with_unit_said(r) for r in found]
 
 
 def _needed(table: pd.DataFrame, long: bool) -> set[str]:

@@ -265,7 +265,7 @@ class ExportDock(Dock):
         def run(progress: Any, cancel: Any) -> None:
             from ...report.graphml import write_session_graph
 
-            write_session_graph(session, path)
+            write_session_graph(session, path, overwrite=True)  # the dialog has asked
 
         return self._start("Write graph", run, path)
 
@@ -293,7 +293,7 @@ class ExportDock(Dock):
         def run(progress: Any, cancel: Any) -> None:
             from ...report.html import write_report
 
-            write_report(session, path, progress=progress, cancel=cancel)
+            write_report(session, path, overwrite=True, progress=progress, cancel=cancel)  # the dialog has asked
 
         return self._start("Write report", run, path)
 
