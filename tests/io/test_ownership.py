@@ -291,8 +291,9 @@ def test_two_writers_at_the_same_time_both_note_what_they_wrote(tmp_path) -> Non
         one.path("a.csv").write_text("1")
         with our_files(tmp_path, part="figures") as other:
             other.path("b.svg").write_text("2")
+        claim_folder(tmp_path)
     held = OurFiles(tmp_path)
-    assert held.is_ours("a.csv") and held.is_ours("b.svg")
+    assert held.is_ours("a.csv") and held.is_ours("b.svg") and read_marker(tmp_path)["made"]
     with our_files(tmp_path, part="tables") as one:
         one.path("c.csv").write_text("3")
     assert not (tmp_path / "a.csv").exists() and (tmp_path / "b.svg").exists()

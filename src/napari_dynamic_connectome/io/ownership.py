@@ -141,7 +141,8 @@ class OurFiles:
             files |= written
             parts |= dict.fromkeys(written, self.part)
             self.known, self.parts = files, parts
-            write_marker(self.folder, {**self.about, "files": files, "parts": {n: p for n, p in parts.items() if p}})
+            named = {n: p for n, p in parts.items() if p}
+            write_marker(self.folder, {**held, **self.about, "files": files, "parts": named})
 
 
 @contextmanager
