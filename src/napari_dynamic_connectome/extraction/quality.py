@@ -33,6 +33,7 @@ def assess_quality(
     recording: Recording,
     settings: QualitySettings | dict[str, Any] | None = None,
     *,
+    judged: Recording | None = None,
     cancel: CancelCallback | None = None,
     **options: Any,
 ) -> Recording:
@@ -44,6 +45,8 @@ def assess_quality(
         Corrected or not; where the uncorrected traces are kept (coordinate `raw`), bleaching, jumps and likeness to
         neighbours are measured on them.
     settings : QualitySettings or dict, optional
+    judged : Recording, optional
+        The same worm as it was judged before: the bleaching of traces that are the same is not fitted again, which takes longest.
     cancel : callable, optional
     **options
         Fields of `QualitySettings`.
@@ -56,7 +59,7 @@ def assess_quality(
         limit is passed; how many times), `flagged`, `reason`, and `rank` (1 = worst). `worst_first` sorts it.
     """
     parsed = QualitySettings.parse(settings, where="quality", **options)
-    table = _neurons(recording, parsed, cancel)
+    table = _neurons(recording, parsed, judged, cancel)
     whole = recording_quality(recording, parsed)
     records = [{k: (v.item() if hasattr(v, "item") else v) for k, v in row.items()} for row in whole.to_dict("records")]
     provenance = dict(recording.provenance) | {"quality": records, "quality_settings": parsed.model_dump()}
@@ -98,25 +101,34 @@ def recording_quality(
     return table.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
 
 
-def _neurons(recording: Recording, s: QualitySettings, cancel: CancelCallback | None) -> pd.DataFrame:
+def _neurons(
+    recording: Recording, s: QualitySettings, judged: Recording | None, cancel: CancelCallback | None
+) -> pd.DataFrame:
     traces, time, breaks = recording.traces, recording.time_s, recording.breaks
     ids = recording.neurons.index
     values = traces.values.astype(float)
     raw = np.asarray(traces["raw"].values, float) if "raw" in traces.coords else values
     limit = gap_limit(time, 0.0)
-    bleaching = (
-        fit_bleaching(raw, time, cancel=cancel) if "raw" in traces.coords or not _is_relative(recording) else None
-    )
+    before = _known_bleaching(recording, judged)
+    new = np.array([i for i in range(len(ids)) if i not in before], int)
+    fits = "raw" in traces.coords or not _is_relative(recording)
+    bleaching = fit_bleaching(raw[:, new], time, cancel=cancel) if fits and len(new) else None
     signal = values
     if bleaching is not None and raw is values:
         with np.errstate(invalid="ignore"):
             loss = bleaching.curve / bleaching.curve[0]
-        signal = np.where(np.isfinite(loss), values / np.where(loss > 0, loss, 1.0), values)
+        signal = values.copy()
+        signal[:, new] = np.where(np.isfinite(loss), values[:, new] / np.where(loss > 0, loss, 1.0), values[:, new])
     noise = noise_of(signal, time, breaks, limit)
     table = pd.DataFrame(index=ids)
     table["snr"] = snr_of(signal, noise)
-    table["bleaching_tau_s"] = np.nan if bleaching is None else bleaching.tau_s
-    table["bleaching"] = np.nan if bleaching is None else bleaching.lost
+    table["bleaching_tau_s"] = table["bleaching"] = np.nan
+    if bleaching is not None:
+        table.iloc[new, table.columns.get_indexer(["bleaching_tau_s", "bleaching"])] = np.column_stack(
+            [bleaching.tau_s, bleaching.lost]
+        )
+    for place, row in before.items():
+        table.iloc[place, :3] = row
     table["saturated"] = _share(recording, "saturated")
     table["missing"] = (~np.isfinite(values)).mean(axis=0)
     check_cancel(cancel)
@@ -137,6 +149,32 @@ def _neurons(recording: Recording, s: QualitySettings, cancel: CancelCallback | 
     double = same >= s.duplicate_correlation
     table["duplicate_of"] = [str(ids[i]) if i >= 0 and d else "" for i, d in zip(twin, double)]
     return _judge(table, same, s)
+
+
+def _known_bleaching(recording: Recording, judged: Recording | None) -> dict[int, list[float]]:
+    """SNR, time constant and share lost of the neurons whose traces are those of a worm that was judged before, by their place."""
+    if judged is None or judged.quality is None or not {"snr", "bleaching_tau_s", "bleaching"} <= set(judged.quality):
+        return {}
+    if ("raw" in recording.traces.coords) != ("raw" in judged.traces.coords):
+        return {}
+    if not np.array_equal(recording.time_s, judged.time_s) or recording.breaks != judged.breaks:
+        return {}
+    place_of = {int(label): i for i, label in enumerate(judged.neurons["label"])}
+    old = judged.quality[["snr", "bleaching_tau_s", "bleaching"]].to_numpy(float)
+
+    def planes(one: Recording) -> list[np.ndarray]:
+        raw = [one.traces["raw"].values] if "raw" in one.traces.coords else []
+        return [one.traces.values, *raw]
+
+    found = {}
+    for place, label in enumerate(recording.neurons["label"]):
+        other = place_of.get(int(label))
+        if other is not None and all(
+            np.array_equal(a[:, place], b[:, other], equal_nan=True)
+            for a, b in zip(planes(recording), planes(judged), strict=True)
+        ):
+            found[place] = old[other].tolist()
+    return found
 
 
 def _judge(table: pd.DataFrame, same: np.ndarray, s: QualitySettings) -> pd.DataFrame:

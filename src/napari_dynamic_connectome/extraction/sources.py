@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..io.choice import ChoiceNeeded
+from ..io.mapping import own_map
+from ..io.volumes.volume import source_of
 from ..model.errors import InputError
 from ..model.recording import VolumeReference
 from ..model.voxels import read_voxels
@@ -80,6 +82,15 @@ class VoxelSource:
         part = self.array[box]
         return np.asarray(_compute(part) if self.is_dask else part)
 
+    def cut(self, box: Box) -> VoxelSource:
+        """A source of one box (z, y, x) of every frame, of which nothing else is read."""
+        array = own_map(self.array) if self._mapped and self.array.mode in ("r", "r+") else self.array
+        plain = self.is_dask or isinstance(array, np.ndarray)
+        part = array[(slice(None), *box)] if plain else _Cut(self, box)
+        made = VoxelSource(part, self.name, self.about)
+        made.time_s, made.names, made.stimuli = self.time_s, self.names, self.stimuli
+        return made
+
     @property
     def in_memory(self) -> bool:
         """Whether pickling the source would copy all its voxels."""
@@ -120,6 +131,23 @@ class VoxelSource:
         if mapped is not None:
             path, dtype, offset, shape = mapped
             self.array = np.memmap(path, dtype=np.dtype(dtype), mode="r", offset=offset, shape=shape)
+
+
+class _Cut:
+    """A box of every frame of stored voxels, read when it is needed; frames are the only chunks."""
+
+    def __init__(self, source: VoxelSource, box: Box) -> None:
+        self._array, self._corner = source.array, [s.start for s in box]
+        self.shape = (source.shape[0], *(s.stop - s.start for s in box))
+        self.dtype = source.dtype
+        chunks = _stored_chunks(source.array)
+        if chunks is not None:  # a chunk holds several frames: they are read together
+            self.chunks = (int(chunks[0]), *self.shape[1:])
+
+    def __getitem__(self, box: Box) -> Any:
+        frames, *space = box
+        place = [slice(s.start + c, s.stop + c) for s, c in zip(space, self._corner, strict=True)]
+        return self._array[(frames, *place)]
 
 
 def _around(edges: np.ndarray | None, n: int, place: float) -> slice:
@@ -236,6 +264,8 @@ def open_source(given: Any, what: str, *, labels: bool = False) -> VoxelSource:
         if len(order) != len(given.dims):
             raise InputError(f"the axes are {given.dims}", where=name, fix="Name them t (or time), z, y, x.")
         given = given.transpose(*[lower[d] for d in order]).data
+    direct = source_of(given) if hasattr(given, "dask") else None
+    given = given if direct is None else direct
     if not (hasattr(given, "shape") and hasattr(given, "dtype") and hasattr(given, "__getitem__")):
         try:
             given = np.asarray(given)

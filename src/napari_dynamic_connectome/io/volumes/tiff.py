@@ -18,6 +18,7 @@ from .. import limits
 from ..axes import resolve_axes
 from ..choice import ChoiceNeeded
 from ..files import existing, followed, is_network, is_plain, reading, summary
+from ..mapping import is_sparse, without_ahead
 from ..units import micrometres, seconds
 from .volume import Volume, build_volume
 
@@ -144,6 +145,8 @@ class MappedStack:
     def __getitem__(self, box: Any) -> np.ndarray:
         with reading(self.path, "TIFF file"):
             array = np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offset, shape=self.shape)
+            if is_sparse(self.shape, box):
+                without_ahead(array)
             return np.array(array[box])
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pandas as pd
@@ -264,7 +265,20 @@ def as_dask(array: Any, chunks: Sequence[int] | None = None) -> Any:
             and math.prod(blocks) * itemsize < 32e6
         ):
             blocks[axis] = min(2 * blocks[axis], shape[axis])
-    return da.from_array(array, chunks=tuple(blocks), name=False, asarray=True)
+    made = da.from_array(array, chunks=tuple(blocks), name=False, asarray=True)
+    _sources[made.name] = array
+    return made
+
+
+_sources: WeakValueDictionary[str, Any] = WeakValueDictionary()
+"""What dask arrays were made from, by their names, which no other has."""
+
+
+def source_of(data: Any) -> Any | None:
+    """Return what `as_dask` made an array from, which holds the same voxels; None for any other array."""
+    found = _sources.get(str(getattr(data, "name", "")))
+    same = found is not None and tuple(found.shape) == tuple(data.shape) and found.dtype == data.dtype
+    return found if same else None
 
 
 def check_label_values(block: Any, where: str) -> None:

@@ -16,6 +16,7 @@ from ...extraction.settings import CorrectionSettings, ExtractionSettings, Quali
 from ...model.progress import CancelCallback, ProgressCallback
 from ...model.recording import Recording, VolumeReference
 from ..qt.notify import show_info
+from ..viewer.label_edits import kept_copy
 from ..workspace.checkpoints import extraction_checkpoint, extraction_inputs
 from ..workspace.open_files import layer_voxels
 from ..workspace.raw_traces import keep_edits, raw_of
@@ -31,7 +32,8 @@ class Extraction:
     volume, labels : arrays, (t, z, y, x) and ([t,] z, y, x). channels : NeuroPAL channels by colour. references : where volume
     and labels came from, None for what is in no file. correction : None leaves the traces as they are. inputs : what the
     blocks that are finished are recognised by; None: they are not kept. options : for `extract_recording`. before, touched :
-    uncorrected traces of which only some labels are extracted again; None: all of them.
+    uncorrected traces of which only some labels are extracted again; None: all of them. judged : the worm with its quality before
+    that.
     """
 
     volume: Any
@@ -44,6 +46,7 @@ class Extraction:
     options: dict[str, Any]
     before: Recording | None = None
     touched: frozenset[int] = frozenset()
+    judged: Recording | None = None
     _checkpoints: list[Any] = field(default_factory=list)
 
     def run(self, progress: ProgressCallback, cancel: CancelCallback) -> tuple[Recording, Any]:
@@ -82,7 +85,7 @@ class Extraction:
         report(progress, COLOURED, "judging the neurons")
         if self.correction is not None:
             recording = correct_traces(recording, self.correction, cancel=cancel)
-        return assess_quality(recording, self.quality, cancel=cancel), raw
+        return assess_quality(recording, self.quality, judged=self.judged, cancel=cancel), raw
 
     def forget_blocks(self) -> None:
         """Remove the finished blocks that were kept, in the background."""
@@ -209,6 +212,11 @@ def again_of(work: Any, name: str, step: Extraction, layers: tuple[Any, Any, Any
             before=_uncorrected(recording, known) if some else None,
             touched=frozenset(notes.get("labels", ())),
         )
+        fixed = kept_copy(again.labels)  # what is painted meanwhile is not half in the traces
+        if fixed is not None:
+            again = replace(again, labels=fixed)
+        if some:
+            again = replace(again, judged=recording)
         count = len(again.touched) if some else recording.n_neurons
 
         def done(result: tuple[Recording, Any]) -> None:
@@ -221,7 +229,8 @@ def again_of(work: Any, name: str, step: Extraction, layers: tuple[Any, Any, Any
                 new = new.replace(behaviour=old.behaviour)
             made = f"extract {count} neuron{'' if count == 1 else 's'} of {name} again"
             found.session.add(new, replace=True, make_current=False, made=made, raw=raw)
-            found.scene.attach(name, [image], labels)
+            same = fixed is not None and labels.data.shape == fixed.shape
+            found.scene.attach(name, [image], labels, fixed if same else None)
 
         return found.jobs.start("Extract again", again.run, done, layers=(image, labels))
 

@@ -1,4 +1,4 @@
-"""Dock 8, Segmentation: labels beside a reference, the worst neurons first, with the errors coloured where they are."""
+"""Dock 8, Segmentation: labels corrected where they are seen, and compared with a reference, the errors coloured where they are."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ..qt.theme import swatch
 from ..viewer.label_errors import COLOURS, ERRORS, MEANS, MISSED, ErrorLayers, fly_to_voxel
 from ..views.label_tables import ExtraTable, NeuronQuality, ScoreCurve, TrackTable
 from .base import Dock
+from .proofread_panel import ProofreadPanel
 
 FIELDS = ("match", "share")
 
@@ -27,8 +28,13 @@ class SegmentationDock(Dock):
     """Quality of a segmentation."""
 
     title = "Segmentation"
+    shows_results = True
+    only_traces = True
 
     def build(self, layout: QVBoxLayout) -> None:
+        self.proofread = ProofreadPanel(self.work)
+        layout.addWidget(Fold("Proofread", self.proofread, is_open=True))
+        layout.addWidget(label("Compare with a reference", "head"))
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(8)
@@ -173,6 +179,7 @@ class SegmentationDock(Dock):
 
     def refresh(self, topics: set[str]) -> None:
         self._fill()
+        self.proofread.show_state()
         one, two = self._layer(self.tested), self._layer(self.reference)
         ready = one is not None and two is not None and one is not two
         self.run_button.setEnabled(ready and self.bar.job is None)

@@ -25,17 +25,23 @@ class LabelEdits:
         Called with the ids that differ from how the labels were at first, when the painting rests.
     seen : callable
         Called at once when an id is painted or chosen for painting.
+    before : ndarray, optional
+        The labels as they were at first, if that was not just now.
     """
 
-    def __init__(self, layer: Any, changed: Callable[[set[int]], None], seen: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        layer: Any,
+        changed: Callable[[set[int]], None],
+        seen: Callable[[], None],
+        before: np.ndarray | None = None,
+    ) -> None:
         self._layer = weakref.ref(layer)
         self._changed, self._seen = changed, seen
         self.touched: set[int] = set()
         self.chosen: set[int] = set()
         """Ids that were chosen for painting."""
-        data = layer.data
-        small = isinstance(data, np.ndarray) and data.nbytes <= MOST_BYTES
-        self._before: np.ndarray | None = data.copy() if small and data.ndim <= 3 else None
+        self._before = before if before is not None else kept_copy(layer.data)
         self._edited = False
         self._timer = QTimer()
         self._timer.setSingleShot(True)
@@ -88,3 +94,9 @@ class LabelEdits:
             differs = before != layer.data
             self.touched = {int(i) for part in (before, layer.data) for i in np.unique(part[differs])} - {0}
         self._changed(self.touched)
+
+
+def kept_copy(data: Any) -> np.ndarray | None:
+    """Return a copy of labels as they are; None for those that are too large, of every frame, or not in memory."""
+    small = isinstance(data, np.ndarray) and data.nbytes <= MOST_BYTES and data.ndim <= 3
+    return data.copy() if small else None

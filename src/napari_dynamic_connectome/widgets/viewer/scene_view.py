@@ -180,16 +180,21 @@ class SceneView:
             self._forget_edits(recording)
         self.drawn = None
 
-    def attach(self, recording: str, images: list[Any], labels: Any | None) -> None:
-        """Say which layers show a recording; they are shown and hidden with it."""
+    def attach(
+        self, recording: str, images: list[Any], labels: Any | None, extracted: np.ndarray | None = None
+    ) -> None:
+        """Say which layers show a recording; they are shown and hidden with it.
+
+        `extracted`: the labels that its traces were extracted from, if the layer's may have been edited since.
+        """
         self.images[recording] = [i for i in images if i is not None]
         if labels is not None:
             self.labels[recording] = labels
             labels.events.visible.connect(self._labels_shown)
-            self._watch_edits(recording, labels)
+            self._watch_edits(recording, labels, extracted)
         self._changed()
 
-    def _watch_edits(self, recording: str, labels: Any) -> None:
+    def _watch_edits(self, recording: str, labels: Any, extracted: np.ndarray | None = None) -> None:
         """Note from now on which labels are edited; what was noted before the session was opened stays noted."""
         self._forget_edits(recording)
         me = weakref.ref(self)
@@ -209,7 +214,9 @@ class SceneView:
             if found is not None and not found.closed and not found._busy:
                 found.recolour_labels()
 
-        self.edits[recording] = LabelEdits(labels, changed, seen)
+        edits = self.edits[recording] = LabelEdits(labels, changed, seen, extracted)
+        if extracted is not None:
+            edits.look()
 
     def _forget_edits(self, recording: str) -> None:
         edits = self.edits.pop(recording, None)

@@ -35,6 +35,7 @@ class UpToDate:
         self.session = work.session
         self.job: Any = None
         """What is being done again now."""
+        self._more = False
         self.recall: Callable[[str], Callable[[], Any] | None] = lambda worm: None
         """Finds how a worm of an opened session was extracted; the Recording dock knows."""
         self.extractors: dict[str, Callable[[], Any]] = {}
@@ -123,7 +124,35 @@ class UpToDate:
         self._watch(job)
         return job
 
-    def _extract_again(self) -> Any | None:
+    def extract_edited(self) -> Any | None:
+        """Extract again what was edited in the labels, and leave the results as they are; returns the running job.
+
+        While one runs, it is started once more when that ends.
+        """
+        if self.job is not None and self.job.running:
+            if not self._more:
+                self._more = True
+                self.job.ended.connect(self._extract_more)
+            return self.job
+        if "traces" not in self.state.stale:
+            return None
+        try:
+            job = self._extract_again(go_on=False)
+        except InputError as error:
+            work = self._work()
+            show_failure(None if work is None else work.viewer, "Extract again", error)
+            return None
+        if job is not None:
+            self.job = job
+            job.ended.connect(self._look_again)
+            self.changed.emit()
+        return job
+
+    def _extract_more(self) -> None:
+        self._more = False
+        QTimer.singleShot(0, self.extract_edited)
+
+    def _extract_again(self, *, go_on: bool = True) -> Any | None:
         """Start the extraction of what was edited in one worm, and go on after it."""
         worms = list(dict.fromkeys(c.worm for c in self.state.traces))
         for worm in worms:
@@ -135,7 +164,7 @@ class UpToDate:
             show_info(f"Extract {joined(worms)} again in the Recording dock: how it was done is not known any more.")
             return None
         job = self.extractors[known[0]]()
-        if job is not None:
+        if job is not None and go_on:
             job.ended.connect(lambda: self._go_on(job, known[0]))
         return job
 

@@ -1,0 +1,124 @@
+"""Labels corrected in the window, by buttons and clicks on the canvas: the touched ones have new traces, undo gives back the old."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from tests.widgets.docks.test_recording_dock import SIZE, add, extract, volume
+
+pytestmark = pytest.mark.gui
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def docks(viewer, qtbot):
+    from napari_dynamic_connectome.widgets.docks.recording_dock import RecordingDock
+    from napari_dynamic_connectome.widgets.docks.segmentation_dock import SegmentationDock
+
+    made = [RecordingDock(viewer), SegmentationDock(viewer)]
+    for one in made:
+        viewer.window.add_dock_widget(one, name=one.title, area="right", add_vertical_stretch=False)
+    qtbot.wait(20)
+    return made
+
+
+def test_labels_are_corrected_where_they_are_seen(viewer, work, docks, qtbot, wait_for) -> None:
+    image, labels, _ = volume()
+    add(viewer, qtbot, image, labels[0], names={1: "AVAL"})
+    first = extract(docks[0], wait_for, qtbot)
+    session, layer, panel = work.session, viewer.layers["cells"], docks[1].proofread
+    viewer.dims.ndisplay = 2
+    viewer.dims.set_point(1, 1 * SIZE[0])
+    viewer.reset_view()
+    qtbot.wait(60)
+    before = layer.data.copy()
+
+    def press(name: str) -> None:
+        docks[1].flush()
+        assert panel.buttons[name].isEnabled()
+        qtbot.mouseClick(panel.buttons[name], LEFT)
+        if work.up_to_date.job is not None:
+            wait_for(work.up_to_date.job)
+        qtbot.wait(10)
+
+    def click(y: float, x: float) -> None:
+        """Click on the canvas, at a voxel of the plane that is shown."""
+        camera, (height, width) = viewer.scene.camera, viewer.canvas.size
+        gap = np.array([y, x]) * SIZE[1:] - np.asarray(camera.center)[-2:]
+        place = QPoint(round(width / 2 + gap[1] * camera.zoom), round(height / 2 + gap[0] * camera.zoom))
+        qtbot.mouseClick(viewer.window._qt_viewer.canvas.native, LEFT, pos=place)
+        if work.up_to_date.job is not None:
+            wait_for(work.up_to_date.job)
+        qtbot.wait(10)
+
+    def raw(label: int) -> np.ndarray:
+        table = session.recording.neurons
+        return np.asarray(work.raw[first.name].values[:, list(table["label"]).index(label)])
+
+    def mean(label: int) -> np.ndarray:
+        return image[:, layer.data == label].mean(axis=1)
+
+    # grow: the trace of this label is new, all others are as they were; undo and redo
+    session.select(neurons=("AVAL",))
+    old = {label: raw(label) for label in range(1, 6)}
+    press("grow")
+    assert (layer.data == 1).sum() > (before == 1).sum() and (layer.data[before != 0] == before[before != 0]).all()
+    np.testing.assert_allclose(raw(1), mean(1), rtol=1e-5)
+    assert not np.allclose(raw(1), old[1])
+    for label in range(2, 6):
+        np.testing.assert_array_equal(raw(label), old[label])
+    assert session.selection.neurons == ("AVAL",) and work.up_to_date.state.stale == ()
+    press("undo")
+    np.testing.assert_array_equal(layer.data, before)
+    np.testing.assert_array_equal(raw(1), old[1])
+    press("redo")
+    np.testing.assert_allclose(raw(1), mean(1), rtol=1e-5)
+    press("undo")
+
+    # merge with a click on the other one, and split again with two
+    press("merge")
+    assert panel.waiting == "merge" and "AVAL" in session.selection.neurons
+    click(0, 20)
+    assert panel.waiting == "merge" and "beside a label" in panel.what.text()
+    click(8, 20)
+    assert panel.waiting == "" and set(np.unique(layer.data)) == {0, 1, 2, 4, 5}
+    assert session.recording.neurons["label"].tolist() == [1, 2, 4, 5]
+    np.testing.assert_allclose(raw(1), mean(1), rtol=1e-5)
+    session.select(neurons=("AVAL",))
+    press("split")
+    click(4, 5)
+    assert panel.waiting == "split again"
+    click(8, 20)
+    np.testing.assert_array_equal(layer.data, np.where(before == 3, 6, before))
+    assert session.recording.neurons["label"].tolist() == [1, 2, 4, 5, 6]
+    np.testing.assert_array_equal(raw(1), old[1])
+    np.testing.assert_array_equal(raw(6), old[3])
+
+    # without new traces at once they say what they are older than
+    qtbot.mouseClick(panel.at_once, LEFT, pos=QPoint(8, panel.at_once.height() // 2))
+    assert not panel.at_once.isChecked()
+    session.select(neurons=("#6",))
+    press("delete")
+    assert session.recording.neurons["label"].tolist() == [1, 2, 4, 5, 6]
+    qtbot.wait(20)
+    docks[1].flush()
+    assert "older than the labels of 1 neuron" in docks[1].strip.text.toolTip()
+    press("undo")
+    assert work.up_to_date.state.stale == ()
+
+    # what cannot be done is said beside the buttons; the next suspicious neuron is chosen and shown
+    session.select(neurons=("AVAL",))
+    press("shrink")
+    press("shrink")
+    assert "nothing would be left of label 1" in panel.bar.failure.text()
+    press("undo")
+    for neuron in ("#4", "#5"):
+        quality = session.recording.quality.copy()
+        quality.loc[neuron, ["flagged", "reason"]] = [True, "too dim"]
+        session.add(session.recording.replace(quality=quality), replace=True)
+    press("next")
+    assert session.selection.neurons[0] in ("#4", "#5") and "too dim" in panel.what.text()
+    chosen = session.selection.neurons
+    press("next")
+    assert session.selection.neurons != chosen
