@@ -302,8 +302,9 @@ def suspicious(recording: Recording) -> list[tuple[int, str]]:
         middle = float(np.nanmedian(sizes)) if np.isfinite(sizes).any() else 0.0
         if middle > 0:
             share = sizes / middle
+            far = np.abs(np.log(np.maximum(share, 1e-9)))
             odd = np.flatnonzero(((share > 3) | (share < 1 / 3)) & open_)
-            for place in sorted(odd, key=lambda i: -abs(np.log(max(share[i], 1e-9)))):
+            for place in sorted(odd, key=lambda i: -far[i]):
                 word = (
                     f"{share[place]:.1f} x the usual size"
                     if share[place] > 1
