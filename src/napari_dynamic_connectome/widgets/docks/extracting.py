@@ -229,7 +229,7 @@ def again_of(work: Any, name: str, step: Extraction, layers: tuple[Any, Any, Any
                 new = new.replace(behaviour=old.behaviour)
             made = f"extract {count} neuron{'' if count == 1 else 's'} of {name} again"
             found.session.add(new, replace=True, make_current=False, made=made, raw=raw)
-            same = fixed is not None and labels.data.shape == fixed.shape
+            same = fixed is not None and labels is not None and labels.data.shape == fixed.shape
             found.scene.attach(name, [image], labels, fixed if same else None)
 
         return found.jobs.start("Extract again", again.run, done, layers=(image, labels))
