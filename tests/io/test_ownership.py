@@ -20,7 +20,15 @@ from napari_dynamic_connectome import (
     write_tables,
 )
 from napari_dynamic_connectome.cli import main
-from napari_dynamic_connectome.io.ownership import MARKER, OurFiles, claim_folder, our_files, read_marker, remove_folder
+from napari_dynamic_connectome.io.ownership import (
+    MARKER,
+    OurFiles,
+    claim_folder,
+    our_files,
+    read_marker,
+    remove_folder,
+    write_marker,
+)
 from napari_dynamic_connectome.io.registry import open_labels
 from napari_dynamic_connectome.io.volumes.omezarr_write import write_labels
 from napari_dynamic_connectome.report.graphml import write_session_graph
@@ -291,7 +299,7 @@ def test_two_writers_at_the_same_time_both_note_what_they_wrote(tmp_path) -> Non
         one.path("a.csv").write_text("1")
         with our_files(tmp_path, part="figures") as other:
             other.path("b.svg").write_text("2")
-        claim_folder(tmp_path)
+        write_marker(tmp_path, {**read_marker(tmp_path), "made": True})
     held = OurFiles(tmp_path)
     assert held.is_ours("a.csv") and held.is_ours("b.svg") and read_marker(tmp_path)["made"]
     with our_files(tmp_path, part="tables") as one:
