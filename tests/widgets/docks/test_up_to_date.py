@@ -131,6 +131,55 @@ def test_a_name_that_moves_keeps_the_colours_of_the_cells(viewer, docks, work, q
     assert "not up to date" in viewer.canvas.overlays.text.text
 
 
+def test_a_name_typed_after_the_analysis_is_followed_everywhere(viewer, docks, work, qtbot, wait_for) -> None:
+    from napari_dynamic_connectome.widgets.docks.neurons_dock import NeuronsDock
+
+    dock = NeuronsDock(viewer)
+    viewer.window.add_dock_widget(dock, name="Neurons", area="right", add_vertical_stretch=False)
+    work.view.set(color_by="community")
+    communities = docks[2]
+
+    def colours() -> dict[str, tuple[float, ...]]:
+        qtbot.wait(50)
+        work.scene.flush()
+        rows = np.array(work.scene.layers["neurons"].face_color)
+        return dict(zip(work.scene.drawn.ids, map(tuple, rows.round(3).tolist()), strict=True))
+
+    def members() -> str:
+        communities.flush()
+        return " ".join(row["all"] for row in communities.table.rows_model.rows)
+
+    before = colours()
+    assert "RIML" in members().split()
+    for worm in ("worm B", "worm A"):  # the cell that was called RIML is RID, in both worms
+        work.session.set_current(worm)
+        work.session.select(neurons=("RIML",))
+        dock.flush()
+        dock.table.setFocus()
+        qtbot.keyClick(dock.table, "r")
+        for key in "id":
+            qtbot.keyClick(dock.edit, key)
+        qtbot.keyClick(dock.edit, Qt.Key.Key_Return)
+        assert "RID" in work.session.recording.neurons["name"].tolist()
+    # at once: the cell keeps its colour under the new name, and everything says what it is older than
+    typed = colours()
+    assert typed["RID"] == before["RIML"] and "RIML" not in typed
+    assert {k: v for k, v in typed.items() if k != "RID"} == {k: v for k, v in before.items() if k != "RIML"}
+    text = "Components and communities are older than 1 name of worm A and 1 name of worm B."
+    assert shown(docks, qtbot) == {text}
+    qtbot.mouseClick(communities.strip.redo, Qt.MouseButton.LeftButton)
+    wait_for(work.up_to_date.job)
+    # afterwards: tables, colours and strip are those of the new names
+    assert shown(docks, qtbot) == set() and "not up to date" not in viewer.canvas.overlays.text.text
+    assert "RIML" not in members().split() and "RIML" not in work.session.components.neurons
+    found = work.session.communities[(1, "core")]
+    assert "RID" in found.neurons and "RIML" not in found.neurons
+    after = colours()
+    labels = dict(zip(found.neurons, found.labels.values[found.chosen_level].tolist(), strict=True))
+    for label in set(labels.values()):
+        assert len({after[n] for n, one in labels.items() if one == label}) == 1
+
+
 def test_a_worm_that_comes_later_is_named(docks, work, qtbot) -> None:
     work.session.add(recording("worm C", 5))
     assert shown(docks, qtbot) == {"Components and communities are older than worm C, which takes part now."}
