@@ -129,7 +129,7 @@ def _about(given: list[str], wanted: bool) -> dict[str, str]:
         return {}
     if not wanted:
         raise InputError("--about needs --nwb")
-    from ..io.formats.nwb_write import checked_about
+    from ..io.formats.nwb_about import checked_about
 
     pairs = [one.partition("=") for one in given]
     wrong = next((one for one, (name, sign, _) in zip(given, pairs, strict=True) if not (name and sign)), None)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..io.files import file_names, output_folder
-from ..io.formats.nwb_write import check_extra, checked_about, write_recording
+from ..io.formats.nwb_about import checked_about
+from ..io.formats.nwb_write import check_extra, write_recording
 from ..io.ownership import our_files
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..session.freshness import freshness, joined
@@ -29,7 +30,7 @@ def write_nwb_files(
     folder : path
         Created if absent. NWB files of these names are replaced only if this program wrote them and nobody changed them.
     about : mapping of str to str, optional
-        What is known of all worms and sessions (strain, session_start, ...; see `io.formats.nwb_write.ABOUT`); where it is not
+        What is known of all worms and sessions (strain, session_start, ...; see `io.formats.nwb_about.ABOUT`); where it is not
         said, the attributes of each worm are taken.
     progress, cancel : callable, optional
         Files that were written before a cancel stay; each is complete.

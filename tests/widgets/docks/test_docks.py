@@ -386,6 +386,58 @@ def test_every_worm_is_written_as_nwb(docks, work, qtbot, tmp_path, wait_for, mo
     assert "napari-dynamic-connectome[nwb]" in export.bar.failure.text() and not (tmp_path / "no").exists()
 
 
+def test_what_nwb_wants_to_know_is_asked_once_and_kept(docks, work, qtbot, tmp_path, wait_for, monkeypatch) -> None:
+    pytest.importorskip("pynwb")
+    from qtpy.QtWidgets import QDialogButtonBox
+
+    from napari_dynamic_connectome.io.registry import read_recording
+    from napari_dynamic_connectome.model.attributes import attributes_of, with_attributes
+    from napari_dynamic_connectome.session.save_load import load_session, save_session
+    from napari_dynamic_connectome.widgets.docks.about_worms import AboutDialog
+    from napari_dynamic_connectome.widgets.workspace.preferences import load
+
+    fill(work.session)
+    for name, strain in (("worm A", "N2"), ("worm B", "CB1")):
+        worm = with_attributes(work.session.recordings[name], {"condition": f"in {name}", "genotype": strain})
+        work.session.add(worm, replace=True, make_current=False)
+    export = show(docks["Export"], qtbot)
+    shown: list[AboutDialog] = []
+
+    def run(dialog: AboutDialog):
+        dialog.show()
+        shown.append(dialog)
+        controls = dialog.form.controls
+        if len(shown) == 1:
+            assert controls["genotype"].native.placeholderText() == "differs: CB1, N2"
+            for field, text in (("strain", "OH16230"), ("age", "two days"), ("lab", "Example lab")):
+                qtbot.keyClicks(controls[field].native, text)
+            ok = next(b for b in dialog.buttons.buttons() if b.text() == "Go on")
+            qtbot.mouseClick(ok, Qt.MouseButton.LeftButton)
+            assert dialog.result() == 0 and "'two days' is no duration" in dialog.refusal.text()
+            controls["age"].native.clear()
+            qtbot.keyClicks(controls["age"].native, "P3D")
+            qtbot.mouseClick(ok, Qt.MouseButton.LeftButton)
+        else:
+            qtbot.mouseClick(dialog.buttons.button(QDialogButtonBox.StandardButton.Cancel), Qt.MouseButton.LeftButton)
+        return dialog.result()
+
+    monkeypatch.setattr(AboutDialog, "exec", run)
+    monkeypatch.setattr(type(export), "_ask_folder", lambda self, *_: tmp_path / "nwb")
+    qtbot.mouseClick(export.buttons["NWB…"], Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: (tmp_path / "nwb" / "worm_B.nwb").is_file() and not work.jobs.running, timeout=60_000)
+    assert len(shown) == 1
+    said = {"strain": "OH16230", "age": "P3D", "lab": "Example lab"}
+    for name, strain in (("worm A", "N2"), ("worm B", "CB1")):  # what differs is not touched
+        assert attributes_of(work.session.recordings[name]) == said | {"condition": f"in {name}", "genotype": strain}
+    assert attributes_of(read_recording(tmp_path / "nwb" / "worm_B.nwb"))["strain"] == "OH16230"
+    assert load()["Export"]["about"] == {"strain": "OH16230", "lab": "Example lab"}  # for the next cohort
+    kept = load_session(save_session(work.session, tmp_path / "s.zarr"))
+    assert attributes_of(kept.recordings["worm A"])["age"] == "P3D"
+    assert export._about_is_said() and len(shown) == 1  # not asked again
+    qtbot.mouseClick(export.about_button, Qt.MouseButton.LeftButton)
+    assert len(shown) == 2 and shown[1].said["strain"] == "OH16230"
+
+
 def test_graph_and_movie_are_written(viewer, docks, work, qtbot, tmp_path, wait_for) -> None:
     import networkx as nx
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import uuid
 import warnings
 from collections.abc import Mapping
@@ -23,9 +22,10 @@ from typing import Any
 import numpy as np
 
 from ...model.attributes import attributes_of
-from ...model.errors import InputError, MissingExtraError
+from ...model.errors import MissingExtraError
 from ...model.recording import Recording
 from ..files import atomic_file
+from .nwb_about import ABOUT, checked_about
 
 UNKNOWN_SPACING_UM = (1.0, 1.0, 1.0)
 
@@ -105,63 +105,6 @@ def _as_hdf5(file: Any, pynwb: Any) -> bytes:
             content.flush()
             image: bytes = content.id.get_file_image()
     return image
-
-
-ABOUT = {
-    "strain": "of the worm, such as N2 or OH16230",
-    "genotype": "of the worm",
-    "sex": "XX, XO, M, F, O or U (default: XX)",
-    "age": "as a duration of ISO 8601, such as P2D (default: P2D)",
-    "session_start": "when the recording began, such as 2026-05-01T14:30",
-    "experimenter": "who recorded",
-    "lab": "where",
-    "institution": "where",
-}
-"""What NWB wants to know that traces do not tell; attributes of worms of these names are written."""
-_SEXES = ("XX", "XO", "M", "F", "O", "U")
-_SEX_WORDS = {"hermaphrodite": "XX", "herm": "XX", "male": "XO", "female": "F", "unknown": "U", "other": "O"}
-"""What tables of worms say in the `sex` column; a worm's male has one X chromosome and no other."""
-
-
-def checked_about(given: Mapping[str, str], where: str) -> dict[str, Any]:
-    """Check what is said of a worm and its session; empty texts are left out.
-
-    Parameters
-    ----------
-    given : mapping of str to str
-    where : str
-        Named in errors.
-
-    Returns
-    -------
-    dict
-        Texts, and `session_start` as a datetime with a time zone (UTC where none is said).
-    """
-    unknown = next((k for k in given if k not in ABOUT), None)
-    if unknown is not None:
-        raise InputError(f"'{unknown}' is nothing that NWB asks for", where=where, fix=f"Known: {', '.join(ABOUT)}.")
-    said: dict[str, Any] = {k: str(v).strip() for k, v in given.items() if str(v).strip()}
-    if "session_start" in said:
-        try:
-            start = datetime.fromisoformat(said["session_start"])
-        except ValueError:
-            raise InputError(
-                f"the session start '{said['session_start']}' is no date",
-                where=where,
-                fix="For example 2026-05-01T14:30.",
-            ) from None
-        said["session_start"] = start if start.tzinfo else start.replace(tzinfo=UTC)
-    if "sex" in said:
-        sex = _SEX_WORDS.get(said["sex"].lower(), said["sex"].upper())
-        if sex not in _SEXES:
-            fix = f"Use {', '.join(_SEXES)}, or a word: {', '.join(_SEX_WORDS)}."
-            raise InputError(f"the sex '{said['sex']}' is none of NWB", where=where, fix=fix)
-        said["sex"] = sex
-    if not re.fullmatch(r"P(?=.)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?", said.get("age", "P2D")):
-        raise InputError(
-            f"the age '{said['age']}' is no duration", where=where, fix="For example P2D (two days) or PT60H."
-        )
-    return said
 
 
 def _file(recording: Recording, pynwb: Any, start: datetime | None, said: Mapping[str, Any]) -> Any:

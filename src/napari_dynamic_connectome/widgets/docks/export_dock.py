@@ -20,6 +20,7 @@ from ...model.errors import InputError, MissingExtraError
 from ..qt.controls import Fold, button, label, row
 from ..qt.notify import report_problem, show_info
 from ..workspace.preferences import note_session
+from .about_worms import OF_THE_LAB, AboutDialog, is_said
 from .base import Dock
 
 
@@ -29,6 +30,7 @@ class ExportDock(Dock):
     title = "Export"
 
     def build(self, layout: QVBoxLayout) -> None:
+        self._asked_about: frozenset[str] | None = None
         self.empty = label("Nothing to keep yet. Open or extract a recording first.", "empty")
         layout.addWidget(self.empty)
         grid = QGridLayout()
@@ -89,6 +91,14 @@ class ExportDock(Dock):
             grid.addWidget(one, place, 0)
             grid.addWidget(label(words, "secondary"), place, 1)
         grid.setColumnStretch(1, 1)
+        self.about_button = button(
+            "About the worms…",
+            self.ask_about,
+            "Strain, sex, age, start of the session, who recorded and where, of all worms at once: attributes of the worms, which "
+            "NWB files name. Asked once before NWB is written.",
+        )
+        grid.addWidget(self.about_button, len(entries), 0)
+        grid.addWidget(label("strain, age, session, for NWB", "secondary"), len(entries), 1)
         self.body = QWidget()
         self.body.setLayout(grid)
         layout.addWidget(self.body)
@@ -222,6 +232,8 @@ class ExportDock(Dock):
         except MissingExtraError as error:
             self.failed("Write NWB", error)
             return None
+        if folder is None and not self._about_is_said():
+            return None
         folder = folder or self._ask_folder("Folder for the NWB files")
         if folder is None:
             return None
@@ -231,6 +243,22 @@ class ExportDock(Dock):
             write_nwb_files(session, folder, progress=progress, cancel=cancel)
 
         return self._start("Write NWB", run, folder)
+
+    def _about_is_said(self) -> bool:
+        """Ask for strain, age, session and the like, once for these worms; False if the user gave up."""
+        worms = frozenset(self.session.recordings)
+        return worms == self._asked_about or is_said(self.session) or self.ask_about()
+
+    def ask_about(self) -> bool:
+        """Show the form about the worms; whether it was accepted."""
+        dialog = AboutDialog(self.viewer, self.session, self.remembered("about", {}))
+        accepted = bool(dialog.exec() == AboutDialog.DialogCode.Accepted)
+        if accepted:
+            said = dialog.said
+            self.remember("about", {k: said[k] for k in OF_THE_LAB if said[k]})
+            self._asked_about = frozenset(self.session.recordings)
+        dialog.deleteLater()
+        return accepted
 
     def save_collection(self, folder: Path | None = None) -> Any:
         """Write the worms in the layout of the homogenized collection; without the extra, say how to get it."""
