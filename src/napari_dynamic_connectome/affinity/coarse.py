@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .kernels import bin_means
 from .spec import AffinitySpec, WormBlock
 
 Array = np.ndarray
@@ -53,11 +54,9 @@ class CoarseBlock:
         """Means (row1 - row0, t1 - t0) of some pairs in some bins, float32."""
         edges = self.edges[t0 : t1 + 1]
         fine = self.block.tile(row0, row1, int(edges[0]), int(edges[-1]), sign)
-        means = np.add.reduceat(fine, edges[:-1] - edges[0], axis=1) / np.diff(edges).astype(np.float32)
-        if out is None:
-            return np.asarray(means)
-        out[:] = means
-        return out
+        means = np.empty((row1 - row0, t1 - t0), np.float32) if out is None else out
+        bin_means(fine, edges - edges[0], means)
+        return means
 
 
 def coarse_affinity(affinity: AffinitySpec, bin_s: float | None = None) -> Any:

@@ -298,3 +298,24 @@ def fill_correlations(
             elif signs == OPPOSITE:
                 r = -r
             out[p, t] = min(max(r, 0.0), 1.0)
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def bin_means(tile: Array, edges: Array, out: Array) -> None:
+    """Means of a tile over bins of time.
+
+    Parameters
+    ----------
+    tile : float32 (row, time)
+    edges : int (bin + 1,)
+        Columns at which bins begin, and the end.
+    out : float32 (row, bin)
+        Filled.
+    """
+    for row in range(tile.shape[0]):
+        source, target = tile[row], out[row]
+        for k in range(target.shape[0]):
+            total = np.float32(0.0)
+            for t in range(edges[k], edges[k + 1]):
+                total += source[t]
+            target[k] = total / np.float32(edges[k + 1] - edges[k])

@@ -104,7 +104,7 @@ def explained_shares(prepared: Prepared, factors: Factors, pool: Workers) -> Arr
     source = prepared.compressed or prepared.exact
     solver = Solver(prepared.problem, source, prepared.settings, pool)
     rank = factors.shape[1]
-    products = pool.map(lambda w: solver._right(w, factors), range(len(prepared.problem.worms)))
+    products = pool.map(lambda w: solver.right(w, factors), range(len(prepared.problem.worms)))
     grown = np.zeros(rank)
     for worm, (moment, gram) in zip(prepared.problem.worms, products, strict=True):
         pair = factors.pair[0][:, worm.slots]

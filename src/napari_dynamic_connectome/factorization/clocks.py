@@ -25,12 +25,19 @@ FLAT = 0.75
 """A course of which a constant is so much (in power) hardly changes, so that it needs no clock of its own."""
 
 
+def span(at: Array) -> Array | slice:
+    """Increasing columns as a slice where they follow each other, which is read in place."""
+    if len(at) and int(at[-1]) - int(at[0]) == len(at) - 1:
+        return slice(int(at[0]), int(at[-1]) + 1)
+    return at
+
+
 def worm_courses(problem: Problem, factors: Factors, worm: int) -> Array:
     """Course of every component in one worm, loading included: (start, component, observed sample)."""
     item = problem.worms[worm]
-    courses = factors.time[:, :, item.times] * factors.worm[:, :, worm : worm + 1]
+    courses = factors.time[:, :, span(item.times)] * factors.worm[:, :, worm : worm + 1]
     # a component is zero in the columns of the clock that it does not have
-    return np.asarray(courses + factors.time[:, :, item.own] if problem.model == "mixed" else courses)
+    return np.asarray(courses + factors.time[:, :, span(item.own)] if problem.model == "mixed" else courses)
 
 
 def pair_energy(problem: Problem, factors: Factors, keep: Sequence[Array], weights: Array) -> Array:

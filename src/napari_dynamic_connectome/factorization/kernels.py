@@ -31,7 +31,15 @@ def update_shared(factor: Array, numerator: Array, gram: Array, inner: int, l1: 
     """
     starts, rank, rows = factor.shape
     part = np.empty(CHUNK)
+    others, weights = np.empty((rank, rank), np.int64), np.empty((rank, rank))
+    count = np.empty(rank, np.int64)
     for k in range(starts):
+        for r in range(rank):
+            count[r] = 0
+            for j in range(rank):
+                if j != r and gram[k, r, j] != 0.0:
+                    others[r, count[r]], weights[r, count[r]] = j, gram[k, r, j]
+                    count[r] += 1
         for c0 in range(0, rows, CHUNK):
             n = min(CHUNK, rows - c0)
             for _ in range(inner):
@@ -39,17 +47,26 @@ def update_shared(factor: Array, numerator: Array, gram: Array, inner: int, l1: 
                     diagonal = gram[k, r, r]
                     if diagonal <= 0.0:
                         continue
+                    wanted = numerator[k, r, c0 : c0 + n]
                     for i in range(n):
-                        part[i] = numerator[k, r, c0 + i] - l1
-                    for j in range(rank):
-                        weight = gram[k, r, j]
-                        if j == r or weight == 0.0:
-                            continue
+                        part[i] = wanted[i] - l1
+                    j = 0
+                    while j + 4 <= count[r]:  # four at a time, in the same order: `part` is read and written once for them
+                        a, b = factor[k, others[r, j], c0 : c0 + n], factor[k, others[r, j + 1], c0 : c0 + n]
+                        c, d = factor[k, others[r, j + 2], c0 : c0 + n], factor[k, others[r, j + 3], c0 : c0 + n]
+                        wa, wb, wc, wd = weights[r, j], weights[r, j + 1], weights[r, j + 2], weights[r, j + 3]
                         for i in range(n):
-                            part[i] -= weight * factor[k, j, c0 + i]
+                            part[i] = (((part[i] - wa * a[i]) - wb * b[i]) - wc * c[i]) - wd * d[i]
+                        j += 4
+                    while j < count[r]:
+                        a, wa = factor[k, others[r, j], c0 : c0 + n], weights[r, j]
+                        for i in range(n):
+                            part[i] -= wa * a[i]
+                        j += 1
                     scale = 1.0 / diagonal
+                    result = factor[k, r, c0 : c0 + n]
                     for i in range(n):
-                        factor[k, r, c0 + i] = max(part[i] * scale, 0.0)
+                        result[i] = max(part[i] * scale, 0.0)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -227,44 +244,82 @@ def extrapolate(now: Array, before: Array, step: Array) -> None:
 
 
 @nb.njit(cache=True, nogil=True)
-def gather(factor: Array, slots: Array, keep: Array, out: Array) -> None:
-    """out[c, i] = factor[c, slots[i]] where keep[i], else 0, as float32."""
-    for c in range(factor.shape[0]):
-        for i in range(slots.shape[0]):
-            out[c, i] = factor[c, slots[i]] if keep[i] else 0.0
+def rows_first(factor: Array, columns: Array, out: Array) -> None:
+    """out[i, c] = factor[columns[c], i], as float32: rows in one piece each, for `gather`."""
+    for i0 in range(0, factor.shape[1], OWN):
+        i1 = min(i0 + OWN, factor.shape[1])
+        for c in range(columns.shape[0]):
+            source = factor[columns[c]]
+            for i in range(i0, i1):
+                out[i, c] = source[i]
 
 
 @nb.njit(cache=True, nogil=True)
-def scatter_add(total: Array, slots: Array, keep: Array, values: Array, weight: float) -> None:
-    """total[c, slots[i]] += weight * values[i, c] where keep[i]; slots are unique."""
-    rows, columns = values.shape
-    for i0 in range(0, rows, OWN):
-        for c in range(columns):
-            for i in range(i0, min(i0 + OWN, rows)):
-                if keep[i]:
-                    total[c, slots[i]] += weight * values[i, c]
+def columns_first(total: Array, out: Array) -> None:
+    """out[c, i] = total[i, c]."""
+    for i0 in range(0, total.shape[0], OWN):
+        i1 = min(i0 + OWN, total.shape[0])
+        for c in range(total.shape[1]):
+            target = out[c]
+            for i in range(i0, i1):
+                target[i] = total[i, c]
+
+
+@nb.njit(cache=True, nogil=True)
+def gather(wide: Array, slots: Array, keep: Array, out: Array) -> None:
+    """out[c, i] = wide[slots[i], c] where keep[i], else 0; float32."""
+    for i0 in range(0, slots.shape[0], OWN):
+        for i in range(i0, min(i0 + OWN, slots.shape[0])):
+            source = wide[slots[i]]
+            if keep[i]:
+                for c in range(out.shape[0]):
+                    out[c, i] = source[c]
+            else:
+                for c in range(out.shape[0]):
+                    out[c, i] = 0.0
+
+
+@nb.njit(cache=True, nogil=True)
+def scatter_add(total: Array, slots: Array, keep: Array, values: Array, columns: Array, weight: float) -> None:
+    """total[slots[i], columns[c]] += weight * values[i, c] where keep[i]; slots are unique."""
+    together = columns.shape[0] == total.shape[1]
+    for i in range(values.shape[0]):
+        if keep[i]:
+            target, source = total[slots[i]], values[i]
+            if together:
+                for c in range(source.shape[0]):
+                    target[c] += weight * source[c]
+            else:
+                for c in range(source.shape[0]):
+                    target[columns[c]] += weight * source[c]
 
 
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def row_grams(rows: Array, gram: Array) -> None:
-    """gram[k, r, s] = sum_i rows[k, r, i] rows[k, s, i], in float64.
+def row_grams(rows: Array, place: Array, gram: Array) -> None:
+    """gram[k, r, s] = sum_i rows[place[k, r], i] rows[place[k, s], i], in float64.
 
     Parameters
     ----------
-    rows : float32 (start, component, row)
+    rows : float32 (column, row)
+    place : int (start, component)
+        Column of each component; -1 where it is zero.
     gram : float64 (start, component, component)
         Filled.
     """
-    starts, rank, count = rows.shape
+    starts, rank = place.shape
+    count = rows.shape[1]
     for k in range(starts):
         gram[k] = 0.0
         for i0 in range(0, count, 4 * CHUNK):
             i1 = min(i0 + 4 * CHUNK, count)
             for r in range(rank):
                 for s in range(r, rank):
+                    if place[k, r] < 0 or place[k, s] < 0:
+                        continue
+                    one, two = rows[place[k, r]], rows[place[k, s]]
                     total = 0.0
                     for i in range(i0, i1):
-                        total += np.float64(rows[k, r, i]) * np.float64(rows[k, s, i])
+                        total += np.float64(one[i]) * np.float64(two[i])
                     gram[k, r, s] += total
         for r in range(rank):
             for s in range(r):

@@ -17,11 +17,13 @@ from typing import Any
 import numpy as np
 
 from ..model.execution import Workers
-from .clocks import worm_courses
+from .clocks import span, worm_courses
 from .kernels import (
+    columns_first,
     extrapolate,
     gather,
     row_grams,
+    rows_first,
     scatter_add,
     update_grouped,
     update_own,
@@ -34,8 +36,10 @@ from .sources import RowSource
 
 Array = np.ndarray
 ROUND = 8
-"""Worms whose products are in memory together. Not the number of threads: how many starts fit must not depend on that, because
-the last digits of a product depend on how many starts share it."""
+"""Worms whose products are in memory together, more where they are small. Not the number of threads: how many starts fit must not
+depend on that, because the last digits of a product depend on how many starts share it."""
+LARGE = 20_000
+"""Rows and samples of a worm that is not small."""
 OnSweep = Callable[[int, "Factors"], None]
 
 
@@ -160,6 +164,7 @@ class Solver:
         self.l1 = settings.sparsity * float(np.sqrt(self.norm2 / seen[:common].sum()))
         self.l1_own = settings.sparsity * float(np.sqrt(self.norm2 / max(seen[common:].sum(), 1)))
         self.patterns = _patterns(self.counts)
+        self.round = ROUND * max(1, min(LARGE // max(w.n_rows + w.n_times for w in problem.worms), 8))
         self._where = {}
         for index, worm in enumerate(problem.worms):
             inverse = np.full(problem.n_times, -1)
@@ -225,11 +230,12 @@ class Solver:
         problem = self.problem
         self._normalise(factors)
         if not {"time", "worm"} <= self.fixed and not (problem.model == "unaligned" and "time" in self.fixed):
-            count = len(problem.worms)
-            products = []
-            for first in range(0, count, ROUND):
-                batch = range(first, min(first + ROUND, count))
-                products += self.pool.map(lambda w: self._left(w, factors), batch)
+            alive = np.flatnonzero(factors.pair.any(axis=2).ravel())
+            wide = np.empty((problem.n_slots, len(alive)), np.float32)
+            rows_first(factors.pair.reshape(-1, problem.n_slots), alive, wide)
+            products = [
+                p for batch in self._rounds() for p in self._each(lambda w: self._left(w, factors, wide, alive), batch)
+            ]
             moments = [p[0] for p in products]
             grams = [p[1] for p in products]
             if rescale:
@@ -257,27 +263,43 @@ class Solver:
             factor /= safe
             factors.time *= safe
 
-    def _left(self, worm: int, factors: Factors) -> tuple[Array, Array]:
-        """X_w^T A_w (start, component, time) and A_w^T A_w (start, component, component)."""
-        starts, rank = factors.shape
-        rows = self._pair_rows(worm, factors)
-        alive = rows.any(axis=1)
-        if alive.all():
-            moment = self.source.left(worm, rows)
-        else:  # starts of a smaller rank have components that stay zero
-            moment = np.zeros((len(rows), self.problem.worms[worm].n_times))
-            moment[alive] = self.source.left(worm, rows[alive])
-        moment = moment.reshape(starts, rank, -1)
-        gram = np.empty((starts, rank, rank))
-        row_grams(rows.reshape(starts, rank, -1), gram)
-        return moment, gram
+    def _rounds(self) -> list[range]:
+        """Worms whose products are in memory together."""
+        count = len(self.problem.worms)
+        return [range(a, min(a + self.round, count)) for a in range(0, count, self.round)]
 
-    def _pair_rows(self, worm: int, factors: Factors) -> Array:
+    def _each(self, function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+        """Results in the order of the items; a thread takes many small ones at a time."""
+        size = max(-(-len(items) // (4 * self.pool.threads)), 1) if len(items) > ROUND else 1
+        pieces = [items[a : a + size] for a in range(0, len(items), size)]
+        return [r for piece in self.pool.map(lambda piece: [function(i) for i in piece], pieces) for r in piece]
+
+    def _left(self, worm: int, factors: Factors, wide: Array, alive: Array) -> tuple[Array, Array]:
+        """X_w^T A_w (start, component, time) and A_w^T A_w (start, component, component).
+
+        Parameters
+        ----------
+        worm : int
+        factors : Factors
+        wide : float32 array (n_slots, column)
+            Pair factors that are not zero: starts of a smaller rank have components that stay zero.
+        alive : int array (column,)
+            Which of (start x component) they are.
+        """
         starts, rank = factors.shape
         item = self.problem.worms[worm]
-        rows = np.empty((starts * rank, item.n_rows), np.float32)
-        gather(factors.pair.reshape(starts * rank, -1), item.slots, self.keep[worm], rows)
-        return rows
+        rows = np.empty((len(alive), item.n_rows), np.float32)
+        gather(wide, item.slots, self.keep[worm], rows)
+        place = np.full(starts * rank, -1)
+        place[alive] = np.arange(len(alive))
+        if len(alive) == len(place):
+            moment = self.source.left(worm, rows)
+        else:
+            moment = np.zeros((len(place), item.n_times))
+            moment[alive] = self.source.left(worm, rows)
+        gram = np.empty((starts, rank, rank))
+        row_grams(rows, place.reshape(starts, rank), gram)
+        return moment.reshape(starts, rank, -1), gram
 
     def _group_sums(
         self, group: tuple[Array, Array], factors: Factors, moments: list[Array], grams: list[Array]
@@ -303,7 +325,7 @@ class Solver:
             square += self.weights[w] * np.einsum("krt,krt->k", grams[w] @ time, time)
         for group in self.problem.groups if self.problem.model != "mixed" else ():
             numerator, gram = self._group_sums(group, factors, moments, grams)
-            time = factors.time[:, :, group[0]]
+            time = factors.time[:, :, span(group[0])]
             cross += np.einsum("krt,krt->k", numerator, time)
             square += np.einsum("krt,kst,krs->k", time, time, gram, optimize=True)
         factors.time *= np.where(square > 0, cross / np.where(square > 0, square, 1.0), 1.0)[:, None, None]
@@ -314,19 +336,20 @@ class Solver:
         def one(group: tuple[Array, Array]) -> None:
             numerator, gram = self._group_sums(group, factors, moments, grams)
             times = group[0]
-            part = np.ascontiguousarray(factors.time[:, :, times])
+            at = span(times)
+            part = np.ascontiguousarray(factors.time[:, :, at])
             if settings.smoothness > 0:
                 linked = problem.linked[times] & np.r_[False, np.diff(times) == 1]
                 update_smooth(part, numerator, gram, settings.inner, self.l1, settings.smoothness, linked)
             else:
                 update_shared(part, numerator, gram, settings.inner, self.l1)
-            factors.time[:, :, times] = part
+            factors.time[:, :, at] = part
 
-        self.pool.map(one, problem.groups)
+        self._each(one, problem.groups)
 
     def _update_worm(self, factors: Factors, moments: list[Array], grams: list[Array]) -> None:
         for w, item in enumerate(self.problem.worms):
-            time = factors.time[:, :, item.times]
+            time = factors.time[:, :, span(item.times)]
             numerator = np.einsum("krt,krt->kr", moments[w], time)[:, :, None]
             gram = grams[w] * (time @ time.transpose(0, 2, 1))
             loading = factors.worm[:, :, w : w + 1].copy()
@@ -341,7 +364,7 @@ class Solver:
             rest = moments
             if own.any():
                 pieces = zip(moments, grams, worms, strict=True)
-                rest = [m - g @ factors.time[:, :, item.own] for m, g, item in pieces]
+                rest = [m - g @ factors.time[:, :, span(item.own)] for m, g, item in pieces]
             if "time" not in self.fixed:
                 self._update_time(Factors(factors.time, loading, factors.pair, own), rest, grams)
             if "worm" not in self.fixed:
@@ -356,51 +379,57 @@ class Solver:
 
         def one(w: int) -> None:
             item, weight = self.problem.worms[w], self.weights[w]
-            common = factors.time[:, :, item.times] * loading[:, :, w : w + 1]
+            common = factors.time[:, :, span(item.times)] * loading[:, :, w : w + 1]
             # components with a common clock have no numerator and no Gram matrix here, so that they stay zero
             numerator = weight * np.where(own[:, :, None], moments[w] - grams[w] @ common, 0.0)
             gram = weight * np.where(both, grams[w], 0.0)
-            part = np.ascontiguousarray(factors.time[:, :, item.own])
+            at = span(item.own)
+            part = np.ascontiguousarray(factors.time[:, :, at])
             if settings.smoothness > 0:
                 linked = self.problem.linked[item.own]
                 update_smooth(part, numerator, gram, settings.inner, self.l1_own, settings.smoothness, linked)
             else:
                 update_shared(part, numerator, gram, settings.inner, self.l1_own)
-            factors.time[:, :, item.own] = part
+            factors.time[:, :, at] = part
 
-        self.pool.map(one, range(len(self.problem.worms)))
+        self._each(one, range(len(self.problem.worms)))
 
     def _worm_time(self, worm: int, factors: Factors) -> Array:
         return worm_courses(self.problem, factors, worm)
 
-    def _right(self, worm: int, factors: Factors) -> tuple[Array, Array]:
-        """X_w T_w (row, start * component) and T_w^T T_w."""
+    def _right(self, worm: int, factors: Factors) -> tuple[Array, Array, Array]:
+        """X_w T_w (row, column), which of (start x component) the columns are, and T_w^T T_w; columns that are zero are left out."""
         starts, rank = factors.shape
         time = self._worm_time(worm, factors).astype(np.float32)
         flat = time.reshape(starts * rank, -1)
-        alive = flat.any(axis=1)
-        if alive.all():
-            moment = self.source.right(worm, flat)
-        else:
-            moment = np.zeros((self.problem.worms[worm].n_rows, len(flat)))
-            moment[:, alive] = self.source.right(worm, flat[alive])
+        alive = np.flatnonzero(flat.any(axis=1))
+        moment = self.source.right(worm, flat if len(alive) == len(flat) else flat[alive])
         wide = time.astype(np.float64)
-        return moment, wide @ wide.transpose(0, 2, 1)
+        return moment, alive, wide @ wide.transpose(0, 2, 1)
+
+    def right(self, worm: int, factors: Factors) -> tuple[Array, Array]:
+        """X_w T_w (row, start * component) and T_w^T T_w (start, component, component)."""
+        moment, columns, gram = self._right(worm, factors)
+        whole = np.zeros((len(moment), gram.shape[0] * gram.shape[1]), moment.dtype)
+        whole[:, columns] = moment
+        return whole, gram
 
     def _update_pair(self, factors: Factors, *, update: bool) -> tuple[Array, Array]:
         starts, rank = factors.shape
-        flat = np.zeros((starts * rank, self.problem.n_slots))
+        flat = np.zeros((self.problem.n_slots, starts * rank))
         count = len(self.problem.worms)
         grams = np.zeros((starts, rank * rank, self.counts.shape[1]))
-        for first in range(0, count, ROUND):
-            batch = range(first, min(first + ROUND, count))
-            for w, (moment, gram) in zip(batch, self.pool.map(lambda w: self._right(w, factors), batch), strict=True):
-                scatter_add(flat, self.problem.worms[w].slots, self.keep[w], moment, self.weights[w])
+        for batch in self._rounds():
+            found = self._each(lambda w: self._right(w, factors), batch)
+            for w, (moment, columns, gram) in zip(batch, found, strict=True):
+                scatter_add(flat, self.problem.worms[w].slots, self.keep[w], moment, columns, self.weights[w])
                 grams[:, :, w] = gram.reshape(starts, -1)
         if self.settings.ridge > 0:
             each = np.arange(rank) * (rank + 1)
             grams[:, each, -1] = grams[:, each, :count].mean(axis=2)
-        numerator = flat.reshape(starts, rank, -1)
+        numerator = np.empty((starts, rank, self.problem.n_slots))
+        columns_first(flat, numerator.reshape(starts * rank, -1))
+        del flat
         one = self._grouped_rows if self.patterns is not None else self._own_rows
         jobs = [(factors.pair[k], numerator[k], grams[k], update) for k in range(starts)]
         sums = np.array(self.pool.map(one, jobs))
@@ -457,13 +486,13 @@ class Solver:
             norm = float(self.source.row_norms[w][mask].sum())
             if not mask.any():
                 return np.zeros(starts), norm
-            moment, gram = self._right(w, factors)
+            moment, gram = self.right(w, factors)
             pair = factors.pair[:, :, self.problem.worms[w].slots[mask]]
             cross = np.einsum("pkr,krp->k", moment[mask].reshape(-1, starts, rank), pair, dtype=np.float64)
             square = np.einsum("krp,krp->k", gram @ pair, pair)
             return norm - 2 * cross + square, norm
 
-        parts = self.pool.map(one, range(len(self.problem.worms)))
+        parts = self._each(one, range(len(self.problem.worms)))
         total = sum(p[1] for p in parts)
         rest = np.sum([p[0] for p in parts], axis=0)
         return np.asarray(np.sqrt(np.maximum(rest, 0.0) / total)) if total > 0 else np.full(starts, np.nan)
