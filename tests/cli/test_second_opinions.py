@@ -13,6 +13,7 @@ import xarray as xr
 import napari_dynamic_connectome as ndc
 from napari_dynamic_connectome.cli import main
 from napari_dynamic_connectome.comparison import read_networks
+from napari_dynamic_connectome.display.community_names import community_names
 from napari_dynamic_connectome.model.neurons import CANONICAL
 from napari_dynamic_connectome.model.results import Communities, Components
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
@@ -139,7 +140,14 @@ def test_the_report_has_the_split_matrix_where_a_connectome_is_given(folder: Pat
     text = (tmp_path / "full" / "report.html").read_text(encoding="utf-8")
     assert "Structure and function" in text and 'alt="structure_component1"' in text
     assert "agrees with the chemical network of wiring" in text
-    assert (tmp_path / "full" / "tables" / "structure_communities.csv").is_file()
+    table = pd.read_csv(tmp_path / "full" / "tables" / "structure_communities.csv", dtype=str)
+    each = table[table["community"] != "all"]
+    session = ndc.load_session(folder / "session.zarr")
+    for (name, community), rows in each.groupby(["communities", "community"]):
+        kind = "core" if (int(name[-1]), "core") in session.communities else "modules"
+        expected = community_names(session.communities, int(name[-1]), kind)[int(community)]
+        assert set(rows["community_name"]) == {expected} and expected != community
+    assert len(each) and (table.loc[table["community"] == "all", "community_name"] == "all").all()
     assert (tmp_path / "full" / "figures" / "structure_component1.svg").is_file()
 
 

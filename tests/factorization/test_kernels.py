@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from napari_dynamic_connectome.affinity.kernels import bin_means
@@ -68,7 +70,7 @@ def test_coordinate_updates_are_those_of_one_row_after_the_other() -> None:
 def test_means_over_bins_are_those_of_numpy() -> None:
     tile, edges, found = RNG.random((7, 50), dtype=np.float32), np.array([0, 1, 9, 30, 50]), np.empty((7, 4), "f4")
     bin_means(tile, edges, found)
-    expected = [tile[:, a:b].mean(axis=1) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    expected = [tile[:, a:b].mean(axis=1) for a, b in pairwise(edges)]
     np.testing.assert_allclose(found.T, expected, rtol=1e-5)
 
 

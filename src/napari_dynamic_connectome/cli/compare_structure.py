@@ -26,6 +26,7 @@ def execute(options: argparse.Namespace) -> None:
     from ..io.formats.text_tables import write_csv
     from ..model.errors import InputError
     from ..pipeline.structure import compare_session
+    from ..report.named_suggestions import name_connections
     from .outputs import second_opinions
 
     output = output_folder(options.output, make=False) if options.output else None
@@ -34,7 +35,7 @@ def execute(options: argparse.Namespace) -> None:
     if not settings.wanted:
         raise InputError("there is nothing to compare with", where="compare-structure", fix="Give --connectome FILE.")
     with progress_bar("compare") as progress:
-        found = compare_session(session, settings, seed=options.seed, progress=progress)
+        found = name_connections(compare_session(session, settings, seed=options.seed, progress=progress), session)
     for line in found.comparison.sentences():
         print(line)
     if output is None:

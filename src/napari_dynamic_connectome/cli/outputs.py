@@ -110,7 +110,7 @@ def write_outputs(
     from ..pipeline.run import SESSION_NAME, scores
     from ..pipeline.structure import compare_session, shown_communities, suggest_for_session
     from ..report.html import write_figures, write_report
-    from ..report.named_suggestions import name_suggestions
+    from ..report.named_suggestions import name_connections, name_suggestions
     from ..report.tables import write_tables
 
     with progress_bar("write") as progress:
@@ -120,6 +120,7 @@ def write_outputs(
         if comparison is not None and comparison.wanted and session.components is not None:
             step = part(progress, 0.1, 0.3)
             structure = compare_session(session, comparison, networks=networks, seed=seed, progress=step)
+            structure = name_connections(structure, session)
         following = None
         if session.components is not None and shown_communities(session):
             following = suggest_for_session(session, networks=structure.networks if structure is not None else ())

@@ -51,7 +51,9 @@ def update_shared(factor: Array, numerator: Array, gram: Array, inner: int, l1: 
                     for i in range(n):
                         part[i] = wanted[i] - l1
                     j = 0
-                    while j + 4 <= count[r]:  # four at a time, in the same order: `part` is read and written once for them
+                    while (
+                        j + 4 <= count[r]
+                    ):  # four at a time, in the same order: `part` is read and written once for them
                         a, b = factor[k, others[r, j], c0 : c0 + n], factor[k, others[r, j + 1], c0 : c0 + n]
                         c, d = factor[k, others[r, j + 2], c0 : c0 + n], factor[k, others[r, j + 3], c0 : c0 + n]
                         wa, wb, wc, wd = weights[r, j], weights[r, j + 1], weights[r, j + 2], weights[r, j + 3]

@@ -276,6 +276,7 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
         {
             "communities": ("which partition", ""),
             "community": ("number, or 'all'", ""),
+            "community_name": ("name of the community in the window and the report, or 'all'", ""),
             "network": ("where the network comes from", ""),
             "kind": ("kind of connection", ""),
             "members": ("members that the network holds", ""),

@@ -81,8 +81,11 @@ def structure_html(
         data = base64.b64encode(picture(draw())).decode("ascii")
         parts.append(f'<figure><img alt="{html.escape(name)}" src="data:image/png;base64,{data}"></figure>')
     parts.append(table(found.tests[TEST_COLUMNS]))
+    enriched = found.enrichment
+    if "community_name" in enriched:
+        enriched = enriched.drop(columns="community").rename(columns={"community_name": "community"})
     for heading, one in (
-        ("Communities and connections", found.enrichment),
+        ("Communities and connections", enriched),
         ("All kinds of connections side by side", found.regression),
         ("How well connectomes agree with each other", found.ceiling),
     ):
