@@ -14,7 +14,7 @@ from ..model.memory import budget_mb, check_room, free_mb
 from ..model.progress import ProgressCallback, report
 from .problem import Problem, build_problem
 from .settings import FactorizationSettings
-from .solver import LARGE, ROUND, thin
+from .solver import thin, worms_together
 from .sources import (
     MEGABYTE,
     CompressedSource,
@@ -155,7 +155,7 @@ def plan_memory(
     base = (problem.n_slots * len(problem.worms) + table + entries * 25) / MEGABYTE
     base += compressed_megabytes(problem, size) if size else 0.0
     # factors twice (active and all starts), numerators, products of one round of worms
-    each = rank * 8 * (4 * problem.n_slots + 4 * problem.n_times + max(ROUND * largest, 8 * LARGE)) / MEGABYTE
+    each = rank * 8 * (4 * problem.n_slots + 4 * problem.n_times + worms_together(problem) * largest) / MEGABYTE
     rows = {"sparse": sparse_megabytes(problem, density), "stored": stored_megabytes(problem), "streamed": 0.0}
     if settings.storage == "auto":
         liked = ["sparse", "stored"] if density <= SPARSE else ["stored"]

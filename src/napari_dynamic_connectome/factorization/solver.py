@@ -164,7 +164,7 @@ class Solver:
         self.l1 = settings.sparsity * float(np.sqrt(self.norm2 / seen[:common].sum()))
         self.l1_own = settings.sparsity * float(np.sqrt(self.norm2 / max(seen[common:].sum(), 1)))
         self.patterns = _patterns(self.counts)
-        self.round = ROUND * max(1, min(LARGE // max(w.n_rows + w.n_times for w in problem.worms), 8))
+        self.round = worms_together(problem)
         self._where = {}
         for index, worm in enumerate(problem.worms):
             inverse = np.full(problem.n_times, -1)
@@ -505,6 +505,12 @@ ROWS_A_PATTERN = 16
 MANY_WORMS = 64
 THIN = 0.2
 """Share of pairs that a worm observes below which their table is kept without its zeros, where there are many worms."""
+
+
+def worms_together(problem: Problem) -> int:
+    """Number of worms whose products are in memory together."""
+    largest = max(w.n_rows + w.n_times for w in problem.worms)
+    return min(ROUND * max(1, min(LARGE // largest, 8)), max(len(problem.worms), ROUND))
 
 
 def thin(problem: Problem) -> bool:
