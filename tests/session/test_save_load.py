@@ -262,6 +262,7 @@ def test_sessions_of_every_released_schema_open(name: str) -> None:
     assert {rank: len(found) for rank, found in session.surrogates.items()} == ({3: 2} if version >= 3 else {})
     assert (session.states is None) == (version < 6)
     assert (session.baselines is None) == (session.signed is None) == (version < 7)
+    assert session.groups == ({"command": ("AVAL", "AVAR")} if version >= 8 else {})
     session.redo()
 
 

@@ -10,11 +10,14 @@ import pandas as pd
 from ..model.neurons import info
 from ..model.recording import Recording
 from ..session.freshness import at_analysis
+from ..session.groups import first_group, groups_of
 from ..session.session import Session
-from .palette import UNASSIGNED, hex_color, mix, rgb
+from .palette import UNASSIGNED, category, hex_color, mix, rgb
 from .scene import cohort_names, community_of, state_of
 
 CHOSEN = "correlation with the chosen neuron"
+GROUPS = "named groups"
+"""Colours by named groups instead of by a column of numbers."""
 WITH = "correlation with "
 LOW, HIGH = 2.0, 98.0
 """Percentiles at which the colours of a column begin and end."""
@@ -45,6 +48,8 @@ def neuron_features(session: Session) -> pd.DataFrame | None:
         "class": [e.neuron_class if e is not None else "" for e in entries],
         "side": [e.side if e is not None else "" for e in entries],
     }
+    if session.groups:
+        table["groups"] = [", ".join(own) for own in groups_of(session, recording)]
     shown, selection, components = session.shown_communities, session.selection, session.components
     if shown is not None:
         table["community"] = community_of(recording, shown, selection.level, then)
@@ -71,7 +76,11 @@ def columns(session: Session) -> list[str]:
     recording, table = session.recording, neuron_features(session)
     if recording is None or table is None:
         return []
-    found = [CHOSEN] + [f"{WITH}{name}" for name in map(str, recording.behaviour.data_vars)]
+    found = (
+        [CHOSEN]
+        + ([GROUPS] if session.groups else [])
+        + [f"{WITH}{name}" for name in map(str, recording.behaviour.data_vars)]
+    )
     for name, values in table.items():
         if name not in ("community", "core", "modules") and pd.api.types.is_numeric_dtype(values):
             numbers = values.to_numpy(float)
@@ -124,8 +133,13 @@ def correlations(traces: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.where(enough, (a * b).sum(axis=0) / np.where(enough, spread, 1.0), np.nan)
 
 
-def limits(column: str, values: np.ndarray) -> tuple[float, float]:
-    """Values at which the colours begin and end: percentiles 2 and 98; correlations are centred at 0."""
+Limits = tuple[float, float]
+
+
+def limits(column: str, values: np.ndarray, chosen: Limits | None = None) -> Limits:
+    """Values at which the colours begin and end: those that were chosen; else percentiles 2 and 98, around 0 for correlations."""
+    if chosen is not None and np.isfinite(chosen).all() and chosen[1] > chosen[0]:
+        return float(chosen[0]), float(chosen[1])
     finite = values[np.isfinite(values)]
     if not len(finite):
         return 0.0, 1.0
@@ -146,15 +160,33 @@ def column_colours(values: np.ndarray, low: float, high: float, dark: bool, miss
     return np.asarray(np.where(np.isfinite(values)[:, None], colours, missing))
 
 
-def painted(session: Session, column: str, dark: bool) -> np.ndarray:
-    """Colours (neuron, 3) of the current recording's neurons by a column."""
+def painted(session: Session, column: str, dark: bool, chosen: Limits | None = None) -> np.ndarray:
+    """Colours (neuron, 3) of the current recording's neurons by a column; `chosen` as in `limits`."""
+    if column == GROUPS:
+        return _group_colours(session, dark)
     values = column_values(session, column)
-    return column_colours(values, *limits(column, values), dark, rgb(UNASSIGNED[dark]))
+    return column_colours(values, *limits(column, values, chosen), dark, rgb(UNASSIGNED[dark]))
 
 
-def column_legend(column: str, values: np.ndarray, dark: bool) -> list[tuple[str, str]]:
-    """Key of a column's colours as (text, "#rrggbb"), from high to low."""
-    low, high = limits(column, values)
+def _group_colours(session: Session, dark: bool) -> np.ndarray:
+    """Colours (neuron, 3) by the first group of each neuron."""
+    recording = session.recording
+    places = first_group(session, recording) if recording is not None else np.zeros(0, int)
+    colours = np.array([rgb(UNASSIGNED[dark] if p < 0 else category(p, dark)) for p in places.tolist()])
+    return colours.reshape(-1, 3)
+
+
+def group_legend(session: Session, dark: bool) -> list[tuple[str, str]]:
+    """Key of the named groups as (text, "#rrggbb"); those that the current recording shows."""
+    recording = session.recording
+    here = set(first_group(session, recording).tolist()) if recording is not None else set()
+    lines = [(name, category(p, dark)) for p, name in enumerate(session.groups) if p in here]
+    return [*lines, ("in no group", UNASSIGNED[dark])] if -1 in here else lines
+
+
+def column_legend(column: str, values: np.ndarray, dark: bool, chosen: Limits | None = None) -> list[tuple[str, str]]:
+    """Key of a column's colours as (text, "#rrggbb"), from high to low; `chosen` as in `limits`."""
+    low, high = limits(column, values, chosen)
     if not np.isfinite(values).any():
         return [("choose a neuron" if column == CHOSEN else "no values here", "")]
     steps = np.linspace(high, low, 5)

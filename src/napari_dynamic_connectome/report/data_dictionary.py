@@ -331,6 +331,10 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
             "neurons": ("neurons whose weights differ most from those that the states share", ""),
         },
     ),
+    "groups": (
+        "One row a named group, worm and neuron; a member that no open worm has has no worm.",
+        {"group": ("name of the group", "")},
+    ),
     "states_sequence": (
         "One row a frame and worm: the most probable path of states, and the probability of each state.",
         {},

@@ -20,6 +20,7 @@ from ..model.opinions import BaselinePanel
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.results import Communities, Components
 from ..session.freshness import at_analysis, freshness
+from ..session.groups import group_table
 from ..session.session import Session
 from .data_dictionary import PACKAGE, Column, plain_neuron, plain_table, resource, write_package
 from .state_tables import state_tables
@@ -286,6 +287,7 @@ def _write_tables(
         presence.columns.name = None
         columns = {str(c): (f"1 if the worm has {c}", "") for c in presence.columns}
         add("presence", presence.reset_index(), "Which worm has which neuron of the cohort.", columns)
+    tables["groups"] = group_table(session)
     if session.sweep is not None:
         tables["rank_sweep"] = session.sweep.table
     if session.states is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..model.errors import FormatError
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -90,5 +90,12 @@ def _from_6(body: dict[str, Any]) -> dict[str, Any]:
     return {"baselines": None, "signed": None} | body
 
 
-MIGRATIONS: dict[int, Migration] = {0: _from_0, 1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5, 6: _from_6}
+def _from_7(body: dict[str, Any]) -> dict[str, Any]:
+    """Version 7: no named groups of neurons."""
+    return {"groups": {}} | body
+
+
+MIGRATIONS: dict[int, Migration] = {
+    0: _from_0, 1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4, 5: _from_5, 6: _from_6, 7: _from_7
+}  # fmt: skip
 """Schema version -> what turns its JSON into that of the next version."""

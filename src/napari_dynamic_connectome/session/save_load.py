@@ -261,6 +261,7 @@ def encode_session(session: Session, pool: ArrayPool, base: Path) -> dict[str, A
         "left_out": sorted(session.left_out),
         "made_from": code.value(session.made),
         "touched": code.value({k: v for k, v in session.touched.items() if k in session.recordings}),
+        "groups": code.value(session.groups),
         "raw": code.value({k: v for k, v in session.raw.items() if k in session.recordings}),
         "view": code.value(session.view),
         "selection": code.value(asdict(session.selection)),
@@ -363,6 +364,9 @@ def decode_session(body: Mapping[str, Any], source: StoreReader, base: Path) -> 
     session.signed = None if body["signed"] is None else _decode_signed(body["signed"], code)
     session.left_out = frozenset(_text(name) for name in body["left_out"])
     session.raw = {k: v for k, v in _mapping(code.value(body["raw"])).items() if isinstance(v, xr.DataArray)}
+    session.groups = {
+        _text(name): tuple(_text(m) for m in held) for name, held in _mapping(code.value(body["groups"])).items()
+    }
     session.view = _mapping(code.value(body["view"]))
     session.selection = code.record(Selection, body["selection"])
     session.settings = _mapping(code.value(body["settings"]))

@@ -29,8 +29,8 @@ from ..model.state_results import StatesResult
 from ..model.truth import Truth
 from .fingerprints import cohort_prints, components_print, main_print
 
-Action = Literal["edit", "undo", "redo", "replace", "open", "close", "results", "rank"]
-WHOLE: frozenset[Action] = frozenset({"open", "close", "results", "rank"})
+Action = Literal["edit", "undo", "redo", "replace", "open", "close", "results", "rank", "group"]
+WHOLE: frozenset[Action] = frozenset({"open", "close", "results", "rank", "group"})
 """What is done to the session as a whole. It is kept like an edit, but not refused where it cannot be kept."""
 EDITABLE = ("name", "confidence", "rejected", "note")
 CONTENT = (
@@ -60,6 +60,7 @@ CONTENT = (
     "stored",
     "made",
     "touched",
+    "groups",
 )
 """What a session holds; its signals, lock and journal are its own."""
 COMPONENT_SETTINGS = ("seed", "cohort", "confounds", "affinity", "rank", "factorization", "chance")
@@ -90,10 +91,11 @@ class Edit:
         ISO 8601, UTC.
     text : str
         What was done, in words ("name neuron 12 AVAL").
-    action : {"edit", "undo", "redo", "replace", "open", "close", "results", "rank"}
+    action : {"edit", "undo", "redo", "replace", "open", "close", "results", "rank", "group"}
         Whether it was done for the first time, taken back, or done again; the undo history is rebuilt from it. "replace"
         (without changes): the recording itself was extracted or corrected again. "open", "close": it was added or taken out.
-        "results", "rank" (of no recording): results were made; another rank of the sweep was chosen.
+        "results", "rank" (of no recording): results were made; another rank of the sweep was chosen. "group" (of no recording): a
+        named group of neurons was kept, changed or removed; one change, whose column is its name.
     """
 
     recording: str
@@ -151,6 +153,8 @@ class Session:
         Something is shown that could not be put on disk.
     touched_changed(recording name)
         Labels, voxel size or rate that traces were extracted from were corrected.
+    groups_changed()
+        A named group of neurons was kept, changed or removed.
     """
 
     recordings_changed = Signal()
@@ -167,6 +171,7 @@ class Session:
     history_changed = Signal()
     not_kept = Signal(str, str)
     touched_changed = Signal(str)
+    groups_changed = Signal()
 
     def __init__(self) -> None:
         self.recordings: dict[str, Recording] = {}
@@ -207,6 +212,8 @@ class Session:
         """What the results were made from: "worms" (fingerprints), "components", "communities" (settings), "when" (the last one); and each of `OPINIONS` (see `set_states`)."""
         self.touched: dict[str, dict[str, Any]] = {}
         """What was corrected since the traces of a recording were extracted: "labels" (ids), "voxel size", "rate" (words)."""
+        self.groups: dict[str, tuple[str, ...]] = {}
+        """Named groups of neurons; see `session.groups`."""
         self.references: dict[str, dict[str, Any]] = {}
         """Size and hash of volumes and labels when they were last seen, by "<recording>/volume" or "/labels"."""
         self.journal: EditJournal | None = None
@@ -493,6 +500,10 @@ class Session:
             self._keep(edit, self.recordings.get(edit.recording) if edit.action == "open" else None)
         if edit.action == "close" and edit.recording in self.recordings:
             self.remove(edit.recording)
+        if edit.action == "group":
+            for _, name, _, members in edit.changes:
+                self._put_group(str(name), tuple(map(str, members)))
+            self.groups_changed.emit()
         rank = next((new for _, column, _, new in edit.changes if column == "rank"), None)
         if edit.action == "rank" and self.sweep is not None and rank in self.sweep.components:
             self.set_components(self.sweep.components[rank])
@@ -597,6 +608,40 @@ class Session:
             self._keep(Edit("", ((0, "rank", old, int(rank)),), user(), now(), f"choose rank {rank}", "rank"))
         self.set_components(components)
         return components
+
+    def set_group(self, name: str, members: Iterable[str]) -> None:
+        """Keep a named group of neurons, change it, or remove it; journalled as an edit.
+
+        Parameters
+        ----------
+        name : str
+        members : iterable of str
+            As `session.groups.member_of` gives them; none: the group is removed.
+
+        Raises
+        ------
+        InputError
+            A name that is empty, too long, or cannot be printed.
+        """
+        name, new = str(name).strip(), tuple(dict.fromkeys(map(str, members)))
+        if not name or len(name) > MAX_NAME_LENGTH or any(not c.isprintable() for c in name):
+            raise InputError(
+                "a group needs a name" if not name else f"'{name[:40]}' is no name for a group",
+                where="groups",
+                fix=f"Up to {MAX_NAME_LENGTH} characters that can be printed.",
+            )
+        old = self.groups.get(name, ())
+        if old == new:
+            return
+        words = f"group {name}: {len(new)} neuron{'' if len(new) == 1 else 's'}" if new else f"remove group {name}"
+        with self.lock:
+            self._keep(Edit("", ((0, name, old, new),), user(), now(), words, "group"))
+            self._put_group(name, new)
+        self.groups_changed.emit()
+        self.history_changed.emit()
+
+    def _put_group(self, name: str, members: tuple[str, ...]) -> None:
+        self.groups = {k: v for k, v in (self.groups | {name: members}).items() if v}
 
     def set_cohort(self, cohort: Cohort | None) -> None:
         """Replace the cohort; results made from another one are dropped."""

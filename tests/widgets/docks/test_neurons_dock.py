@@ -273,3 +273,71 @@ def test_ranked_names_of_another_program_are_suggested_with_their_probability(do
     (tmp_path / "wrong.csv").write_text("label,name,p\n99999,RIS,0.7\n")
     dock.atlas.load_candidates(str(tmp_path / "wrong.csv"))
     assert "other.csv" in dock.atlas.text.text()  # refused: what was there stays
+
+
+def test_groups_are_kept_chosen_again_and_coloured(viewer, work, dock, qtbot) -> None:
+    from napari_dynamic_connectome.display.palette import category
+
+    panel, session = dock.groups, work.session
+    qtbot.mouseClick(dock.groups_fold.head, Qt.MouseButton.LeftButton)
+    names = [n for n in session.recording.neurons.index if not n.startswith("#")][:3]
+    session.select(neurons=tuple(names[:2]))
+    dock.flush()
+    panel.name.setFocus()
+    qtbot.keyClicks(panel.name, "command")
+    qtbot.keyClick(panel.name, Qt.Key.Key_Return)
+    assert session.groups == {"command": tuple(names[:2])}
+    session.select(neurons=(names[2],))
+    dock.flush()
+    qtbot.mouseClick(panel.choose_button, Qt.MouseButton.LeftButton)
+    assert set(session.selection.neurons) == set(names[:2])
+    qtbot.mouseClick(panel.colour_button, Qt.MouseButton.LeftButton)
+    work.scene.flush()
+    assert work.scene.colour_of(names[0]) == category(0, work.scene.colours.dark)
+    assert work.scene.colour_of(names[2]) != category(0, work.scene.colours.dark)
+    qtbot.mouseClick(panel.remove_button, Qt.MouseButton.LeftButton)
+    assert session.groups == {} and work.view.color_by == "community"
+
+    # the limits of a column are dragged, moved with keys and put back
+    from napari_dynamic_connectome.display.features import column_values
+
+    session.select(neurons=(names[0],))
+    work.view.set(column="correlation with the chosen neuron", color_by="column")
+    work.scene.flush()
+    dock.flush()
+    qtbot.wait(20)
+    bars, place = dock.limits, list(session.recording.neurons.index).index(names[1])
+    assert bars.isVisible() and bars.counts.sum() == np.isfinite(column_values(session, work.view.column)).sum()
+    before = work.scene.drawn.base[place].copy()
+    y = bars.height() // 2
+    grip = QPoint(round(bars.x_of(bars.high)), y)
+    qtbot.mousePress(bars, Qt.MouseButton.LeftButton, pos=grip)
+    pull(bars, QPoint(bars.width() // 2, y))
+    qtbot.mouseRelease(bars, Qt.MouseButton.LeftButton, pos=QPoint(bars.width() // 2, y))
+    work.scene.flush()
+    assert work.view.limits[work.view.column][1] == pytest.approx(bars.value_at(bars.width() // 2))
+    assert not np.allclose(work.scene.drawn.base[place], before)
+    assert f"\u2265 {bars.high:.3g}" in [text for text, _ in work.scene._legend_lines()]
+    low = bars.low
+    bars.setFocus()
+    qtbot.keyClick(bars, Qt.Key.Key_Right)
+    qtbot.keyClick(bars, Qt.Key.Key_Right)
+    assert low < bars.low < bars.high
+    qtbot.keyClick(bars, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClick(bars, Qt.Key.Key_Home)
+    work.scene.flush()
+    assert work.view.limits == {}
+    np.testing.assert_allclose(work.scene.drawn.base[place], before)
+
+
+def pull(widget, place: QPoint) -> None:
+    """Move the mouse with its button down."""
+    from qtpy.QtCore import QEvent, QPointF
+    from qtpy.QtGui import QMouseEvent
+    from qtpy.QtWidgets import QApplication
+
+    spot, left = QPointF(place), Qt.MouseButton.LeftButton
+    move = QMouseEvent(
+        QEvent.Type.MouseMove, spot, widget.mapToGlobal(spot), left, left, Qt.KeyboardModifier.NoModifier
+    )
+    QApplication.sendEvent(widget, move)

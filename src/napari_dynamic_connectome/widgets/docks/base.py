@@ -119,6 +119,7 @@ class Dock(QWidget):
             (session.surrogates_changed, "components"),
             (session.states_changed, "states"),
             (session.history_changed, "history"),
+            (session.groups_changed, "history"),
             (self.work.view.changed, "view"),
             (self.work.jobs.changed, "jobs"),
             (self.work.recovery.changed, "jobs"),

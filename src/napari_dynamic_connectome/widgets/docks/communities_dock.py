@@ -17,6 +17,7 @@ from ...model.results import Communities, Components
 from ..qt.controls import Fold, button, label, row
 from ..qt.theme import swatch
 from ..views.colour_by import WORDS, ColourBy
+from ..views.column_limits import ColumnLimits
 from ..views.community_table import NARROW, CommunityTable, community_rows, p_text
 from ..views.matrix_view import MatrixView
 from ..workspace.hover import watch
@@ -162,6 +163,8 @@ class CommunitiesDock(Dock):
         lines.addLayout(row(self.names_check, self.edges_check, self.edge_count, self.legend_check, None))
         self.colour_by = ColourBy(self.work)
         lines.addLayout(row(label("Colour", "head"), self.colour_by))
+        self.limits = ColumnLimits(self.work)
+        lines.addWidget(self.limits)
         lines.addLayout(row(self.again, self.compare, None))
         self.display_fold = Fold("3D display", display)
         inner.addWidget(self.display_fold)
@@ -221,6 +224,7 @@ class CommunitiesDock(Dock):
             one.setChecked(self.work.view.color_by == key)
         if topics - {"time", "history", "jobs"}:
             self.colour_by.fill()
+            self.limits.show_column(self.colours)
         if communities is None or components is None:
             return
         if topics - {"time", "history", "jobs", "neurons"}:

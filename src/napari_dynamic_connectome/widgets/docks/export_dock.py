@@ -28,6 +28,7 @@ class ExportDock(Dock):
     """Write results."""
 
     title = "Export"
+    shows_results = True
 
     def build(self, layout: QVBoxLayout) -> None:
         self._asked_about: frozenset[str] | None = None
@@ -165,15 +166,21 @@ class ExportDock(Dock):
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def _start(self, title: str, function: Any, path: Path) -> Any:
+        older = self._older()  # as it is written, whatever is corrected meanwhile
+
         def done(_: Any) -> None:
-            self.said.setText(f"wrote {path}")
-            show_info(f"Wrote {path.name}.")
+            self.said.setText("\n".join([f"wrote {path}", *older]))
+            show_info(f"Wrote {path.name}." + (f" {older[0]}" if older else ""))
             if title == "Save session":
                 note_session(self.work.remembered, path)
 
         job = self.work.jobs.start(title, function, done)
         self.bar.watch(job)
         return job
+
+    def _older(self) -> list[str]:
+        """What is written now and is older than what it was made from, a sentence each, as the command line says it."""
+        return list(self.work.up_to_date.state.lines)
 
     def _ask(self, title: str, name: str, filters: str = "") -> Path | None:
         start = str(Path(self.remembered("folder", str(Path.home()))) / name)
@@ -332,7 +339,7 @@ class ExportDock(Dock):
             return None
         self.work.scene.flush()
         self.viewer.screenshot(str(path), canvas_only=True, flash=False, scale=2)
-        self.said.setText(f"wrote {path}")
+        self.said.setText("\n".join([f"wrote {path}", *self._older()]))
         return path
 
     def save_movie(self, path: Path | None = None) -> Any:
@@ -348,7 +355,8 @@ class ExportDock(Dock):
             self.failed("Movie", error)
             return None
         self.bar.watch(movie)
-        movie.ended.connect(lambda: self.said.setText(movie.said))
+        older = self._older()
+        movie.ended.connect(lambda: self.said.setText("\n".join([movie.said, *older])))
         movie.start()
         self._movie = movie
         return movie

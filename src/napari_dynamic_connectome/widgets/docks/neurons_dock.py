@@ -25,6 +25,7 @@ from ...naming.name_completion import completions
 from ..qt.controls import Fold, button, label, row
 from ..qt.notify import show_failure, show_info
 from ..views.colour_by import ColourBy
+from ..views.column_limits import ColumnLimits
 from ..views.history import HistoryList
 from ..views.map_plot import MapPlot
 from ..views.name_completion_list import CompletionList
@@ -32,6 +33,7 @@ from ..views.neuron_table import SHOWN, Namers, NeuronTable, neuron_rows, row_no
 from ..workspace.hover import watch_table
 from .atlas_names import AtlasNames
 from .base import Dock
+from .groups_panel import GroupsPanel
 
 
 class NeuronsDock(Dock):
@@ -161,9 +163,14 @@ class NeuronsDock(Dock):
         colour_row = row(label("Colour", "head"), self.colour_by, spacing=6)
         colour_row.addWidget(self.card_check)
         inner.addLayout(colour_row)
+        self.limits = ColumnLimits(self.work)
+        inner.addWidget(self.limits)
         self.map = MapPlot(self._map_chosen)
         self.map_fold = Fold("Map", self.map, summary="choose several with a lasso or a box")
         inner.addWidget(self.map_fold)
+        self.groups = GroupsPanel(self.work)
+        self.groups_fold = Fold("Groups", self.groups)
+        inner.addWidget(self.groups_fold)
         self.atlas = AtlasNames(self.work)
         self.atlas.found.connect(lambda: self.mark("selection"))
         inner.addWidget(self.atlas)
@@ -199,6 +206,7 @@ class NeuronsDock(Dock):
             return
         if topics - {"time", "history", "jobs"}:
             self.colour_by.fill()
+            self.limits.show_column(self.colours)
         if topics & {"current", "recordings"}:
             self.atlas.forget()
         if topics & {"current", "recordings", "neurons"}:
@@ -211,6 +219,8 @@ class NeuronsDock(Dock):
             drawn = self.work.scene.drawn
             fills = drawn.base if drawn is not None and len(drawn.ids) == recording.n_neurons else None
             self.map.show_recording(recording, set(self.session.selection.neurons), fills, self.colours)
+        if topics - {"time", "jobs"}:
+            self.groups_fold.summary.setText(self.groups.show_groups())
         self.history_fold.summary.setText(self.history.show_history(self.session))
         for one, edits, key, word in (
             (self.undo_button, self.session.done, "Ctrl+Z", "Take back"),

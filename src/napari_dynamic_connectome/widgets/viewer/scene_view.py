@@ -16,7 +16,7 @@ from napari.layers import Image, Labels, Points
 from qtpy.QtCore import QTimer
 
 from ...display import scene as resolve
-from ...display.features import column_legend, column_values, painted
+from ...display.features import GROUPS, column_legend, column_values, group_legend, painted
 from ...display.moving import MovingPlaces
 from ...display.palette import hex_color, mix, rgb
 from ...display.tubes import tubes
@@ -89,6 +89,7 @@ class SceneView:
             signal.connect(self._changed)
         for signal in (session.components_changed, session.communities_changed, session.states_changed):
             signal.connect(self._changed)
+        session.groups_changed.connect(self._changed)
         session.selection_changed.connect(self._selection_changed)
         work.view.changed.connect(self._changed)
         viewer = self._viewer
@@ -264,7 +265,8 @@ class SceneView:
         try:
             self.colours = colours_of(viewer)
             view, dark = work.view, self.colours.dark
-            colours = painted(work.session, view.column, dark) if view.color_by == "column" else None
+            dragged = view.limits.get(view.column)
+            colours = painted(work.session, view.column, dark, dragged) if view.color_by == "column" else None
             self.drawn = resolve.resolve(work.session, dark=dark, painted=colours, **view.colouring)
             if self.drawn is None:
                 for name in OURS:
@@ -728,8 +730,10 @@ class SceneView:
         if self.drawn is None or not work.view.legend:
             return []
         if work.view.color_by == "column":
+            if work.view.column == GROUPS:
+                return group_legend(work.session, self.colours.dark)
             values = column_values(work.session, work.view.column)
-            return column_legend(work.view.column, values, self.colours.dark)
+            return column_legend(work.view.column, values, self.colours.dark, work.view.limits.get(work.view.column))
         return resolve.legend(work.session, self.drawn, work.view.color_by, dark=self.colours.dark)
 
     def _draw_legend(self) -> None:

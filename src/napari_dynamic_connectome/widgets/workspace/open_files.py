@@ -313,6 +313,8 @@ def _replace(work: Workspace, loaded: Any) -> None:
     session.stored, session.references = dict(loaded.stored), dict(loaded.references)
     session.left_out, session.view = loaded.left_out, dict(loaded.view)
     session.touched = dict(loaded.touched)
+    session.groups = dict(loaded.groups)
+    session.groups_changed.emit()
     session.raw.clear()
     session.raw.update(loaded.raw)
     session.history = list(loaded.history)

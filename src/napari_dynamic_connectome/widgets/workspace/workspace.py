@@ -43,6 +43,8 @@ class ViewState:
         """Community of its network that is chosen; -1: none."""
         self.column = CHOSEN
         """What neurons are coloured by where `color_by` is "column"; see `display.features.columns`."""
+        self.limits: dict[str, tuple[float, float]] = {}
+        """Values at which the colours of a column begin and end, where they were dragged."""
         self.names = True
         self.edges = True
         self.edge_count = 24
