@@ -84,7 +84,7 @@ CLAIMS = {
     # promises.md
     "An edit that shows is on disk": "soak/test_short.py::test_killed_in_a_session_that_was_never_saved",
     "Results that show are on disk": "session/test_journal.py::test_results_of_a_session_that_was_never_saved_come_back",
-    "Two commands never write at one place": "cli/test_other_commands.py::test_two_commands_do_not_write_at_one_place",
+    "Two programs never write at one place": "cli/test_other_commands.py::test_two_commands_do_not_write_at_one_place",
     "A session that was saved can be opened": "soak/test_short.py::test_faults",
     "A run without enough memory ends": "soak/test_short.py::test_a_run_without_memory_says_so_and_leaves_nothing",
     "Nothing is half-written": "soak/test_short.py::test_exports",

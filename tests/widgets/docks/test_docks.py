@@ -448,6 +448,13 @@ def test_graph_and_movie_are_written(viewer, docks, work, qtbot, tmp_path, wait_
     wait_for(export.save_graph(tmp_path / "g.graphml"))
     graph = nx.read_graphml(tmp_path / "g.graphml")
     assert graph.number_of_nodes() == len(NAMES)
+    assert "older" not in export.said.text() and not export.strip.isVisible()
+    work.session.name_neuron(13, "RIS")  # the window says what is older, as the command line does
+    export.flush()
+    assert export.strip.isVisible()
+    wait_for(export.save_graph(tmp_path / "later.graphml"))
+    assert "Components and communities are older than" in export.said.text()
+    work.session.undo()
     pytest.importorskip("imageio")
     wait_for(export.save_movie(tmp_path / "m.gif") if export.seconds.setValue(0.5) is None else None)
     assert (tmp_path / "m.gif").stat().st_size > 1000
