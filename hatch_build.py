@@ -1,4 +1,4 @@
-"""Build hooks: the manifest inside the package is a copy of the one at the top, and README's links work outside this folder."""
+"""Build hooks: version and manifest inside the package are written, and README's links work outside this folder."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 
-class ManifestCopy(BuildHookInterface):
-    """Copies `napari.yaml` into the package, where npe2 looks for it.
+class PackageFiles(BuildHookInterface):
+    """Writes `_version.py` (see `hatch_version`), and copies `napari.yaml` into the package, where npe2 looks for it.
 
-    It is a file and no link: git on Windows checks links out as text. The copy is in git as well, so that the sources are a
+    The copy is a file and no link: git on Windows checks links out as text. The copy is in git as well, so that the sources are a
     plugin without having been built.
     """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Write the copy; called before each build of any kind."""
+        """Write both; called before each build of any kind."""
+        package = Path(self.root) / "src" / "napari_dynamic_connectome"
+        text = f'"""Written when the package is built; not part of the sources."""\n\n__version__ = "{self.metadata.version}"\n'
+        (package / "_version.py").write_text(text, encoding="utf-8", newline="\n")
+        build_data["artifacts"].append("src/napari_dynamic_connectome/_version.py")
         source = Path(self.root) / "napari.yaml"
-        target = Path(self.root) / "src" / "napari_dynamic_connectome" / "napari.yaml"
+        target = package / "napari.yaml"
         if target.is_symlink():
             target.unlink()
         shutil.copyfile(source, target)

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 
 from ._public import public
 
-__version__ = "0.1.0"
+try:
+    from ._version import __version__  # type: ignore[import-not-found]
+except ImportError:  # the sources alone, never built: what is installed, if anything is
+    from importlib import metadata as _metadata
+
+    try:
+        __version__ = _metadata.version("napari-dynamic-connectome")
+    except _metadata.PackageNotFoundError:
+        __version__ = "0+unknown"
 
 __getattr__, __dir__, __all__ = public(
     __name__,

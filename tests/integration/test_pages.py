@@ -7,6 +7,7 @@ import shlex
 import tomllib
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -56,6 +57,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         np.save(plane / f"{name}.npy", rng.random((5, 80)).astype(np.float32))
     np.save(plane / "iscell.npy", np.ones((5, 2)))
     np.save(plane / "ops.npy", {"fs": 2.5}, allow_pickle=True)
+    with h5py.File(folder / "results.hdf5", "w") as file:  # of CaImAn
+        for name in ("C", "YrA", "S"):
+            file[f"estimates/{name}"] = rng.random((5, 80))
+        file["estimates/idx_components"] = np.array([0, 1, 4])
+        file["params/data/fr"] = 30
+    tracks = [f"{t},{n},4,{10 + 20 * n},{30 * n}" for t in range(cohort.recordings[0].n_times) for n in (1, 2)]
+    (folder / "tracks.csv").write_text("\n".join(["frame,id,z,y,x", *tracks]))
     ndc.render_recording(
         cohort.recordings[0], folder / "worm.ome.zarr", n_z=8, n_y=48, n_x=128, voxel_y_um=0.5, voxel_x_um=0.8, seed=1
     )
@@ -77,6 +85,7 @@ def test_your_data_runs_from_top_to_bottom(home: Path, monkeypatch: pytest.Monke
         quick = QUICK if arguments[0] == "run" else []
         assert main([*arguments, *quick]) == 0, (command, capsys.readouterr().err)
     assert (home / "results" / "report.html").is_file() and (home / "traces.npz").is_file()
+    assert ndc.read_recording(home / "tracked.npz").n_neurons == 2
     assert "`dynamic-connectome open results`" in text
 
 
