@@ -36,10 +36,16 @@ def test_a_connectome_takes_half_of_the_matrix_and_says_effect_p_and_n(dock, wor
     before = dock.matrix.image.image.copy()
     panel = dock.connectome
     assert "connectome" in panel.sentence.text()
+    dock.connectome_fold.head.click()
+    dock.setMaximumHeight(420)  # as low as docks get in a window of 1280 x 800
     panel.open(path)
     qtbot.waitUntil(lambda: panel.found is not None, timeout=60_000)
     qtbot.waitUntil(lambda: "p = " in panel.sentence.text() or "p < " in panel.sentence.text(), timeout=5000)
     assert f"{len(names)} neurons" in panel.sentence.text()
+    # the dock is scrolled so that the whole sentence is seen
+    qtbot.waitUntil(
+        lambda: panel.sentence.visibleRegion().boundingRect().height() == panel.sentence.height(), timeout=5000
+    )
     assert panel.choice.count() == 2 and panel.choice.currentText() == "chemical, wiring"
     after = dock.matrix.image.image
     below = np.tril(np.ones(after.shape[:2], bool), -1)

@@ -68,6 +68,7 @@ class ConnectomePanel(Panel):
 
             return read_networks(StructureSettings(connectome=(str(path),)))
 
+        self.asked()
         job = self.work.jobs.start(f"Read {path.name}", run, self._opened)
         self.bar.watch(job)
         return job
@@ -125,4 +126,5 @@ class ConnectomePanel(Panel):
         lines = self.found.comparison.component_sentences(component, network)
         self.sentence.setText("\n".join(lines))
         self.sentence.setToolTip("\n".join(self.found.comparison.notes))
+        self.answered()
         return str(network.kind)

@@ -54,6 +54,7 @@ class OpinionsPanel(Panel):
             return None
         job = start(self.work, self.work.up_to_date.settings())
         if job is not None:
+            self.asked()
             self.bar.watch(job)
         return job
 
@@ -63,6 +64,8 @@ class OpinionsPanel(Panel):
         older = self.work.up_to_date.state
         self.matrix.setVisible(panel is not None)
         self.signed.setVisible(signed is not None)
+        if self.bar.job is None and (panel is not None or signed is not None):
+            self.answered()
         if signed is not None:
             self.signed.setText(" ".join([signed.line, *_older(older.signed)]))
         if panel is None:

@@ -56,7 +56,7 @@ class TestsPanel(Panel):
                 Column(
                     "tells",
                     _tells,
-                    132,
+                    148,
                     muted=True,
                     tip="confirm: the predicted drop of its community's strength, and of a member like all others. decide: the drop, "
                     "where membership is open. Pairs: which neuron to record.",
@@ -95,6 +95,7 @@ class TestsPanel(Panel):
                 self.found, self.of = found, components
                 self.work.view.changed.emit("tests")
 
+        self.asked()
         job = self.work.jobs.start("What to test next", run, done)
         self.bar.watch(job)
         return job
@@ -110,6 +111,7 @@ class TestsPanel(Panel):
             return "not ranked"
         self.answer.setText("\n".join([self.found.sentence(), *self.found.notes]))
         self._fill()
+        self.answered()
         return f"{len(self.found.neurons)} targets"
 
     def _fill(self) -> None:

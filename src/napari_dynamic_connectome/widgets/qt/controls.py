@@ -114,6 +114,19 @@ class Panel(QWidget):
         super().__init__()
         self.work = work
         self.bar = JobBar()
+        self._asked = False
+
+    def asked(self) -> None:
+        """Note that a person waits for an answer."""
+        self._asked = True
+
+    def answered(self) -> None:
+        """Scroll the dock to the answer, where a person waits for it."""
+        fold = self.parentWidget()
+        if self._asked and isinstance(fold, Fold) and fold.head.isChecked():
+            weak = weakref.ref(fold)
+            QTimer.singleShot(0, lambda: _into_view(weak()))  # when the answer has its place
+        self._asked = False
 
     def stack(self, *parts: Any) -> None:
         """Put widgets and rows below each other."""
