@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -124,18 +125,19 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     Shortcut("Alt+E", "viewer", "edges on and off", _edges),
     Shortcut("J", "viewer", "next community", _next_community),
     Shortcut("K", "viewer", "community before", _before_community),
-    Shortcut("Alt+C", "viewer", "next component", _next_component),
+    Shortcut("Alt+J", "viewer", "next component", _next_component),
     Shortcut("Alt+X", "viewer", "choose nothing", _clear),
     Shortcut("any letter", "Neurons table", "begin to type a name"),
     Shortcut("Up, Down", "Neurons name", "choose among the names that fit"),
     Shortcut("1 to 8", "Neurons name", "assign the name with this number and go on"),
     Shortcut("Enter", "Neurons name", "assign and go on to the next neuron"),
     Shortcut("Escape", "Neurons name", "leave the name as it was"),
-    Shortcut("Control+M", "Neurons", "swap left and right"),
+    Shortcut("Control+B", "Neurons", "swap left and right"),
     Shortcut("Control+K", "Neurons", "mark as not a neuron"),
     Shortcut("Control+Enter", "Recording, Cohort", "extract traces; analyze"),
     Shortcut("Enter", "Cohort list", "show a worm in the viewer"),
     Shortcut("Shift and drag", "Traces heatmap", "choose neurons by their rows"),
+    Shortcut("Left, Right", "Colour limits", "move the lower limit, with Shift the upper one; Home puts both back"),
     Shortcut("Escape", "Communities table", "show all communities"),
 )
 
@@ -147,6 +149,9 @@ def bind(viewer: Any) -> None:
     for shortcut in SHORTCUTS:
         if shortcut.action is None:
             continue
+        if shortcut.keys == "?":
+            _bind_to_window(viewer, shortcut.keys, shortcut.action)
+            continue
         try:
             viewer.bind_key(_key(shortcut.keys), _once(shortcut.action))
         except (ValueError, TypeError):
@@ -154,7 +159,27 @@ def bind(viewer: Any) -> None:
 
 
 def _key(keys: str) -> str:
-    return "Shift-/" if keys == "?" else keys.replace("+", "-")
+    return keys.replace("+", "-")
+
+
+def _bind_to_window(viewer: Any, keys: str, action: Callable[[Any], Any]) -> None:
+    """Bind a key that no binding of the viewer can have: the canvas takes the character that Shift makes for an unknown key."""
+    from qtpy.QtGui import QKeySequence, QShortcut
+
+    window = getattr(getattr(viewer, "window", None), "_qt_window", None)
+    if window is None or any(s.key().toString() == keys for s in window.findChildren(QShortcut)):
+        return
+    reference = weakref.ref(viewer)
+
+    def call() -> None:
+        found = reference()
+        if found is not None:
+            action(found)
+
+    for sequence in (keys, f"Shift+{keys}"):  # as the character comes, with the key that makes it or without
+        shortcut = QShortcut(QKeySequence(sequence), window)
+        shortcut.activated.connect(call)
+        shortcut.activatedAmbiguously.connect(call)  # between these two
 
 
 def _once(action: Callable[[Any], Any]) -> Callable[[Any], None]:

@@ -108,7 +108,7 @@ class NeuronsDock(Dock):
         self.swap_button = button(
             "Swap L/R",
             self.swap,
-            "Change the name to that of the other side; swaps the two if both are named (Ctrl+M).",
+            "Change the name to that of the other side; swaps the two if both are named (Ctrl+B).",
         )
         self.undo_button = button("Undo", self.undo, "Take the last change back (Ctrl+Z).")
         self.redo_button = button("Redo", self.redo, "Do it again (Ctrl+Shift+Z).")
@@ -364,7 +364,7 @@ class NeuronsDock(Dock):
                 if key == Qt.Key.Key_Z:
                     self.redo() if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else self.undo()
                     return True
-                if key == Qt.Key.Key_M:
+                if key == Qt.Key.Key_B:
                     self.swap()
                     return True
                 if key == Qt.Key.Key_K:
