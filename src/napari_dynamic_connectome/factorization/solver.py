@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..model.execution import Workers
+from .clock_kernels import add_moments, fill_courses, loading_moments, update_own_courses, without_own
 from .clocks import span, worm_courses
 from .kernels import (
     columns_first,
@@ -311,8 +312,8 @@ class Solver:
         for w in members:
             loading = factors.worm[:, :, w]
             inverse = self._where[int(w)]
-            moment = moments[w] if inverse is None else moments[w][:, :, inverse[times]]
-            numerator += (self.weights[w] * loading)[:, :, None] * moment
+            place = np.arange(len(times)) if inverse is None else inverse[times]
+            add_moments(numerator, moments[w], self.weights[w] * loading, place)
             gram += self.weights[w] * grams[w] * loading[:, :, None] * loading[:, None, :]
         return numerator, gram
 
@@ -320,7 +321,7 @@ class Solver:
         cross = np.zeros(factors.shape[0])
         square = np.zeros(factors.shape[0])
         for w in range(len(self.problem.worms)) if self.problem.model == "mixed" else ():
-            time = self._worm_time(w, factors)
+            time = worm_courses(self.problem, factors, w)
             cross += self.weights[w] * np.einsum("krt,krt->k", moments[w], time)
             square += self.weights[w] * np.einsum("krt,krt->k", grams[w] @ time, time)
         for group in self.problem.groups if self.problem.model != "mixed" else ():
@@ -349,9 +350,9 @@ class Solver:
 
     def _update_worm(self, factors: Factors, moments: list[Array], grams: list[Array]) -> None:
         for w, item in enumerate(self.problem.worms):
-            time = factors.time[:, :, span(item.times)]
-            numerator = np.einsum("krt,krt->kr", moments[w], time)[:, :, None]
-            gram = grams[w] * (time @ time.transpose(0, 2, 1))
+            numerator, square = np.empty((*factors.shape, 1)), np.empty_like(grams[w])
+            loading_moments(factors.time, moments[w], item.times, numerator, square)
+            gram = grams[w] * square
             loading = factors.worm[:, :, w : w + 1].copy()
             update_shared(loading, numerator, gram, self.settings.inner, 0.0)
             factors.worm[:, :, w : w + 1] = loading
@@ -363,8 +364,13 @@ class Solver:
         if not own.all():
             rest = moments
             if own.any():
-                pieces = zip(moments, grams, worms, strict=True)
-                rest = [m - g @ factors.time[:, :, span(item.own)] for m, g, item in pieces]
+
+                def left_over(w: int) -> Array:
+                    out = np.empty_like(moments[w])
+                    without_own(moments[w], grams[w], factors.time, own, worms[w].own, out)
+                    return out
+
+                rest = self._each(left_over, range(len(worms)))
             if "time" not in self.fixed:
                 self._update_time(Factors(factors.time, loading, factors.pair, own), rest, grams)
             if "worm" not in self.fixed:
@@ -374,38 +380,48 @@ class Solver:
             self._update_own(factors, loading, moments, grams)
 
     def _update_own(self, factors: Factors, loading: Array, moments: list[Array], grams: list[Array]) -> None:
-        settings, own = self.settings, factors.own
-        both = own[:, :, None] & own[:, None, :]
+        settings, own, worms = self.settings, factors.own, self.problem.worms
 
         def one(w: int) -> None:
-            item, weight = self.problem.worms[w], self.weights[w]
-            common = factors.time[:, :, span(item.times)] * loading[:, :, w : w + 1]
-            # components with a common clock have no numerator and no Gram matrix here, so that they stay zero
-            numerator = weight * np.where(own[:, :, None], moments[w] - grams[w] @ common, 0.0)
-            gram = weight * np.where(both, grams[w], 0.0)
-            at = span(item.own)
-            part = np.ascontiguousarray(factors.time[:, :, at])
             if settings.smoothness > 0:
-                linked = self.problem.linked[item.own]
-                update_smooth(part, numerator, gram, settings.inner, self.l1_own, settings.smoothness, linked)
-            else:
-                update_shared(part, numerator, gram, settings.inner, self.l1_own)
-            factors.time[:, :, at] = part
+                self._update_own_smooth(w, factors, loading, moments[w], grams[w])
+                return
+            item = worms[w]
+            near = (np.ascontiguousarray(loading[:, :, w]), own, item.times, item.own, float(self.weights[w]))
+            update_own_courses(factors.time, moments[w], grams[w], *near, settings.inner, self.l1_own)
 
-        self._each(one, range(len(self.problem.worms)))
+        self._each(one, range(len(worms)))
+
+    def _update_own_smooth(self, w: int, factors: Factors, loading: Array, moment: Array, gram: Array) -> None:
+        settings, own, item, weight = self.settings, factors.own, self.problem.worms[w], self.weights[w]
+        common = factors.time[:, :, span(item.times)] * loading[:, :, w : w + 1]
+        # components with a common clock have no numerator and no Gram matrix here, so that they stay zero
+        numerator = weight * np.where(own[:, :, None], moment - gram @ common, 0.0)
+        shared = weight * np.where(own[:, :, None] & own[:, None, :], gram, 0.0)
+        at = span(item.own)
+        part = np.ascontiguousarray(factors.time[:, :, at])
+        linked = self.problem.linked[item.own]
+        update_smooth(part, numerator, shared, settings.inner, self.l1_own, settings.smoothness, linked)
+        factors.time[:, :, at] = part
 
     def _worm_time(self, worm: int, factors: Factors) -> Array:
-        return worm_courses(self.problem, factors, worm)
+        """Courses (start, component, sample) float32 of one worm."""
+        item = self.problem.worms[worm]
+        out = np.empty((*factors.shape, item.n_times), np.float32)
+        fill_courses(factors.time, np.ascontiguousarray(factors.worm[:, :, worm]), item.times, item.own, out)
+        return out
 
     def _right(self, worm: int, factors: Factors) -> tuple[Array, Array, Array]:
         """X_w T_w (row, column), which of (start x component) the columns are, and T_w^T T_w; columns that are zero are left out."""
         starts, rank = factors.shape
-        time = self._worm_time(worm, factors).astype(np.float32)
-        flat = time.reshape(starts * rank, -1)
+        flat = self._worm_time(worm, factors).reshape(starts * rank, -1)
         alive = np.flatnonzero(flat.any(axis=1))
         moment = self.source.right(worm, flat if len(alive) == len(flat) else flat[alive])
-        wide = time.astype(np.float64)
-        return moment, alive, wide @ wide.transpose(0, 2, 1)
+        place = np.full(starts * rank, -1)
+        place[alive] = alive
+        gram = np.empty((starts, rank, rank))
+        row_grams(flat, place.reshape(starts, rank), gram)
+        return moment, alive, gram
 
     def right(self, worm: int, factors: Factors) -> tuple[Array, Array]:
         """X_w T_w (row, start * component) and T_w^T T_w (start, component, component)."""
