@@ -13,6 +13,7 @@ from napari_dynamic_connectome.communities.scan import (
     scan_groups,
     standardise,
     strength_residuals,
+    strongest_group,
 )
 from napari_dynamic_connectome.communities.tail import counted_p_value, false_discovery, share_interval, tail_p_value
 
@@ -34,6 +35,19 @@ def test_the_search_finds_the_best_of_all_groups(seed):
     every = [g for size in (3, 4, 5) for g in combinations(range(10), size)]
     best = max(every, key=lambda g: matrix.statistic(list(g)))
     assert scan_groups(matrix)[0].members == best
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_strongest_group_is_the_first_of_all_that_are_found(seed):
+    rng = np.random.default_rng(seed)
+    weights = np.triu(rng.exponential(size=(30, 30)), 1)
+    weights = weights + weights.T
+    weights[rng.random(weights.shape) < 0.1] = np.nan
+    weights = np.minimum(weights, weights.T)
+    matrix = standardise(weights)
+    best, found = strongest_group(matrix), scan_groups(matrix)
+    assert best is not None and best.members == found[0].members and best.statistic == pytest.approx(found[0].statistic)
+    assert strongest_group(standardise(np.ones((8, 8)))) is None
 
 
 def test_the_statistic_is_that_of_the_definition():

@@ -128,15 +128,36 @@ def scan_groups(matrix: Standardised, *, largest: int | None = None, starts: int
     list of Group
         Of `LEAST` nodes or more and a positive statistic; may be empty.
     """
+    ends, inside = _climbed(matrix, largest, starts)
+    found = {g.members: g for g in map(_group, ends, inside)}
+    return sorted(found.values(), key=lambda g: (-g.statistic, g.members))
+
+
+def strongest_group(matrix: Standardised, *, largest: int | None = None, starts: int = STARTS) -> Group | None:
+    """The first of `scan_groups` without the others, None where there is none."""
+    ends, inside = _climbed(matrix, largest, starts)
+    if not len(ends):
+        return None
+    best = [_group(ends[k], inside[k]) for k in np.flatnonzero(ends == ends.max())]
+    return min(best, key=lambda g: g.members)
+
+
+def _climbed(matrix: Standardised, largest: int | None, starts: int) -> tuple[Array, Array]:
+    """Statistics (group,) and members (group, N) of what climbs end at, large enough and positive; equal ones more than once."""
     largest = default_largest(matrix) if largest is None else largest
     begin = _seeds(matrix.values, matrix.observed, starts)
     if not len(begin) or largest < LEAST:
-        return []
+        return np.empty(0), np.empty((0, matrix.n), dtype=bool)
     inside = np.zeros((len(begin), matrix.n), dtype=bool)
     rows = np.arange(len(begin))
     inside[rows, begin[:, 0]] = inside[rows, begin[:, 1]] = True
-    found = {g.members: g for g in climb(matrix, inside, largest) if len(g.members) >= LEAST and g.statistic > 0}
-    return sorted(found.values(), key=lambda g: (-g.statistic, g.members))
+    ends = _climb(matrix, inside, largest)
+    good = (inside.sum(axis=1) >= LEAST) & (ends > 0)
+    return ends[good], inside[good]
+
+
+def _group(end: float, row: Array) -> Group:
+    return Group(float(end), tuple(np.flatnonzero(row).tolist()))
 
 
 def default_largest(matrix: Standardised) -> int:
@@ -161,8 +182,12 @@ def climb(matrix: Standardised, inside: Array, largest: int) -> list[Group]:
         One for each row of `inside`.
     """
     inside = np.array(inside, dtype=bool, order="C")
-    ends = climb_groups(matrix.values, matrix.observed.astype(float), inside, largest, STEPS * largest)
-    return [Group(float(end), tuple(np.flatnonzero(row).tolist())) for end, row in zip(ends, inside)]
+    return list(map(_group, _climb(matrix, inside, largest), inside))
+
+
+def _climb(matrix: Standardised, inside: Array, largest: int) -> Array:
+    """Statistics (group,) where climbs end; `inside` is changed in place."""
+    return np.asarray(climb_groups(matrix.values, matrix.observed.astype(float), inside, largest, STEPS * largest))
 
 
 def beyond_strength(weights: Array, best: Sequence[Group] | None = None) -> Standardised:
@@ -170,14 +195,16 @@ def beyond_strength(weights: Array, best: Sequence[Group] | None = None) -> Stan
 
     The groups of the weights themselves, the best first, are searched unless they are given.
     """
-    best = scan_groups(standardise(weights)) if best is None else best
+    if best is None:
+        found = strongest_group(standardise(weights))
+        best = [] if found is None else [found]
     return standardise(strength_residuals(weights, best[0].members if best else ()))
 
 
 def largest_statistic(matrix: Standardised, **options: Any) -> float:
     """Statistic of the best group, 0 without one."""
-    found = scan_groups(matrix, **options)
-    return found[0].statistic if found else 0.0
+    found = strongest_group(matrix, **options)
+    return 0.0 if found is None else found.statistic
 
 
 def _seeds(values: Array, observed: Array, starts: int) -> Array:

@@ -154,20 +154,8 @@ class Components:
             (neuron, neuron_b), weight included, zero diagonal, NaN for pairs that no worm observed.
         """
         self._check(component)
-        total = np.full((len(self.neurons), len(self.neurons)), np.nan)
         column = self._numbers.index(component)
-        factor, weight = self.pair.values[:, column], float(self.weight.values[column])
-        wanted = self.signs if sign is None else (sign,)
-        if sign is not None and sign not in self.signs:
-            raise InputError(f"there is no sign '{sign}'", where="components", fix=f"Known: {', '.join(self.signs)}.")
-        for one in wanted:
-            here = self.pair["sign"].values == one if len(self.signs) > 1 else slice(None)
-            part = factor[here] * weight
-            rows, columns = (places[here] for places in self._places)
-            old = total[rows, columns]
-            total[rows, columns] = np.where(np.isnan(old), part, old + part)
-            total[columns, rows] = total[rows, columns]
-        np.fill_diagonal(total, 0.0)
+        total = self.symmetric(self.pair.values[:, column] * float(self.weight.values[column]), sign)
         names = np.asarray(self.neurons, dtype=object)
         return xr.DataArray(
             total,
@@ -176,6 +164,33 @@ class Components:
             name=f"component {component}",
             attrs={"component": component, "sign": sign or "any"},
         )
+
+    def symmetric(self, values: np.ndarray, sign: str | None = None) -> np.ndarray:
+        """One value a pair, in the order of `pair`, as a symmetric matrix.
+
+        Parameters
+        ----------
+        values : ndarray (pair,)
+        sign : str, optional
+            "same" or "opposite" for signed affinities; their sum by default.
+
+        Returns
+        -------
+        ndarray (neuron, neuron)
+            Zero diagonal, NaN where `values` are and for pairs that are not listed.
+        """
+        if sign is not None and sign not in self.signs:
+            raise InputError(f"there is no sign '{sign}'", where="components", fix=f"Known: {', '.join(self.signs)}.")
+        total = np.full((len(self.neurons), len(self.neurons)), np.nan)
+        for one in self.signs if sign is None else (sign,):
+            here = self.pair["sign"].values == one if len(self.signs) > 1 else slice(None)
+            part = values[here]
+            rows, columns = (places[here] for places in self._places)
+            old = total[rows, columns]
+            total[rows, columns] = np.where(np.isnan(old), part, old + part)
+            total[columns, rows] = total[rows, columns]
+        np.fill_diagonal(total, 0.0)
+        return total
 
     def time_course(self, component: int, worm: str | None = None) -> xr.DataArray:
         """Time course (time,) of one component, weight included.

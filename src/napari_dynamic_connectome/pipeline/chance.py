@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..affinity.shift import Shifter
-from ..communities.scan import scan_groups, standardise
+from ..communities.scan import standardise, strongest_group
 from ..communities.tail import tail_p_value
 from ..factorization.prepare import Prepared
 from ..factorization.starts import Starts
@@ -323,8 +323,8 @@ def start_groups(components: Sequence[np.ndarray]) -> Strongest:
     """Strongest group and spread of components given as matrices (N, N), NaN where not observed."""
     found, spread = [], []
     for weights in components:
-        groups = scan_groups(standardise(weights))
-        found.append((groups[0].statistic, frozenset(groups[0].members)) if groups else (0.0, frozenset[int]()))
+        best = strongest_group(standardise(weights))
+        found.append((0.0, frozenset[int]()) if best is None else (best.statistic, frozenset(best.members)))
         seen = weights.copy()
         np.fill_diagonal(seen, np.nan)
         count = np.isfinite(seen).sum(axis=1)

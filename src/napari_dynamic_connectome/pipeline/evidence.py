@@ -9,13 +9,13 @@ fit with components to spare gives one to these times.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..communities.scan import LEAST, scan_groups, standardise
+from ..communities.scan import LEAST, standardise, strongest_group
 from ..communities.tail import false_discovery, share_interval, tail_p_value
 from ..model.evidence import NOTHING, SUPPORT
 from ..model.results import Components
@@ -37,9 +37,11 @@ def compared_matrix(components: Components, component: int) -> np.ndarray:
     The pair factor as it is on the bins to which surrogates are fitted; the component itself if it was not compared with any.
     """
     pair = components.diagnostics.get("chance", {}).get("pair")
-    if pair is not None:
-        components = replace(components, pair=components.pair.copy(data=np.asarray(pair, float)))
-    weights = np.array(components.matrix(component).values, float)
+    if pair is None:
+        weights = np.array(components.matrix(component).values, float)
+    else:
+        factor, weight = np.asarray(pair, float)[:, component - 1], float(components.weight.values[component - 1])
+        weights = components.symmetric(factor * weight)
     np.fill_diagonal(weights, np.nan)
     return weights
 
@@ -48,8 +50,8 @@ def component_groups(components: Components) -> list[tuple[float, frozenset[int]
     """Statistic and members of the strongest group of every component; (0, nobody) where there is none."""
     found = []
     for number in range(1, components.rank + 1):
-        groups = scan_groups(standardise(compared_matrix(components, number)))
-        found.append((groups[0].statistic, frozenset(groups[0].members)) if groups else (0.0, frozenset[int]()))
+        best = strongest_group(standardise(compared_matrix(components, number)))
+        found.append((0.0, frozenset[int]()) if best is None else (best.statistic, frozenset(best.members)))
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from ..communities.judge import Candidate, candidates, claim, judged_matrix, tighten, untested
-from ..communities.scan import scan_groups
+from ..communities.scan import strongest_group
 from ..communities.tail import false_discovery, tail_p_value
 from ..model.cohort import Cohort
 from ..model.execution import workers
@@ -120,17 +120,24 @@ def _claimed(
     for (key, candidate), q in zip(family, corrected, strict=True):
         values[key][candidate.community] = float(q)
     what = f"{chance['surrogates']} surrogate cohorts ({chance['method']})"
+    again = settings.communities.model_copy(update={"samples": 0, "null_fits": 0})
+    again_settings = settings.model_copy(update={"communities": again})
+    claimed = [
+        k for k, one in found.items() if one.method == "nested sbm" and min(values[k].values(), default=1.0) <= alpha
+    ]
+    seconds: dict[Key, Communities] = {}
+    with workers(cancel=cancel) as pool:
+
+        def other(key: Key) -> Communities:
+            second = _find(components, key, again_settings, settings.seed + 1, None, pool.stopped)
+            return _level(second, _weights(components, key))
+
+        for done, (key, second) in enumerate(pool.stream(other, claimed), start=1):
+            seconds[key] = second
+            report(progress, done / len(claimed), "a second run, to see what depends on chance")
     judged = {}
-    for done, (key, one) in enumerate(found.items()):
+    for key, one in found.items():
         check_cancel(cancel)
-        report(progress, done / max(len(found), 1), "a second run, to see what depends on chance")
-        second = None
-        if any(q <= alpha for q in values[key].values()) and one.method == "nested sbm":
-            own = settings.communities.model_copy(update={"samples": 0, "null_fits": 0})
-            second = _find(
-                components, key, settings.model_copy(update={"communities": own}), settings.seed + 1, None, cancel
-            )
-            second = _level(second, _weights(components, key))
         judged[key] = claim(
             one,
             _weights(components, key),
@@ -139,7 +146,7 @@ def _claimed(
             alpha=alpha,
             where=f"component {key[0]}",
             chance=what,
-            second=second,
+            second=seconds.get(key),
         )
     return judged
 
@@ -156,19 +163,19 @@ def _search(
     """Communities of one component and kind that may be claimed, and their p values; nobody where none can be."""
     alpha = settings.chance.alpha
     matrix = judged_matrix(compared_matrix(components, key[0]), key[1])
-    best = scan_groups(matrix)
-    p_value = tail_p_value(best[0].statistic, _tops(chance, key[1])) if best else 1.0
-    if beside.what in ("background", "joint", "chance") or not best or p_value > alpha:
+    best = strongest_group(matrix)
+    p_value = 1.0 if best is None else tail_p_value(best.statistic, _tops(chance, key[1]))
+    if beside.what in ("background", "joint", "chance") or best is None or p_value > alpha:
         nobody = _plain(components, key, np.full(len(components.neurons), -1))
         asked = key[1] == "core" if beside.what == "chance" else beside.what in ("own", "same")
-        return nobody, [Candidate(-1, best[0].statistic if best else 0.0, p_value)] if asked else []
+        return nobody, [Candidate(-1, 0.0 if best is None else best.statistic, p_value)] if asked else []
     found = _level(_find(components, key, settings, settings.seed, progress, cancel), _weights(components, key))
     listed = candidates(found, matrix, _tops(chance, key[1]))
     if any(c.p_value <= alpha for c in listed):
         return found, listed
     labels = np.full(len(components.neurons), -1)
-    labels[list(best[0].members)] = 0
-    return _plain(components, key, labels), [Candidate(0, best[0].statistic, p_value)]
+    labels[list(best.members)] = 0
+    return _plain(components, key, labels), [Candidate(0, best.statistic, p_value)]
 
 
 def _listed(components: Components, key: Key, found: Communities, chance: Mapping[str, Any]) -> list[Candidate]:

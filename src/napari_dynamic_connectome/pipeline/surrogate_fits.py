@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..affinity.coarse import coarse_affinity
 from ..affinity.shift import Shifter
-from ..communities.scan import beyond_strength, largest_statistic, scan_groups, standardise
+from ..communities.scan import beyond_strength, largest_statistic, standardise, strongest_group
 from ..factorization.folds import draw_folds
 from ..factorization.prepare import prepare
 from ..factorization.problem import Problem
@@ -207,9 +207,9 @@ def tops(matrices: Sequence[Array]) -> tuple[float, float]:
     """Largest statistic of a group of any component: as it is, and with the neurons' strengths taken out."""
     core, modules = 0.0, 0.0
     for weights in matrices:
-        plain = scan_groups(standardise(weights))
-        core = max(core, plain[0].statistic if plain else 0.0)
-        modules = max(modules, largest_statistic(beyond_strength(weights, plain)))
+        plain = strongest_group(standardise(weights))
+        core = max(core, 0.0 if plain is None else plain.statistic)
+        modules = max(modules, largest_statistic(beyond_strength(weights, [] if plain is None else [plain])))
     return core, modules
 
 
