@@ -177,21 +177,55 @@ def test_component_figure_draws_every_worm_of_a_component_with_its_own_clock() -
     assert peaks == pytest.approx([20, 45], abs=1)
 
 
-def test_matrix_figure_colours_communities_and_leaves_the_rest_grey() -> None:
+def test_matrix_figure_has_one_scale_frames_numbers_and_names() -> None:
     session = small_session()
     assert session.components is not None
-    figure = plot_matrix(session.components, 1, session.communities[1, "modules"])
-    picture = np.asarray(figure.axes[0].images[0].get_array())
-    inside, outside = picture[0, 1, :3], picture[0, 4, :3]
-    assert np.ptp(inside) > 0.15
-    assert np.ptp(outside) < 0.08
+    communities = session.communities[1, "modules"]
+    figure = plot_matrix(session.components, 1, communities)
+    main, bar = figure.axes[0], figure.axes[-1]
+    order = [communities.neurons[i] for i in community_order(communities)]
+    values = session.components.matrix(1).sel(neuron=order, neuron_b=order).values
+    shown = main.images[0].get_array()
+    seen = np.isfinite(values)
+    np.testing.assert_allclose(np.asarray(shown)[seen], values[seen])  # the same scale inside and outside
+    np.testing.assert_array_equal(np.ma.getmaskarray(shown), ~seen)
+    assert bar.get_ylabel() == "pair factor of component 1"
+    frames = [p for p in main.patches if not p.get_fill()]
+    assert len(frames) == len(communities.sizes(communities.chosen_level))
+    numbers = [t.get_text() for one in main.child_axes for t in one.texts]
+    assert numbers == [str(i + 1) for i in range(len(frames))]
 
 
-def test_traces_figure_shows_every_neuron() -> None:
+def test_names_are_left_out_before_they_are_too_small_to_read() -> None:
+    from napari_dynamic_connectome.report.figure_style import LEAST_PT, MOST_PT, name_size
+
+    assert name_size(20, 4.0) == MOST_PT and name_size(300, 4.0) == 0.0
+    sizes = [name_size(n, 4.0) for n in range(1, 300)]
+    assert all(s == 0 or s >= LEAST_PT for s in sizes) and sizes == sorted(sizes, reverse=True)
+
+
+def test_axes_say_which_clock_and_worms_have_their_names() -> None:
+    worms = cohort()
+    figure = plot_components(mixed_components(worms), worms)
+    common, own = figure.subfigs
+    labels = [{a.get_xlabel() for a in sub.axes} - {""} for sub in (common, own)]
+    assert labels == [{"time (s), common clock"}, {"time (s), each worm's own clock"}]
+    assert [t.get_text() for t in own.axes[-1].get_xticklabels()] == list(worms.worms)
+    assert own.axes[-1].xaxis.get_tick_params()["labelbottom"]  # though the courses share their axis
+    assert next(t.get_text() for t in own.axes[0].get_yticklabels()) == "0"
+
+
+def test_traces_figure_shows_every_neuron_by_name() -> None:
+    from napari_dynamic_connectome.report.name_column import NameColumn
+
     session = small_session()
     assert session.recording is not None
     figure = plot_traces(session.recording, session.communities[1, "modules"])
     assert any("6 neurons" in axes.get_ylabel() for axes in figure.axes)
+    columns = [a for axes in figure.axes for a in axes.get_children() if isinstance(a, NameColumn)]
+    assert len(columns) == 1 and len(columns[0].names) == 6 and columns[0].size >= 5
+    assert "z-score" in [axes.get_ylabel() for axes in figure.axes]
+    assert any(f"clock of {session.recording.name[:9]}" in axes.get_xlabel() for axes in figure.axes)
 
 
 def test_sweep_figure_marks_the_suggestion() -> None:

@@ -11,7 +11,18 @@ import pandas as pd
 from ..model.cohort import Cohort
 from ..model.evidence import NOTHING, Chance
 from ..model.results import Components
-from .figure_style import ACCENT, HAIRLINE, INK, MUTED, new_figure, shade_binary, shade_stimuli, styled
+from .figure_style import (
+    ACCENT,
+    HAIRLINE,
+    INK,
+    LEAST_PT,
+    MUTED,
+    clock_label,
+    new_figure,
+    shade_binary,
+    shade_stimuli,
+    styled,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +66,8 @@ def plot_components(components: Components, cohort: Cohort | None = None, *, beh
         heights = [
             0.95 if c == "common" else 0.42 * len(s) + 0.45 for c, s in zip(components.clocks, shown, strict=True)
         ]
-        figure = new_figure(9.2, 0.55 + sum(heights))
+        heights[-1] += 0.45  # names of worms
+        figure = new_figure(7.2, 0.55 + sum(heights))
         rows = figure.subfigures(rank, 1, squeeze=False, height_ratios=heights)[:, 0]
         share = components.diagnostics.get("explained")
         for r, row in enumerate(rows, start=1):
@@ -69,10 +81,11 @@ def plot_components(components: Components, cohort: Cohort | None = None, *, beh
             )
             clock = "  ·  clock of its own in every worm" if components.model == "mixed" and len(lines) > 1 else ""
             row.suptitle(f"Component {r}{part}{clock}  ·  {names}", x=0.01, ha="left", fontsize=8, fontweight="bold")
-            if r == rank:
-                grid[-1, 0].set_xlabel("time (s)")
-            _bars(grid[0, 1], components, r, worms)
-            for extra in grid[1:, 1]:
+            own = components.clock(r) == "own"
+            if r == rank or components.clock(r) != components.clock(r + 1):
+                grid[-1, 0].set_xlabel(clock_label(own))
+            _bars(grid[-1, 1], components, r, worms, names=r == rank)
+            for extra in grid[:-1, 1]:
                 extra.axis("off")
         return figure
 
@@ -99,21 +112,34 @@ def _course(
         channel = _binary_channel(recording.behaviour, behaviour)
         if channel is not None:
             shade_binary(axes, recording.time_s, recording.behaviour[channel].values)
-    axes.set_ylim(0, None)
     axes.margins(x=0)
-    axes.set_yticks([])
+    _from_zero(axes, course.values)
     if own:
-        axes.set_ylabel(worm[-10:], rotation=0, ha="right", va="center", fontsize=6, color=MUTED)
+        axes.set_ylabel(worm[-10:], rotation=0, ha="right", va="center", fontsize=LEAST_PT + 1, color=MUTED, labelpad=2)
 
 
-def _bars(axes: object, components: Components, component: int, worms: list[str]) -> None:
+def _from_zero(axes: Any, values: np.ndarray) -> None:
+    """Give an axis that begins at 0 two ticks: 0 and about the largest value."""
+    finite = np.asarray(values, float)[np.isfinite(values)]
+    most = float(finite.max()) if len(finite) and finite.max() > 0 else 1.0
+    mark = float(f"{most:.1g}")
+    mark = mark if mark <= most else float(f"{0.9 * most:.1g}")
+    axes.set_ylim(0, 1.08 * most)
+    axes.set_yticks([0, mark], ["0", f"{mark:g}"])
+
+
+def _bars(axes: Any, components: Components, component: int, worms: list[str], *, names: bool) -> None:
+    """Loadings of the worms; their names below the last component, as many as can be read."""
     loadings = components.worm.sel(component=component).values
-    axes.bar(np.arange(len(worms)), loadings, color=MUTED, width=0.75)  # type: ignore[attr-defined]
-    axes.set_xticks([])  # type: ignore[attr-defined]
-    axes.set_yticks([])  # type: ignore[attr-defined]
-    axes.set_xlim(-0.6, max(len(worms), 4) - 0.4)  # type: ignore[attr-defined]
+    axes.bar(np.arange(len(worms)), loadings, color=MUTED, width=0.75)
+    _from_zero(axes, loadings)
+    axes.set_xlim(-0.6, max(len(worms), 4) - 0.4)
+    every = int(np.ceil(len(worms) * (LEAST_PT + 1) / (1.2 * 72)))
+    listed = list(range(0, len(worms), every)) if names else []
+    axes.set_xticks(listed, [worms[i][-12:] for i in listed], rotation=90, fontsize=LEAST_PT + 0.5)
+    axes.tick_params(axis="x", labelbottom=True, length=2 if listed else 0)
     if component == 1:
-        axes.set_title(f"{len(worms)} worms", fontsize=7, fontweight="normal", color=MUTED)  # type: ignore[attr-defined]
+        axes.set_title(f"loading of {len(worms)} worms", fontsize=7, fontweight="normal", color=MUTED)
 
 
 def _binary_channel(behaviour: object, wanted: str | None) -> str | None:

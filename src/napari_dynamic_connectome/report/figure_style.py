@@ -26,6 +26,9 @@ HAIRLINE = "#d7d8dc"
 SHADE = "#e9eaee"
 ACCENT = "#2f56c8"
 
+LEAST_PT, MOST_PT = 5.0, 7.0
+"""Size of names beside rows, in points: what would be smaller is left out, as journals ask."""
+
 RC: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.size": 8,
@@ -159,3 +162,32 @@ def ask_while_drawing(figure: Figure, cancel: CancelCallback | None) -> None:
     for artist in figure.findobj():
         for name in ("draw", "get_window_extent", "get_tightbbox"):
             setattr(artist, name, asking(getattr(artist, name)))
+
+
+def name_size(rows: int, inches: float) -> float:
+    """Size in points of names beside so many rows in a height; 0 where they would be too small to be read."""
+    size = 0.92 * 72 * inches / max(rows, 1)
+    return 0.0 if size < LEAST_PT else min(size, MOST_PT)
+
+
+def value_bar(
+    figure: Figure, axes: Any, colours: Any, low: float, high: float, label: str, ends: str = "neither"
+) -> Any:
+    """Colour bar of a picture, thin, with two ticks at least and what it shows."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(low, high), colours), ax=axes, fraction=0.03, pad=0.015, aspect=28, extend=ends
+    )
+    bar.outline.set_visible(False)
+    bar.set_label(label)
+    bar.ax.tick_params(length=2)
+    return bar
+
+
+def clock_label(own: bool, worm: str = "") -> str:
+    """Label of a time axis that says which clock it shows."""
+    if not own:
+        return "time (s), common clock"
+    return f"time (s), clock of {_short(worm, 24)}" if worm else "time (s), each worm's own clock"
