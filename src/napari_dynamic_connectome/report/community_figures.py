@@ -71,7 +71,7 @@ def plot_matrix(
             axes.add_patch(Rectangle((-0.5, -0.5), n, n, fc="white", ec=UNSEEN, hatch="////////", lw=0, zorder=0))
         # a neuron has no pair with itself: the diagonal is blank
         axes.imshow(
-            np.ma.MaskedArray(matrix, mask=~np.isfinite(matrix)),
+            matrix,
             interpolation="nearest",
             aspect="equal",
             cmap=ramp,
@@ -164,7 +164,7 @@ def plot_traces(
         time, ramp = recording.time_s, grey_ramp(values)
         axes.set_facecolor("white")
         axes.imshow(
-            np.ma.MaskedArray(values, mask=~np.isfinite(values)),
+            values,
             aspect="auto",
             interpolation="nearest",
             cmap=ramp,
