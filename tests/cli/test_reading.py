@@ -86,7 +86,19 @@ def test_every_question_of_a_reader_can_be_answered_in_every_interface() -> None
         asked |= set(re.findall(r"option=\"(\w+)\"", path.read_text(encoding="utf-8")))
     about_tables_of_connections = {"weight"}
     assert {"rate_hz", "axes", "channel", "dataset", "fields", "signal", "time_unit", "time_column"} <= asked
-    assert asked - about_tables_of_connections <= set(ReadingSettings.model_fields) | set(import_sheet.IMAGE_OPTIONS)
+    of_files = {*import_sheet.IMAGE_OPTIONS, *import_sheet.CENTRE_OPTIONS}
+    assert asked - about_tables_of_connections <= set(ReadingSettings.model_fields) | of_files
+    assert {"--units", "--radius"} <= flags("open") & flags("extract")
+
+
+def test_centres_are_called_what_they_are_and_their_flags_reach_the_window(tmp_path, capsys) -> None:
+    from napari_dynamic_connectome.io.layer_data import fitting
+
+    (tmp_path / "c.csv").write_text("frame,id,z,y,x\n0,3,2,2,4\n1,3,2,2,5\n")
+    assert main(["validate", str(tmp_path / "c.csv"), "--units", "um"]) == 0
+    assert "centres of 1 neurons in 2 frames, z, y, x in um" in capsys.readouterr().out
+    given = {"units": "um", "radius_um": 1.5, "rate_hz": 2.0}
+    assert fitting(tmp_path / "c.csv", given) == {"units": "um", "radius_um": 1.5}
 
 
 @pytest.mark.parametrize("command", ["extract", "compare-labels"])

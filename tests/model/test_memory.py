@@ -30,7 +30,7 @@ def test_a_limit_of_the_process_counts() -> None:
     )
     assert hasattr(resource, "RLIMIT_AS")
     free = float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-    assert 40 < free <= 50
+    assert 40 < free < 51  # a little may be given back between the two
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def add_reading(parser: Any, *, images: bool = False) -> None:
     ----------
     parser : argparse.ArgumentParser
     images : bool
-        The command reads images, too: `--axes` may be those of an image, and there is `--channel`.
+        The command reads images and centres, too: `--axes` may be those of an image, and there are `--channel`, `--units`, `--radius`.
     """
     from ..pipeline.settings import ReadingSettings
 
@@ -62,6 +62,19 @@ def add_reading(parser: Any, *, images: bool = False) -> None:
     if images:
         group.add_argument(
             "--channel", dest="reading_channel", metavar="TEXT", help="images: a channel, by name or number from 0"
+        )
+        group.add_argument(
+            "--units",
+            dest="reading_units",
+            choices=("voxels", "um"),
+            help="tables of tracked centres: what z, y and x are given in",
+        )
+        group.add_argument(
+            "--radius",
+            dest="reading_radius_um",
+            type=float,
+            metavar="UM",
+            help="tables of tracked centres: radius of a neuron in micrometres",
         )
 
 
@@ -99,6 +112,9 @@ def reading_of(options: argparse.Namespace) -> dict[str, Any]:
     channel = str(getattr(options, "reading_channel", None) or "")
     found = ReadingSettings.parse(held, where="the command line").options()
     found |= {"axes": axes} if axes else {}
+    for name in ("units", "radius_um"):
+        if (value := getattr(options, f"reading_{name}", None)) is not None:
+            found[name] = value
     return found | ({"channel": int(channel) if channel.isdigit() else channel} if channel else {})
 
 

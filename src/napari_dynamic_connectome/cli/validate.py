@@ -73,9 +73,10 @@ def describe(path: Path, said: dict[str, Any]) -> Description:
     said : dict
         Options of the reader.
     """
+    from ..io.formats.centres import read_centres
     from ..io.formats.connectome import read_connectome
     from ..io.formats.text_tables import find_column, read_table
-    from ..io.layer_data import about
+    from ..io.layer_data import about, is_centres
     from ..io.registry import identify, open_labels, open_volume, read_recordings
     from ..session.save_load import find_session, is_session, load_session
 
@@ -94,6 +95,12 @@ def describe(path: Path, said: dict[str, Any]) -> Description:
         facts = {"connections": len(edges), "cells": cells}
         line = f"{path}: a connectome; {len(edges)} connections between {cells} cells"
         return Description([line], "connectome", (), facts)
+    if is_centres(path):
+        table = read_centres(path)
+        unit = said.get("units") or table.attrs.get("units") or "voxels, if nothing else is said (--units)"
+        facts = {"neurons": int(table["id"].nunique()), "frames": int(table["frame"].max()) + 1}
+        line = f"{path}: centres of {facts['neurons']} neurons in {facts['frames']} frames, z, y, x in {unit}"
+        return Description([line], "centres", (), facts)
     if "recording" in form.holds and form.key not in ("hdf5", "nwb", "npz"):
         return Description([f"{path}: {form.title}"], form.title, tuple(read_recordings(path, **said)))
     refused: list[InputError] = []
