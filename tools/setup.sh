@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 oldest=11 # of Python 3, as in pyproject.toml
-newest=13
+newest=14
 
 # --- who may install system packages -------------------------------------------------------------------------------
 as_root=()
@@ -30,7 +30,7 @@ update_lists() {
 
 # --- Python ----------------------------------------------------------------------------------------------------------
 find_python() {
-    for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+    for candidate in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
         if command -v "$candidate" >/dev/null &&
             "$candidate" -c "import sys; sys.exit(not (3, $oldest) <= sys.version_info[:2] <= (3, $newest))" 2>/dev/null; then
             echo "$candidate"
