@@ -264,6 +264,21 @@ def test_an_image_opened_later_does_not_cover_the_neurons(viewer, work) -> None:
     assert viewer.layers[-1].name == "late"
 
 
+def test_names_and_lines_do_not_make_napari_measure_its_world_again(viewer, work, monkeypatch) -> None:
+    from napari.components.layerlist import LayerList
+
+    fill(work.session)
+    work.session.set_current("worm A")
+    work.scene.flush()
+    measured, plain = [], LayerList._ranges.fget
+    monkeypatch.setattr(LayerList, "_ranges", property(lambda layers: measured.append(1) or plain(layers)))
+    for community in (0, 1, 2):
+        work.session.select(community=community, neurons=(NAMES[4 * community],))
+        work.scene.flush()
+        assert work.scene.layers["edges"].visible and len(work.scene.layers["current"].data) == 1
+    assert measured == []
+
+
 def test_switching_worms_moves_the_neurons(work) -> None:
     fill(work.session)
     work.session.set_current("worm A")

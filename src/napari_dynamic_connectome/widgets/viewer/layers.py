@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -133,6 +134,8 @@ class OverlayLayers:
         selected, active = set(selection), selection.active
         with selection.events.blocker_all():
             viewer.layers.insert(place, layer)
+            if isinstance(layer, _Nowhere):
+                _keep_world(viewer, layer)
             if active is not None:
                 selection.active = active
             else:
@@ -191,3 +194,11 @@ def move_points(layer: Any, data: np.ndarray) -> None:
     layer.data = data
     if not layer.visible:
         layer.set_view_slice()
+
+
+def _keep_world(viewer: Any, layer: Any) -> None:
+    """Spare napari measuring its world again after each change of a layer that takes up no room: 4 ms, ten times a click."""
+    measure = getattr(viewer, "_on_layers_change", None)
+    if measure is not None:
+        with contextlib.suppress(ValueError, RuntimeError):
+            layer.events.data.disconnect(measure)
