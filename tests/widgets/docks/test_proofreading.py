@@ -60,7 +60,11 @@ def test_labels_are_corrected_where_they_are_seen(viewer, work, docks, qtbot, wa
         return image[:, layer.data == label].mean(axis=1)
 
     # grow: the trace of this label is new, all others are as they were; undo and redo
+    docks[1].flush()
+    assert panel.what.text().startswith("Choose a neuron") or panel.what.text().startswith("Label")
     session.select(neurons=("AVAL",))
+    docks[1].flush()
+    assert panel.what.text() == "Label 1: what is wrong?"
     old = {label: raw(label) for label in range(1, 6)}
     press("grow")
     assert (layer.data == 1).sum() > (before == 1).sum() and (layer.data[before != 0] == before[before != 0]).all()

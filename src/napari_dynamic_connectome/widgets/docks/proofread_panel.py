@@ -19,6 +19,7 @@ from ..viewer.camera import DRAG_PX
 from ..viewer.label_errors import frame_at
 
 ASK = "Choose a neuron (a click in the worm or in a table), then what is wrong with its label."
+NO_LABELS = "The worm that is shown has no labels open."
 WAITS = {
     "merge": "Click the label that is the same neuron as {label}.",
     "split": "Click in label {label} where one neuron is, then where the other one is.",
@@ -101,11 +102,15 @@ class ProofreadPanel(Panel):
             one.setEnabled(layer is not None and (bool(chosen) or name in ("undo", "redo", "next")))
         if layer is None:
             self.stop()
-            self.what.setText("The worm that is shown has no labels open.")
+            self.what.setText(NO_LABELS)
         elif self.waiting:
             self.what.setText(WAITS[self.waiting].format(label=self._label))
         elif not chosen:
             self.what.setText(ASK)
+        elif self.what.text() in (ASK, NO_LABELS):
+            self.what.setText(
+                f"Label{'s' if len(chosen) > 1 else ''} {', '.join(map(str, chosen[:6]))}: what is wrong?"
+            )
 
     def _chosen(self) -> list[int]:
         """Labels of the chosen neurons; without any, the label that is chosen for painting."""

@@ -79,7 +79,7 @@ class SegmentationDock(Dock):
             "Open two Labels layers of the same image: yours, and one that was corrected by hand or made in another way.",
             "empty",
         )
-        layout.addWidget(self.empty)
+        layout.addWidget(self.empty, 1)
         self.body, inner = part_of(layout)
         self.answer = label("", "", wrap=True)
         inner.addWidget(self.answer)
