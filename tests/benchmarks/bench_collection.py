@@ -1,12 +1,14 @@
 """The default analysis of a collection of many worms, stage by stage: CPU seconds and peak memory.
 
-Run alone: python tests/benchmarks/bench_collection.py 900. The collection is synthetic, in the layout of the homogenized one (Simeon
-et al. 2024): 60 neurons a worm, 45 of them named (drawn from the 302 names), 1,000 samples at 1.7 to 3.3 Hz, three groups of neurons that are
-active together at times of each worm's own.
+Run alone: python tests/benchmarks/bench_collection.py 900 [FOLDER]. With a folder, the collection, the recordings and every finished fit are
+kept there, so that the same call goes on after a stop. The collection is synthetic, in the layout of the homogenized one (Simeon et al. 2024):
+100 neurons a worm, 45 of them named (drawn from the 302 names), 1,000 samples at 1.7 to 3.3 Hz, three groups of neurons that are active together
+at times of each worm's own.
 """
 
 from __future__ import annotations
 
+import pickle
 import resource
 import sys
 import tempfile
@@ -17,7 +19,7 @@ import numpy as np
 
 from napari_dynamic_connectome.model.neurons import CANONICAL
 
-NEURONS_OF_A_WORM, NAMED, SAMPLES = 60, 45, 1000
+NEURONS_OF_A_WORM, NAMED, SAMPLES = 100, 45, 1000
 GROUPS = 3
 SOURCES = ("Kato2015", "Nichols2017", "Skora2018", "Kaplan2020", "Yemini2021", "Uzel2022", "Dag2023", "Atanas2023")
 
@@ -105,25 +107,36 @@ class Clock:
         self.text = short
 
 
-def main(worms: int) -> None:
+def main(worms: int, folder: Path) -> None:
     """Read, decompose and partition with the defaults."""
     from napari_dynamic_connectome import Cohort, PipelineSettings
     from napari_dynamic_connectome.pipeline.partition import partition
     from napari_dynamic_connectome.pipeline.run import decompose, load_recordings
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = write_collection(Path(folder) / "worms.parquet", worms)
-        clock = Clock()
-        settings = PipelineSettings.parse({"input": {"recordings": [str(path)]}}, where="benchmark")
+    folder.mkdir(parents=True, exist_ok=True)
+    path, read, fits = folder / f"worms_{worms}.parquet", folder / f"read_{worms}.pickle", folder / f"fits_{worms}"
+    if not path.exists():
+        write_collection(folder / "part", worms).rename(path)
+    clock = Clock()
+    settings = PipelineSettings.parse({"input": {"recordings": [str(path)]}}, where="benchmark")
+    if read.exists():
+        recordings = pickle.loads(read.read_bytes())
+    else:
         recordings = load_recordings(settings)
-        clock.tell(f"{len(recordings)} worms read")
-        cohort = Cohort(recordings, settings.cohort)
-        clock.tell(f"cohort of {len(cohort.neurons)} neurons")
-        _, sweep, components = decompose(cohort, settings, progress=clock.progress)
-        clock.tell(f"components: rank {components.rank}; {sweep.reason if sweep is not None else ''}")
-        found = partition(components, settings, cohort=cohort, progress=clock.progress)
-        clock.tell(f"communities: { {k: len(c.sizes()) for k, c in found.items()} }")
+        read.write_bytes(pickle.dumps(recordings))
+    clock.tell(f"{len(recordings)} worms read, quality assessed")
+    cohort = Cohort(recordings, settings.cohort)
+    clock.tell(f"cohort of {len(cohort.neurons)} neurons")
+    _, sweep, components = decompose(cohort, settings, progress=clock.progress, checkpoint=fits)
+    clock.tell(f"components: rank {components.rank}; {sweep.reason if sweep is not None else ''}")
+    found = partition(components, settings, cohort=cohort, progress=clock.progress)
+    clock.tell(f"communities: { {k: len(c.sizes()) for k, c in found.items()} }")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 900)
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 900
+    if len(sys.argv) > 2:
+        main(count, Path(sys.argv[2]))
+    else:
+        with tempfile.TemporaryDirectory() as temporary:
+            main(count, Path(temporary))

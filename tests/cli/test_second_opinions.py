@@ -156,6 +156,7 @@ def test_the_report_has_the_split_matrix_where_a_connectome_is_given(folder: Pat
     [
         ([], "Give --connectome FILE"),
         (["--connectome", "nowhere.csv"], "nowhere.csv: there is no such file"),
+        (["--connectome", "foreign.csv"], "foreign.csv: no row connects two neurons with canonical names"),
         (
             ["--connectome", "wiring.csv", "--set", "comparison.kinds=['electrical']"],
             "no connections of type electrical",
@@ -165,6 +166,7 @@ def test_the_report_has_the_split_matrix_where_a_connectome_is_given(folder: Pat
 )
 def test_wrong_input_gives_one_line(folder: Path, more: list[str], said: str, capsys, monkeypatch) -> None:
     monkeypatch.chdir(folder)
+    (folder / "foreign.csv").write_text("pre,post,type,synapses\nfoo,bar,chemical,3\nbar,baz,chemical,1\n")
     assert main(["compare-structure", str(folder), *more]) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1

@@ -44,7 +44,10 @@ def read_networks(settings: StructureSettings) -> list[Network]:
             edges = _edges(entry, settings.weight)
         there = list(dict.fromkeys(str(t) for t in edges["type"]))
         wanted = [t for t in there if not settings.kinds or t in settings.kinds]
-        found += networks_of(edges, name, kinds=wanted).values()
+        try:
+            found += networks_of(edges, name, kinds=wanted).values()
+        except InputError as error:  # a network is called as its file without ending; a message names the file
+            raise InputError(error.what, where=Path(entry).name, fix=error.fix) from error
     if settings.connectome and not found:
         raise InputError(
             f"no connections of type {', '.join(settings.kinds)} in {', '.join(settings.connectome)}",

@@ -102,6 +102,9 @@ def part_of(layout: QVBoxLayout) -> tuple[QWidget, QVBoxLayout]:
     return body, inner
 
 
+GROWN_MS = 120
+
+
 class Panel(QWidget):
     """A part of a dock that computes on demand, in the background.
 
@@ -125,7 +128,8 @@ class Panel(QWidget):
         fold = self.parentWidget()
         if self._asked and isinstance(fold, Fold) and fold.head.isChecked():
             weak = weakref.ref(fold)
-            QTimer.singleShot(0, lambda: _into_view(weak()))  # when the answer has its place
+            for ms in (0, GROWN_MS):  # when the answer has its place, and again when a long text has grown to its lines
+                QTimer.singleShot(ms, lambda: _into_view(weak()))
         self._asked = False
 
     def stack(self, *parts: Any) -> None:
