@@ -176,3 +176,23 @@ def test_a_comparison_is_cancelled_and_one_layer_is_not_compared_with_itself(doc
     dock.reference.activated.emit(0)
     qtbot.wait(50)
     assert not dock.run_button.isEnabled() and dock.state.text() == "choose two layers"
+
+
+@pytest.mark.parametrize("largest", [9, 70_000], ids=["folded", "direct"])
+def test_wide_labels_have_their_colours_in_3d(viewer, qtbot, largest: int) -> None:
+    from napari_dynamic_connectome.widgets.viewer.label_errors import ErrorLayers
+
+    labels = np.zeros((6, 12, 12), np.int64)
+    labels[1:3, 2:5, 2:5], labels[3:5, 6:9, 6:9] = 4, largest
+    reference = np.where(labels == 4, 2, 0)
+    viewer.dims.ndisplay = 3
+    layers = [viewer.add_labels(a, name=n) for a, n in ((labels, "mine"), (reference, "by hand"))]
+    errors = pd.DataFrame({"frame": [0], "kind": ["extra"], "label": [4], "reference": [0]})
+    shown = ErrorLayers(viewer)
+    shown.show(*layers, errors, dark=True)
+    qtbot.wait(20)
+    wanted = [rgb(COLOURS[kind][True]) for kind in ("extra", "matched")]
+    np.testing.assert_allclose(colours_of(viewer.layers[ERRORS], (4, largest)), wanted, atol=0.01)
+    viewer.dims.ndisplay = 2  # napari asks for the colours of another slice
+    qtbot.wait(20)
+    shown.hide()

@@ -140,18 +140,26 @@ def fly_to_voxel(viewer: Any, layer: Labels, frame: int, place: tuple[float, flo
     camera.fly_to(viewer, point)
 
 
+def _largest(layer: Labels) -> int:
+    """Largest label of a layer whose labels can be wider than colours are folded, where it is in memory."""
+    if np.dtype(layer.dtype).itemsize <= 2 or layer.multiscale or not isinstance(layer.data, np.ndarray):
+        return 0
+    return int(layer.data.max(initial=0))
+
+
 def _colormap(layer: Labels, kinds: dict[int, str], rest: str, dark: bool) -> Any:
     """Colours of labels: by kind, and for all others that of `rest` ("": transparent).
 
-    A cyclic map as long as the type's range is what the layer uses anyway; a direct one makes napari compile when it is first used.
+    A cyclic map as long as the labels' range is what the layer uses anyway; a direct one makes napari compile when it is first used.
     """
     from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
 
     def colour(kind: str) -> np.ndarray:
         return np.array([*rgb(COLOURS[kind][dark]), 1.0], np.float32) if kind else np.zeros(4, np.float32)
 
-    most = 255 if np.dtype(layer.dtype).itemsize == 1 else MOST
-    if max(kinds, default=0) <= most:
+    size = np.dtype(layer.dtype).itemsize
+    most = 255 if size == 1 else MOST if size == 2 else MOST - 1  # of wider labels napari folds 65,535 colours at most
+    if max(kinds, default=0) <= most and _largest(layer) <= most:
         table = np.tile(colour(rest), (most + 1, 1))
         table[0] = 0.0
         for label, kind in kinds.items():
