@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.compat import isalive
-from qtpy.QtCore import QEvent, QObject, QPoint, Qt, QTimer
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer
+from qtpy.QtGui import QHelpEvent, QKeySequence, QPainter, QPaintEvent, QShortcut
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
@@ -20,14 +20,64 @@ from qtpy.QtWidgets import (
     QSizePolicy,
     QSlider,
     QToolButton,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
 
 
+class ElidedLabel(QLabel):
+    """A label whose text ends in "…" where a line of plain text has no room; the whole text is its tooltip then."""
+
+    @property
+    def elided(self) -> str:
+        """What is drawn of the text."""
+        text = str(self.text())
+        if self.wordWrap() or "\n" in text or self.textFormat() != Qt.TextFormat.PlainText:
+            return text
+        return str(self.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, self._room().width()))
+
+    def _room(self) -> QRect:
+        margin = self.margin()
+        return self.contentsRect().adjusted(margin, margin, -margin, -margin)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw as much of the text as there is room for."""
+        shown = self.elided
+        if shown == self.text():
+            super().paintEvent(event)
+            return
+        painter = QPainter(self)
+        self.drawFrame(painter)
+        style = self.style()
+        if style is not None:
+            style.drawItemText(
+                painter,
+                self._room(),
+                int(self.alignment().value),
+                self.palette(),
+                self.isEnabled(),
+                shown,
+                self.foregroundRole(),
+            )
+        painter.end()
+
+    def event(self, event: QEvent) -> bool:
+        """Show the whole text where it is cut and there is no tooltip of its own."""
+        if (
+            event.type() == QEvent.Type.ToolTip
+            and isinstance(event, QHelpEvent)
+            and not self.toolTip()
+            and self.elided != self.text()
+        ):
+            QToolTip.showText(event.globalPos(), self.text(), self)
+            return True
+        return bool(super().event(event))
+
+
 def label(text: str = "", kind: str = "", *, wrap: bool = False) -> QLabel:
     """Label that never sets the width of its dock; `kind`: "", "secondary", "head", "warning", "empty"."""
-    widget = QLabel(text)
+    widget = ElidedLabel(text)
     widget.setObjectName(kind)
     widget.setWordWrap(wrap)
     widget.setTextFormat(Qt.TextFormat.PlainText if "<" not in text else Qt.TextFormat.RichText)
