@@ -34,6 +34,9 @@ def hold(session: Session) -> dict[str, Any]:
         found[f"{name}: table"] = repr(one.neurons[["label", *EDITABLE]].to_numpy().tolist())
         found[f"{name}: stimuli"] = repr(one.stimuli.to_numpy().tolist())
         found[f"{name}: behaviour"] = sorted(one.behaviour.data_vars)
+        found[f"{name}: files"] = repr(
+            [r and (Path(r.path).name, r.shape, r.frame_rate_hz) for r in (one.volume, one.labels)]
+        )
         found[f"{name}: quality"] = None if one.quality is None else sorted(one.quality.columns)
     found["components"] = None if session.components is None else session.components.pair.values.tobytes()
     found["support"] = session.components is not None and str(
@@ -55,16 +58,24 @@ def hold(session: Session) -> dict[str, Any]:
 
 
 def typed(window: Any) -> dict[str, Any]:
-    """What stands in the forms of the docks."""
-    return {key: form.value().model_dump() for key, form in window.docks["Cohort"].forms.items()}
+    """What stands in the forms of the docks, and what was answered to files."""
+    forms = {**window.docks["Cohort"].forms, "labels": window.docks["Segmentation"].form}
+    return {key: form.value().model_dump() for key, form in forms.items()} | {"answers": dict(window.work.answers.held)}
 
 
 def remembered() -> dict[str, Any]:
     """What a window that is opened now would write into them."""
+    from napari_dynamic_connectome.comparison.segmentation import LabelSettings
+    from napari_dynamic_connectome.io.answers import Answers, answers_path
     from napari_dynamic_connectome.widgets.docks.cohort_dock import FORMS
 
-    held = preferences.load().get("Cohort", {})
-    return {key: model.parse(held.get(key, {})).model_dump() for key, _, model in FORMS}
+    held, labels = preferences.load().get("Cohort", {}), preferences.load().get("Segmentation", {})
+    forms = {key: model.parse(held.get(key, {})).model_dump() for key, _, model in FORMS}
+    return {
+        **forms,
+        "labels": LabelSettings.parse(labels.get("labels", {})).model_dump(),
+        "answers": dict(Answers(answers_path()).held),
+    }
 
 
 def looks(view: dict[str, Any]) -> Any:
@@ -209,6 +220,71 @@ class Window:
         self.wait()
         assert self.session.current == name
 
+    def answer(self) -> None:
+        """Open traces that do not say how fast they were sampled, and say it in the sheet."""
+        from qtpy.QtCore import Qt, QTimer
+
+        from napari_dynamic_connectome.widgets.workspace.import_sheet import ImportSheet
+        from napari_dynamic_connectome.widgets.workspace.open_files import open_paths
+
+        path = self.folder / "asks.csv"
+        path.write_text("frame,AVAL,AVAR\n" + "".join(f"{i},{i % 3},{i % 5}\n" for i in range(30)))
+        run = ImportSheet.exec
+
+        def typed_in(sheet: Any) -> None:
+            self.qtbot.keyClicks(sheet.answer.native, "2.5")
+            self.qtbot.keyClick(sheet.answer.native, Qt.Key.Key_Return)
+            self.qtbot.keyClick(sheet.import_button, Qt.Key.Key_Return)
+
+        def shown(sheet: Any) -> Any:
+            QTimer.singleShot(0, lambda: typed_in(sheet))
+            return run(sheet)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ImportSheet, "exec", shown)
+            open_paths(self.work, [path])
+            self.wait()
+        assert self.session.current == "asks" and self.session.recording.rate_hz == pytest.approx(2.5)
+
+    def extract_files(self) -> None:
+        """Open an image and its labels from files, and extract."""
+        from napari_dynamic_connectome.io.volumes.omezarr_write import create_labels, create_volume
+        from napari_dynamic_connectome.widgets.workspace.open_files import open_paths
+
+        voxels, labels, _ = volume()
+        place = self.folder / "filmed.ome.zarr"
+        stored = create_volume(place, voxels.shape, dtype=voxels.dtype, voxel_size_um=(2, 0.5, 0.5), frame_rate_hz=2)
+        stored[:] = voxels
+        create_labels(place, labels[0].shape, "zyx", voxel_size_um=(2, 0.5, 0.5))[:] = labels[0]
+        self.viewer.layers.clear()
+        open_paths(self.work, [place])
+        self.wait()
+        self.qtbot.wait(50)
+        self.wait_for(self.dock("Recording").extract())
+        held = self.session.recording
+        assert held.volume is not None and held.labels is not None and held.volume.path.endswith("filmed.ome.zarr")
+
+    def compare_labels(self) -> None:
+        """Compare two Labels layers and save the tables."""
+        dock = self.dock("Segmentation")
+        labels = volume()[1]
+        for name, moved in (("mine", 1), ("by hand", 0)):
+            self.viewer.add_labels(np.roll(labels, moved, axis=-1), name=name)
+        self.qtbot.wait(30)
+        dock.tested.setCurrentText("mine")
+        dock.reference.setCurrentText("by hand")
+        self.wait_for(dock.compare())
+        dock.save(self.folder / "compared")
+        for name in ("mine", "by hand"):
+            self.viewer.layers.remove(name)
+        assert dock.found is not None and sorted((self.folder / "compared").glob("*.csv"))
+
+    def label_form(self) -> None:
+        dock = self.dock("Segmentation")
+        dock.fold.head.setChecked(True)
+        type_into(dock.form, "match", "0.25")
+        assert dock.form.value().match == 0.25
+
     def add_cohort(self) -> None:
         from napari_dynamic_connectome.widgets.workspace.analysis import add_cohort
 
@@ -347,6 +423,10 @@ STEPS = (
     ("redo", Window.redo),
     ("open a recording", Window.open),
     ("measure quality", Window.measure),
+    ("answer what a file leaves open", Window.answer),
+    ("extract traces from files", Window.extract_files),
+    ("change a setting of the comparison of labels", Window.label_form),
+    ("compare labels and save the tables", Window.compare_labels),
     ("correct a label by hand", Window.label),
     ("turn the worm", Window.turn),
     ("choose other colours", Window.colours),
@@ -386,13 +466,22 @@ STEPS = (
 )
 
 
+ELSEWHERE = {
+    Window.form: "the settings of the docks",
+    Window.label_form: "the settings of the docks",
+    Window.answer: "the state folder; the answer, for files that ask the same, in the settings folder",
+    Window.compare_labels: "the folder that was chosen",
+}
+FORMS = (Window.form, Window.label_form)
+
+
 def rows() -> list[str]:
     """Rows of the table on the page."""
     found, saved = [], False
     for words, step in STEPS:
         saved = saved or step is Window.save
         place = "the session" if step is Window.save else "the journal beside it" if saved else "the state folder"
-        found.append(f"| {words} | {'the settings of the docks' if step is Window.form else place} |")
+        found.append(f"| {words} | {ELSEWHERE.get(step, place)} |")
     return found
 
 
@@ -413,10 +502,18 @@ def test_what_the_window_shows_as_done_is_on_disk(viewer, work, qtbot, wait_for,
         step(window)
         shown = hold(work.session) | {"looks": looks(capture(work))}
         back = killed(tmp_path, number, window.saved, monkeypatch)
-        if step is Window.form:
+        if step in FORMS:
             before, shown, back = {"forms": forms}, {"forms": typed(window)}, {"forms": remembered()}
-        if step not in (Window.turn, Window.colours, Window.form):
-            back["looks"] = shown["looks"]  # it is noted a moment later, and not what this step is about
+        if step is Window.answer:
+            before, shown, back = (
+                {**known, "answers": said["answers"]}
+                for known, said in ((before, forms), (shown, typed(window)), (back, remembered()))
+            )
+        if step is Window.compare_labels:  # nothing of it belongs to the session
+            tables = {p.name: p.read_bytes() for p in (tmp_path / "compared").glob("*.csv")}
+            before, shown, back = {}, {"tables": sorted(tables)}, {"tables": sorted(tables)}
+        if step not in (Window.turn, Window.colours, *FORMS):
+            back["looks"] = shown.get("looks")  # it is noted a moment later, and not what this step is about
         differ = [k for k in {**shown, **back} if shown.get(k) != back.get(k)]
         if differ:
             lost[words] = differ
