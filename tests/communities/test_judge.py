@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
-from napari_dynamic_connectome.communities.judge import tighten
+from napari_dynamic_connectome.communities.judge import LEAST, candidates, tighten
+from napari_dynamic_connectome.communities.scan import standardise
 
 
 def graded(n: int, strengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -64,3 +67,22 @@ def test_a_group_of_everyone_and_groups_too_small_have_documented_results():
     np.testing.assert_array_equal(tighten(alike, everyone), everyone)
     np.testing.assert_array_equal(tighten(alike, np.array([0, 0, -1, -1, -1, -1])), np.full(6, -1))
     np.testing.assert_array_equal(tighten(np.full((6, 6), np.nan), everyone), everyone)
+
+
+def test_groups_too_small_or_larger_than_half_are_no_candidates() -> None:
+    from types import SimpleNamespace
+
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(12, 12))
+    values = np.triu(values, 1) + np.triu(values, 1).T
+    seen = np.ones((12, 12), bool) & ~np.eye(12, dtype=bool)
+    seen[10:], seen[:, 10:] = False, False  # two neurons that nothing is known about
+    matrix = standardise(np.where(seen, values, np.nan))
+    for sizes in itertools.product(range(1, 8), repeat=2):
+        if sum(sizes) > 10:
+            continue
+        labels = np.full(12, -1)
+        labels[: sizes[0]], labels[sizes[0] : sum(sizes)] = 3, 5
+        found = SimpleNamespace(labels=SimpleNamespace(values=np.stack([labels * 0, labels])), chosen_level=1)
+        listed = [c.community for c in candidates(found, matrix, [0.0])]
+        assert listed == [name for name, size in zip((3, 5), sizes, strict=True) if LEAST <= size <= 5]

@@ -3,7 +3,8 @@ import pytest
 import xarray as xr
 from tests.session.session_sample import make_components
 
-from napari_dynamic_connectome.display.scene import colors_at, label_colors, resolve, strength_weight
+from napari_dynamic_connectome.display.palette import rgb
+from napari_dynamic_connectome.display.scene import colors_at, label_colors, resolve, shown_styles, strength_weight
 from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.model.results import Communities
@@ -143,6 +144,10 @@ def test_the_colours_are_those_of_the_level_that_is_shown(recording: Recording) 
         same = (base[:, None] == base[None]).all(axis=2)
         row = labels.values[level]
         np.testing.assert_array_equal(same, row[:, None] == row[None])
+        # and so are those of the legend and of everything beside it
+        assert sorted(shown_styles(session)) == sorted(set(row.tolist()))
+        for number, style in shown_styles(session).items():
+            np.testing.assert_allclose(base[row == number][0][:3], rgb(style.color), atol=1e-6)
 
 
 def test_every_time_shows_its_nearest_sample(recording: Recording) -> None:

@@ -162,6 +162,14 @@ def test_rolling_percentile_equals_scipys_filter():
         np.testing.assert_allclose(found[20:-20], expected[20:-20])
 
 
+@pytest.mark.parametrize("samples", [0.2, 0.5, 1.0, 1.5])
+def test_smoothing_by_less_than_a_sample_still_smooths(samples: float) -> None:
+    values = np.random.default_rng(11).normal(0, 1, (60, 2))
+    found = smooth(values, times(60), "gaussian", samples / RATE, (), 1.0)
+    np.testing.assert_allclose(found[10:-10], ndimage.gaussian_filter1d(values, samples, axis=0)[10:-10], atol=1e-12)
+    np.testing.assert_array_equal(smooth(values, times(60), "gaussian", 0.0, (), 1.0), values)
+
+
 def test_smoothing_equals_scipys_filters_away_from_the_ends():
     values = np.random.default_rng(11).normal(0, 1, (300, 3))
     t = times(300)

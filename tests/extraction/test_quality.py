@@ -11,7 +11,14 @@ from scipy import signal, stats
 
 from napari_dynamic_connectome.extraction.correct import correct_traces
 from napari_dynamic_connectome.extraction.extract import extract_recording
-from napari_dynamic_connectome.extraction.measures import correlations, noise_of, snr_of
+from napari_dynamic_connectome.extraction.measures import (
+    correlations,
+    drift_um,
+    intervals,
+    level_swaps,
+    noise_of,
+    snr_of,
+)
 from napari_dynamic_connectome.extraction.quality import assess_quality, recording_quality, worst_first
 from napari_dynamic_connectome.model.recording import Recording
 
@@ -227,3 +234,42 @@ def test_extraction_counts_reach_the_quality_table():
     table = assess_quality(recording).quality
     assert table.loc["#2", "saturated"] == pytest.approx(1 / 3)
     assert table.loc["#1", "saturated"] == 0
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e4])
+def test_labels_that_change_places_are_counted_in_any_unit(unit: float) -> None:
+    rng = np.random.default_rng(0)
+    values = np.array([1.0, 5.0, 9.0, 9.0]) + rng.normal(scale=0.05, size=(200, 4))
+    values[120:, [0, 1]] = values[120:, [1, 0]]  # exchanged
+    values[60:, 2] += 3.0  # a step of its own, with no partner
+    time_s = np.arange(200) / 2
+    noise = np.full(4, 0.05 * unit)
+    assert swapped(values * unit, noise, time_s).tolist() == [1, 1, 0, 0]
+    assert swapped(values * unit, noise, time_s, breaks=(59.75,)).tolist() == [0, 0, 0, 0]
+    assert swapped(values[:, ::-1] * unit, noise, time_s).tolist() == [0, 0, 1, 1]
+
+
+def swapped(values: np.ndarray, noise: np.ndarray, time_s: np.ndarray, breaks: tuple[float, ...] = ()) -> np.ndarray:
+    return level_swaps(values, noise, time_s, breaks, np.inf, 5.0)
+
+
+def test_drift_is_the_way_from_the_first_to_the_last_minute() -> None:
+    for n, step, length in ((2001, 0.5, 60.0), (101, 1.0, 10.0)):
+        time_s = 5 + np.arange(n) * step
+        track = np.zeros((n, 3, 3))
+        track[time_s <= 5 + length] = (1.0, 2.0, 3.0)
+        track[time_s >= time_s[-1] - length] = (1.0, 5.0, 7.0)
+        track[:, 2] = np.nan
+        assert drift_um(track, time_s) == pytest.approx(5.0)
+    assert np.isnan(drift_um(track[:, 2:], time_s))
+
+
+@pytest.mark.parametrize("dropped", [0, 1, 2, 5])
+def test_dropped_frames_are_counted_and_not_across_a_break(dropped: int) -> None:
+    time_s = np.arange(40) * 0.5
+    time_s[20:] += dropped * 0.5
+    assert intervals(time_s, ()) == pytest.approx((dropped / (40 + dropped), 0.0))
+    assert intervals(time_s, (9.6,)) == pytest.approx((0.0, 0.0))
+    uneven = np.array([0.0, 1.0, 2.5, 3.0, 4.0])  # 1.5 times the median is not long
+    assert intervals(uneven, ()) == pytest.approx((0.0, np.std([1.0, 1.5, 0.5, 1.0]) / 1.0))
+    assert np.isnan(intervals(np.array([1.0]), ())).all()

@@ -279,6 +279,11 @@ def test_traces_of_an_hdf5_file_find_their_clock_or_ask(tmp_path) -> None:
     np.testing.assert_allclose(worm.traces, TRACES)
     np.testing.assert_allclose(worm.time_s, np.arange(N_TIMES) * 0.6)
     assert worm.named == ["AVAL", "AVAR", "RIML"]
+    with h5py.File(tmp_path / "clocks.h5", "w") as file:
+        file["traces"], file["time"], file["timing/timestamp"] = TRACES, np.arange(N_TIMES), np.arange(N_TIMES) * 0.6
+    with pytest.raises(ChoiceNeeded, match="2 datasets could be the clock") as caught:
+        read_recording(tmp_path / "clocks.h5")
+    assert sorted(caught.value.choices) == ["time", "timing/timestamp"]
     with h5py.File(tmp_path / "a.h5", "a") as file:
         file["rfp/traces"] = TRACES.T
     with pytest.raises(ChoiceNeeded, match="2 arrays of two axes"):

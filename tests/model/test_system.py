@@ -247,3 +247,17 @@ def test_output_takes_characters_that_the_console_lacks(monkeypatch: pytest.Monk
     print("µ ≥ β")
     sys.stdout.flush()
     assert raw.getvalue() == "µ \\u2265 \\u03b2\n".encode("cp1252")
+
+
+@pytest.mark.parametrize(
+    ("error", "runs"), [(None, True), (ProcessLookupError, False), (PermissionError, True), (OverflowError, True)]
+)
+def test_a_process_that_may_not_be_asked_about_counts_as_running(monkeypatch, error, runs: bool) -> None:
+    def kill(pid: int, number: int) -> None:
+        assert (pid, number) == (7, 0)
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(os, "kill", kill)
+    assert system.is_running(7) is runs
+    assert not system.is_running(0) and not system.is_running(-7)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from tests.io.formats.samples import make
 
 from napari_dynamic_connectome.io.registry import read_recording, read_recordings, write_recording
@@ -48,3 +49,28 @@ def test_several_worms_in_one_long_table(tmp_path) -> None:
     pd.DataFrame(rows, columns=["worm", "time_s", "neuron", "value"]).to_csv(tmp_path / "all.csv", index=False)
     assert [r.name for r in read_recordings(tmp_path / "all.csv")] == ["a", "b"]
     assert read_recording(tmp_path / "all.csv", worm="b").traces.shape == (4, 2)
+
+
+SAID = {
+    "label": [7.0, 3.0],
+    "confidence": [0.5, 1.0],
+    "z": [1.0, 2.0],
+    "y": [3.0, 4.0],
+    "x": [5.0, 6.0],
+    "name": ["RIS", ""],
+    "note": ["bright", ""],
+    "rejected": [True, False],
+}
+
+
+@pytest.mark.parametrize("column", SAID)
+def test_each_column_of_the_table_beside_the_traces_counts_by_itself(tmp_path, column) -> None:
+    (tmp_path / "w.csv").write_text("time_s,AVAL,AVAR\n" + "".join(f"{i / 2},{i % 3},{i % 5}\n" for i in range(9)))
+    plain = read_recording(tmp_path / "w.csv").neurons
+    pd.DataFrame({"neuron": ["AVAR", "AVAL"], column: SAID[column][::-1]}).to_csv(
+        tmp_path / "w_neurons.csv", index=False
+    )
+    found = read_recording(tmp_path / "w.csv").neurons
+    assert found[column].tolist() == SAID[column]
+    for other in set(SAID) - {column}:
+        pd.testing.assert_series_equal(found[other], plain[other], check_index=False)

@@ -77,12 +77,12 @@ def test_imagej_hyperstack(tmp_path, voxels) -> None:
         tmp_path / "a.tif",
         both,
         imagej=True,
-        resolution=(4, 4),
+        resolution=(4, 2),  # of x and of y, pixels a micrometre
         metadata={"axes": "TZCYX", "unit": "um", "spacing": 1.5, "finterval": 0.5},
     )
     volume = open_volume(path, channel=1)
     assert (volume.data.compute() == voxels + 1).all()
-    assert volume.voxel_size_um == pytest.approx((1.5, 0.25, 0.25))
+    assert volume.voxel_size_um == pytest.approx((1.5, 0.5, 0.25))
     assert volume.frame_rate_hz == pytest.approx(2.0)
 
 
