@@ -38,3 +38,23 @@ def test_xml_of_other_programs_is_called_what_it_is(tmp_path) -> None:
         '<?xml version="1.0" ?>\n<g:graphml xmlns:g="http://graphml.graphdrawing.org/xmlns"/>'
     )
     assert identify(tmp_path / "c.xml").key == "graphml"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("README.md", "# Data\n\nFive worms, recorded at 4 Hz, and\nwhat else is known of them.\n"),
+        ("run.log", "12:00 started\n12:05 done, with 2 warnings\n"),
+        ("analyze.py", "import numpy as np\n\nprint(np.zeros(3), 'a, b')\n"),
+    ],
+)
+def test_texts_that_are_no_tables_are_called_so(tmp_path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(FormatError, match="this is text, and no table"):
+        identify(tmp_path / name)
+
+
+@pytest.mark.parametrize("text", ["time_s,AVAL\n0,1\n1,2\n", "t\tAVAL\tAVAR\n0\t1\t2\n", "t;AVAL\n0,5;1,5\n"])
+def test_tables_of_any_ending_are_tables(tmp_path, text: str) -> None:
+    (tmp_path / "worm.traces").write_text(text)
+    assert identify(tmp_path / "worm.traces").key == "csv"

@@ -235,7 +235,13 @@ def _identify_text(path: Path, start: bytes, where: str) -> Format:
         )
     binary = b"\0" in text or sum(c < 9 or 13 < c < 32 for c in text) > 0.02 * len(text)
     if not binary:
-        return _BY_KEY["csv"]
+        if path.suffix.lower() in TABLE_ENDINGS or _like_a_table(text):
+            return _BY_KEY["csv"]
+        raise FormatError(
+            "this is text, and no table",
+            where=where,
+            fix="A table has a line for every sample, with values between commas, semicolons or tabs.",
+        )
     known = {
         ".nwb": "HDF5",
         ".h5": "HDF5",
@@ -253,6 +259,16 @@ def _identify_text(path: Path, start: bytes, where: str) -> Format:
         else "no reader knows this file"
     )
     raise FormatError(what, where=where, fix=f"Readable are: {', '.join(f.title for f in FORMATS)}.")
+
+
+TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".gz", "")
+
+
+def _like_a_table(text: bytes) -> bool:
+    """Whether the first lines of a text have equally many commas, semicolons or tabs."""
+    lines = [line for line in text.splitlines() if line.strip()][:3]
+    counts = [{line.count(sign) for line in lines} for sign in (b",", b";", b"\t")]
+    return len(lines) > 1 and any(len(found) == 1 and min(found) > 0 for found in counts)
 
 
 def _function(form: Format, name: str) -> Callable[..., Any] | None:
