@@ -247,6 +247,10 @@ def test_labels_that_change_places_are_counted_in_any_unit(unit: float) -> None:
     assert swapped(values * unit, noise, time_s).tolist() == [1, 1, 0, 0]
     assert swapped(values * unit, noise, time_s, breaks=(59.75,)).tolist() == [0, 0, 0, 0]
     assert swapped(values[:, ::-1] * unit, noise, time_s).tolist() == [0, 0, 1, 1]
+    for at in (5, 195):  # the first and the last moment with enough samples on either side
+        late = np.tile([1.0, 5.0], (200, 1)) + rng.normal(scale=0.05, size=(200, 2))
+        late[at:] = late[at:, ::-1]
+        assert swapped(late * unit, noise[:2], time_s).tolist() == [1, 1]
 
 
 def swapped(values: np.ndarray, noise: np.ndarray, time_s: np.ndarray, breaks: tuple[float, ...] = ()) -> np.ndarray:

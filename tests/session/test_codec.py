@@ -200,3 +200,27 @@ def test_every_version_is_brought_to_the_present_and_keeps_what_it_says(version:
         assert [e.get("action") for e in new["history"]] == (["undo", "edit"] if version == 0 else [None, None])
         nested = {"recordings": [{"traces": {"x": 1}, "seams": [2]}, {"seams": [3]}]}
         assert migrate.migrate(old | nested)["recordings"] == [{"traces": {"x": 1}, "breaks": [2]}, {"seams": [3]}]
+
+
+@pytest.mark.parametrize("ndim", [0, 1, 8, 9])
+def test_arrays_have_up_to_eight_axes(ndim: int) -> None:
+    pool = ArrayPool()
+    said = pool.put(np.ones((1,) * ndim))
+    if ndim <= 8:
+        assert decode({"array": said}, pool).shape == (1,) * ndim
+    else:
+        with pytest.raises(FormatError, match="is not known"):
+            decode({"array": said}, pool)
+
+
+def test_packed_arrays_are_gzip_and_nothing_else() -> None:
+    import zlib
+
+    pool = ArrayPool()
+    said = {"array": pool.put(np.zeros(500))}
+    source = Memory(pool)
+    assert Decoder(ArrayReader(source)).value(said).sum() == 0
+    (chunk,) = (k for k in source.files if "/c/" in k)
+    source.files[chunk] = zlib.compress(bytes(4000))
+    with pytest.raises(FormatError, match="packed array is damaged"):
+        Decoder(ArrayReader(source)).value(said)
