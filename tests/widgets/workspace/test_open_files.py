@@ -61,7 +61,7 @@ def _(path: Path) -> None:
     zarr.create_array(str(path), data=VOXELS, dimension_names=list("tzyx"))
 
 
-@maker("a.zarr.zip", "a.zip")
+@maker("a.zarr.zip", "a.zip", "a.ozx")
 def _(path: Path) -> None:
     with zarr.storage.ZipStore(path, mode="w") as store:
         zarr.create_array(store, data=VOXELS, dimension_names=list("tzyx"))
