@@ -15,7 +15,7 @@ from ...extraction.proofread import Patch
 from ...model.errors import InputError
 from ..qt.controls import Panel, button, label, row
 from ..qt.notify import show_failure
-from ..viewer.camera import DRAG_PX
+from ..viewer.camera import stays
 from ..viewer.label_errors import frame_at
 
 ASK = "Choose a neuron (a click in the worm or in a table), then what is wrong with its label."
@@ -258,12 +258,8 @@ class ProofreadPanel(Panel):
             panel = me()
             if panel is None or not isalive(panel) or not panel.waiting or event.button != 1:
                 return
-            start = np.asarray(event.pos, float)
-            yield
-            while event.type == "mouse_move":
-                if np.hypot(*(np.asarray(event.pos, float) - start)) > DRAG_PX:
-                    return
-                yield
+            if not (yield from stays(event)):
+                return
             panel.clicked(event)
 
         viewer.mouse_drag_callbacks.insert(0, click)

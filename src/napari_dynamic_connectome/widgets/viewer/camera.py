@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -155,6 +156,17 @@ class Over:
         work.hover.over((neuron, "", ()) if neuron else None, canvas, event.pos)
 
 
+def stays(event: Any) -> Generator[None, None, bool]:
+    """Wait, in a mouse callback, until the button is let go; True for a click, False for a drag, which is not waited for."""
+    start = np.asarray(event.pos, float)
+    yield
+    while event.type == "mouse_move":
+        if np.hypot(*(np.asarray(event.pos, float) - start)) > DRAG_PX:
+            return False
+        yield
+    return True
+
+
 class Click:
     """Mouse callback: a click without a drag picks a neuron; with Shift or Control it is added to the selection."""
 
@@ -168,12 +180,8 @@ class Click:
         active = viewer.layers.selection.active
         if active is not None and str(getattr(active, "mode", "pan_zoom")) not in ("pan_zoom", "select"):
             return
-        start = np.asarray(event.pos, float)
-        yield
-        while event.type == "mouse_move":
-            if np.hypot(*(np.asarray(event.pos, float) - start)) > DRAG_PX:
-                return
-            yield
+        if not (yield from stays(event)):
+            return
         work = scene.work
         if work is None:  # closed while the button was down
             return

@@ -108,8 +108,8 @@ class ErrorLayers:
             return
         self._frame = frame
         kinds = errors_of(self.errors, frame)
-        self.layers[ERRORS].colormap = _colormap(self.layers[ERRORS], kinds["label"], "matched", self._dark)
-        self.layers[MISSED].colormap = _colormap(self.layers[MISSED], kinds["reference"], "", self._dark)
+        self.layers[ERRORS].colormap = _colormap(self.layers[ERRORS], kinds["label"], "matched", self._dark, frame)
+        self.layers[MISSED].colormap = _colormap(self.layers[MISSED], kinds["reference"], "", self._dark, frame)
 
     def counts(self) -> dict[str, int]:
         """Return how many errors of each kind the shown frame has."""
@@ -140,15 +140,15 @@ def fly_to_voxel(viewer: Any, layer: Labels, frame: int, place: tuple[float, flo
     camera.fly_to(viewer, point)
 
 
-def _largest(layer: Labels) -> int:
-    """Largest label of a layer whose labels can be wider than colours are folded, where it is in memory."""
+def _largest(layer: Labels, frame: int) -> int:
+    """Largest label of a frame of a layer whose labels can be wider than colours are folded, where it is in memory."""
     if np.dtype(layer.dtype).itemsize <= 2 or layer.multiscale or not isinstance(layer.data, np.ndarray):
         return 0
-    return int(layer.data.max(initial=0))
+    return int((layer.data[frame] if layer.ndim == 4 else layer.data).max(initial=0))
 
 
-def _colormap(layer: Labels, kinds: dict[int, str], rest: str, dark: bool) -> Any:
-    """Colours of labels: by kind, and for all others that of `rest` ("": transparent).
+def _colormap(layer: Labels, kinds: dict[int, str], rest: str, dark: bool, frame: int) -> Any:
+    """Colours of the labels of a frame: by kind, and for all others that of `rest` ("": transparent).
 
     A cyclic map as long as the labels' range is what the layer uses anyway; a direct one makes napari compile when it is first used.
     """
@@ -159,7 +159,7 @@ def _colormap(layer: Labels, kinds: dict[int, str], rest: str, dark: bool) -> An
 
     size = np.dtype(layer.dtype).itemsize
     most = 255 if size == 1 else MOST if size == 2 else MOST - 1  # of wider labels napari folds 65,535 colours at most
-    if max(kinds, default=0) <= most and _largest(layer) <= most:
+    if max(kinds, default=0) <= most and _largest(layer, frame) <= most:
         table = np.tile(colour(rest), (most + 1, 1))
         table[0] = 0.0
         for label, kind in kinds.items():
