@@ -102,6 +102,13 @@ def test_split_without_a_neck_goes_by_the_nearer_click() -> None:
     np.testing.assert_array_equal(new == 8, (labels == 5) & (x > 13))
 
 
+def test_a_body_with_one_summit_is_cut_between_the_clicks_and_not_through_its_depth() -> None:
+    z, y, x = np.indices((9, 21, 41))
+    labels = np.where(((z - 4) / 3.5) ** 2 + ((y - 10) / 8) ** 2 + ((x - 20) / 16) ** 2 < 1, 5, 0).astype(np.uint8)
+    new = applied(labels, split(labels, 5, (4, 10, 8), (4, 10, 24), voxel_size_um=(1, 1, 1), new=8))
+    np.testing.assert_array_equal(new == 8, (labels == 5) & (x > 16))
+
+
 def test_split_says_what_is_wrong_with_the_clicks() -> None:
     labels, _ = dumbbell()
     for places, word in ((((0, 0, 0), (6, 15, 37)), "not in label 7"), (((6, 15, 22), (6, 15, 22)), "same voxel")):
