@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,8 +28,10 @@ from napari_dynamic_connectome.session.save_load import load_session
 sys.path.insert(0, str(Path(__file__).parents[1] / "session"))
 from session_sample import make_session
 
-if not hasattr(os, "fork"):
-    pytest.skip("needs fork", allow_module_level=True)
+sys.path.append(str(Path(__file__).parents[2]))  # where the children find this module
+
+if "forkserver" not in multiprocessing.get_all_start_methods():
+    pytest.skip("needs a server of processes", allow_module_level=True)
 
 NAMES = ["AVAL", "AVAR", "RIML", "RIMR", "AIBL", "AIBR"]
 SETTINGS = """
@@ -50,37 +55,57 @@ events = ["salt"]
 """
 
 
+PROCESSES = multiprocessing.get_context("forkserver")
+"""Children of a process that has done nothing but imports: a fork of this one would take over what tests of the window left in it."""
+PROCESSES.set_forkserver_preload(["napari_dynamic_connectome.cli.run", "napari_dynamic_connectome.pipeline.run"])
+
+
 class Child:
     """A function in a process of its own; it can be stopped where it calls one of the package's functions."""
 
     def __init__(self, work: Callable[[], Any], stop: str = "") -> None:
-        there, at = os.pipe()
-        go, self._go = os.pipe()
-        self.pid = os.fork()
-        if self.pid == 0:
-            code = 99
-            with suppress(BaseException):
-                os.close(there)
-                os.close(self._go)
-                nothing = os.open(os.devnull, os.O_RDWR)
-                os.dup2(nothing, 1)
-                os.dup2(nothing, 2)
-                if stop:
-                    _stop_in(stop, lambda: (os.write(at, b"x"), os.read(go, 1)))
-                code = int(work() or 0)
-            os._exit(code)
-        os.close(at)
-        os.close(go)
-        self._there = there
+        self._said, said = PROCESSES.Pipe(duplex=False)
+        go, self._go = PROCESSES.Pipe(duplex=False)
+        given = (cloudpickle.dumps(work), stop, said, go, dict(os.environ))
+        self.process = PROCESSES.Process(target=in_child, args=given, daemon=True)
+        self.process.start()
+        said.close()
+        go.close()
 
     def wait_until_there(self) -> None:
-        assert os.read(self._there, 1) == b"x", "it ended before it came there"
+        assert self._said.recv() == "there", "it ended before it came there"
 
     def go_on(self) -> int:
-        """Let it go; return its exit code."""
-        os.close(self._go)
-        os.close(self._there)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        """Let it go; return its exit code. What it raised that no command may raise is shown."""
+        self._go.close()
+        end = None
+        with suppress(EOFError):
+            while end is None or end == "there":
+                end = self._said.recv()
+        self.process.join()
+        assert isinstance(end, int), end
+        return end
+
+
+def in_child(work: bytes, stop: str, said: Any, go: Any, environment: dict[str, str]) -> None:
+    """Run a function and tell what it returned, or the traceback of what it raised."""
+    os.environ.clear()
+    os.environ.update(environment)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+
+    def wait() -> None:
+        said.send("there")
+        with suppress(EOFError):
+            go.recv()
+
+    try:
+        if stop:
+            _stop_in(stop, wait)
+        said.send(int(cloudpickle.loads(work)() or 0))
+    except BaseException:
+        said.send(traceback.format_exc())
 
 
 def _stop_in(name: str, pause: Callable[[], Any]) -> None:
@@ -188,7 +213,7 @@ def test_while_a_run_writes_nobody_else_writes_there(copy: Path) -> None:
     # a window, and Python, which ask no command
     window = load_session(out / "session.zarr")
     journal = Journal.attach(window)
-    assert journal.read_only and f"process {run.pid} on" in journal.owner
+    assert journal.read_only and f"process {run.process.pid} on" in journal.owner
     with pytest.raises(InputError, match="open in another window"):
         window.edit("a", {1: {"note": "x"}})
     for path in (out / "session.zarr", copy / "link" / "session.zarr"):
