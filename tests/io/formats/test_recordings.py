@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.io.formats.samples import assert_same, make
 
+from napari_dynamic_connectome.io.choice import ChoiceNeeded
 from napari_dynamic_connectome.io.ownership import MARKER
 from napari_dynamic_connectome.io.registry import read_recording, write_recording
 from napari_dynamic_connectome.model.errors import FormatError, InputError
@@ -79,6 +80,24 @@ def test_any_names_survive_npz_and_csv(tmp_path, names, n_times, value) -> None:
         held = read_recording(write_recording(recording, tmp_path / f"a{ending}"))
         assert list(held.neurons["name"]) == names
         np.testing.assert_allclose(held.traces.values, recording.traces.values, rtol=1e-12)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_neurons_called_like_a_measure_or_an_attribute_come_back(tmp_path, ending) -> None:
+    if ending == ".parquet":
+        pytest.importorskip("pyarrow")
+    names = ["X", "speed", "Light (mW)", "strain", "worm", "trial", "day", "AVAL"]
+    values = np.random.default_rng(0).normal(size=(5, len(names)))
+    values[:, 6] = np.arange(5)  # counts like a clock
+    recording = Recording.from_arrays(values, name="w", rate_hz=2, names=names)
+    path = write_recording(recording, tmp_path / f"a{ending}")
+    held = read_recording(path)
+    assert list(held.neurons["name"]) == names
+    np.testing.assert_allclose(held.traces.values, values)
+    if ending == ".csv":  # without the table of neurons nobody can tell
+        (tmp_path / "a_neurons.csv").unlink()
+        with pytest.raises(ChoiceNeeded):
+            read_recording(path)
 
 
 def test_interrupted_write_keeps_the_old_file(tmp_path, monkeypatch) -> None:

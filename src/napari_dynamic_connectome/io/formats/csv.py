@@ -6,7 +6,7 @@ along with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from ..ownership import OurFiles
 from .centres import is_napari_points
 from .side_tables import read_behaviour, read_stimuli
 from .text_tables import LEVELS, SHORT, Levels, find_column, read_table, time_unit, write_csv
-from .trace_tables import long_table, recordings_from_table, wide_table, with_sidecar
+from .trace_tables import listed_ids, long_table, recordings_from_table, wide_table, with_sidecar
 
 SIDECARS = ("neurons", "stimuli", "behaviour")
 
@@ -70,15 +70,16 @@ def read_recordings(
     stem = path.name.split(".")[0] if path.name.endswith(".csv.gz") else path.stem
     more: dict[str, Any] = {"rate_hz": rate_hz, "signal": signal, "time_column": time_column}
     more |= {"worm_column": worm_column, "other_columns": other_columns}
-    recordings = recordings_of_frame(read_table(path), path, name=name or stem, **more)
+    neurons, stimuli, behaviour = (sidecar(path, what) for what in SIDECARS)
+    listed = read_table(neurons) if neurons.is_file() else None
+    recordings = recordings_of_frame(read_table(path), path, name=name or stem, neurons=listed_ids(listed), **more)
     if len(recordings) > 1:
         return recordings
     recording = recordings[0]
-    neurons, stimuli, behaviour = (sidecar(path, what) for what in SIDECARS)
     return [
         with_sidecar(
             recording,
-            read_table(neurons) if neurons.is_file() else None,
+            listed,
             read_stimuli(stimuli) if stimuli.is_file() else None,
             read_behaviour(behaviour, recording.time_s) if behaviour.is_file() else None,
             str(neurons),
@@ -96,6 +97,7 @@ def recordings_of_frame(
     time_column: str | None = None,
     worm_column: str | None = None,
     other_columns: str | None = None,
+    neurons: Collection[str] = (),
 ) -> list[Recording]:
     """Return the recordings of a table that was read, refusing what is no table of traces.
 
@@ -107,6 +109,8 @@ def recordings_of_frame(
     name : str
     rate_hz, signal, time_column, worm_column, other_columns
         See `read_recordings`.
+    neurons : collection of str
+        Headers that are known to be neurons: what a table of neurons beside it lists.
     """
     _check_is_traces(table, path)
     short = table.attrs.get(SHORT, ())
@@ -116,7 +120,8 @@ def recordings_of_frame(
             f", as {len(short) - 1} others" if short[1:] else ""
         )
         said = "; ".join(x for x in (said, f"{missing}: what is not there is missing (NaN)") if x)
-    columns = {"time_column": time_column, "worm_column": worm_column, "other_columns": other_columns}
+    columns: dict[str, Any] = {"time_column": time_column, "worm_column": worm_column, "other_columns": other_columns}
+    columns["neurons"] = neurons
     found = recordings_from_table(table, str(path), name=name, rate_hz=rate_hz, **columns)
     return [_with_reading(r, said) for r in found]
 

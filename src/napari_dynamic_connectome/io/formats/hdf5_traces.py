@@ -83,7 +83,7 @@ def read_recordings(
             return [one.replace(provenance={**one.provenance, "reading": remarks}) if remarks else one]
         frame = read_stored_table(file, where, dataset)
         if frame is not None:
-            more = {"signal": signal, **columns}
+            more: dict[str, Any] = {"signal": signal, **columns}
             return recordings_of_frame(frame, path, name=name or path.stem, rate_hz=rate_hz, **more)
         wrong = next((k for k, v in {"signal": signal, **columns}.items() if v is not None), "")
         if wrong:

@@ -20,7 +20,7 @@ from ...model.progress import CancelCallback, ProgressCallback, check_cancel, re
 from ...model.recording import Recording
 from .. import limits
 from ..files import atomic_file, existing, head, reading
-from .fields import recording_fields, recording_from_fields
+from .fields import BEHAVIOUR_PREFIX, recording_fields, recording_from_fields
 from .trace_tables import long_table, recordings_from_table, wide_table
 
 COLLECTION_COLUMNS = ("source_dataset", "worm", "neuron")
@@ -160,7 +160,9 @@ def read_recordings(
     frame = read_frame(path)
     meta = (_schema(path).metadata or {}).get(META_KEY)
     title = name or path.stem
-    columns = {"time_column": time_column, "worm_column": worm_column, "other_columns": other_columns}
+    columns: dict[str, Any] = {"time_column": time_column, "worm_column": worm_column, "other_columns": other_columns}
+    if meta:  # written here: a column that is neither the clock nor behaviour is a neuron, whatever it is called
+        columns["neurons"] = [str(c).strip() for c in frame.columns[1:] if not str(c).startswith(BEHAVIOUR_PREFIX)]
     recordings = recordings_from_table(frame, str(path), name=title, rate_hz=rate_hz, **columns)
     if meta and len(recordings) == 1 and rate_hz is None:
         return [_restore(recordings[0], meta, str(path), name)]

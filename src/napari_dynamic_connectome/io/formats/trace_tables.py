@@ -7,7 +7,7 @@ Long: columns time, neuron, value. Both may hold several animals, and columns ab
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,7 @@ def recordings_from_table(
     time_column: str | None = None,
     worm_column: str | None = None,
     other_columns: str | None = None,
+    neurons: Collection[str] = (),
 ) -> list[Recording]:
     """Return the recordings of a wide or long table.
 
@@ -64,8 +65,10 @@ def recordings_from_table(
         The column that tells worms (or trials) apart, where its name does not tell; "none" if all rows are of one.
     other_columns : {"behaviour", "left out", "neurons"}, optional
         What becomes of columns that are no neurons by name or content, and change in the course of a worm.
+    neurons : collection of str
+        Headers that are known to be neurons, whatever they are called: what a table of neurons beside it lists.
     """
-    columns = {"worm_column": worm_column, "other_columns": other_columns}
+    columns: dict[str, Any] = {"worm_column": worm_column, "other_columns": other_columns, "neurons": neurons}
     if time_column is not None:
         table, left = _with_clock(table, time_column, where, rate_hz)
         found = recordings_from_table(table, where, name=name, rate_hz=rate_hz, **columns)
@@ -95,7 +98,7 @@ def recordings_from_table(
     )
     found = []
     for part in parts:
-        one = _from_long(part, where, rate_hz) if long else _from_wide(part, where, rate_hz)
+        one = _from_long(part, where, rate_hz) if long else _from_wide(part, where, rate_hz, neurons)
         one = with_attributes(one, part.attributes) if part.attributes else one
         found.append(_with_remark(one, "; ".join(part.said)) if part.said else one)
     clock = find_time(table, where)
@@ -274,7 +277,7 @@ def _split_ids(ids: list[str], where: str) -> tuple[list[str], list[int]]:
     return names, labels
 
 
-def _from_wide(part: Part, where: str, rate_hz: float | None) -> Recording:
+def _from_wide(part: Part, where: str, rate_hz: float | None, known: Collection[str]) -> Recording:
     table = part.table
     time, used, remarks = _clock(table, where, rate_hz)
     channels = dict(part.channels)  # put together at once: one by one, a data set is copied every time
@@ -299,7 +302,8 @@ def _from_wide(part: Part, where: str, rate_hz: float | None) -> Recording:
     names, labels = _split_ids(ids, where)
     values = _columns(table, columns, where)
     for at, header in enumerate(ids):
-        _check_is_no_clock(values[:, at], header, where)
+        if header not in known:
+            _check_is_no_clock(values[:, at], header, where)
     return Recording.from_arrays(
         values,
         name=part.name,
@@ -402,6 +406,20 @@ def long_table(recording: Recording) -> pd.DataFrame:
     for column in ("label", "confidence", "z", "y", "x"):
         columns[column] = repeat(table[column].to_numpy())
     return pd.DataFrame(columns)
+
+
+def listed_ids(neurons: pd.DataFrame | None) -> frozenset[str]:
+    """Return the ids that a table of neurons lists; none without a table, or without such a column.
+
+    Parameters
+    ----------
+    neurons : pandas.DataFrame, optional
+        Texts; column "neuron" (or "id") holds the ids of the traces.
+    """
+    key = None if neurons is None else find_column(neurons, "neuron", "id")
+    if neurons is None or key is None:
+        return frozenset()
+    return frozenset(plain_cell(v.strip()) for v in neurons[key])
 
 
 def with_sidecar(

@@ -8,7 +8,7 @@ changes and is no neuron is asked about.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -84,6 +84,7 @@ def parts_of(
     restarts: Callable[[pd.DataFrame], bool],
     worm_column: str | None = None,
     other_columns: str | None = None,
+    neurons: Collection[str] = (),
     as_neurons: bool = True,
     floats: Callable[[pd.DataFrame, list[str]], pd.DataFrame] | None = None,
 ) -> list[Part]:
@@ -104,6 +105,8 @@ def parts_of(
         The column that tells the worms (or trials) apart; "none" if all rows are of one.
     other_columns : {"behaviour", "left out", "neurons"}, optional
         What becomes of columns that are no neurons and change in the course of a worm.
+    neurons : collection of str
+        Headers that are known to be neurons, whatever they are called.
     as_neurons : bool
         Whether columns that are not known are neurons (wide); they are left as they are.
     floats : callable, optional
@@ -119,10 +122,12 @@ def parts_of(
             f"other_columns cannot be '{other_columns}'", where=where, fix=f"Choose one of: {', '.join(CHOICES)}."
         )
     left = [str(c) for c in table.columns if str(c) not in used and not str(c).lower().startswith(BEHAVIOUR_PREFIX)]
+    left = [c for c in left if c.strip() not in neurons]
     kinds = {c: kind for c in left if (kind := _kind(table, c, where, asked=worm_column))}
     by = _worms_by(table, where, kinds, worm_column, restarts)
     if by and floats is not None:
-        table = floats(table, [c for c in left if c not in kinds])
+        sure = [str(c) for c in table.columns if str(c).strip() in neurons]
+        table = floats(table, [*sure, *(c for c in left if c not in kinds)])
     parts = []
     for title, rows in _split(table, by, where, name):
         part = Part(title, rows.drop(columns=by) if by else rows)
