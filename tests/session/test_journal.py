@@ -18,7 +18,8 @@ from napari_dynamic_connectome.session.journal import Journal, find_recoverable,
 from napari_dynamic_connectome.session.journal_file import JournalFile, encode_line, read_records
 from napari_dynamic_connectome.session.lock import journal_folder
 from napari_dynamic_connectome.session.save_load import load_session, save_session
-from napari_dynamic_connectome.session.session import Selection, Session
+from napari_dynamic_connectome.session.session import Session
+from napari_dynamic_connectome.session.state import Selection
 
 sys.path.insert(0, str(Path(__file__).parent))
 from session_sample import make_recording, make_session, same

@@ -15,9 +15,9 @@ from napari_dynamic_connectome.model.log import KEPT, MAX_BYTES
 from napari_dynamic_connectome.model.memory import SHARE
 from napari_dynamic_connectome.model.recording import MAX_NAME_LENGTH
 from napari_dynamic_connectome.session import codec, lock, store
+from napari_dynamic_connectome.session.edits import MAX_NOTE_LENGTH
 from napari_dynamic_connectome.session.migrate import SCHEMA_VERSION
 from napari_dynamic_connectome.session.save_load import save_session
-from napari_dynamic_connectome.session.session import MAX_NOTE_LENGTH
 
 TESTS = Path(__file__).parents[1]
 PAGES = TESTS.parent / "docs" / "pages"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording
-from napari_dynamic_connectome.session.session import Edit, Session
+from napari_dynamic_connectome.session.edits import Edit
+from napari_dynamic_connectome.session.session import Session
 
 NAMES = ["AVAL", "AVAR", "RIML", "RIMR", "", "AIBL"]
 

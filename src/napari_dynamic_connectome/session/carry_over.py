@@ -9,7 +9,8 @@ from typing import Any
 
 from ..model.errors import InputError
 from ..model.recording import Recording
-from .session import EDITABLE, Session, same_value
+from .edits import EDITABLE, same_value
+from .session import Session
 
 EDITED_STIMULI = "edit stimuli"
 

@@ -25,9 +25,10 @@ from ..model.places import state_folder
 from ..model.recording import Recording
 from ..model.system import flush
 from .codec import Decoder, Encoder
+from .edits import WHOLE, Edit, plain
 from .journal_file import JournalFile, read_records
 from .lock import LOCK_NAME, SessionLock, journal_folder, read_owner, state_of
-from .session import WHOLE, Edit, Session, plain
+from .session import Session
 from .store import ArrayPool, ArrayReader
 
 LOG = re.compile(r"edits-(\d{6})\.log")

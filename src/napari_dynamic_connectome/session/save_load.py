@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin, get_type_hints
 from uuid import uuid4
 
 import xarray as xr
@@ -21,19 +22,20 @@ from ..io.atomic import recover, writing
 from ..model.cohort import Cohort, CohortSettings
 from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.evidence import Chance
-from ..model.opinions import BaselinePanel, SignedComparison
+from ..model.opinions import SignedComparison
 from ..model.progress import CancelCallback, check_cancel
 from ..model.recording import Recording
 from ..model.results import Communities, Components, RankSweep
 from ..model.state_results import StatesResult
-from ..model.truth import Truth
 from .codec import Decoder, Encoder
+from .edits import Action, Edit, now
 from .fingerprints import checked_print, cohort_prints
 from .lock import busy_elsewhere, is_silent
 from .migrate import SCHEMA_VERSION, check_version, migrate
 from .named import write_named
 from .relink import check_references, decode_reference, encode_reference
-from .session import COMMUNITY_SETTINGS, COMPONENT_SETTINGS, OPINIONS, Action, Edit, Selection, Session, now
+from .session import COMMUNITY_SETTINGS, COMPONENT_SETTINGS, Session
+from .state import OPINIONS, SessionState, fields_of
 from .store import (
     ArrayPool,
     ArrayReader,
@@ -229,49 +231,40 @@ def _load(path: Path) -> Session:
 # --- content ----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a field is written or read: its session, the codec, the session's folder; the whole JSON while it is read."""
+
+    session: Session
+    code: Any
+    base: Path
+    body: Mapping[str, Any]
+
+
 def encode_session(session: Session, pool: ArrayPool, base: Path) -> dict[str, Any]:
     """Return the JSON of a session; its arrays go to `pool`, paths become relative to `base`."""
     from .. import __version__
 
-    code = Encoder(pool)
-    sweep = session.sweep
-    if sweep is not None and not isinstance(sweep, RankSweep):
-        raise InputError(f"a rank sweep of type {type(sweep).__name__} cannot be saved")
-    return {
+    body = {
         "format": "napari-dynamic-connectome session",
         "schema_version": SCHEMA_VERSION,
         "written_by": f"napari-dynamic-connectome {__version__}",
-        "uid": session.uid,
-        "current": session.current,
-        "recordings": [_encode_recording(r, session, code, base) for r in session.recordings.values()],
-        "cohort": _encode_cohort(session, code, base),
-        "sweep": None if sweep is None else _encode_sweep(sweep, code),
-        "components": None if session.components is None else code.record(session.components),
-        "communities": [
-            {"component": int(component), "kind": kind, "result": code.record(found)}
-            for (component, kind), found in session.communities.items()
-        ],
-        "surrogates": [
-            {"rank": int(rank), "components": [code.record(one) for one in found]}
-            for rank, found in session.surrogates.items()
-        ],
-        "states": None if session.states is None else _encode_states(session.states, code),
-        "baselines": None if session.baselines is None else code.record(session.baselines),
-        "signed": None if session.signed is None else code.record(session.signed),
-        "left_out": sorted(session.left_out),
-        "made_from": code.value(session.made),
-        "touched": code.value({k: v for k, v in session.touched.items() if k in session.recordings}),
-        "groups": code.value(session.groups),
-        "raw": code.value({k: v for k, v in session.raw.items() if k in session.recordings}),
-        "view": code.value(session.view),
-        "selection": code.value(asdict(session.selection)),
-        "settings": code.value(session.settings),
-        "provenance": code.value(session.provenance),
-        "truth": None if session.truth is None else code.record(session.truth),
-        "history": [code.record(e) for e in session.history],
-        "done": [code.record(e) for e in session.done],
-        "undone": [code.record(e) for e in session.undone],
     }
+    at = _Place(session, Encoder(pool), base, body)
+    for one in _stored_fields():
+        value = getattr(session, one.name)
+        body[one.key] = None if value is None else one.encode(value, at)
+    return body
+
+
+def decode_session(body: Mapping[str, Any], source: StoreReader, base: Path) -> Session:
+    """Inverse of `encode_session`."""
+    session = Session()
+    at = _Place(session, Decoder(ArrayReader(source)), base, body)
+    for one in _stored_fields():
+        data = body.get(one.key, {}) if one.name in OPTIONAL else body[one.key]
+        setattr(session, one.name, None if data is None and one.may_be_none else one.decode(data, at))
+    return session
 
 
 def cohort_hash(cohort: Cohort) -> str:
@@ -282,127 +275,199 @@ def cohort_hash(cohort: Cohort) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _encode_recording(recording: Recording, session: Session, code: Encoder, base: Path) -> dict[str, Any]:
-    images = {which: encode_reference(session, recording, which, base, code.value) for which in ("volume", "labels")}
-    return code.record(recording, **images)
+# --- the fields of a session, in the order of `SessionState` -------------------------------------------------------------
+
+Encode = Callable[[Any, _Place], Any]
+Decode = Callable[[Any, _Place], Any]
 
 
-def _encode_cohort(session: Session, code: Encoder, base: Path) -> dict[str, Any] | None:
-    cohort = session.cohort
-    if cohort is None:
-        return None
-    members = []
-    for recording in cohort.recordings:
-        # a recording may have been edited or closed after the cohort was made; the cohort keeps its own then
-        if session.recordings.get(recording.name) is recording:
-            members.append({"open": recording.name})
-        else:
-            members.append(_encode_recording(recording, session, code, base))
-    return {"recordings": members, "settings": code.value(cohort.settings)}
+@dataclass(frozen=True)
+class _Stored:
+    """A field of a session that is in its file."""
+
+    name: str
+    key: str
+    encode: Encode
+    decode: Decode
+    may_be_none: bool
 
 
-def _encode_sweep(sweep: RankSweep, code: Encoder) -> dict[str, Any]:
-    return code.record(sweep, components=[[int(rank), code.record(c)] for rank, c in sweep.components.items()])
+@cache
+def _stored_fields() -> tuple[_Stored, ...]:
+    """What of a session is in its file: by `SPECIAL`, or by its type."""
+    kinds = get_type_hints(SessionState)
+    found = []
+    for one in fields_of():
+        key, kind = one.metadata["stored"], kinds[one.name]
+        if key:
+            special = SPECIAL.get(one.name)
+            encode, decode = special if special is not None else _plain_codec(one.name, kind)
+            may_be_none = kind is Any or type(None) in get_args(kind)
+            found.append(_Stored(one.name, one.name if key is True else str(key), encode, decode, may_be_none))
+    return tuple(found)
 
 
-def _encode_states(states: StatesResult, code: Encoder) -> dict[str, Any]:
-    found = [[int(state), code.record(one)] for state, one in states.communities.items()]
-    return code.record(states, communities=found)
+def _plain_codec(name: str, kind: Any) -> tuple[Encode, Decode]:
+    """How a text, several texts, a mapping, edits or a result are written and read."""
+    if kind is str:
+        return _value, lambda data, at: _text(data)
+    if kind in (tuple[str, ...], frozenset[str]):
+        own = get_origin(kind)
+        listed = list if own is tuple else sorted
+        return lambda texts, at: listed(texts), lambda data, at: own(_text(one) for one in data)
+    if get_origin(kind) is dict:
+        return _value, lambda data, at: _mapping(at.code.value(data))
+    if kind == list[Edit]:
+        return _value, lambda data, at: [_decode_edit(at.code, one) for one in data]
+    results = [one for one in get_args(kind) or (kind,) if is_dataclass(one)]
+    if len(results) != 1:
+        raise TypeError(f"the field {name} of a session needs an entry in SPECIAL")
+    return _value, lambda data, at: at.code.record(results[0], data)
 
 
-def _decode_states(data: Mapping[str, Any], code: Decoder) -> StatesResult:
-    found = {int(state): code.record(Communities, one) for state, one in data.get("communities", [])}
-    return code.record(StatesResult, data, communities=found)
+def _value(value: Any, at: _Place) -> Any:
+    return at.code.value(value)
 
 
-def _decode_signed(data: Mapping[str, Any], code: Decoder) -> SignedComparison:
-    both = {name: code.record(Components, data[name]) for name in ("signed", "non_negative")}
-    return code.record(SignedComparison, data, **both)
+def _encode_recordings(recordings: Mapping[str, Recording], at: _Place) -> list[Any]:
+    return [_encode_recording(one, at) for one in recordings.values()]
 
 
-def decode_session(body: Mapping[str, Any], source: StoreReader, base: Path) -> Session:
-    """Inverse of `encode_session`."""
-    code = Decoder(ArrayReader(source))
-    session = Session()
-    session.uid = _text(body["uid"])
-    session.revisions = tuple(_text(r) for r in body["revisions"])
-    for data in body["recordings"]:
-        session.add(_decode_recording(data, session, code, base), make_current=False)
-    if body["current"] in session.recordings:
-        session.set_current(body["current"])
-    if body["cohort"] is not None:
-        session.cohort = Cohort(
-            [
-                session.recordings[m["open"]] if set(m) == {"open"} else _decode_recording(m, session, code, base)
-                for m in body["cohort"]["recordings"]
-            ],
-            CohortSettings.parse(code.value(body["cohort"]["settings"]), where="the session's cohort"),
-        )
-    if body["sweep"] is not None:
-        found = {int(rank): code.record(Components, c) for rank, c in body["sweep"]["components"]}
-        chance = body["sweep"].get("chance")
-        session.sweep = code.record(
-            RankSweep,
-            body["sweep"],
-            components=found,
-            chance=None if chance is None else code.record(Chance, chance),
-        )
-    if body["components"] is not None:
-        # those of the sweep are the same object, as they were: what is known about a rank is known about them
-        same = [] if body["sweep"] is None else [r for r, c in body["sweep"]["components"] if c == body["components"]]
-        session.components = (
-            session.sweep.components[int(same[0])] if same else code.record(Components, body["components"])
-        )
-    session.communities = {
-        (int(c["component"]), c["kind"]): code.record(Communities, c["result"]) for c in body["communities"]
+def _decode_recordings(data: Any, at: _Place) -> dict[str, Recording]:
+    found: dict[str, Recording] = {}
+    for one in data:
+        recording = _decode_recording(one, at)
+        if recording.name in found:
+            raise FormatError(f"the session holds two recordings called '{recording.name}'")
+        found[recording.name] = recording
+    return found
+
+
+def _encode_recording(recording: Recording, at: _Place) -> Any:
+    images = {
+        which: encode_reference(at.session, recording, which, at.base, at.code.value) for which in ("volume", "labels")
     }
-    session.surrogates = {
-        int(one["rank"]): tuple(code.record(Components, c) for c in one["components"]) for one in body["surrogates"]
-    }
-    session.states = None if body["states"] is None else _decode_states(body["states"], code)
-    session.baselines = None if body["baselines"] is None else code.record(BaselinePanel, body["baselines"])
-    session.signed = None if body["signed"] is None else _decode_signed(body["signed"], code)
-    session.left_out = frozenset(_text(name) for name in body["left_out"])
-    session.raw = {k: v for k, v in _mapping(code.value(body["raw"])).items() if isinstance(v, xr.DataArray)}
-    session.groups = {
-        _text(name): tuple(_text(m) for m in held) for name, held in _mapping(code.value(body["groups"])).items()
-    }
-    session.view = _mapping(code.value(body["view"]))
-    session.selection = code.record(Selection, body["selection"])
-    session.settings = _mapping(code.value(body["settings"]))
-    _decode_made(
-        session, _mapping(code.value(body.get("made_from", {}))), _mapping(code.value(body.get("touched", {})))
-    )
-    session.provenance = _mapping(code.value(body["provenance"]))
-    if body["truth"] is not None:
-        session.truth = code.record(Truth, body["truth"])
-    for kind in ("history", "done", "undone"):
-        setattr(session, kind, [_decode_edit(code, e) for e in body[kind]])
-    return session
+    return at.code.record(recording, **images)
 
 
-def _decode_made(session: Session, made: dict[str, Any], touched: dict[str, Any]) -> None:
-    """What results and traces were made from; sessions of earlier versions do not say, but their cohort is as it was then."""
+def _decode_recording(data: Mapping[str, Any], at: _Place) -> Recording:
+    name = _text(data["name"])
+    images = {
+        which: decode_reference(at.session, name, which, data.get(which), at.base, at.code.value)
+        for which in ("volume", "labels")
+    }
+    found: Recording = at.code.record(Recording, data, **images)
+    return found
+
+
+def _decode_current(data: Any, at: _Place) -> str | None:
+    return data if data in at.session.recordings else next(iter(at.session.recordings), None)
+
+
+def _encode_cohort(cohort: Cohort, at: _Place) -> dict[str, Any]:
+    # a recording may have been edited or closed after the cohort was made; the cohort keeps its own then
+    members = [
+        {"open": one.name} if at.session.recordings.get(one.name) is one else _encode_recording(one, at)
+        for one in cohort.recordings
+    ]
+    return {"recordings": members, "settings": at.code.value(cohort.settings)}
+
+
+def _decode_cohort(data: Any, at: _Place) -> Cohort:
+    members = [
+        at.session.recordings[one["open"]] if set(one) == {"open"} else _decode_recording(one, at)
+        for one in data["recordings"]
+    ]
+    return Cohort(members, CohortSettings.parse(at.code.value(data["settings"]), where="the session's cohort"))
+
+
+def _encode_sweep(sweep: Any, at: _Place) -> Any:
+    if not isinstance(sweep, RankSweep):
+        raise InputError(f"a rank sweep of type {type(sweep).__name__} cannot be saved")
+    found = [[int(rank), at.code.record(one)] for rank, one in sweep.components.items()]
+    return at.code.record(sweep, components=found)
+
+
+def _decode_sweep(data: Any, at: _Place) -> Any:
+    found = {int(rank): at.code.record(Components, one) for rank, one in data["components"]}
+    chance = data.get("chance")
+    told = None if chance is None else at.code.record(Chance, chance)
+    return at.code.record(RankSweep, data, components=found, chance=told)
+
+
+def _decode_components(data: Any, at: _Place) -> Any:
+    # those of the sweep are the same object, as they were: what is known about a rank is known about them
+    sweep = at.body["sweep"]
+    same = [] if sweep is None else [rank for rank, one in sweep["components"] if one == data]
+    return at.session.sweep.components[int(same[0])] if same else at.code.record(Components, data)
+
+
+def _encode_communities(communities: Mapping[Any, Communities], at: _Place) -> list[Any]:
+    return [
+        {"component": int(component), "kind": kind, "result": at.code.record(found)}
+        for (component, kind), found in communities.items()
+    ]
+
+
+def _decode_communities(data: Any, at: _Place) -> dict[Any, Communities]:
+    return {(int(one["component"]), one["kind"]): at.code.record(Communities, one["result"]) for one in data}
+
+
+def _encode_surrogates(surrogates: Mapping[int, Sequence[Components]], at: _Place) -> list[Any]:
+    return [
+        {"rank": int(rank), "components": [at.code.record(one) for one in found]} for rank, found in surrogates.items()
+    ]
+
+
+def _decode_surrogates(data: Any, at: _Place) -> dict[int, tuple[Components, ...]]:
+    return {int(one["rank"]): tuple(at.code.record(Components, c) for c in one["components"]) for one in data}
+
+
+def _encode_states(states: StatesResult, at: _Place) -> Any:
+    found = [[int(state), at.code.record(one)] for state, one in states.communities.items()]
+    return at.code.record(states, communities=found)
+
+
+def _decode_states(data: Any, at: _Place) -> Any:
+    found = {int(state): at.code.record(Communities, one) for state, one in data.get("communities", [])}
+    return at.code.record(StatesResult, data, communities=found)
+
+
+def _decode_signed(data: Any, at: _Place) -> Any:
+    both = {name: at.code.record(Components, data[name]) for name in ("signed", "non_negative")}
+    return at.code.record(SignedComparison, data, **both)
+
+
+def _encode_of_open(held: Mapping[str, Any], at: _Place) -> Any:
+    """What is known about recordings, without those that are closed."""
+    return at.code.value({k: v for k, v in held.items() if k in at.session.recordings})
+
+
+def _decode_raw(data: Any, at: _Place) -> dict[str, xr.DataArray]:
+    return {k: v for k, v in _mapping(at.code.value(data)).items() if isinstance(v, xr.DataArray)}
+
+
+def _decode_groups(data: Any, at: _Place) -> dict[str, tuple[str, ...]]:
+    held = _mapping(at.code.value(data))
+    return {_text(name): tuple(_text(m) for m in members) for name, members in held.items()}
+
+
+def _decode_made(data: Any, at: _Place) -> dict[str, Any]:
+    """What results were made from; sessions of earlier versions do not say, but their cohort is as it was then."""
+    made, session = _mapping(at.code.value(data)), at.session
+    found: dict[str, Any] = {}
     if made:
-        session.made = {k: _mapping(made[k]) for k in ("components", "communities") if k in made}
-        session.made |= {"when": _text(made["when"])} if "when" in made else {}
+        found = {k: _mapping(made[k]) for k in ("components", "communities") if k in made}
+        found |= {"when": _text(made["when"])} if "when" in made else {}
         if "worms" in made:
-            session.made["worms"] = {_text(k): checked_print(v) for k, v in _mapping(made["worms"]).items()}
-        for name in OPINIONS:
-            if name in made:
-                session.made[name] = _decode_opinion_made(_mapping(made[name]))
+            found["worms"] = {_text(k): checked_print(v) for k, v in _mapping(made["worms"]).items()}
+        found |= {name: _decode_opinion_made(_mapping(made[name])) for name in OPINIONS if name in made}
     elif session.cohort is not None:
         tables = {"components": COMPONENT_SETTINGS, "communities": COMMUNITY_SETTINGS}
-        session.made = {"worms": cohort_prints(session.cohort)} | {
+        found = {"worms": cohort_prints(session.cohort)} | {
             result: {t: session.settings[t] for t in names if t in session.settings} for result, names in tables.items()
         }
-    for worm, held in touched.items():
-        notes = _mapping(held)
-        session.touched[_text(worm)] = {
-            k: tuple(int(v) for v in notes[k]) if k == "labels" else _text(notes[k])
-            for k in ("labels", "voxel size", "rate")
-            if k in notes
-        }
+    return found
 
 
 def _decode_opinion_made(made: dict[str, Any]) -> dict[str, Any]:
@@ -415,13 +480,16 @@ def _decode_opinion_made(made: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _decode_recording(data: Mapping[str, Any], session: Session, code: Decoder, base: Path) -> Recording:
-    name = _text(data["name"])
-    images = {
-        which: decode_reference(session, name, which, data.get(which), base, code.value)
-        for which in ("volume", "labels")
-    }
-    return code.record(Recording, data, **images)
+def _decode_touched(data: Any, at: _Place) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for worm, held in _mapping(at.code.value(data)).items():
+        notes = _mapping(held)
+        found[_text(worm)] = {
+            k: tuple(int(v) for v in notes[k]) if k == "labels" else _text(notes[k])
+            for k in ("labels", "voxel size", "rate")
+            if k in notes
+        }
+    return found
 
 
 def _decode_edit(code: Decoder, data: Mapping[str, Any]) -> Edit:
@@ -443,3 +511,23 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise FormatError(f"a text is expected where the session holds {str(value)[:40]!r}")
     return value
+
+
+SPECIAL: dict[str, tuple[Encode, Decode]] = {
+    "recordings": (_encode_recordings, _decode_recordings),
+    "current": (_value, _decode_current),
+    "cohort": (_encode_cohort, _decode_cohort),
+    "sweep": (_encode_sweep, _decode_sweep),
+    "components": (_value, _decode_components),
+    "communities": (_encode_communities, _decode_communities),
+    "surrogates": (_encode_surrogates, _decode_surrogates),
+    "states": (_encode_states, _decode_states),
+    "signed": (_value, _decode_signed),
+    "raw": (_encode_of_open, _decode_raw),
+    "groups": (_value, _decode_groups),
+    "made": (_value, _decode_made),
+    "touched": (_encode_of_open, _decode_touched),
+}
+"""Fields of a session whose type alone does not say how they are written and read."""
+OPTIONAL = frozenset({"made", "touched"})
+"""What a file may lack."""

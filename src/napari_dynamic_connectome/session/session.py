@@ -6,121 +6,30 @@ only replaces them. Edits of neurons go through `Session.edit`, which validates,
 
 from __future__ import annotations
 
-import getpass
 import logging
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any, Literal, Protocol
-from uuid import uuid4
 
-import numpy as np
 import pandas as pd
 from psygnal import Signal
 
 from ..model.cohort import Cohort
 from ..model.errors import DynamicConnectomeError, InputError
-from ..model.neurons import normalize
 from ..model.opinions import BaselinePanel, SignedComparison
 from ..model.recording import MAX_NAME_LENGTH, Recording, neuron_ids
 from ..model.results import Communities, CommunityKind, Components
 from ..model.state_results import StatesResult
-from ..model.truth import Truth
+from .edits import EDITABLE, LEFT_OUT, WHOLE, Edit, clean, describe, now, plain, same_value, user
 from .fingerprints import cohort_prints, components_print, main_print
+from .state import OPINIONS, RESULTS, Selection, SessionState, names_of, signals_of
 
-Action = Literal["edit", "undo", "redo", "replace", "open", "close", "results", "rank", "group"]
-WHOLE: frozenset[Action] = frozenset({"open", "close", "results", "rank", "group"})
-"""What is done to the session as a whole. It is kept like an edit, but not refused where it cannot be kept."""
-EDITABLE = ("name", "confidence", "rejected", "note")
-CONTENT = (
-    "recordings",
-    "current",
-    "cohort",
-    "sweep",
-    "components",
-    "communities",
-    "surrogates",
-    "states",
-    "baselines",
-    "signed",
-    "left_out",
-    "raw",
-    "view",
-    "settings",
-    "provenance",
-    "truth",
-    "selection",
-    "history",
-    "undone",
-    "done",
-    "path",
-    "uid",
-    "revisions",
-    "stored",
-    "made",
-    "touched",
-    "groups",
-)
-"""What a session holds; its signals, lock and journal are its own."""
 COMPONENT_SETTINGS = ("seed", "cohort", "confounds", "affinity", "rank", "factorization", "chance")
 """Tables of the settings that components, the rank sweep and chance depend on."""
 COMMUNITY_SETTINGS = ("communities", "kinds")
 """Tables of the settings that only communities depend on."""
-MAX_NOTE_LENGTH = 10_000
-"""Characters of a note."""
-LEFT_OUT = "left_out"
-"""Column of an edit (label 0) that leaves a whole worm out of the analysis, or takes it in again."""
-OPINIONS = ("states", "baselines", "signed")
-"""Results of other methods: each is of a cohort of its own, and stays when the components are others."""
-RESULTS = ("cohort", "sweep", "components", "communities", "surrogates", *OPINIONS)
-"""What an analysis makes."""
 log = logging.getLogger("napari_dynamic_connectome")
-
-
-@dataclass(frozen=True)
-class Edit:
-    """One change of one cell or several cells of a neuron table.
-
-    Parameters
-    ----------
-    recording : str
-    changes : tuple of (label, column, old, new)
-    who : str
-    when : str
-        ISO 8601, UTC.
-    text : str
-        What was done, in words ("name neuron 12 AVAL").
-    action : {"edit", "undo", "redo", "replace", "open", "close", "results", "rank", "group"}
-        Whether it was done for the first time, taken back, or done again; the undo history is rebuilt from it. "replace"
-        (without changes): the recording itself was extracted or corrected again. "open", "close": it was added or taken out.
-        "results", "rank" (of no recording): results were made; another rank of the sweep was chosen. "group" (of no recording): a
-        named group of neurons was kept, changed or removed; one change, whose column is its name.
-    """
-
-    recording: str
-    changes: tuple[tuple[int, str, Any, Any], ...]
-    who: str
-    when: str
-    text: str
-    action: Action = "edit"
-
-    def inverse(self) -> Edit:
-        """The edit that takes this one back."""
-        back = tuple((label, column, new, old) for label, column, old, new in reversed(self.changes))
-        return Edit(self.recording, back, self.who, now(), f"undo: {self.text}", "undo")
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What is looked at: neurons (ids), community of the chosen component and level, time."""
-
-    neurons: tuple[str, ...] = ()
-    community: int | None = None
-    component: int = 1
-    kind: CommunityKind = "core"
-    level: int = 0
-    time_s: float = 0.0
 
 
 class EditJournal(Protocol):
@@ -132,7 +41,7 @@ class EditJournal(Protocol):
         """Put an edit, and the recording or the results that it brings, on disk; raise `InputError` if that fails."""
 
 
-class Session:
+class Session(SessionState):
     """Everything that is open.
 
     Signals
@@ -174,48 +83,7 @@ class Session:
     groups_changed = Signal()
 
     def __init__(self) -> None:
-        self.recordings: dict[str, Recording] = {}
-        self.current: str | None = None
-        self.cohort: Cohort | None = None
-        self.sweep: Any = None
-        self.components: Components | None = None
-        self.communities: dict[tuple[int, CommunityKind], Communities] = {}
-        self.surrogates: dict[int, tuple[Components, ...]] = {}
-        """Components of surrogate cohorts, by rank: what components of this cohort are like by chance."""
-        self.states: StatesResult | None = None
-        """Switching states; of a cohort of their own, which need not be that of the components."""
-        self.baselines: BaselinePanel | None = None
-        """Groupings by static methods."""
-        self.signed: SignedComparison | None = None
-        """Signed loadings beside non-negative ones."""
-        self.left_out: frozenset[str] = frozenset()
-        """Recordings that do not take part in the analysis."""
-        self.raw: dict[str, Any] = {}
-        """Traces before correction (time, neuron in the order of the labels), by recording, where they are known."""
-        self.view: dict[str, Any] = {}
-        """How it was shown: camera, colours, what was visible."""
-        self.settings: dict[str, Any] = {}
-        self.provenance: dict[str, Any] = {}
-        self.truth: Truth | None = None
-        self.selection = Selection()
-        self.history: list[Edit] = []
-        self.undone: list[Edit] = []
-        self.done: list[Edit] = []
-        self.path: str | None = None
-        self.uid: str = uuid4().hex
-        """Stays the same when the session is saved, moved or copied."""
-        self.revisions: tuple[str, ...] = ()
-        """The saved states that this session comes from, the last one last; empty before the first save."""
-        self.stored: dict[str, Recording] = {}
-        """The recordings as they are in the file; another object under the same name is not saved yet."""
-        self.made: dict[str, Any] = {}
-        """What the results were made from: "worms" (fingerprints), "components", "communities" (settings), "when" (the last one); and each of `OPINIONS` (see `set_states`)."""
-        self.touched: dict[str, dict[str, Any]] = {}
-        """What was corrected since the traces of a recording were extracted: "labels" (ids), "voxel size", "rate" (words)."""
-        self.groups: dict[str, tuple[str, ...]] = {}
-        """Named groups of neurons; see `session.groups`."""
-        self.references: dict[str, dict[str, Any]] = {}
-        """Size and hash of volumes and labels when they were last seen, by "<recording>/volume" or "/labels"."""
+        super().__init__()
         self.journal: EditJournal | None = None
         """Called with every edit before it is applied; it must have the edit safely on disk when it returns."""
         self._renamed: dict[str, str] = {}
@@ -356,11 +224,7 @@ class Session:
         """
         before = self.snapshot()
         with self.lock:
-            self.recordings, self.current, self.raw, self.left_out = {}, None, {}, frozenset()
-            self.cohort, self.sweep, self.components, self.communities, self.surrogates = None, None, None, {}, {}
-            self.states = self.baselines = self.signed = None
-            self.truth, self.done, self.undone = None, [], []
-            self.made, self.touched = {}, {}
+            self.empty("worms", "result", "opinion", "basis", "undo")
         return before
 
     def set_current(self, name: str) -> None:
@@ -406,9 +270,9 @@ class Session:
                 if column not in EDITABLE:
                     raise InputError(f"'{column}' cannot be edited", fix=f"Editable: {', '.join(EDITABLE)}.")
                 old = table.loc[rows[0], column]
-                steps.append((int(label), column, plain(old), _clean(column, value)))
+                steps.append((int(label), column, plain(old), clean(column, value)))
         steps = [s for s in steps if not same_value(s[2], s[3])]
-        edit = Edit(recording, tuple(steps), who or user(), now(), text or _describe(steps))
+        edit = Edit(recording, tuple(steps), who or user(), now(), text or describe(steps))
         return self._do(edit) if steps else edit
 
     def leave_out(self, recording: str, state: bool = True, *, who: str = "") -> Edit:
@@ -547,9 +411,7 @@ class Session:
         """Return a copy that later edits do not change, and that nobody listens to: what a save in a thread writes."""
         copy = Session()
         with self.lock:
-            for name in CONTENT:
-                value = getattr(self, name)
-                setattr(copy, name, value.copy() if isinstance(value, (dict, list)) else value)
+            copy.take(self, *names_of())
         copy.references = self.references  # hashes of images are noted there while it is saved
         return copy
 
@@ -559,24 +421,51 @@ class Session:
         """Return a session with the present results alone: what the journal keeps of them."""
         copy = Session()
         with self.lock:
-            for name in (*RESULTS, "settings", "provenance", "made"):
-                value = getattr(self, name)
-                setattr(copy, name, dict(value) if isinstance(value, dict) else value)
+            copy.take(self, *names_of("result", "opinion", "basis", "settings"))
         return copy
 
     def take_results(self, other: Session) -> None:
         """Show the results of another session, with the settings that they were made with."""
-        self.settings, self.provenance = dict(other.settings), dict(other.provenance)
+        self.take(other, *names_of("settings"))
         self.set_cohort(other.cohort)
         self.set_sweep(other.sweep)
         self.set_components(other.components)
         if other.communities:
             self.set_communities(other.communities)
-        self.made = dict(other.made)
-        self.surrogates = dict(other.surrogates)
-        self.states, self.baselines, self.signed = other.states, other.baselines, other.signed
-        for signal in (self.surrogates_changed, self.states_changed, self.opinions_changed):
-            signal.emit()
+        told = ("cohort", "sweep", "components", "communities")
+        rest = tuple(name for name in RESULTS if name not in told)
+        self.take(other, *names_of("basis"), *rest)
+        self._say_replaced(*rest)
+
+    def same_results(self, other: Session) -> bool:
+        """Whether another session shows the same results: the very same objects."""
+
+        def parts(one: Session) -> list[Any]:
+            values = [getattr(one, name) for name in RESULTS]
+            return [part for v in values for part in ([v[k] for k in sorted(v, key=str)] if type(v) is dict else [v])]
+
+        first, second = parts(self), parts(other)
+        return len(first) == len(second) and all(x is y for x, y in zip(first, second, strict=True))
+
+    def adopt(self, loaded: Session) -> None:
+        """Become another session, which was read from a file; who listens to this one is told. Close the recordings before."""
+        for recording in loaded.recordings.values():
+            self.add(recording, make_current=False)
+        self.take_results(loaded)
+        rest = tuple(
+            n for n in names_of("identity", "worms", "kept", "undo") if n not in ("recordings", "current", "selection")
+        )
+        self.take(loaded, *rest)
+        self._say_replaced(*rest)
+        if loaded.current in self.recordings:
+            self.set_current(loaded.current)
+        wanted = loaded.selection
+        self.select(component=wanted.component, kind=wanted.kind)
+        self.select(level=wanted.level, community=wanted.community, time_s=wanted.time_s, neurons=wanted.neurons)
+
+    def _say_replaced(self, *names: str) -> None:
+        for signal in signals_of(*names):
+            getattr(self, signal).emit()
 
     def keep_results(self, state: Session, made: str, *, kept: str = "") -> bool:
         """Put results on disk that are about to be shown.
@@ -835,66 +724,3 @@ class Session:
             return
         self.selection = new
         self.selection_changed.emit(new, changed)
-
-
-def now() -> str:
-    """Return the present time, ISO 8601 in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def user() -> str:
-    """Login name, or "unknown"."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return "unknown"
-
-
-def _clean(column: str, value: Any) -> Any:
-    if column == "name":
-        name = str(value or "").strip()
-        name = normalize(name) or name
-        if len(name) > MAX_NAME_LENGTH:
-            raise InputError(f"the name has {len(name)} characters", fix=f"The limit is {MAX_NAME_LENGTH}.")
-        if name.startswith("#"):
-            raise InputError("a name cannot begin with '#'", fix="'#' marks unnamed neurons.")
-        if any(not c.isprintable() for c in name):
-            raise InputError("the name has characters that cannot be printed")
-        return name
-    if column == "rejected":
-        return bool(value)
-    if column == "confidence":
-        number = float("nan") if value is None or value == "" else float(value)
-        if np.isinf(number) or number < 0:
-            raise InputError(f"confidence {value} is not a number from 0 up")
-        return number
-    text = str(value)
-    if len(text) > MAX_NOTE_LENGTH:
-        raise InputError(f"the note has {len(text)} characters", fix=f"The limit is {MAX_NOTE_LENGTH}.")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise InputError("the note has characters that no file can hold", fix="Type it again.") from None
-    return text
-
-
-def plain(value: Any) -> Any:
-    """Return a number of numpy as one of Python."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def same_value(a: Any, b: Any) -> bool:
-    """Whether two cells of a neuron table hold the same value; NaN is the same as NaN."""
-    return bool(a == b or (isinstance(a, float) and isinstance(b, float) and np.isnan(a) and np.isnan(b)))
-
-
-def _describe(steps: Iterable[tuple[int, str, Any, Any]]) -> str:
-    words = []
-    for label, column, old, new in steps:
-        if column == "name":
-            words.append(f"name neuron {label} {new}" if new else f"take the name {old} from neuron {label}")
-        elif column == "rejected":
-            words.append(f"{'reject' if new else 'keep'} neuron {label}")
-        else:
-            words.append(f"set {column} of neuron {label}")
-    return ", ".join(words)

@@ -183,7 +183,7 @@ def test_the_history_says_who_and_when_and_leads_back(dock, qtbot) -> None:
     dock.session.name_neuron(len(NAMES) + 1, "RIS")
     dock.session.undo()
     dock.flush()
-    from napari_dynamic_connectome.session.session import user
+    from napari_dynamic_connectome.session.edits import user
 
     assert "undo" in dock.history.item(0).text() and user() in dock.history.item(1).text()
     assert "RIS" in dock.history.item(1).toolTip()

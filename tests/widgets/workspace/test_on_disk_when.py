@@ -17,9 +17,10 @@ from tests.widgets.helpers import cohort, communities, recording
 from tests.widgets.qt.test_forms import type_into
 
 from napari_dynamic_connectome.model.places import VARIABLE, cache_folder, state_folder
+from napari_dynamic_connectome.session.edits import EDITABLE
 from napari_dynamic_connectome.session.journal import Journal, find_recoverable, reopen
 from napari_dynamic_connectome.session.save_load import load_session
-from napari_dynamic_connectome.session.session import EDITABLE, Session
+from napari_dynamic_connectome.session.session import Session
 from napari_dynamic_connectome.widgets.workspace import preferences
 
 pytestmark = pytest.mark.gui

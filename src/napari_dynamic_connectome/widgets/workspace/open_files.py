@@ -305,26 +305,7 @@ def _replace(work: Workspace, loaded: Any) -> None:
         session.remove(name)
     work.by_rank.clear()
     close_images(work)
-    for recording in loaded.recordings.values():
-        session.add(recording, make_current=False)
-    session.take_results(loaded)
-    session.truth = loaded.truth
-    session.path, session.uid, session.revisions = loaded.path, loaded.uid, loaded.revisions
-    session.stored, session.references = dict(loaded.stored), dict(loaded.references)
-    session.left_out, session.view = loaded.left_out, dict(loaded.view)
-    session.touched = dict(loaded.touched)
-    session.groups = dict(loaded.groups)
-    session.groups_changed.emit()
-    session.raw.clear()
-    session.raw.update(loaded.raw)
-    session.history = list(loaded.history)
-    session.done, session.undone = list(loaded.done), list(loaded.undone)
-    session.history_changed.emit()
-    if loaded.current in session.recordings:
-        session.set_current(loaded.current)
-    wanted = loaded.selection
-    session.select(component=wanted.component, kind=wanted.kind)
-    session.select(level=wanted.level, community=wanted.community, time_s=wanted.time_s, neurons=wanted.neurons)
+    session.adopt(loaded)
 
 
 def close_images(work: Workspace) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from ...model.recording import Recording, neuron_ids
-from ...session.session import EDITABLE
+from ...session.edits import EDITABLE
 
 
 def raw_of(work: Any, recording: Recording) -> xr.DataArray | None:

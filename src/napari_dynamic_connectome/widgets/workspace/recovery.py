@@ -23,9 +23,10 @@ from ..qt.notify import show_actions, show_failure, show_info, show_warning
 
 if TYPE_CHECKING:
     from ...model.recording import Recording
+    from ...session.edits import Edit
     from ...session.journal import Journal, Lost, Recoverable
     from ...session.relink import ReferenceProblem
-    from ...session.session import Edit, Session
+    from ...session.session import Session
     from .workspace import Workspace
 
 log = logging.getLogger("napari_dynamic_connectome")
@@ -68,17 +69,6 @@ def _changed(before: Session, change: Callable[[Session], None]) -> Session:
     state = before.results()
     change(state)
     return state
-
-
-def _same_results(a: Session, b: Session) -> bool:
-    def parts(one: Session) -> list[Any]:
-        found: list[Any] = [one.cohort, one.sweep, one.components, one.states, one.baselines, one.signed]
-        for several in (dict[Any, Any](one.communities), dict[Any, Any](one.surrogates)):
-            found += [several[key] for key in sorted(several, key=str)]
-        return found
-
-    first, second = parts(a), parts(b)
-    return len(first) == len(second) and all(x is y for x, y in zip(first, second, strict=True))
 
 
 class _FirstEdit:
@@ -393,7 +383,7 @@ class Recovery:
         """
         session = self.session
         now, state, kept = session.results(), found.state, found.kept
-        if not _same_results(now, found.before):
+        if not now.same_results(found.before):
             state, kept = _changed(now, found.change), ""  # others were made meanwhile
         safe = session.keep_results(state, made, kept=kept)
         found.change(session)

@@ -12,7 +12,7 @@ from qtpy.QtCore import QTimer
 from ...model.cohort import Cohort
 from ...model.errors import InputError
 from ...session.freshness import Freshness, freshness, joined
-from ...session.session import OPINIONS
+from ...session.state import OPINIONS
 from ..qt.notify import show_failure, show_info
 
 if TYPE_CHECKING:
