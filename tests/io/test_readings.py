@@ -62,7 +62,7 @@ def test_headers_that_name_no_neuron_are_never_matched_across_worms(tmp_path, ca
     ]
     assert worms[0].named == ["AVAL"]
     assert any("2 of 3 headers name no neuron and stay unnamed (n12, 7)" in r.getMessage() for r in caplog.records)
-    with pytest.raises(InputError, match="0 neurons are seen in 2 worm"):
+    with pytest.raises(InputError, match="no neuron is seen in 2 worms"):
         Cohort(worms, min_worms=2)
     as_names = [read_recording(tmp_path / f"{w}.csv", names="as written") for w in "ab"]
     assert Cohort(as_names, min_worms=2).neurons == ("7", "n12")

@@ -101,7 +101,7 @@ def test_neurons_that_are_rejected_or_all_nan_or_unsure_do_not_take_part() -> No
     table.loc["RIML", "rejected"] = True
     values = recording.traces.copy()
     values[:, 1] = np.nan
-    with pytest.raises(InputError, match="1 neurons are seen"):
+    with pytest.raises(InputError, match="only 1 neuron is seen"):
         Cohort([recording.replace(neurons=table, traces=values)])
     assert Cohort([recording], min_confidence=2).neurons == ("AVAL", "RIML")
 
@@ -125,7 +125,7 @@ def test_cohort_refuses_what_cannot_be_compared() -> None:
         Cohort([])
     with pytest.raises(InputError, match="two recordings are called 'a'"):
         Cohort([make("a"), make("a")])
-    with pytest.raises(InputError, match="0 neurons are seen"):
+    with pytest.raises(InputError, match="no neuron is seen"):
         Cohort([make("a", ["", "", ""])])
     with pytest.raises(InputError, match="no worm 'x'"):
         Cohort([make("a")]).subset(["x"])

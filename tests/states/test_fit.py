@@ -207,7 +207,7 @@ def test_bad_recordings_are_refused_in_one_message():
         fit_states(Cohort([good, worm("other", NAMES, frames=12)]), WIDE)
     with pytest.raises(InputError, match="'apart' shares fewer than two neurons"):
         fit_states(Cohort([good, worm("apart", ["N00", "AVAL", "AVAR"])]), WIDE)
-    with pytest.raises(InputError, match="'flat': 1 neuron"):
+    with pytest.raises(InputError, match="'flat': only 1 neuron was measured"):
         fit_states(Cohort([good, worm("flat", NAMES[:3], constant=(0, 1))]), WIDE)
 
 

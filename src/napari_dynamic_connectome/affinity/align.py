@@ -14,6 +14,7 @@ import pandas as pd
 from ..model.cohort import Alignment
 from ..model.errors import InputError
 from ..model.recording import Recording, empty_stimuli
+from ..model.text import counted
 from .sampling import pieces
 from .settings import AffinitySettings
 
@@ -285,7 +286,7 @@ def _events(
         )
     edge = "end" if settings.event_edge == "offset" else "onset"
     worms = len({segment.worm for segment in segments})
-    reason = f"{len(segments)} events in {worms} worm(s), time zero is the {edge} of '{name}'"
+    reason = f"{counted(len(segments), 'event')} in {counted(worms, 'worm')}, time zero is the {edge} of '{name}'"
     return Timeline("events", reason, tuple(segments), time, empty_stimuli(), (), tuple(notes))
 
 

@@ -14,6 +14,7 @@ from ..model.cohort import Cohort
 from ..model.errors import InputError
 from ..model.memory import check_fits, check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
+from ..model.text import counted
 from .align import AlignedSegment, align
 from .features import Features
 from .measures import worm_features
@@ -135,7 +136,7 @@ def _common_rate(cohort: Cohort, settings: AffinitySettings) -> float:
     for recording in cohort.recordings:
         if recording.n_times < 3:
             raise InputError(
-                f"{recording.n_times} time point(s) cannot show a change",
+                f"{counted(recording.n_times, 'time point')} cannot show a change",
                 where=f"recording '{recording.name}'",
                 fix="Leave this worm out.",
             )
@@ -198,7 +199,7 @@ def _pairs(members: list[Array], n_neurons: int, min_worms: int) -> Array:
     if not len(i):
         most = int(np.triu(together, 1).max())
         raise InputError(
-            f"no pair of neurons is observed by {min_worms} worm(s); the most is {most}",
+            f"no pair of neurons is observed by {counted(min_worms, 'worm')}; the most is {most}",
             where="affinity",
             fix="Lower min_worms, name more neurons, or check for gaps in the traces.",
         )

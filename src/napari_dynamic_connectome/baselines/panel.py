@@ -20,6 +20,7 @@ from ..model.errors import InputError
 from ..model.opinions import BaselinePanel
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.results import Communities, Components
+from ..model.text import counted
 from .partition import consensus, cut_order, sort_neurons, ward
 from .settings import BaselineSettings
 from .similarity import absolute_correlation, edge_profile_similarity, loading_similarity, shape_distance
@@ -171,7 +172,7 @@ def _traces(
             )
         if keep.sum() < 3:
             raise InputError(
-                f"{int(keep.sum())} neuron(s) can be compared",
+                f"{counted(int(keep.sum()), 'neuron')} can be compared, and 3 are the least (constant traces and long gaps are left out)",
                 where=f"recording '{recording.name}'",
                 fix="Leave this worm out.",
             )

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..model.text import counted
 from .outputs import print_older
 from .progress import progress_bar
 from .sessions import opened
@@ -80,7 +81,7 @@ def execute(options: argparse.Namespace) -> None:
         with progress_bar(kind) as progress:
             written = writers[kind](session, output / kind, progress)
         if written:
-            print(f"wrote {output / kind}: {len(written)} file{'s' if len(written) != 1 else ''}")
+            print(f"wrote {output / kind}: {counted(len(written), 'file')}")
         else:
             print(f"{kind}: the session holds none")
     print_older(session)

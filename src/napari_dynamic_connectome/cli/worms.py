@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..model.text import counted
+
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
@@ -51,4 +53,4 @@ def execute(options: argparse.Namespace) -> None:
     for row in table.itertuples():
         print(f"{row.source_dataset} {row.worm}: {row.neurons} neurons ({row.named} named), {row.duration_s:.0f} s")
     sources = table["source_dataset"].nunique()
-    print(f"{len(table)} worms of {sources} source{'s' if sources != 1 else ''}")
+    print(f"{counted(len(table), 'worm')} of {counted(sources, 'source')}")

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..model.errors import InputError
 from ..model.neurons import left_right_pairs
+from ..model.text import counted
 
 Array = np.ndarray
 Measure = Literal["spearman", "pearson"]
@@ -160,7 +161,7 @@ def enough(rows: Array, columns: Array, n: int, fewest: int) -> None:
     used = len(np.unique(np.r_[rows, columns]))
     if used < FEWEST or len(rows) < fewest + 2:
         raise InputError(
-            f"only {used} of {n} neurons have pairs that are known in both ({len(rows)} pairs)",
+            f"only {used} of {n} neurons have pairs that are known in both ({counted(len(rows), 'pair')})",
             where="comparison of matrices",
             fix=f"At least {FEWEST} neurons are needed; check that the names are canonical.",
         )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..factorization.match import ComponentMatch, match_components
 from ..model.results import Communities, CommunityKind, Components
+from ..model.text import counted
 
 Array = np.ndarray
 Found = Mapping[tuple[int, CommunityKind], Communities]
@@ -41,7 +42,7 @@ class ResultComparison:
         """What was found, in sentences."""
         matched = self.match.table
         said = [
-            f"{len(matched)} component{'s' if len(matched) != 1 else ''} matched over {', '.join(self.match.modes)} "
+            f"{counted(len(matched), 'component')} matched over {', '.join(self.match.modes)} "
             f"({self.match.n_pairs} pairs of neurons in both), mean similarity {self.match.score:.2f}"
         ]
         for row in matched.itertuples():

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..model.errors import InputError
+from ..model.text import counted
 from .settings import FactorizationSettings
 
 Array = np.ndarray
@@ -280,7 +281,9 @@ def build_problem(
     if dropped:
         notes.append(f"{dropped} pairs left out (observed by fewer than {least} worms, or not asked for)")
     if not keep_pair.any():
-        raise InputError(f"no pair of neurons is observed by {least} worm(s)", where="affinity", fix="Lower min_worms.")
+        raise InputError(
+            f"no pair of neurons is observed by {counted(least, 'worm')}", where="affinity", fix="Lower min_worms."
+        )
     built: list[Worm] = []
     offset = 0
     for block in chosen:

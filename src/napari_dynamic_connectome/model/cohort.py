@@ -14,6 +14,7 @@ import xarray as xr
 from .errors import InputError
 from .recording import Recording
 from .settings import StepSettings, setting
+from .text import counted
 
 Alignment = Literal["auto", "absolute", "stimulus onset", "stimulus identity", "events", "none"]
 
@@ -77,7 +78,8 @@ class Cohort:
         if len(union) < 2:
             named = sum(bool(m) for m in members)
             raise InputError(
-                f"{len(union)} neurons are seen in {least} worm(s) or more ({named} of {len(names)} worms have named neurons)",
+                f"{'no neuron is' if not union else 'only 1 neuron is'} seen in {counted(least, 'worm')} or more "
+                f"({named} of {counted(len(names), 'worm')} {'has' if len(names) == 1 else 'have'} named neurons)",
                 where="cohort",
                 fix="Name more neurons, lower the number of worms or the confidence asked for, or include unnamed neurons.",
             )

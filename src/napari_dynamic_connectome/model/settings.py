@@ -62,12 +62,15 @@ def settings_error(error: ValidationError, where: str, model: type[BaseModel]) -
     """Turn pydantic's report into one sentence that names the field and what it may hold."""
     parts = []
     for item in error.errors():
-        name = ".".join(str(p) for p in item["loc"]) or "settings"
+        name = ".".join(str(p) for p in item["loc"])
+        said = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        said = said[:1].lower() + said[1:]
         if item["type"] == "extra_forbidden":
             known = ", ".join(_model_at(model, item["loc"][:-1]).model_fields)
             parts.append(f"unknown setting '{name}' (known: {known})")
         else:
-            parts.append(f"'{name}' = {item.get('input')!r}: {item['msg'][:1].lower()}{item['msg'][1:]}")
+            given = "" if isinstance(item.get("input"), dict | BaseModel) else f" = {item.get('input')!r}"
+            parts.append(f"'{name}'{given}: {said}" if name else said)
     return SettingsError("; ".join(parts), where=where)
 
 

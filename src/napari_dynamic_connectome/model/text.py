@@ -19,6 +19,11 @@ def clean_text(text: str) -> str:
     return _NO_TEXT.sub(REPLACED, text)
 
 
+def counted(count: int, what: str) -> str:
+    """Return "1 name", "3 names"."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def check_seed(seed: int) -> int:
     """Return a seed, or raise `InputError` if no random generator takes it."""
     if isinstance(seed, bool) or int(seed) != seed or seed < 0:

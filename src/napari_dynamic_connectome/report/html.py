@@ -25,7 +25,7 @@ from ..model.progress import CancelCallback, ProgressCallback, check_cancel, rep
 from ..model.recording import Recording
 from ..model.results import Components
 from ..model.state_results import StatesResult
-from ..model.text import clean_text
+from ..model.text import clean_text, counted
 from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
 from .baseline_figures import plot_baselines
@@ -210,7 +210,10 @@ def _lead(session: Session) -> list[str]:
     parts = []
     components, cohort = session.components, session.cohort
     if cohort is not None:
-        lead = f"{len(cohort.worms)} worms, {len(cohort.neurons)} neurons seen in {cohort.least_worms} worm(s) or more"
+        lead = (
+            f"{counted(len(cohort.worms), 'worm')}, {counted(len(cohort.neurons), 'neuron')} seen in "
+            f"{counted(cohort.least_worms, 'worm')} or more"
+        )
         parts.append(f'<p class="lead">{html.escape(" ".join([lead, *cohort.notes]))}</p>')
     if components is not None:
         facts = [

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..model.recording import Recording
+from ..model.text import counted
 from .fingerprints import Print, components_print, main_print, recording_print
 from .session import COMMUNITY_SETTINGS, COMPONENT_SETTINGS, Session
 
@@ -343,8 +344,3 @@ def joined(parts: Any) -> str:
     """Return texts as a list in words: "a, b and c"."""
     texts = list(parts)
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}" if texts else ""
-
-
-def counted(count: int, what: str) -> str:
-    """Return "1 name", "3 names"."""
-    return f"{count} {what}{'' if count == 1 else 's'}"

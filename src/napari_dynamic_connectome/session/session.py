@@ -21,6 +21,7 @@ from ..model.opinions import BaselinePanel, SignedComparison
 from ..model.recording import MAX_NAME_LENGTH, Recording, neuron_ids
 from ..model.results import Communities, CommunityKind, Components
 from ..model.state_results import StatesResult
+from ..model.text import counted
 from .edits import EDITABLE, LEFT_OUT, WHOLE, Edit, clean, describe, now, plain, same_value, user
 from .fingerprints import cohort_prints, components_print, main_print
 from .state import OPINIONS, RESULTS, Selection, SessionState, names_of, signals_of
@@ -522,7 +523,7 @@ class Session(SessionState):
         old = self.groups.get(name, ())
         if old == new:
             return
-        words = f"group {name}: {len(new)} neuron{'' if len(new) == 1 else 's'}" if new else f"remove group {name}"
+        words = f"group {name}: {counted(len(new), 'neuron')}" if new else f"remove group {name}"
         with self.lock:
             self._keep(Edit("", ((0, name, old, new),), user(), now(), words, "group"))
             self._put_group(name, new)

@@ -142,7 +142,7 @@ def _read_worm(cohort: Cohort, number: int, rate: float, settings: StatesSetting
     notes = _left_out(recording.name, names, keep, changing)
     if keep.sum() < 2:
         raise InputError(
-            f"{int(keep.sum())} neuron(s) were measured and change",
+            f"{'only 1 neuron was' if keep.any() else 'no neuron was'} measured in the time that is used, and changes there",
             where=where,
             fix="Leave this worm out, or check its traces for gaps and constant values.",
         )

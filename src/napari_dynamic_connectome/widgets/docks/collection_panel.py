@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QLineEdit, QVBoxLa
 
 from ...model.errors import DynamicConnectomeError, InputError
 from ...model.recording import Recording
+from ...model.text import counted
 from ..qt.controls import JobBar, button, label, row
 from ..qt.forms import Number
 from ..qt.notify import show_failure, show_info
@@ -174,7 +175,7 @@ class CollectionPanel(QWidget):
         hours = pd.Series([r["duration_s"] for r in rows], dtype=float).sum() / 3600
         total = len(self.listed)
         self.summary.setText(f"{len(self.table.rows_model.rows)} of {total} worms")
-        self.load_button.setText(f"Load {len(rows)} worm{'' if len(rows) == 1 else 's'}")
+        self.load_button.setText(f"Load {counted(len(rows), 'worm')}")
         self.load_button.setToolTip(
             f"Read the traces of these worms into the session: {hours:.1f} h, {sum(r['neurons'] for r in rows):,} traces."
         )

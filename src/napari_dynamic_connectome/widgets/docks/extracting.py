@@ -15,6 +15,7 @@ from ...extraction.correct import OPERATIONS
 from ...extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
 from ...model.progress import CancelCallback, ProgressCallback
 from ...model.recording import Recording, VolumeReference
+from ...model.text import counted
 from ..qt.notify import show_info
 from ..viewer.label_edits import kept_copy
 from ..workspace.checkpoints import extraction_checkpoint, extraction_inputs
@@ -227,7 +228,7 @@ def again_of(work: Any, name: str, step: Extraction, layers: tuple[Any, Any, Any
             new = keep_edits(new.replace(stimuli=old.stimuli), old)
             if len(old.behaviour.data_vars) and np.array_equal(old.time_s, new.time_s):
                 new = new.replace(behaviour=old.behaviour)
-            made = f"extract {count} neuron{'' if count == 1 else 's'} of {name} again"
+            made = f"extract {counted(count, 'neuron')} of {name} again"
             found.session.add(new, replace=True, make_current=False, made=made, raw=raw)
             same = fixed is not None and labels is not None and labels.data.shape == fixed.shape
             found.scene.attach(name, [image], labels, fixed if same else None)
