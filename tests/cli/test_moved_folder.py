@@ -69,7 +69,9 @@ def test_a_connectome_of_the_run_is_found_after_a_move(
 
     session.settings["comparison"] = {"connectome": ["../../wiring.csv", "cect:White_whole"]}
     options = type(
-        "Options", (), {"set": [], "connectome": None, "weight": None, "propagation": None, "positions": None}
+        "Options",
+        (),
+        {"set": [], "connectome": None, "weight": None, "rows": None, "propagation": None, "positions": None},
     )()
     assert comparison_of(options, session).connectome == (
         str(project / "results" / "one" / "../../wiring.csv"),

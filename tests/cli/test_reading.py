@@ -16,11 +16,13 @@ from ome_zarr.writer import write_image, write_labels
 from napari_dynamic_connectome.cli import main
 from napari_dynamic_connectome.cli.command_line import build_parser
 from napari_dynamic_connectome.cli.reading import flag_of, in_flags
+from napari_dynamic_connectome.comparison.settings import StructureSettings
 from napari_dynamic_connectome.io import registry
 from napari_dynamic_connectome.io.layer_data import fitting
 from napari_dynamic_connectome.io.registry import FORMATS
 from napari_dynamic_connectome.io.volumes.volume import build_volume
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings, ReadingSettings, VolumeInput
+from napari_dynamic_connectome.pipeline.states_settings import StatesStepSettings
 
 READS = ("run", "validate", "project", "robustness", "contrasts", "suggest-names", "open")
 IN_PYTHON_ONLY = {
@@ -84,7 +86,9 @@ def test_every_question_of_a_reader_can_be_answered_in_every_interface() -> None
     asked: set[str] = set()
     for path in (Path(registry.__file__).parent).rglob("*.py"):
         asked |= set(re.findall(r"option=\"(\w+)\"", path.read_text(encoding="utf-8")))
-    about_tables_of_connections = {"weight"}
+    about_tables_of_connections = {"weight", "rows"}
+    for settings in (StructureSettings, StatesStepSettings):
+        assert about_tables_of_connections <= set(settings.model_fields)
     assert {"rate_hz", "axes", "channel", "dataset", "fields", "signal", "time_unit", "time_column"} <= asked
     of_files = {*import_sheet.IMAGE_OPTIONS, *import_sheet.CENTRE_OPTIONS}
     assert asked - about_tables_of_connections <= set(ReadingSettings.model_fields) | of_files

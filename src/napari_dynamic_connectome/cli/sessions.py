@@ -133,6 +133,11 @@ def add_networks(parser: argparse.ArgumentParser) -> None:
         "--weight", metavar="COLUMN", help="that holds the weights of connectomes whose columns do not tell which it is"
     )
     parser.add_argument(
+        "--rows",
+        choices=("pre", "post", "gap junctions", "contact"),
+        help="of connectomes that are matrices: rows are presynaptic, postsynaptic, or of what has no direction",
+    )
+    parser.add_argument(
         "--propagation",
         metavar="FILE",
         help="atlas of signal propagation: npz, or CSV (stimulated, responder, response, q)",
@@ -170,7 +175,7 @@ def comparison_of(options: argparse.Namespace, session: Session) -> StructureSet
             f"'{sorted(unknown)[0]}' is not a table here", where="--set", fix="Use comparison.FIELD=VALUE."
         )
     values |= dict(overrides.get("comparison", {}))
-    for name in ("connectome", "weight", "propagation", "positions"):
+    for name in ("connectome", "weight", "rows", "propagation", "positions"):
         if getattr(options, name):
             given = getattr(options, name)
             values[name] = tuple(given) if name == "connectome" else given

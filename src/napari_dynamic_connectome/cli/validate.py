@@ -73,11 +73,12 @@ def describe(path: Path, said: dict[str, Any]) -> Description:
     said : dict
         Options of the reader.
     """
+    from ..io.choice import ChoiceNeeded
     from ..io.formats.centres import read_centres
     from ..io.formats.connectome import read_connectome
-    from ..io.formats.text_tables import find_column, read_table
     from ..io.layer_data import about, is_centres
     from ..io.registry import identify, open_labels, open_volume, read_recordings
+    from ..io.sniffing import table_kind
     from ..session.save_load import find_session, is_session, load_session
 
     if path.exists() and is_session(find_session(path)):
@@ -89,8 +90,11 @@ def describe(path: Path, said: dict[str, Any]) -> Description:
         facts = {"worms": list(session.recordings), "edits": len(session.history), "components": rank}
         return Description([f"{path}: a session; {found}"], "session", (), facts)
     form = identify(path)
-    if form.key == "graphml" or (form.key == "csv" and _is_connectome(find_column, read_table, path)):
-        edges = read_connectome(path)
+    if form.key == "graphml" or (form.key == "csv" and table_kind(path) == "connectome"):
+        try:
+            edges = read_connectome(path)
+        except ChoiceNeeded as question:  # what it is, is certain
+            return Description([f"{path}: a connectome; {question.what}"], "connectome", (), {"asks": question.option})
         cells = len(set(edges["pre"]) | set(edges["post"]))
         facts = {"connections": len(edges), "cells": cells}
         line = f"{path}: a connectome; {len(edges)} connections between {cells} cells"
@@ -123,12 +127,6 @@ def describe(path: Path, said: dict[str, Any]) -> Description:
         line = f"{path}: {form.title}; {what} of shape {held.shape} ({axes}), voxels of {size} um (z, y, x)"
         return Description([line], form.title, (), facts)
     raise refused[0]
-
-
-def _is_connectome(find_column: Any, read_table: Any, path: Path) -> bool:
-    table = read_table(path)
-    pre = find_column(table, "pre", "source", "from", "presynaptic")
-    return pre is not None and find_column(table, "post", "target", "to", "postsynaptic") is not None
 
 
 def _recording_lines(recording: Any) -> list[str]:

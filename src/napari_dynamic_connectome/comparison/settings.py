@@ -21,6 +21,11 @@ class StructureSettings(StepSettings):
         "",
         "Column, or attribute of GraphML, that holds the weights of connectomes whose names do not tell which it is.",
     )
+    rows: Literal["", "pre", "post", "gap junctions", "contact"] = setting(
+        "",
+        "Of connectomes that are matrices: their rows are presynaptic (pre) or postsynaptic (post), or they count what has no "
+        "direction.",
+    )
     propagation: str = setting(
         "", "Signal propagation: an npz of Randi et al. (2023), or a CSV with stimulated, responder, response, q."
     )

@@ -22,7 +22,7 @@ def read_networks(settings: StructureSettings) -> list[Network]:
     Parameters
     ----------
     settings : StructureSettings
-        `connectome` (paths, or cect:NAME), `weight`, `propagation`, `kinds`, `largest_q`.
+        `connectome` (paths, or cect:NAME), `weight`, `rows`, `propagation`, `kinds`, `largest_q`.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def read_networks(settings: StructureSettings) -> list[Network]:
             edges = read_cect(name)
         else:
             name = Path(entry).name.split(".")[0]
-            edges = _edges(entry, settings.weight)
+            edges = read_edges(entry, weight=settings.weight, rows=settings.rows)
         there = list(dict.fromkeys(str(t) for t in edges["type"]))
         wanted = [t for t in there if not settings.kinds or t in settings.kinds]
         try:
@@ -61,11 +61,19 @@ def read_networks(settings: StructureSettings) -> list[Network]:
     return found
 
 
-def _edges(path: str, weight: str) -> pd.DataFrame:
-    """Read a table of connections; the column of weights that was said is for files that do not tell theirs."""
+def read_edges(path: str, **said: str) -> pd.DataFrame:
+    """Read a table of connections; what was said is for the files that ask for it.
+
+    Parameters
+    ----------
+    path : str
+    **said : str
+        Options of `read_connectome`; "" where nothing was said.
+    """
     try:
         return read_connectome(path)
     except ChoiceNeeded as question:
-        if question.option != "weight" or not weight:
+        answer = said.get(question.option, "")
+        if not answer:
             raise
-    return read_connectome(path, weight=weight)
+        return read_connectome(path, **{question.option: answer})

@@ -17,6 +17,7 @@ from .choice import ChoiceNeeded
 from .files import existing, head
 from .formats.btrack import is_btrack
 from .formats.centres import is_napari_points
+from .formats.connection_matrix import is_matrix
 from .formats.fields import BEHAVIOUR_PREFIX
 from .formats.pandas_hdf5 import stored_pose
 from .formats.text_tables import by_spaces, find_column, find_time, header_levels, plain_cell
@@ -43,6 +44,8 @@ def table_kind(path: str | Path) -> TableKind:
         return "behaviour"
     columns = _parquet_columns(path) if path.is_dir() or start.startswith(b"PAR1") else _csv_columns(path)
     table = pd.DataFrame(columns=pd.Index(columns, dtype=object))
+    if not path.is_dir() and b"\0" not in start and is_matrix(columns, _second_row(path)[:1]):
+        return "connectome"
     if find_column(
         table, "pre", "source", "presynaptic", "pre_cell", "stimulated", "neuron 1", "neuron1", "from_neuron"
     ) and find_column(
@@ -97,6 +100,17 @@ def _id_column(table: pd.DataFrame) -> str | None:
 
 def _csv_columns(path: Path) -> list[str]:
     """Return the names in the first line."""
+    rows = _first_rows(path)
+    return rows[0] if rows else []
+
+
+def _second_row(path: Path) -> list[str]:
+    rows = _first_rows(path)
+    return rows[1] if len(rows) > 1 else []
+
+
+def _first_rows(path: Path) -> list[list[str]]:
+    """Return the cells of the first two lines that are not empty; a line that was cut off counts as it is."""
     start = head(path, 1 << 16)
     if start.startswith(b"\x1f\x8b"):
         try:
@@ -107,11 +121,10 @@ def _csv_columns(path: Path) -> list[str]:
     encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     text = start.decode(encoding, errors="replace")
     lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip()][:2]
-    first = lines[0] if lines else ""
     if by_spaces(lines):
-        first = ",".join(first.split())
-    separator = max((",", ";", "\t"), key=first.count)
-    return [plain_cell(c.strip().strip('"').strip()) for c in first.split(separator)]
+        lines = [",".join(line.split()) for line in lines]
+    separator = max((",", ";", "\t"), key=lines[0].count) if lines else ","
+    return [[plain_cell(c.strip().strip('"').strip()) for c in line.split(separator)] for line in lines]
 
 
 def _parquet_columns(path: Path) -> list[str]:

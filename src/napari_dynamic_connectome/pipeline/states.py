@@ -50,13 +50,13 @@ def find_states(
     InputError
         See `fit_states` and `compare_held_out`.
     """
-    from ..io.formats.connectome import read_connectome
+    from ..comparison.sources import read_edges
     from ..states.fit import fit_states
     from ..states.held_out import compare_held_out
 
     chosen = StatesStepSettings.parse(settings, where="states settings")
     if structure is None and chosen.connectome:
-        structure = read_connectome(chosen.connectome)
+        structure = read_edges(chosen.connectome, weight=chosen.weight, rows=chosen.rows)
     first, last = (0.0 if chosen.held_out == "no" else 0.6), 0.9
     common: dict[str, Any] = {"structure": structure, "seed": seed, "cancel": cancel}
     held = None

@@ -13,6 +13,11 @@ class StatesStepSettings(StatesSettings):
 
     fit: bool = setting(False, "Whether `run` looks for states; the States dock and the command `states` always do.")
     connectome: str = setting("", "CSV or GraphML of synapses for the prior of the weights; none by default.")
+    weight: str = setting("", "Column of the connectome that holds the weights, where its name does not tell.")
+    rows: Literal["", "pre", "post", "gap junctions", "contact"] = setting(
+        "",
+        "Of a connectome that is a matrix: its rows are presynaptic (pre) or postsynaptic, or of what has no direction.",
+    )
     held_out: Literal["blocks", "worms", "no"] = setting(
         "blocks",
         "What is kept from the fits that judge the states: blocks of time, whole worms, or nothing (not judged).",

@@ -120,3 +120,35 @@ def test_a_file_that_is_no_connectome_is_refused_and_nothing_changes(dock, work,
     qtbot.waitUntil(lambda: job not in work.jobs.running, timeout=30_000)
     qtbot.wait(200)
     assert work.view.network is None and not panel.networks
+
+
+def test_a_matrix_of_connections_asks_which_way_it_points(dock, work, qtbot, tmp_path, monkeypatch):
+    from qtpy.QtCore import Qt, QTimer
+
+    from napari_dynamic_connectome.widgets.workspace.import_sheet import ImportSheet
+
+    names = list(work.session.components.neurons)[:6]
+    wired = np.triu(np.ones((6, 6), int), 1) * 3
+    rows = [",".join(["", *names]), *(",".join([n, *map(str, r)]) for n, r in zip(names, wired, strict=True))]
+    path = tmp_path / "wired.csv"
+    path.write_text("\n".join(rows) + "\n")
+    run = ImportSheet.exec
+
+    def person(sheet):
+        box = sheet.answer.native
+        for _ in range(2):  # "pre", then "post"
+            qtbot.keyClick(box, Qt.Key.Key_Down)
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+        qtbot.keyClick(sheet.import_button, Qt.Key.Key_Return)
+
+    def shown(sheet):
+        QTimer.singleShot(0, lambda: person(sheet))
+        return run(sheet)
+
+    monkeypatch.setattr(ImportSheet, "exec", shown)
+    dock.connectome.open(path)
+    qtbot.waitUntil(lambda: work.view.network is not None, timeout=60_000)
+    network = work.view.network
+    assert network.title == "chemical, wired"
+    assert float(network.weight.sel(source=names[1], target=names[0])) == 3  # rows are postsynaptic
+    assert float(network.weight.sel(source=names[0], target=names[1])) == 0

@@ -17,6 +17,7 @@ from ...model.errors import InputError
 from ..files import existing, head
 from ..wiring import SYNAPSES, connectome_matrix, weight_column
 from .connection_columns import KINDS, LISTED, POST, PRE, WEIGHTS, WIDE, choose_weight
+from .connection_matrix import edges_of, is_matrix
 from .text_tables import find_column, plain_cell, read_table, to_numbers
 
 __all__ = ["connectome_matrix", "read_connectome", "tidy", "weight_column"]
@@ -40,16 +41,20 @@ RECEIVING = ("r", "rp", "receive", "receivejoint")
 SIGNED = ("dF/F of the responder",)
 
 
-def read_connectome(path: str | Path, *, weight: str | None = None) -> pd.DataFrame:
+def read_connectome(path: str | Path, *, weight: str | None = None, rows: str | None = None) -> pd.DataFrame:
     """Read the connections of a connectome.
 
     Parameters
     ----------
     path : str or Path
         CSV with the columns pre, post (or source, target), synapses (or weight, contact_area, ...) and type; or with a column of
-        weights for each type (the consensus connectome of Simeon et al. 2024); or GraphML.
+        weights for each type (the consensus connectome of Simeon et al. 2024); or a matrix with a row and a column a neuron; or
+        GraphML.
     weight : str, optional
         Name of the column, or GraphML attribute, that holds the weights, if its name does not tell.
+    rows : {"pre", "post", "gap junctions", "contact"}, optional
+        Of a matrix: its rows are presynaptic ("pre") or postsynaptic, or it counts what has no direction. 0 and empty cells are no
+        connection.
 
     Returns
     -------
@@ -61,7 +66,7 @@ def read_connectome(path: str | Path, *, weight: str | None = None) -> pd.DataFr
     Raises
     ------
     ChoiceNeeded
-        There are numbers, but no column whose name tells that they are the weights.
+        There are numbers, but no column whose name tells that they are the weights; what the rows of a matrix are.
     InputError
         Missing columns, missing, negative or infinite weights, no connections.
     """
@@ -72,18 +77,20 @@ def read_connectome(path: str | Path, *, weight: str | None = None) -> pd.DataFr
 
         table = read_graphml(path, weight=weight)
     else:
-        table = _read_csv(path, weight)
+        table = _read_csv(path, weight, rows)
     return tidy(table, str(path))
 
 
-def _read_csv(path: Path, asked: str | None) -> pd.DataFrame:
+def _read_csv(path: Path, asked: str | None, rows: str | None) -> pd.DataFrame:
     table, where = read_table(path), str(path)
+    if is_matrix([str(c) for c in table.columns], [str(c) for c in table.iloc[:, 0]]):
+        return edges_of(table, rows, where)
     pre, post, kind = find_column(table, *PRE), find_column(table, *POST), find_column(table, *KINDS)
     if pre is None or post is None:
         raise InputError(
             f"the columns are {', '.join(map(str, table.columns))[:100]}",
             where=where,
-            fix="Needed: pre, post, synapses, type.",
+            fix="Needed: pre, post, synapses, type; or a matrix with a row and a column a neuron.",
         )
     wide = [(c, k, q) for name, k, q in WIDE if (c := find_column(table, name)) is not None]
     if asked is None and kind is None and wide:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog
 
+from ...io.choice import ChoiceNeeded
 from ..qt.controls import Panel, button, label, row
 
 FILES = "Connectomes (*.csv *.tsv *.graphml *.xml);;All files (*)"
@@ -52,12 +55,14 @@ class ConnectomePanel(Panel):
         if path:
             self.open(Path(path))
 
-    def open(self, path: Path) -> Any | None:
-        """Read a connectome in the background and show its first network; then compare.
+    def open(self, path: Path, **said: str) -> Any | None:
+        """Read a connectome in the background and show its first network; then compare. What the file leaves open is asked.
 
         Parameters
         ----------
         path : Path
+        **said : str
+            Answers: `weight`, `rows`.
         """
         if self.bar.job is not None:
             return None
@@ -66,12 +71,30 @@ class ConnectomePanel(Panel):
             from ...comparison.settings import StructureSettings
             from ...comparison.sources import read_networks
 
-            return read_networks(StructureSettings(connectome=(str(path),)))
+            try:
+                return read_networks(StructureSettings.parse({"connectome": (str(path),), **said}))
+            except ChoiceNeeded as question:
+                return question
+
+        def done(found: Any) -> None:
+            if isinstance(found, ChoiceNeeded):
+                self._ask_about(path)
+            else:
+                self._opened(found)
 
         self.asked()
-        job = self.work.jobs.start(f"Read {path.name}", run, self._opened)
+        job = self.work.jobs.start(f"Read {path.name}", run, done)
         self.bar.watch(job)
         return job
+
+    def _ask_about(self, path: Path) -> None:
+        """Show the import sheet for a file that leaves something open, and open it with the answer."""
+        from ..workspace.import_sheet import import_files
+        from ..workspace.open_files import read_items
+
+        found = import_files([path], read_items, viewer=self.work.viewer, answers=self.work.answers)
+        if found:
+            QTimer.singleShot(0, partial(self.open, path, **found[0].options))
 
     def _opened(self, networks: Any) -> None:
         self.networks = list(networks)
