@@ -16,6 +16,7 @@ import pytest
 
 from napari_dynamic_connectome.extraction.extract import extract_recording
 from napari_dynamic_connectome.io.registry import identify, open_labels, open_volume, read_recording, write_recording
+from napari_dynamic_connectome.model.attributes import attributes_of
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording, VolumeReference
 
@@ -34,7 +35,9 @@ def wormid(path: Path, *, indexed_names: bool = False, raw: bool = False, transp
     the plane of an image series is its `imaging_volume`).
     """
     file = pynwb.NWBFile("whole brain", "some-id", datetime(2022, 1, 2, tzinfo=UTC))
-    file.subject = pynwb.file.Subject(subject_id="2022-01-02-w3", species="Caenorhabditis elegans", sex="XX", age="P2D")
+    file.subject = pynwb.file.Subject(
+        subject_id="2022-01-02-w3", species="Caenorhabditis elegans", sex="XX", age="P2D/P4D", strain="OH16230", genotype="unknown"
+    )  # fmt: skip
     device = file.create_device(name="scope")
     channel = pynwb.ophys.OpticalChannel(name="GCaMP", description="d", emission_lambda=510.0)
     volume = file.create_imaging_plane(
@@ -121,6 +124,22 @@ def test_wormid_recording(tmp_path, indexed) -> None:
     # velocity is t - 0.5 on its own clock, from 0.5 to 3.5 s
     np.testing.assert_allclose(held.behaviour["velocity"].values, held.time_s - 0.5)
     assert held.behaviour["velocity"].attrs["units"] == "mm/s"
+
+
+def test_what_others_say_of_the_worm_becomes_its_attributes_and_is_written_again(tmp_path) -> None:
+    wormid(tmp_path / "w.nwb")
+    held = read_recording(tmp_path / "w.nwb")
+    known = {"strain": "OH16230", "sex": "XX", "age": "P2D/P4D", "session_start": "2022-01-02T00:00:00+00:00"}
+    assert attributes_of(held) == known  # the genotype is "unknown"
+    again = read_recording(write_recording(held, tmp_path / "v.nwb"))
+    assert attributes_of(again) == known
+    with h5py.File(tmp_path / "v.nwb") as file:
+        subject = file["general/subject"]
+        assert (subject["strain"][()], subject["age"][()]) == (b"OH16230", b"P2D/P4D")
+    with h5py.File(tmp_path / "w.nwb", "a") as file:  # what our own export would refuse is no attribute
+        del file["general/subject/sex"], file["general/subject/age"]
+        file["general/subject/sex"], file["general/subject/age"] = "H", "young adult"
+    assert set(attributes_of(read_recording(tmp_path / "w.nwb"))) == {"strain", "session_start"}
 
 
 def test_signal_is_chosen_by_name(tmp_path) -> None:

@@ -60,6 +60,8 @@ def test_what_is_said_goes_before_attributes(tmp_path: Path) -> None:
         ({"sex": "boy"}, "none of NWB"),
         ({"age": "2 days"}, "no duration"),
         ({"age": "P"}, "no duration"),
+        ({"age": "PT"}, "no duration"),
+        ({"age": "P2D/4"}, "no duration"),
         ({"colour": "red"}, "nothing that NWB asks for"),
     ],
 )
@@ -71,6 +73,11 @@ def test_what_nwb_does_not_know_is_refused(given: dict[str, str], message: str) 
 def test_words_for_the_sex_are_understood() -> None:
     said = [checked_about({"sex": x}, "here")["sex"] for x in ("Hermaphrodite", "male", "m", "xx", "U")]
     assert said == ["XX", "XO", "M", "XX", "U"]
+
+
+@pytest.mark.parametrize("age", ["P2D", "PT60H", "P1W", "P2DT12H", "P2D/P4D", "P2D/"])
+def test_ages_and_ranges_of_ages_are_taken(age) -> None:
+    assert checked_about({"age": age}, "here") == {"age": age}
 
 
 def test_time_zones_are_kept_and_empty_texts_left_out() -> None:

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ...model.attributes import KEY as ATTRIBUTES
 from ...model.errors import FormatError, InputError
 from ...model.recording import Recording, empty_stimuli
 from .. import limits
@@ -32,6 +33,7 @@ from ..units import micrometres
 from ..volumes.hdf5 import Hdf5Array, check_dataset, is_local, member, opened, read_all
 from ..volumes.volume import Volume, build_volume
 from .fields import recording_from_fields, stimulus_table, texts
+from .nwb_about import ABOUT, checked_about
 from .side_tables import onto_clock
 
 SIGNALS = (
@@ -126,6 +128,8 @@ def read_recordings(path: str | Path, *, name: str = "", signal: str | None = No
             _our_provenance(file) or "timestamps" not in series
         ):  # ours, or a rate in Hz; any timestamps are called seconds
             provenance[UNIT_SAID] = True
+        if not _our_provenance(file) and (about := _about(file)):
+            provenance[ATTRIBUTES] = about
         return [
             recording.replace(
                 stimuli=_stimuli(file, where),
@@ -409,6 +413,38 @@ def _animal(file: Any) -> str:
             if found and found[0]:
                 return found[0]
     return ""
+
+
+_ABOUT = {
+    "general/subject/strain": "strain", "general/subject/genotype": "genotype", "general/subject/sex": "sex",
+    "general/subject/age": "age", "general/subject/growth_stage": "stage", "session_start_time": "session_start",
+    "general/experimenter": "experimenter", "general/lab": "lab", "general/institution": "institution",
+}  # fmt: skip
+"""Where NWB says what our attributes of a worm say; growth_stage is of the extension for multichannel volumes."""
+MOST_TEXTS = 50
+_NOT_SAID = ("", "unknown", "not stated", "none", "n/a", "na", "unspecified")
+
+
+def _about(file: Any) -> dict[str, str]:
+    """Return what another program's file says of the worm and its session, as attributes."""
+    found = {}
+    for place, attribute in _ABOUT.items():
+        node = member(file, place, "")
+        few = node is not None and hasattr(node, "shape") and (node.size or 0) <= MOST_TEXTS
+        held = texts(node[()]) if few else None
+        said = ", ".join(t.strip() for t in held or () if t.strip())
+        if said.lower() not in _NOT_SAID and _can_be_written(attribute, said):
+            found[attribute] = said
+    return found
+
+
+def _can_be_written(attribute: str, said: str) -> bool:
+    """Whether our own export takes it: a sex or an age in words of another kind would stop it later."""
+    try:
+        checked_about({attribute: said} if attribute in ABOUT else {}, "")
+    except InputError:
+        return False
+    return True
 
 
 def _our_provenance(file: Any) -> dict[str, Any]:

@@ -18,7 +18,8 @@ class AboutSettings(StepSettings):
     genotype: str = setting("", "Of the worm.")
     sex: str = setting("", "XX, XO, M, F, O or U, or a word such as male. Written where nothing is said: XX.")
     age: str = setting(
-        "", "As a duration of ISO 8601, such as P2D (two days) or PT60H. Written where nothing is said: P2D."
+        "",
+        "As a duration of ISO 8601, such as P2D (two days), PT60H or P2D/P4D (between them). Written where nothing is said: P2D.",
     )
     session_start: str = setting("", "When the recording began, such as 2026-05-01T14:30.")
     experimenter: str = setting("", "Who recorded.")
@@ -28,6 +29,7 @@ class AboutSettings(StepSettings):
 
 ABOUT = tuple(AboutSettings.model_fields)
 """Names of what NWB wants to know; attributes of worms of these names are written."""
+_DURATION = r"P(?=[\dT])(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?"
 _SEXES = ("XX", "XO", "M", "F", "O", "U")
 _SEX_WORDS = {"hermaphrodite": "XX", "herm": "XX", "male": "XO", "female": "F", "unknown": "U", "other": "O"}
 """What tables of worms say in the `sex` column; a worm's male has one X chromosome and no other."""
@@ -67,7 +69,7 @@ def checked_about(given: Mapping[str, str], where: str) -> dict[str, Any]:
             fix = f"Use {', '.join(_SEXES)}, or a word: {', '.join(_SEX_WORDS)}."
             raise InputError(f"the sex '{said['sex']}' is none of NWB", where=where, fix=fix)
         said["sex"] = sex
-    if not re.fullmatch(r"P(?=.)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?", said.get("age", "P2D")):
+    if not re.fullmatch(f"{_DURATION}(/({_DURATION})?)?", said.get("age", "P2D")):
         raise InputError(
             f"the age '{said['age']}' is no duration", where=where, fix="For example P2D (two days) or PT60H."
         )
