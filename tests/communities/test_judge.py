@@ -6,8 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from napari_dynamic_connectome.communities.judge import LEAST, candidates, tighten
+from napari_dynamic_connectome.communities.judge import LEAST, _membership, candidates, tighten
 from napari_dynamic_connectome.communities.scan import standardise
 
 
@@ -86,3 +87,22 @@ def test_groups_too_small_or_larger_than_half_are_no_candidates() -> None:
         found = SimpleNamespace(labels=SimpleNamespace(values=np.stack([labels * 0, labels])), chosen_level=1)
         listed = [c.community for c in candidates(found, matrix, [0.0])]
         assert listed == [name for name, size in zip((3, 5), sizes, strict=True) if LEAST <= size <= 5]
+
+
+@pytest.mark.parametrize("renamed", [{}, {4: 0}, {2: 1, 7: 0}, {7: 2, 2: 0, 4: 1}])
+def test_shares_go_to_the_communities_that_are_claimed_and_the_rest_to_the_background(renamed: dict[int, int]) -> None:
+    shares = np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0], [0.2, 0.1, 0.3], [0.0, 0.0, 0.0], [0.4, 0.4, 0.2 + 1e-9]])
+    names = list("ABCDE")
+    given = xr.DataArray(
+        shares, dims=("neuron", "community"), coords={"neuron": names, "community": [2, 4, 7]}, name="membership"
+    )
+    got = _membership(given, renamed)
+    assert got is not None and got.dims == ("neuron", "community") and got.neuron.values.tolist() == names
+    assert got.community.values.tolist() == [*range(len(renamed)), -1]
+    for row, neuron in enumerate(names):
+        kept = {new: shares[row, [2, 4, 7].index(old)] for old, new in renamed.items()}
+        for community, share in kept.items():
+            assert got.sel(neuron=neuron, community=community) == share
+        assert got.sel(neuron=neuron, community=-1) == pytest.approx(1 - sum(kept.values()), abs=1e-8)
+    assert ((got >= 0) & (got <= 1)).all()
+    assert _membership(None, renamed) is None

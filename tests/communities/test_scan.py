@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from napari_dynamic_connectome.communities.scan import (
+    _seeds,
     beyond_strength,
     climb,
+    default_largest,
     scan_groups,
     standardise,
     strength_residuals,
@@ -122,3 +124,67 @@ def test_correction_and_interval_against_known_values():
     assert false_discovery([0.01, np.nan, 0.02, 0.03])[[0, 2, 3]] == pytest.approx([0.03, 0.03, 0.03])
     low, high = share_interval(8, 10)  # Wilson's interval of 8 in 10
     assert (low, high) == pytest.approx((0.4902, 0.9433), abs=1e-3)
+
+
+@pytest.mark.parametrize(("n", "starts"), [(4, 32), (9, 3), (12, 5), (12, 100)])
+@pytest.mark.parametrize("few", [False, True])
+def test_climbs_begin_at_the_strongest_pairs_with_every_node_in_three_at_most(n: int, starts: int, few: bool) -> None:
+    rng = np.random.default_rng(n + starts)
+    values = np.triu(rng.integers(0, 6, (n, n)).astype(float), 1)  # many are alike
+    observed = np.triu(rng.random((n, n)) < (0.2 if few else 0.9), 1)
+    observed |= observed.T
+    pairs = sorted(((-values[i, j], i, j) for i, j in combinations(range(n), 2) if observed[i, j]))
+    expected: list[tuple[int, int]] = []
+    for _, i, j in pairs:
+        ends = [node for pair in expected for node in pair]
+        if len(expected) < starts and ends.count(i) < 3 and ends.count(j) < 3:
+            expected.append((i, j))
+    assert [tuple(pair) for pair in _seeds(values + values.T, observed, starts)] == expected
+
+
+def test_pairs_to_begin_with_are_looked_for_among_the_strongest_only() -> None:
+    values = np.zeros((44, 44))
+    values[0, 1:] = np.arange(100, 57, -1)  # the strongest all share a node
+    values[1, 2] = 50.0
+    observed = values > 0
+    assert len(_seeds(values, observed | observed.T, 2)) == 2  # of the first 40 pairs
+    assert len(_seeds(values, observed | observed.T, 3)) == 3
+    assert _seeds(values, np.zeros((44, 44), bool), 3).shape == (0, 2)
+
+
+def test_a_group_takes_half_of_the_nodes_that_anything_is_known_about() -> None:
+    for n, unknown in ((1, 0), (2, 0), (5, 0), (9, 2), (10, 1), (12, 2)):
+        weights = np.random.default_rng(n).random((n, n))
+        weights += weights.T
+        weights[:unknown] = weights[:, :unknown] = np.nan
+        assert default_largest(standardise(weights)) == max((n - unknown) // 2, 2)
+    weights = np.random.default_rng(0).uniform(0.9, 1.1, (16, 16))
+    weights[:7, :7] *= 20
+    weights = np.triu(weights, 1) + np.triu(weights, 1).T
+    assert strongest_group(standardise(weights)).members == tuple(range(7))
+    weights[:, 13:] = weights[13:] = np.nan  # of 13 nodes, 7 are more than half
+    assert len(strongest_group(standardise(weights)).members) == 6
+    for largest in (2, 3, 4):
+        found = scan_groups(standardise(weights), largest=largest)
+        assert (found == []) if largest < 3 else all(3 <= len(g.members) <= largest for g in found)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_climb_ends_where_no_single_node_improves_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weights = planted(14, [0, 2, 4, 6, 8], rng, 3.0)
+    weights[rng.random(weights.shape) < 0.15] = np.nan
+    matrix = standardise(np.minimum(weights, weights.T))
+    begin = np.zeros((6, 14), bool)
+    for row in begin:
+        row[rng.choice(14, rng.integers(2, 10), replace=False)] = True
+    before = begin.copy()
+    for group in climb(matrix, begin, 6):
+        inside = set(group.members)
+        assert group.statistic == pytest.approx(matrix.statistic(sorted(inside)))
+        for node in range(14):
+            other = inside ^ {node}
+            left = len(other) >= 2 if node in inside else len(inside) < 6
+            if left and matrix.observed[np.ix_(sorted(other), sorted(other))].any():
+                assert matrix.statistic(sorted(other)) <= group.statistic + 1e-6
+    np.testing.assert_array_equal(begin, before)

@@ -240,6 +240,36 @@ def test_one_holds_a_locked_file_at_a_time(kind: str, tmp_path: Path, monkeypatc
     assert most == [1]
 
 
+@pytest.mark.parametrize("kind", ["flock", "msvcrt", "neither"])
+def test_who_does_not_wait_is_told_whether_it_holds_the_file(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind != "flock":
+        fake = fake_msvcrt() if kind == "msvcrt" else None
+        monkeypatch.setitem(sys.modules, "fcntl", None)
+        monkeypatch.setitem(sys.modules, "msvcrt", fake)
+    first, second = (os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT) for _ in range(2))
+    assert system.lock_file(first, wait=False) is True
+    assert system.lock_file(second, wait=False) is (kind == "neither")  # which has nothing to hold it with
+    system.unlock_file(first)
+    assert system.lock_file(second) is True
+    assert system.lock_file(first, wait=False) is (kind == "neither")
+    system.unlock_file(second)
+    os.close(first)
+    os.close(second)
+
+
+def test_a_lock_that_fails_for_another_reason_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    fake = types.SimpleNamespace(LK_NBLCK=2, LK_UNLCK=0, locking=fail)
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", fake)
+    with (tmp_path / "lock").open("wb") as stream, pytest.raises(OSError, match="Input/output"):
+        system.lock_file(stream.fileno())
+
+
 def test_output_takes_characters_that_the_console_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="cp1252"))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.session.journal import Journal, find_recoverable, reopen
 from napari_dynamic_connectome.session.journal_file import JournalFile, encode_line, read_records
-from napari_dynamic_connectome.session.lock import journal_folder
+from napari_dynamic_connectome.session.lock import SessionLock, journal_folder
 from napari_dynamic_connectome.session.save_load import load_session, save_session
 from napari_dynamic_connectome.session.session import Session
 from napari_dynamic_connectome.session.state import Selection
@@ -227,6 +227,39 @@ def test_stimuli_that_were_edited_come_back_after_a_crash(path: Path) -> None:
         again.amend(before.replace(stimuli=old.stimuli), "edit stimuli")
     assert again.recordings["worm 1"] is before
     journal.close()
+
+
+def test_edits_are_kept_at_home_where_the_folder_of_the_session_cannot_be_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = path.parent / "home"
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_CACHE", str(home))
+    journal_folder(path).write_text("")  # no folder can be made there
+    journal = Journal.attach(load_session(path))
+    assert journal.folder.parent == home / "journals" and not journal.read_only
+    journal.session.name_neuron(8, "ASEL", recording="worm 1")
+    crash(journal)
+    session = load_session(path)
+    journal = Journal.attach(session)
+    assert journal.recover() == [] and "ASEL" in session.recordings["worm 1"].named
+    journal.close()
+
+
+def test_a_session_that_was_never_saved_says_so_where_home_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_CACHE", str(tmp_path))
+    session, refused = Session(), []
+
+    def refuse(self: object, **_: object) -> str:
+        refused.append(self)
+        raise InputError("the session's journal cannot be written")
+
+    monkeypatch.setattr(SessionLock, "acquire", refuse)
+    with pytest.raises(InputError, match="cannot be written"):
+        Journal.attach(session)
+    assert len(refused) == 1  # there is no other place to try
+    assert session.journal is None
 
 
 def test_a_correction_that_cannot_be_put_on_disk_is_not_made(path: Path) -> None:

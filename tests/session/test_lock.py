@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -207,6 +208,54 @@ def test_who_was_ended_while_it_removed_a_dead_lock_is_not_waited_for(
     mine = lock.SessionLock(folder)
     assert mine.acquire() == "" and not mark.exists()
     mine.release()
+
+
+@pytest.mark.parametrize("ends", ["well", "badly", "removed by another"])
+def test_one_at_a_time_removes_a_dead_lock_and_says_when_it_is_done(tmp_path: Path, ends: str) -> None:
+    mark = tmp_path / ".lock.removing"
+    with contextlib.suppress(ZeroDivisionError), lock._removing(tmp_path) as allowed:
+        assert allowed and mark.exists()
+        with lock._removing(tmp_path) as also:
+            assert not also
+        assert mark.exists()
+        if ends == "badly":
+            raise ZeroDivisionError
+        if ends == "removed by another":  # that took it for one of a process that was ended
+            mark.unlink()
+    assert not mark.exists()
+    with lock._removing(tmp_path) as allowed:
+        assert allowed
+
+
+@pytest.mark.parametrize("before", ["nothing", "dead", "damaged"])
+def test_nothing_but_the_lock_is_left_when_it_is_taken_and_nothing_when_it_is_given_back(
+    tmp_path: Path, before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "TRIES", 1)
+    for _ in range(2):
+        if before == "dead":
+            write_lock(tmp_path, **{k: lock._me()[k] for k in ("host", "place", "machine")})
+        elif before == "damaged":
+            (tmp_path / "lock").write_text("{")
+        held = SessionLock(tmp_path)
+        assert held.acquire() == "" and held.held and held.still_mine()
+        assert sorted(p.name for p in tmp_path.iterdir()) == [".lock.guard", "lock"]
+        other = SessionLock(tmp_path)
+        assert f"process {os.getpid()}" in other.acquire() and not other.held and not other.still_mine()
+        other.release()
+        assert held.still_mine()
+        held.release()
+        held.release()
+        assert [p.name for p in tmp_path.iterdir()] == [".lock.guard"] and not held.still_mine()
+
+
+def test_a_lock_that_somebody_else_took_meanwhile_is_not_given_back(tmp_path: Path) -> None:
+    held = SessionLock(tmp_path)
+    assert held.acquire() == ""
+    file = write_lock(tmp_path)
+    assert not held.still_mine()
+    held.release()
+    assert read_owner(file)["token"] == "theirs"
 
 
 def test_a_journal_is_kept_where_files_cannot_be_locked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,8 @@
 python tests/soak/mutants.py [--mutants 40] [--seed 0] [--packages session io]
 
 Each mutant is one change of one expression or statement in a copy of the package; the tests that mirror its module run against
-it in a child process. What no test notices is listed with file, line and change.
+it in a child process. What no test notices is listed with file, line and change. Changes that no test can notice, because they change
+nothing, are listed in equivalents.txt with the reason; they are counted apart.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 PACKAGE = "napari_dynamic_connectome"
 PACKAGES = ("model", "session", "io", "extraction", "affinity", "communities")
+EQUIVALENTS = Path(__file__).with_name("equivalents.txt")
 MOST_FILES = 6
 """Files of tests that run against one mutant."""
 LIMIT_S = 400.0
@@ -59,6 +61,15 @@ class Mutant:
     was: str
     function: str
     """The function around it."""
+
+    @property
+    def name(self) -> str:
+        """Its module and the line with the change, wherever that stands by now; what equivalents.txt lists."""
+        source = self.file.read_bytes()
+        begin = source.rfind(b"\n", 0, self.start) + 1
+        end = source.find(b"\n", self.stop)
+        text = source[begin : self.start].decode() + self.text + source[self.stop : end].decode()
+        return f"{self.file.relative_to(ROOT / 'src' / PACKAGE).as_posix()}: {' '.join(text.split())}"
 
     def __str__(self) -> str:
         where = self.file.relative_to(ROOT).as_posix()
@@ -235,6 +246,19 @@ def sample(number: int, seed: int, packages: tuple[str, ...] = PACKAGES) -> list
     return random.Random(seed).sample(found, min(number, len(found)))
 
 
+def equivalents() -> dict[str, str]:
+    """Return the changes that change nothing, by name, with the reason (the indented lines below each)."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in EQUIVALENTS.read_text(encoding="utf-8").splitlines():
+        if line.startswith(" "):
+            found[name] = f"{found[name]} {line.strip()}".strip()
+        elif line and not line.startswith("#"):
+            name = line
+            found[name] = ""
+    return found
+
+
 def _verdict(one: Mutant, source: Path, copy: Path, limit_s: float) -> tuple[str, str]:
     """Put a mutant into a copy of the package and run its tests; what fails must pass without it."""
     shutil.copytree(source, copy)
@@ -265,18 +289,23 @@ def mutate(number: int, seed: int = 0, packages: tuple[str, ...] = PACKAGES, lim
     Returns
     -------
     Counter
-        mutants, caught, survived, without a verdict (the test that failed fails without them, too), percent.
+        mutants, caught, survived, without a verdict (the test that failed fails without them, too), equivalent, percent.
     """
     for name in PRELOAD:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)  # once, not in every child
-    counts: Counter[str] = Counter({"mutants": 0, "caught": 0, "survived": 0, "without a verdict": 0})
+    counts: Counter[str] = Counter({"mutants": 0, "caught": 0, "survived": 0, "without a verdict": 0, "equivalent": 0})
+    same = equivalents()
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         source = Path(folder) / "src"
         shutil.copytree(ROOT / "src", source)
         for one in sample(number, seed, packages):
             counts["mutants"] += 1
             start = time.monotonic()
+            if one.name in same:
+                counts["equivalent"] += 1
+                print(f"equivalent ({same[one.name]}): {one}", flush=True)
+                continue
             verdict, test = _verdict(one, source, Path(folder) / "copy", limit_s)
             counts[verdict] += 1
             said = verdict.upper() if verdict == "survived" else verdict

@@ -69,6 +69,13 @@ def test_exports(tmp_path: Path, path) -> None:
     assert counts["refused"] + counts["written"] > 0
 
 
+def test_changes_that_change_nothing_are_named_with_the_reason_and_still_there() -> None:
+    for name, reason in mutants.equivalents().items():
+        module = mutants.ROOT / "src" / mutants.PACKAGE / name.partition(":")[0]
+        assert len(reason) > 20, name
+        assert name in {one.name for one in mutants.mutants_of(module)}, f"not in the source any more: {name}"
+
+
 def test_mutants_are_made_of_what_decides_something(tmp_path: Path) -> None:
     found = mutants.sample(30, 0, ("session",))
     assert len(set(map(str, found))) > 20
