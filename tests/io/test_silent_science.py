@@ -17,7 +17,7 @@ from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.errors import SettingsError
 from napari_dynamic_connectome.pipeline.images import extract_files
 from napari_dynamic_connectome.pipeline.run import find_inputs, read_as_said
-from napari_dynamic_connectome.pipeline.settings import PipelineSettings, RankSettings
+from napari_dynamic_connectome.pipeline.settings import PipelineSettings, RankSettings, VolumeInput
 
 NAMES = ["AVAL", "AVAR", "RIML", "RIMR"]
 
@@ -213,9 +213,9 @@ def test_a_chunk_that_is_not_there_is_counted_and_nan(image: Path) -> None:
 
 
 def test_traces_are_missing_where_the_voxels_are(image: Path) -> None:
-    whole = extract_files(image, voxel_size_um=(2, 0.5, 0.5), frame_rate_hz=2)
+    whole = extract_files(VolumeInput(volume=str(image), voxel_size_um=(2, 0.5, 0.5), frame_rate_hz=2))
     chunk(image, 1, 0, 1, 0).unlink()
-    torn = extract_files(image, voxel_size_um=(2, 0.5, 0.5), frame_rate_hz=2)
+    torn = extract_files(VolumeInput(volume=str(image), voxel_size_um=(2, 0.5, 0.5), frame_rate_hz=2))
     lost = np.zeros((6, 2), bool)
     lost[2:4, 1] = True
     np.testing.assert_array_equal(np.isnan(torn.traces.values), lost)

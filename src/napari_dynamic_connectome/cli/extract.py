@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..model.errors import InputError
 from .cluster import client_of
 from .progress import progress_bar
+
+if TYPE_CHECKING:
+    from ..pipeline.settings import VolumeInput
 
 
 def add(commands: Any) -> None:
@@ -73,36 +76,16 @@ def execute(options: argparse.Namespace) -> None:
     settings = ExtractionSettings.parse(overrides.get("extraction"), where="--set extraction")
     quality = QualitySettings.parse(overrides.get("quality"), where="--set quality")
     correction = CorrectionSettings.parse(overrides.get("correction"), where="--set correction")
-    more: dict[str, Any] = {}
-    if options.voxel_size:
-        more["voxel_size_um"] = tuple(options.voxel_size)
-    if options.rate:
-        more["frame_rate_hz"] = options.rate
     target = check_target(options.output, overwrite=options.overwrite)
     client = client_of(options)
     try:
         with progress_bar("extract") as progress:
             recording = extract_files(
-                options.volume,
-                options.labels or "",
-                name=options.name or "",
-                names=options.names or "",
-                stimuli=options.stimuli or "",
-                behaviour=options.behaviour or "",
-                channel=options.channel,
-                reference=options.reference,
-                axes=options.axes,
-                label_axes=options.label_axes,
-                dataset=options.dataset,
-                label_dataset=options.label_dataset,
-                label_channel=options.label_channel,
-                radius_um=options.radius,
-                units=options.units,
-                settings=settings,
+                _images_of(options),
+                settings,
                 checkpoint=Path(options.resume) if options.resume else None,
                 client=client,
                 progress=progress,
-                **more,
             )
     finally:
         if client is not None:
@@ -113,3 +96,15 @@ def execute(options: argparse.Namespace) -> None:
     write_recording(recording, target, overwrite=options.overwrite)
     named = len(recording.named)
     print(f"wrote {options.output}: {recording.n_neurons} neurons ({named} named), {recording.n_times} time points")
+
+
+def _images_of(options: argparse.Namespace) -> VolumeInput:
+    """Files of the worm, and what was said about them."""
+    from ..pipeline.settings import VolumeInput
+
+    given = {field: getattr(options, OPTIONS.get(field, field)) for field in VolumeInput.model_fields}
+    return VolumeInput.parse({k: v for k, v in given.items() if v is not None}, where="extract")
+
+
+OPTIONS = {"radius_um": "radius", "voxel_size_um": "voxel_size", "frame_rate_hz": "rate"}
+"""Options that are shorter than the fields of `VolumeInput`."""

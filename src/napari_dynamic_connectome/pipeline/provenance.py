@@ -1,4 +1,4 @@
-"""Provenance of a result: versions, and hashes of settings."""
+"""Provenance of results: versions, settings, seed, inputs and command, the same from docks, command line and Python."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ import hashlib
 import importlib.metadata
 import json
 import platform
-from typing import Any
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..session.save_load import recording_hash
+
+if TYPE_CHECKING:
+    from ..model.cohort import Cohort
+    from .settings import PipelineSettings
 
 PACKAGES = (
     "napari-dynamic-connectome",
@@ -19,6 +29,59 @@ PACKAGES = (
     "scikit-learn",
     "zarr",
 )
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How results were made.
+
+    Parameters
+    ----------
+    versions : mapping
+        Of this package, of Python and of the libraries that results depend on.
+    settings : mapping
+        All of them, as JSON has them.
+    seed : int
+    inputs : tuple of mapping
+        Files (`path`, `bytes`, `sha256`), or worms that were open (`worm`, `sha256` of traces, neurons, stimuli and behaviour).
+    command : str
+        What was called.
+    """
+
+    versions: Mapping[str, str]
+    settings: Mapping[str, Any]
+    seed: int
+    inputs: tuple[Mapping[str, Any], ...]
+    command: str
+
+    def record(self) -> dict[str, Any]:
+        """Return it as plain values: what sessions, reports and tables hold."""
+        return asdict(self) | {"inputs": [dict(one) for one in self.inputs]}
+
+
+def provenance_of(
+    settings: PipelineSettings,
+    inputs: Cohort | list[dict[str, Any]],
+    *,
+    command: str = "",
+    seen_from: Callable[[str], str] = str,
+) -> Provenance:
+    """Say how results are made that are made now.
+
+    Parameters
+    ----------
+    settings : PipelineSettings
+    inputs : Cohort or list of dict
+        Worms that are open, or fingerprints of files.
+    command : str
+        What was called; the command line of this program by default.
+    seen_from : callable
+        What a path in the command is called in the record.
+    """
+    if not isinstance(inputs, list):
+        inputs = [{"worm": r.name, "sha256": recording_hash(r)} for r in inputs.recordings]
+    line = " ".join([Path(sys.argv[0]).name, *(seen_from(one) for one in sys.argv[1:])])
+    return Provenance(versions(), settings.model_dump(mode="json"), settings.seed, tuple(inputs), command or line)
 
 
 def versions() -> dict[str, str]:

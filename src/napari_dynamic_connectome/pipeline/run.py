@@ -11,7 +11,6 @@ import glob
 import json
 import logging
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -41,7 +40,7 @@ from .earlier import back_up, held_session, withdraw
 from .images import extract_files
 from .opinions import find_baselines, find_signed
 from .partition import partition
-from .provenance import settings_hash, versions
+from .provenance import Provenance, provenance_of, settings_hash, versions
 from .settings import PipelineSettings, ReadingSettings, VolumeInput, nearby
 from .states import find_states
 
@@ -58,19 +57,41 @@ log = logging.getLogger("napari_dynamic_connectome")
 
 @dataclass(frozen=True)
 class AnalysisResult:
-    """What `analyze` returns: the affinity's description, the sweep (if one ran), components, communities."""
+    """What `analyze` returns: the affinity's description, the sweep (if one ran), components, communities, how they were made."""
 
     affinity: AffinitySpec
     sweep: Any
     components: Components
     communities: dict[tuple[int, CommunityKind], Communities]
+    provenance: Provenance
 
     def put_into(self, session: Session, cohort: Cohort) -> None:
-        """Make this what a session shows: `cohort`, of which it is, and all results."""
+        """Make this what a session shows: `cohort`, of which it is, all results, and how they were made."""
+        put_provenance(session, self.provenance, self.components)
         session.set_cohort(cohort)
         session.set_sweep(self.sweep)
         session.set_components(self.components if self.components.rank else None)
         session.set_communities(self.communities)
+
+
+def put_provenance(session: Session, made: Provenance, components: Components | None = None) -> None:
+    """Say in a session how its results are made that were not made by `run_pipeline`: the next run makes its own again.
+
+    Parameters
+    ----------
+    session : Session
+    made : Provenance
+    components : Components, optional
+        If these are new.
+    """
+    record = made.record()
+    stages = session.provenance.get("stages", {})
+    left = {k: v for k, v in stages.items() if k == "recordings" or (components is None and k == "components")}
+    session.settings = record["settings"]
+    session.provenance = session.provenance | record | ({"stages": left} if stages else {})
+    if components is not None:
+        session.provenance["model"] = components.model
+        session.provenance["model_reason"] = components.diagnostics.get("model_reason", "")
 
 
 def find_inputs(settings: PipelineSettings) -> tuple[list[Path], list[VolumeInput]]:
@@ -232,17 +253,9 @@ def _extract(
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
 ) -> Recording:
-    values = entry.model_dump()
     try:
         return extract_files(
-            values.pop("volume"),
-            values.pop("labels"),
-            **values,
-            settings=settings.extraction,
-            checkpoint=checkpoint,
-            client=client,
-            progress=progress,
-            cancel=cancel,
+            entry, settings.extraction, checkpoint=checkpoint, client=client, progress=progress, cancel=cancel
         )
     except ChoiceNeeded as error:
         if error.option not in VolumeInput.model_fields:
@@ -261,6 +274,7 @@ def analyze(
     cancel: CancelCallback | None = None,
     client: Any = None,
     checkpoint: str | Path | None = None,
+    command: str = "",
 ) -> AnalysisResult:
     """Cohort -> affinity -> components -> communities of every component.
 
@@ -273,6 +287,8 @@ def analyze(
         Runs the factorization's jobs on a cluster.
     checkpoint : path, optional
         Folder in which finished fits are kept: the same call goes on from there. It must belong to this cohort and settings.
+    command : str
+        What was called, for the provenance; the command line of this program by default.
     """
     settings = settings or PipelineSettings()
     affinity, sweep, components = decompose(
@@ -284,7 +300,8 @@ def analyze(
         checkpoint=None if checkpoint is None else Path(checkpoint),
     )
     communities = partition(components, settings, progress=part(progress, 0.7, 1), cancel=cancel, cohort=cohort)
-    return AnalysisResult(affinity, sweep, components, communities)
+    made = provenance_of(settings, cohort, command=command)
+    return AnalysisResult(affinity, sweep, components, communities, made)
 
 
 def enough_worms(cohort: Cohort, settings: FactorizationSettings) -> FactorizationSettings:
@@ -659,17 +676,13 @@ def _stamp(
     hashes: Mapping[str, str],
 ) -> None:
     stages[stage] = hashes[stage]
-    session.settings = settings.relative(output).model_dump(mode="json")
-    session.provenance.update(
-        {
-            "versions": versions(),
-            "settings": session.settings,
-            "seed": settings.seed,
-            "inputs": [one | {"path": nearby(str(Path(one["path"]).absolute()), output)} for one in inputs],
-            "command": " ".join([Path(sys.argv[0]).name, *(nearby(one, output) for one in sys.argv[1:])]),
-            "stages": dict(stages),
-        }
-    )
+    made = provenance_of(
+        settings.relative(output),
+        [one | {"path": nearby(str(Path(one["path"]).absolute()), output)} for one in inputs],
+        seen_from=lambda path: nearby(path, output),
+    ).record()
+    session.settings = made["settings"]
+    session.provenance.update(made | {"stages": dict(stages)})
 
 
 def read_truth(folder: str | Path) -> Truth:

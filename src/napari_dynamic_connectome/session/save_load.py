@@ -270,9 +270,16 @@ def decode_session(body: Mapping[str, Any], source: StoreReader, base: Path) -> 
 def cohort_hash(cohort: Cohort) -> str:
     """SHA-256 of all that a cohort holds, images aside: traces, neurons, stimuli, behaviour, settings."""
     code = Encoder(ArrayPool())
-    body = [code.record(r, volume=None, labels=None) for r in cohort.recordings]
-    text = json.dumps([body, code.value(cohort.settings)], sort_keys=True)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return _hash([[code.record(r, volume=None, labels=None) for r in cohort.recordings], code.value(cohort.settings)])
+
+
+def recording_hash(recording: Recording) -> str:
+    """SHA-256 of all that a recording holds, images aside."""
+    return _hash(Encoder(ArrayPool()).record(recording, volume=None, labels=None))
+
+
+def _hash(body: Any) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 # --- the fields of a session, in the order of `SessionState` -------------------------------------------------------------

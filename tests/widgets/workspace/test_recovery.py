@@ -217,6 +217,8 @@ def test_results_that_cannot_be_kept_show_with_a_warning_and_their_fits_stay(
 ):
     from napari_dynamic_connectome.model.errors import InputError
     from napari_dynamic_connectome.pipeline import run
+    from napari_dynamic_connectome.pipeline.provenance import provenance_of
+    from napari_dynamic_connectome.pipeline.settings import PipelineSettings
     from napari_dynamic_connectome.session.journal_file import JournalFile
     from napari_dynamic_connectome.widgets.docks.cohort_dock import CohortDock
     from napari_dynamic_connectome.widgets.workspace import recovery
@@ -229,7 +231,7 @@ def test_results_that_cannot_be_kept_show_with_a_warning_and_their_fits_stay(
     def analyzed(*_, checkpoint, **__):
         kept.append(checkpoint)
         (checkpoint / "fit").write_text("hours of work")
-        return run.AnalysisResult(None, None, parts, {})
+        return run.AnalysisResult(None, None, parts, {}, provenance_of(PipelineSettings(), worms))
 
     monkeypatch.setattr(run, "analyze", analyzed)
     monkeypatch.setattr(recovery, "show_warning", said.append)

@@ -27,12 +27,11 @@ def start_analysis(work: Workspace, cohort: Cohort, settings: PipelineSettings, 
         from ...pipeline.run import analyze
 
         checkpoints.append(analysis_checkpoint(cohort, settings.model_dump(mode="json")))
-        result = analyze(cohort, settings, progress=progress, cancel=cancel, checkpoint=checkpoints[0].folder())
+        kept = checkpoints[0].folder()
+        called = f"napari, Cohort dock: {title}"
+        result = analyze(cohort, settings, progress=progress, cancel=cancel, checkpoint=kept, command=called)
 
         def put_into(session: Any) -> None:
-            session.settings = settings.model_dump(mode="json")
-            session.provenance["model"] = result.components.model
-            session.provenance["model_reason"] = result.components.diagnostics.get("model_reason", "")
             result.put_into(session, cohort)
 
         check_cancel(cancel)
@@ -117,11 +116,14 @@ def start_communities(work: Workspace, settings: PipelineSettings, title: str = 
 
     def run(progress: Any, cancel: Any) -> Any:
         from ...pipeline.partition import partition
+        from ...pipeline.provenance import provenance_of
+        from ...pipeline.run import put_provenance
 
         found = partition(components, settings, progress=progress, cancel=cancel, cohort=cohort)
+        made = provenance_of(settings, [] if cohort is None else cohort, command=f"napari, Communities dock: {title}")
 
         def put_into(target: Any) -> None:
-            target.settings = settings.model_dump(mode="json")
+            put_provenance(target, made)
             target.communities = {}
             target.set_communities(found)
 
