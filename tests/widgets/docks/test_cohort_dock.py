@@ -147,6 +147,9 @@ def test_a_cancelled_analysis_goes_on_where_it_was(dock, qtbot, wait_for, monkey
     wait_for(dock.analyze())
     assert dock.session.components is not None and dock.session.sweep is not None
     assert not before & set(ran) and len(ran) == 4
+    made = dock.session.provenance
+    assert made["command"].startswith("napari, Cohort dock: ") and "numpy" in made["versions"]
+    assert [one["worm"] for one in made["inputs"]] == list(dock.session.cohort.worms)
     qtbot.waitUntil(lambda: not folder.exists())
 
 
