@@ -195,11 +195,11 @@ def test_the_chosen_neuron_is_seen_in_all_worms_and_around_events(dock, work, qt
     page.signal.activated.emit(place)
     assert page.text.text().startswith(f"community {called} of component {component} ({kind}) around NaCl")
     # names of worms do not lie on each other
-    page.resize(page.width(), 170)
-    qtbot.wait(30)
-    page._draw_average()
-    shown = page.heat.getAxis("left")._tickLevels[0]
-    assert 0 < len(shown) * 13 <= max(page.heat.getViewBox().height(), 13)
+    for height, count in ((400, 2), (60, 1)):
+        page.view.setFixedHeight(height)
+        qtbot.wait(60)
+        shown = page.heat.getAxis("left")._tickLevels[0]
+        assert len(shown) == count and len(shown) * 13 <= max(page.heat.getViewBox().height(), 13)
     # without such a neuron, and without a worm that has an event
     work.session.select(neurons=())
     dock.stack_mode.setCurrentText("All worms")

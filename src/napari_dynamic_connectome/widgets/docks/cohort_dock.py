@@ -107,6 +107,7 @@ class CohortDock(Dock):
         self.plot.addItem(self.image)
         self.plot.setMouseEnabled(True, False)
         self.plot.getPlotItem().invertY(True)
+        self._worm_names = plots.RowNames(self.plot.getPlotItem())
         self.plot.scene().sigMouseMoved.connect(self._hover)
         self.plot.scene().sigMouseClicked.connect(self._clicked)
         inner.addWidget(self.plot, 1)
@@ -290,9 +291,7 @@ class CohortDock(Dock):
         view.setLimits(xMin=0, xMax=presence.shape[1], yMin=0, yMax=presence.shape[0])
         self.plot.setXRange(0, presence.shape[1], padding=0)
         self.plot.setYRange(0, presence.shape[0], padding=0)
-        axis = self.plot.getAxis("left")
-        every = max(1, len(cohort.worms) // 14)
-        axis.setTicks([[(i + 0.5, _short(w)) for i, w in enumerate(cohort.worms) if i % every == 0]])
+        self._worm_names.show([(i + 0.5, _short(w)) for i, w in enumerate(cohort.worms)])
         self.plot.getAxis("bottom").setTicks([[]])
         self.plot.getAxis("bottom").setHeight(6)
         common = cohort.common_stimuli

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,9 @@ from ...model.recording import Recording
 from .theme import Colours
 
 pg.setConfigOptions(antialias=True, imageAxisOrder="row-major")
+
+ROW_NAME_PX = 13
+"""Height that the name of a row needs."""
 
 
 def tick_font() -> QFont:
@@ -156,3 +161,33 @@ def binary_channel(recording: Recording) -> str | None:
     """Name of the binary behaviour channel to shade: reversals if there are any, else the first."""
     names = [str(n) for n, v in recording.behaviour.data_vars.items() if v.attrs.get("kind") == "binary"]
     return next((n for n in names if "rev" in n.lower()), names[0] if names else None)
+
+
+class RowNames:
+    """Names of rows at the left of a plot: as many as have room, now and whenever its height changes.
+
+    Parameters
+    ----------
+    item : pyqtgraph.PlotItem
+        Its rows fill its height.
+    """
+
+    def __init__(self, item: Any) -> None:
+        self._item = item
+        self._ticks: list[tuple[float, str]] = []
+        item.getViewBox().sigResized.connect(self._place)
+
+    def show(self, ticks: Sequence[tuple[float, str]]) -> None:
+        """Name rows.
+
+        Parameters
+        ----------
+        ticks : sequence of (float, str)
+            Middle of every row, and its name, in their order.
+        """
+        self._ticks = list(ticks)
+        self._place()
+
+    def _place(self, *_: Any) -> None:
+        every = max(1, math.ceil(len(self._ticks) * ROW_NAME_PX / max(self._item.getViewBox().height(), ROW_NAME_PX)))
+        self._item.getAxis("left").setTicks([self._ticks[::every]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +27,6 @@ MOST_WORMS = 40
 GAP = 5.0
 SURROGATES = 199
 CHANCE_ALPHA, INTERVAL_ALPHA = 60, 80
-NAME_PX = 13
-"""Height that the name of a worm needs."""
 _COMMUNITY = re.compile(r"component (\d+) (core|modules) (\d+)")
 
 
@@ -76,6 +73,7 @@ class AcrossWorms(QWidget):
         self.image = pg.ImageItem()
         self.heat.addItem(self.image)
         self.heat.invertY(True)
+        self._names = plots.RowNames(self.heat)
         self.heat.setXLink(self.plot)
         for plot in (self.plot, self.heat):
             plot.getAxis("left").setWidth(64)
@@ -341,8 +339,7 @@ class AcrossWorms(QWidget):
         step = float(time[1] - time[0]) if len(time) > 1 else 1.0
         self.image.setRect(QRectF(float(time[0]), 0, step * len(time), len(values)))
         self.heat.setYRange(0, len(values), padding=0)
-        every = max(1, math.ceil(len(ticks) * NAME_PX / max(self.heat.getViewBox().height(), NAME_PX)))
-        self.heat.getAxis("left").setTicks([ticks[::every]])
+        self._names.show(ticks)
         self.heat.getAxis("bottom").setLabel(
             f"time from {self.found.event} (s)", color=self._colours.secondary, **{"font-size": "8pt"}
         )

@@ -21,13 +21,13 @@ class CommunityTable(Table):
     def __init__(self) -> None:
         super().__init__(
             [
-                Column("id", lambda r: r["label"], 84, icon=lambda r: r["icon"], bold=lambda r: r["chosen"]),
+                Column("id", lambda r: r["label"], 52, icon=lambda r: r["icon"], bold=lambda r: r["chosen"]),
                 Column("", lambda r: r["members"], 0, muted=True),
                 Column("n", lambda r: str(r["size"]), 30, right=True, tip="Neurons."),
                 Column(
                     "probability",
                     lambda r: "" if r["probability"] != r["probability"] else f"{r['probability']:.2f}",
-                    96,
+                    86,
                     bar=lambda r: r["probability"],
                     tip="Mean probability that the members belong here.",
                 ),
