@@ -129,3 +129,53 @@ def test_blas_has_one_thread_inside_and_its_own_number_after_the_last_has_left()
         [sys.executable, "-c", ONE_BLAS_THREAD], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("ends", ["well", "badly"])
+@pytest.mark.parametrize("patient", [True, False])
+def test_no_thread_outlives_its_pool_and_who_is_not_patient_does_not_wait_for_pieces(ends: str, patient: bool) -> None:
+    go, begun = threading.Event(), threading.Event()
+
+    def piece(k: int) -> int:
+        begun.set()
+        go.wait(20)
+        return k
+
+    start = time.monotonic()
+    before = set(threading.enumerate())
+    try:
+        with execution.workers(2, patient=patient) as pool:
+            if ends == "well":
+                go.set()
+                assert pool.map(piece, range(4)) == [0, 1, 2, 3]
+            else:
+                results = pool.stream(piece, range(4))
+                threading.Thread(target=lambda: (begun.wait(20), patient and go.set())).start()
+                pool._pool.submit(piece, 9)
+                begun.wait(20)
+                raise ZeroDivisionError
+    except ZeroDivisionError:
+        results.close()
+        assert pool.stop.is_set() and go.is_set() is patient
+    assert time.monotonic() - start < 15
+    with pytest.raises(RuntimeError):  # it is closed
+        pool.map(piece, range(2))
+    go.set()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_what_runs_inside_of_a_piece_stops_with_it():
+    stop = threading.Event()
+    inline = execution.InlineWorkers(stop)
+    assert inline.map(lambda k: k + 1, range(3)) == [1, 2, 3]
+    done = []
+    with pytest.raises(Cancelled):
+        for item, _ in inline.stream(lambda k: k, range(9)):
+            done.append(item)
+            if item == 3:
+                stop.set()
+    assert done == [0, 1, 2, 3]
+    with pytest.raises(Cancelled):
+        execution.InlineWorkers(threading.Event(), lambda: True).map(lambda k: k, range(3))

@@ -92,6 +92,8 @@ def test_normalize_forgives_spelling(name: str, gap: str, lower: bool) -> None:
         ("", None),
         ("☃", None),
         ("x" * 10_000, None),
+        ("AVA" + 36 * " " + "L", "AVAL"),
+        ("AVA" + 37 * " " + "L", None),  # no name is that long
         ("AVAL AVAR", None),
     ],
 )

@@ -183,3 +183,32 @@ def test_what_speaks_for_components_is_told_when_they_are_the_present_ones() -> 
     new = session.set_support(present, support)
     assert new is session.components and told == [present.rank]
     assert session.set_support(present, support) is None and told == [present.rank]
+
+
+def test_corrections_since_the_traces_are_noted_until_these_are_made_again_and_told_only_when_they_change() -> None:
+    session = open_session()
+    worm = session.recordings["w"]
+    session.add(worm.replace(name="v"))
+    told: list[str] = []
+    session.touched_changed.connect(told.append)
+    session.touch("w", labels=[3, 1, np.int64(2)], voxel_size="1 to 2 µm")
+    session.touch("v", rate="3 to 4 Hz")
+    assert session.touched == {
+        "w": {"labels": (1, 2, 3), "voxel size": "1 to 2 µm"},
+        "v": {"rate": "3 to 4 Hz"},
+    }
+    session.touch("w", labels=(1, 2, 3))  # known already
+    session.touch("v", labels=[], voxel_size=None)  # nothing to take back
+    assert told == ["w", "v"]
+    session.touch("w", labels=None)
+    assert session.touched["w"] == {"voxel size": "1 to 2 µm"} and told == ["w", "v", "w"]
+    session.add(worm, replace=True)  # read again, not made again
+    assert "w" in session.touched and told == ["w", "v", "w"]
+    session.add(worm, replace=True, made="extract traces", raw=worm.traces)
+    assert session.touched == {"v": {"rate": "3 to 4 Hz"}} and told == ["w", "v", "w", "w"]
+    session.add(worm, replace=True, made="extract traces", raw=worm.traces)
+    assert told == ["w", "v", "w", "w"]
+    session.touch("v", rate=None)
+    assert session.touched == {} and told == ["w", "v", "w", "w", "v"]
+    with pytest.raises(InputError):
+        session.touch("nobody", rate="x")

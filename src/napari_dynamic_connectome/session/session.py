@@ -149,7 +149,7 @@ class Session(SessionState):
             ):
                 self._forget_history(recording.name)
         self.recordings_changed.emit()
-        if noted is not self.touched and noted != self.touched:
+        if noted != self.touched:
             self.touched_changed.emit(recording.name)
         if make_current or self.current is None:
             self.set_current(recording.name)

@@ -10,6 +10,7 @@ import pytest
 import zarr
 
 from napari_dynamic_connectome import FormatError, InputError, open_labels, read_centres
+from napari_dynamic_connectome.io.formats.geff import _axes
 from napari_dynamic_connectome.io.layer_data import read_layers
 from napari_dynamic_connectome.io.registry import identify
 
@@ -91,3 +92,42 @@ def test_a_flat_graph_lies_in_the_first_plane_and_damage_is_named(tmp_path) -> N
         read_centres(graph(tmp_path / "b.geff", TWO, [(10, 99)]))
     with pytest.raises(InputError, match="needed are one of time"):
         read_centres(graph(tmp_path / "c.geff", flat, LINKS, names="zyx", units=(None, None, None)))
+
+
+def axis(name: str, kind: str | None = None) -> dict[str, Any]:
+    return {"name": name} | ({} if kind is None else {"type": kind})
+
+
+T, SPACE = axis("t", "time"), [axis(n, "space") for n in "zyx"]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([T, *SPACE], {"t": "t", "z": "z", "y": "y", "x": "x"}),
+        ([SPACE[2], T, SPACE[1]], {"t": "t", "y": "y", "x": "x"}),
+        ([axis("Frame"), axis("X"), axis("Y"), axis("Z")], {"t": "Frame", "x": "X", "y": "Y", "z": "Z"}),
+        ([axis("when", "time"), axis("a"), axis("b"), axis("c")], {"t": "when", "z": "a", "y": "b", "x": "c"}),
+        ([axis("time"), axis("row"), axis("column")], {"t": "time", "y": "row", "x": "column"}),
+        ([T, axis("c", "channel"), *SPACE[1:]], {"t": "t", "y": "y", "x": "x"}),
+        ([T, "q", None, 5, {"type": "space"}, axis(""), [], *SPACE[1:]], {"t": "t", "y": "y", "x": "x"}),
+    ],
+)
+def test_axes_are_known_by_type_or_name_and_what_is_none_is_left_out(given, expected: dict[str, str]) -> None:
+    assert {letter: one["name"] for letter, one in _axes({"axes": given}, "here").items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (None, "none"),
+        ([], "none"),
+        (SPACE, "z, y, x"),
+        ([T, axis("frame"), *SPACE], "t, frame, z, y, x"),
+        ([T, SPACE[0]], "t, z"),
+        ([T, *SPACE, axis("w", "space")], "t, z, y, x, w"),
+    ],
+)
+def test_too_few_or_too_many_axes_are_named(given, named: str) -> None:
+    with pytest.raises(InputError, match=f"has the axes {named}; needed are one of time and two or three of space"):
+        _axes({"axes": given}, "here")
