@@ -103,3 +103,46 @@ def test_half_of_the_time_in_long_pieces_is_enough():
     for cut, possible in ((46.0, False), (62.0, True)):
         worms = cohort(breaks=(cut, *np.arange(cut + 6, 100, 6)))
         assert (Shifter(compute_affinity(worms), worms).why_not() == "") == possible
+
+
+def columns_of(features) -> list[np.ndarray]:
+    return [features.size, features.code] if hasattr(features, "size") else [features.value]
+
+
+@pytest.mark.parametrize("kind", ["differential", "edge time series"])
+def test_shifted_slopes_keep_their_order_in_every_block_and_stay_in_place_near_its_ends(kind: str) -> None:
+    breaks, onset = (30.0, 70.0), 50.0
+    worms = cohort(breaks=breaks, stimuli=pd.DataFrame({"name": ["NaCl"], "onset": [onset], "offset": [60.0]}))
+    real = compute_affinity(worms, kind=kind)
+    shifter = Shifter(real, worms, min_shift_s=5.0)
+    made, again, other = (shifter.make(seed) for seed in (3, 3, 4))
+    block, changed = real.blocks[0], made.blocks[0]
+    time = block.source_time_s
+    edge = 2.0 * real.settings.sigma_s
+    ends = np.array([time[0], time[-1], *breaks])
+    still = (np.abs(time[:, None] - ends) <= edge + 1e-9).any(axis=1)
+    free = (np.abs(time[:, None] - ends) > edge + 0.3).all(axis=1)
+    for before, after, same, differs in zip(
+        *(columns_of(b.features) for b in (block, changed, again.blocks[0], other.blocks[0])), strict=True
+    ):
+        np.testing.assert_array_equal(after, same)
+        assert not np.array_equal(after, differs)
+        np.testing.assert_array_equal(after[:, still], before[:, still])
+        for first, last in ((0, 30), (30, 50), (50, 70), (70, 101)):
+            inside = (time >= first) & (time < last) & ~still
+            assert free[inside].mean() > 0.9
+            for row, moved in zip(before[:, inside], after[:, inside], strict=True):
+                shifts = [k for k in range(len(row)) if np.array_equal(np.roll(row, k), moved)]
+                assert len(shifts) == 1 or len(set(row.tolist())) == 1
+                least = min(20, len(row) // 4)
+                assert all(least <= k <= len(row) - least for k in shifts)
+    assert made.rate_hz == real.rate_hz and made.pairs is real.pairs
+
+
+def test_what_cannot_be_shifted_column_by_column_is_computed_from_shifted_traces() -> None:
+    worms = cohort()
+    for method, more in (("phase randomisation", {}), ("circular shift", {"kind": "sliding correlation"})):
+        real = compute_affinity(worms, **more)
+        got = Shifter(real, worms, method).make(5)
+        expected = compute_affinity(surrogate_cohort(worms, method, seed=5, min_shift_s=5.0), **more)
+        np.testing.assert_array_equal(got.blocks[0].dense(), expected.blocks[0].dense())

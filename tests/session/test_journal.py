@@ -490,6 +490,39 @@ def test_a_read_only_window_opens_files_and_analyzes_and_claims_nothing(path: Pa
     first.close()
 
 
+def test_a_window_whose_session_was_taken_over_writes_nothing_more_and_says_who_has_it(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.name_neuron(8, "ASEL", recording="worm 1")
+    mine = json.loads(journal.lock.file.read_text())
+    theirs = {"pid": 77, "token": "theirs", "user": "ada", "host": "node-17", "place": "b pid:[1]", "machine": "m"}
+    journal.lock.file.write_text(json.dumps(mine | theirs))
+    for said in ("took the session over", "open in another window"):
+        with pytest.raises(InputError, match=rf"{said} \(ada, process 77 on node-17"):
+            session.name_neuron(8, "ASER", recording="worm 1")
+    assert "ASEL" in session.recordings["worm 1"].named and journal.read_only
+    before = {p: p.read_bytes() for p in journal.folder.iterdir()}
+    journal.note_view({"zoom": 3.0})
+    session.select(neurons=("ASEL",), component=1)
+    session.touch("worm 1", rate="2 to 4 Hz")
+    assert journal.write_results(session) == ""
+    assert {p: p.read_bytes() for p in journal.folder.iterdir()} == before
+    journal.close()
+    assert json.loads((journal.folder / "lock").read_text())["token"] == "theirs"
+
+
+def test_a_lock_that_was_only_removed_is_taken_again_at_the_next_edit(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    journal.lock.file.unlink()
+    session.name_neuron(8, "ASEL", recording="worm 1")
+    assert journal.lock.still_mine() and not journal.read_only
+    journal.close()
+    assert journal.write_results(session) == ""
+    journal.note_view({"zoom": 3.0})
+    assert not list(journal.folder.glob("results*"))
+
+
 def test_what_was_corrected_and_what_was_looked_at_survive(path: Path) -> None:
     session = load_session(path)
     journal = Journal.attach(session)

@@ -233,9 +233,9 @@ class Journal:
                 f"the session is open in another window ({self.owner or 'closed here'}); here it can only be looked at",
                 fix="Edit it there, or save it here under another name.",
             )
-        if not self.lock.still_mine() and self.lock.acquire():
-            self.read_only = True
-            raise InputError("another window took the session over", fix="Save it here under another name.")
+        if not self.lock.still_mine() and (other := self.lock.acquire()):
+            self.read_only, self.owner = True, other
+            raise InputError(f"another window took the session over ({other})", fix="Save it here under another name.")
         record: dict[str, Any] = {"n": len(self.session.history), "edit": Encoder(ArrayPool()).record(edit)}
         if results is not None:
             place = self.folder / Path(kept).name
