@@ -5,11 +5,25 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
-from napari_dynamic_connectome.communities.judge import LEAST, _membership, candidates, tighten
-from napari_dynamic_connectome.communities.scan import standardise
+from napari_dynamic_connectome.communities.judge import (
+    LEAST,
+    Candidate,
+    _membership,
+    _overlaps,
+    candidates,
+    effect,
+    judged_matrix,
+    pulls,
+    sentence,
+    statistic_of,
+    stronger_inside,
+    tighten,
+)
+from napari_dynamic_connectome.communities.scan import beyond_strength, standardise
 
 
 def graded(n: int, strengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -106,3 +120,123 @@ def test_shares_go_to_the_communities_that_are_claimed_and_the_rest_to_the_backg
         assert got.sel(neuron=neuron, community=-1) == pytest.approx(1 - sum(kept.values()), abs=1e-8)
     assert ((got >= 0) & (got <= 1)).all()
     assert _membership(None, renamed) is None
+
+
+def gappy(n: int, seed: int) -> np.ndarray:
+    weights = graded(n, np.full(n // 3, 1.5), np.random.default_rng(seed))
+    hidden = np.triu(np.random.default_rng(seed + 1).random((n, n)) < 0.2, 1)
+    weights[hidden | hidden.T] = np.nan
+    np.fill_diagonal(weights, 7.0)  # which says nothing
+    return weights
+
+
+def mean_of(weights: np.ndarray, rows: list[int], columns: list[int]) -> float:
+    """Mean of the observed pairs of one set with another one."""
+    found = [weights[i, j] for i in rows for j in columns if i != j and np.isfinite(weights[i, j])]
+    return float(np.mean(found)) if found else np.nan
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_how_much_stronger_a_group_is_with_an_interval_around_it(seed: int) -> None:
+    weights = gappy(24, seed)
+    inside = np.arange(24) < 8
+    members, others = list(range(8)), list(range(8, 24))
+    got = effect(weights, inside)
+    assert got["inside"] == pytest.approx(mean_of(weights, members, members))
+    assert got["outside"] == pytest.approx(mean_of(weights, members, others))
+    assert got["ratio"] == pytest.approx(got["inside"] / got["outside"])
+    assert got["ratio_low"] < got["ratio"] < got["ratio_high"]
+    width = np.log(got["ratio_high"] / got["ratio_low"])
+    assert 0.05 < width < 1.0
+    assert effect(weights, inside) == got  # the same interval each time
+    scaled = effect(1e-6 * weights, inside)
+    for key in ("ratio", "ratio_low", "ratio_high"):
+        assert scaled[key] == pytest.approx(got[key])
+    one = Candidate(3, 0.0, 1.0)
+    labels = np.where(inside, 3, -1)
+    assert stronger_inside(weights, labels, one) and not stronger_inside(-weights, labels, one)
+    assert not stronger_inside(np.ones((24, 24)), labels, one)
+
+
+def test_members_that_are_all_alike_have_a_narrow_interval_and_none_outside_makes_it_infinite() -> None:
+    weights = np.ones((9, 9))
+    weights[:4, :4] = 3.0
+    got = effect(weights, np.arange(9) < 4)
+    assert (got["ratio"], got["ratio_high"]) == (3.0, 3.0)
+    weights[:4, 4:] = weights[4:, :4] = 0.0
+    got = effect(weights, np.arange(9) < 4)
+    assert got["ratio"] == np.inf and np.isnan(got["ratio_low"]) and np.isnan(got["ratio_high"])
+
+
+def test_pulls_are_0_at_the_mean_outside_and_1_at_the_mean_inside() -> None:
+    weights = gappy(20, 5)
+    weights[3, :6] = weights[:6, 3] = np.nan  # nothing is known about it and the first group
+    labels = np.r_[np.zeros(6, int), np.ones(5, int), np.full(9, -1)]
+    table = pd.DataFrame({"inside": [3.0, 2.0, 1.0], "outside": [1.0, 2.0, 0.5]}, index=[0, 1, 2])
+    got = pulls(weights, labels, table)
+    for node in range(20):
+        expected = (mean_of(weights, [node], list(range(6))) - 1.0) / 2.0
+        np.testing.assert_allclose(got.loc[node, 0], expected)
+    assert np.isnan(got.loc[3, 0]) and got[1].isna().all()  # not stronger inside than outside
+    assert got[2].isna().all()  # no members
+    own = effect(weights, labels == 0)
+    exact = pulls(weights, labels, pd.DataFrame([own], index=[0]))[0]
+    known = np.isfinite(exact[:6])
+    count = np.array([sum(np.isfinite(weights[i, j]) for j in range(6) if j != i) for i in range(6)])
+    assert np.average(exact[:6][known], weights=count[known]) == pytest.approx(1.0)
+
+
+def test_members_with_half_a_pull_towards_another_community_overlap() -> None:
+    towards = pd.DataFrame({0: [1.0, 0.5, 0.49, 0.9], 1: [0.5, 1.0, 0.7, 0.8], 4: [np.nan, 0.6, 0.0, 0.9]})
+    got = _overlaps(list("ABCD"), np.array([0, 1, 1, -1]), towards)
+    assert got.to_numpy().tolist() == [["A", 0, 1, 0.5], ["B", 1, 0, 0.5], ["B", 1, 4, 0.6]]
+    assert got.columns.tolist() == ["neuron", "community", "other", "pull"]
+    assert _overlaps(["A"], np.array([-1]), towards[:1]).empty
+
+
+@pytest.mark.parametrize(
+    ("q_values", "text"),
+    [
+        ({}, "No neurons act together in X beyond chance; all 11 are background."),
+        ({0: 0.01}, "4 neurons act together in X; the other 7 are background."),
+        ({0: 0.01, 1: 0.05}, "2 groups of 4 and 3 neurons act together in X; the other 4 are background."),
+        ({0: 0.01, 1: 0.06}, "4 neurons act together in X; 3 neurons are unsure, the other 4 are background."),
+        ({0: 0.2}, "Neurons act together in X, but no single group is sure: 4 neurons are unsure, 7 are background."),
+        (
+            {0: 0.01, 1: 0.02, 2: 0.03},
+            "3 groups of 4, 3 and 2 neurons act together in X; the other 2 are background.",
+        ),
+    ],
+)
+def test_what_was_found_is_said_with_the_numbers_of_neurons(q_values: dict[int, float], text: str) -> None:
+    row = np.array([0, 0, 0, 0, 1, 1, 1, 2, 2, -1, -1, -1])
+    row = np.where(np.isin(row, list(q_values)), row, -1)
+    states = np.array(["member"] * 11 + ["not observed"], dtype=object)
+    table = pd.DataFrame({"q_value": list(q_values.values())}, index=list(q_values))
+    assert sentence("core", row, table, states, "X", 0.05) == text
+    other = text.replace("act together", "hold together beyond their strengths")
+    assert sentence("modules", row, table, states, "X", 0.05) == other
+
+
+def test_groups_are_judged_on_the_weights_or_on_what_is_beyond_strengths() -> None:
+    weights = gappy(18, 2)
+    np.testing.assert_array_equal(judged_matrix(weights, "core").values, standardise(weights).values)
+    np.testing.assert_array_equal(judged_matrix(weights, "modules").values, beyond_strength(weights).values)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_core_of_a_graded_group_counts_with_the_group_around_it_and_others_with_themselves(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weights = np.triu(rng.normal(0.0, 0.3, (40, 40)), 1)
+    weights += weights.T
+    weights[:12, :12] += 2.0
+    weights[:5, :5] += 1.0  # the core
+    np.fill_diagonal(weights, np.nan)
+    matrix = standardise(weights)
+    group, core = matrix.statistic(range(12)), matrix.statistic(range(5))
+    assert statistic_of(matrix, np.arange(5)) == pytest.approx(group) and group > core
+    assert statistic_of(matrix, np.arange(12)) == pytest.approx(group)
+    edge = np.arange(6, 12)  # of the group, but less dense than all of it
+    assert statistic_of(matrix, edge) == pytest.approx(matrix.statistic(edge))
+    mixed = np.r_[0:3, 30:34]  # most are not held by the group around them
+    assert statistic_of(matrix, mixed) == pytest.approx(matrix.statistic(mixed))
