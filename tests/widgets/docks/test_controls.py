@@ -7,6 +7,7 @@ import re
 
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -29,15 +30,15 @@ KINDS = (QAbstractButton, QAbstractItemView, QAbstractSlider, QAbstractSpinBox, 
 VALUES = (QAbstractSlider, QAbstractSpinBox, QComboBox, QCheckBox, QLineEdit)
 
 
-@pytest.fixture
-def docks(viewer, qtbot):
+@pytest.fixture(scope="module")
+def docks(module_viewer):
     from napari_dynamic_connectome.widgets.app.arrange import arrange_windows
     from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
-    found = arrange_windows(viewer)
-    fill(workspace_of(viewer).session)
-    workspace_of(viewer).session.select(neurons=("AVAL",))
-    qtbot.wait(50)
+    found = arrange_windows(module_viewer)
+    fill(workspace_of(module_viewer).session)
+    workspace_of(module_viewer).session.select(neurons=("AVAL",))
+    QTest.qWait(50)
     for dock in found.values():
         dock.flush()
     return found

@@ -100,37 +100,6 @@ def test_swapping_sides_exchanges_two_names(docks, work, qtbot) -> None:
     assert int(work.session.recording.neurons.loc["AVAR", "label"]) == before
 
 
-def test_selection_is_one_in_table_traces_and_scene(docks, work, qtbot) -> None:
-    fill(work.session)
-    work.scene.flush()
-    dock = show(docks["Neurons"], qtbot)
-    place = next(i for i, r in enumerate(dock.table.rows_model.rows) if r["name"] == "RIMR")
-    dock.table.selectRow(place)
-    assert work.session.selection.neurons == ("RIMR",)
-    work.scene.flush()
-    ring = work.scene.layers["current"]
-    expected = work.session.recording.positions_um[list(work.session.recording.neurons.index).index("RIMR")]
-    np.testing.assert_allclose(ring.data, [expected])
-    work.session.select(neurons=("AVAR",))
-    dock.flush()
-    assert [r["name"] for r in dock.table.chosen()] == ["AVAR"]
-    traces = show(docks["Traces"], qtbot)
-    assert traces.stacked(work.session.recording)[0] == list(work.session.recording.neurons.index).index("AVAR")
-
-
-def test_time_slider_and_cursor_are_one(viewer, docks, work, qtbot) -> None:
-    work.session.add(recording())
-    work.scene.flush()
-    traces = show(docks["Traces"], qtbot)
-    assert viewer.dims.ndim == 4
-    viewer.dims.set_current_step(0, 40)
-    assert work.session.selection.time_s == pytest.approx(20.0)
-    traces.flush()
-    assert traces.cursors[0].value() == pytest.approx(20.0)
-    traces.cursors[1].setValue(30.1)
-    assert viewer.dims.current_step[0] == 60
-
-
 def test_colours_of_the_moment_reach_the_canvas_from_cursor_and_slider(viewer, docks, work, qtbot) -> None:
     fill(work.session)
     work.view.set(color_by="activity")
@@ -162,47 +131,6 @@ def test_colours_of_the_moment_reach_the_canvas_from_cursor_and_slider(viewer, d
     assert np.abs(drawn() - seen[-1]).max() > 0.02
 
 
-def test_a_community_lights_up_everywhere(docks, work, qtbot) -> None:
-    fill(work.session)
-    work.session.set_current("worm A")
-    work.scene.flush()
-    dock = show(docks["Communities"], qtbot)
-    assert dock.table.rows_model.rowCount() == 3
-    dock.table.selectRow(1)
-    chosen = work.session.selection.community
-    assert chosen == dock._rows[1]["community"]
-    work.scene.flush()
-    drawn = work.scene.drawn
-    members = {n for n, lit in zip(drawn.ids, drawn.lit, strict=True) if lit}
-    assert members == set(NAMES[4 * chosen : 4 * chosen + 4])
-    colours = np.asarray(work.scene.layers["neurons"].face_color)[drawn.lit]
-    np.testing.assert_allclose(colours[:, :3], np.tile(rgb(drawn.styles[chosen].color), (4, 1)), atol=0.01)
-    assert work.scene.layers["edges"].visible
-    assert set("".join(work.scene.layers["names"].features["name"])) <= set("".join(members) + "/")
-    traces = show(docks["Traces"], qtbot)
-    assert set(traces.stacked(work.session.recording)) == set(np.flatnonzero(drawn.lit))
-
-
-def test_the_level_slider_joins_children(docks, work, qtbot) -> None:
-    fill(work.session)
-    dock = show(docks["Communities"], qtbot)
-    work.session.select(community=2)
-    dock.flush()
-    dock.level.setValue(0)  # coarse
-    assert work.session.selection.level == 1
-    assert work.session.selection.community == 1
-    dock.flush()
-    assert dock.table.rows_model.rowCount() == 2
-
-
-def test_components_cards_choose(docks, work, qtbot) -> None:
-    fill(work.session)
-    dock = show(docks["Components"], qtbot)
-    assert len(dock.cards) == 2
-    qtbot.mouseClick(dock.cards[1], Qt.MouseButton.LeftButton)
-    assert work.session.selection.component == 2
-
-
 def test_pixels_of_a_neuron_have_its_communitys_colour(viewer, work, qtbot) -> None:
     fill(work.session)
     work.session.set_current("worm A")
@@ -218,14 +146,6 @@ def test_pixels_of_a_neuron_have_its_communitys_colour(viewer, work, qtbot) -> N
         wanted = rgb(drawn.styles[community].color)
         close = np.abs(picture - wanted).max(axis=2) < 0.03
         assert close.sum() > 60, community
-
-
-def test_click_picks_the_neuron_under_it(viewer, work) -> None:
-    work.session.add(recording())
-    work.scene.flush()
-    place = work.session.recording.positions_um[5]
-    assert work.scene.pick(place + [30, 0.1, 0.1], np.array([-1.0, 0, 0])) == work.session.recording.neurons.index[5]
-    assert work.scene.pick([0, 900, 900], None) is None
 
 
 def test_a_theme_change_keeps_the_colours_readable(viewer, docks, work, qtbot) -> None:
@@ -262,31 +182,6 @@ def test_an_image_opened_later_does_not_cover_the_neurons(viewer, work) -> None:
     work.session.select(community=0)
     work.scene.flush()
     assert viewer.layers[-1].name == "late"
-
-
-def test_names_and_lines_do_not_make_napari_measure_its_world_again(viewer, work, monkeypatch) -> None:
-    from napari.components.layerlist import LayerList
-
-    fill(work.session)
-    work.session.set_current("worm A")
-    work.scene.flush()
-    measured, plain = [], LayerList._ranges.fget
-    monkeypatch.setattr(LayerList, "_ranges", property(lambda layers: measured.append(1) or plain(layers)))
-    for community in (0, 1, 2):
-        work.session.select(community=community, neurons=(NAMES[4 * community],))
-        work.scene.flush()
-        assert work.scene.layers["edges"].visible and len(work.scene.layers["current"].data) == 1
-    assert measured == []
-
-
-def test_switching_worms_moves_the_neurons(work) -> None:
-    fill(work.session)
-    work.session.set_current("worm A")
-    work.scene.flush()
-    first = work.scene.layers["neurons"].data.copy()
-    work.session.set_current("worm B")
-    work.scene.flush()
-    assert not np.allclose(first, work.scene.layers["neurons"].data)
 
 
 def test_fewer_points_can_be_drawn_into_a_hidden_layer(viewer, work) -> None:
