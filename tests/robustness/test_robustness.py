@@ -45,6 +45,12 @@ def cohort() -> Cohort:
 
 
 @pytest.fixture(scope="module")
+def small() -> Cohort:
+    """For what does not depend on the worms: threads, a cluster, what is kept and taken up again."""
+    return simulate_cohort(n_worms=3, n_neurons=16, duration_s=60, n_motifs=2, motif_size=6, seed=21)[0]
+
+
+@pytest.fixture(scope="module")
 def result(cohort):
     return assess_robustness(cohort, settings_for(None))
 
@@ -132,21 +138,21 @@ def test_unrelated_neurons_have_components_that_do_not_come_back() -> None:
     assert len(believable) == 0
 
 
-def test_threads_do_not_change_anything(cohort) -> None:
+def test_threads_do_not_change_anything(small) -> None:
     found = []
     for threads in (1, 3):
         settings = settings_for(2, parts=("bootstrap", "left-out worms"), bootstraps=2)
         factorization = settings.factorization.model_copy(update={"threads": threads})
-        found.append(assess_robustness(cohort, settings.model_copy(update={"factorization": factorization})))
+        found.append(assess_robustness(small, settings.model_copy(update={"factorization": factorization})))
     for name, table in found[0].tables().items():
         pd.testing.assert_frame_equal(table, found[1].tables()[name])
 
 
-def test_an_interrupted_run_goes_on_where_it_was(cohort, tmp_path, monkeypatch) -> None:
+def test_an_interrupted_run_goes_on_where_it_was(small, tmp_path, monkeypatch) -> None:
     from napari_dynamic_connectome.robustness import execute
 
     settings = settings_for(3, parts=("bootstrap", "seeds"))
-    whole = assess_robustness(cohort, settings)
+    whole = assess_robustness(small, settings)
     done: list[str] = []
     real = execute.run_piece
 
@@ -162,40 +168,40 @@ def test_an_interrupted_run_goes_on_where_it_was(cohort, tmp_path, monkeypatch) 
             asked.set()
 
     with pytest.raises(Cancelled):
-        assess_robustness(cohort, settings, checkpoint=tmp_path, progress=stop_soon, cancel=asked.is_set)
+        assess_robustness(small, settings, checkpoint=tmp_path, progress=stop_soon, cancel=asked.is_set)
     kept = len(list(tmp_path.glob("*/*.npz")))
     assert kept >= 2
     done.clear()
-    after = assess_robustness(cohort, settings, checkpoint=tmp_path)
+    after = assess_robustness(small, settings, checkpoint=tmp_path)
     assert 0 < len(done) <= 5 - 2
     pd.testing.assert_frame_equal(after.refits, whole.refits)
     done.clear()
-    assess_robustness(cohort, settings, checkpoint=tmp_path)
+    assess_robustness(small, settings, checkpoint=tmp_path)
     assert done == []
     # a damaged piece is done again, and pieces of other settings are not taken
     broken = sorted(p for p in tmp_path.glob("*/*.npz") if p.parent.name != "analysis")[0]
     broken.write_bytes(broken.read_bytes()[:100])
-    assess_robustness(cohort, settings, checkpoint=tmp_path)
+    assess_robustness(small, settings, checkpoint=tmp_path)
     assert len(done) == 1
     done.clear()
     other = settings.model_copy(update={"affinity": settings.affinity.model_copy(update={"sigma_s": 2.0})})
-    assess_robustness(cohort, other, checkpoint=tmp_path / "other")
+    assess_robustness(small, other, checkpoint=tmp_path / "other")
     assert len(done) == 5
 
 
-def test_pieces_belong_to_worms_and_settings(cohort) -> None:
+def test_pieces_belong_to_worms_and_settings(small) -> None:
     settings = settings_for()
-    components = factorize(compute_affinity(cohort), 2, starts=1)
-    mark = fingerprint(cohort, settings, components)
+    components = factorize(compute_affinity(small), 2, starts=1)
+    mark = fingerprint(small, settings, components)
     threads = settings.factorization.model_copy(update={"threads": 1})
     more = settings.robustness.model_copy(update={"bootstraps": 50, "match": 0.7})
     same = settings.model_copy(update={"factorization": threads, "robustness": more})
-    assert fingerprint(cohort, same, components) == mark
-    values = cohort.recordings[0].traces.copy(deep=True)
+    assert fingerprint(small, same, components) == mark
+    values = small.recordings[0].traces.copy(deep=True)
     values[3, 3] += 1e-3
-    changed = Cohort([cohort.recordings[0].replace(traces=values), *cohort.recordings[1:]])
+    changed = Cohort([small.recordings[0].replace(traces=values), *small.recordings[1:]])
     assert fingerprint(changed, settings, components) != mark
-    assert fingerprint(cohort, settings.model_copy(update={"seed": 1}), components) != mark
+    assert fingerprint(small, settings.model_copy(update={"seed": 1}), components) != mark
 
 
 def test_cancelling_ends_a_run_in_the_middle_of_its_pieces(cohort) -> None:
@@ -221,15 +227,15 @@ def test_cancelling_ends_a_run_in_the_middle_of_its_pieces(cohort) -> None:
     assert not thread.is_alive() and isinstance(errors[0], Cancelled)
 
 
-def test_a_cluster_gives_the_same(cohort) -> None:
+def test_a_cluster_gives_the_same(small) -> None:
     distributed = pytest.importorskip("distributed")
     settings = settings_for(3, parts=("bootstrap", "left-out worms"), bootstraps=2)
-    here = assess_robustness(cohort, settings)
+    here = assess_robustness(small, settings)
     with (
         distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):
-        there = assess_robustness(cohort, settings, client=client)
+        there = assess_robustness(small, settings, client=client)
     pd.testing.assert_frame_equal(there.refits, here.refits)
 
 
@@ -243,19 +249,19 @@ def test_one_worm_says_what_can_be_done(cohort) -> None:
         assess_robustness(alone, settings_for(2, parts=("bootstrap",)))
 
 
-def test_what_cannot_be_refitted_is_counted_and_said(cohort) -> None:
-    found = assess_robustness(cohort, settings_for(2, parts=("settings",), ranks=(2, 100_000)))
+def test_what_cannot_be_refitted_is_counted_and_said(small) -> None:
+    found = assess_robustness(small, settings_for(2, parts=("settings",), ranks=(2, 100_000)))
     assert any("1 of" in note and "100000" in note for note in found.notes)
 
 
-def test_components_carry_their_support(cohort) -> None:
-    components = factorize(compute_affinity(cohort), 2, starts=2)
-    found = assess_robustness(cohort, settings_for(2, parts=("bootstrap",), bootstraps=2), components=components)
+def test_components_carry_their_support(small) -> None:
+    components = factorize(compute_affinity(small), 2, starts=2)
+    found = assess_robustness(small, settings_for(2, parts=("bootstrap",), bootstraps=2), components=components)
     support = with_support(components, found).support
     assert support.loc[1, "bootstrap"] == found.support["bootstrap"][0] and np.isnan(support.loc[1, "left_out"])
     assert components.support is None
     with pytest.raises(InputError, match="about other components"):
-        with_support(factorize(compute_affinity(cohort), 3, starts=1), found)
+        with_support(factorize(compute_affinity(small), 3, starts=1), found)
 
 
 def test_components_of_another_cohort_are_refused(cohort) -> None:

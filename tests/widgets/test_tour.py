@@ -163,18 +163,6 @@ def _check_exports(tour: Tour, dialogs, folder) -> None:
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
-def test_six_clicks_from_a_fresh_start_to_the_samples_communities(tour, viewer) -> None:
-    tour.arrange()
-    tour.clicks = 1  # Alt+A
-    tour.add_sample_cohort()
-    quick_settings(tour.docks)
-    tour.analyze()
-    tour.pick_community(0)
-    assert tour.session.selection.community is not None
-    assert tour.work.scene.drawn.lit.any()
-    assert tour.clicks <= 6
-
-
 def test_one_click_from_a_community_to_neurons_traces_window_and_worms(tour, viewer) -> None:
     from .helpers import fill
 
@@ -196,15 +184,22 @@ def test_one_click_from_a_community_to_neurons_traces_window_and_worms(tour, vie
 
 
 @pytest.mark.timeout(1800)
-def test_what_was_copied_reproduces_the_result(tour, viewer, dialogs, tmp_path, monkeypatch) -> None:
+def test_six_clicks_to_the_samples_communities_and_what_was_copied_reproduces_them(
+    tour, viewer, dialogs, tmp_path, monkeypatch
+) -> None:
     from qtpy.QtWidgets import QApplication
 
     from napari_dynamic_connectome.session.save_load import load_session
 
     tour.arrange()
+    tour.clicks = 1  # Alt+A
     tour.add_sample_cohort()
     quick_settings(tour.docks)
     tour.analyze()
+    tour.pick_community(0)
+    assert tour.session.selection.community is not None
+    assert tour.work.scene.drawn.lit.any()
+    assert tour.clicks <= 6
     session, export = tour.session, tour.docks["Export"]
     tour.export("Session…", tmp_path / "session.zarr", dialogs)
     tour.click(export.python_button, "copy as Python")
