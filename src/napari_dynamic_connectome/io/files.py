@@ -13,6 +13,7 @@ from pathlib import Path
 from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.system import is_reserved
 from .atomic import writing
+from .once import once
 
 MAX_LINKS = 40
 """So many links may lead one to the next."""
@@ -126,8 +127,20 @@ def matching(pattern: str | Path) -> list[Path]:
 
 def head(path: Path, n_bytes: int = 1024) -> bytes:
     """Return the first bytes of a file."""
+    if n_bytes <= START:
+        return _start(path)[:n_bytes]
     with path.open("rb") as stream:
         return stream.read(n_bytes)
+
+
+START = 1 << 16
+"""Bytes that are enough to tell what a file is."""
+
+
+@once
+def _start(path: str | Path) -> bytes:
+    with Path(path).open("rb") as stream:
+        return stream.read(START)
 
 
 @contextmanager

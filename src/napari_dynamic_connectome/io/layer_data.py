@@ -17,6 +17,7 @@ from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.recording import Recording
 from . import limits
 from .choice import ChoiceNeeded
+from .once import once, opening
 from .registry import FORMATS, holds_centres, identify, open_labels, open_volume, options_of_traces, read_recordings
 from .sniffing import table_kind
 from .volumes.volume import Volume
@@ -54,6 +55,7 @@ IMAGE_OPTIONS = ("axes", "dataset", "channel", "voxel_size_um", "frame_rate_hz")
 """Options of images that a person may give; a rate is `frame_rate_hz` there."""
 
 
+@once
 def about(path: str | Path) -> About:
     """Say whether a file holds an image, traces, both (NWB) or something else (a table, centres, a connectome).
 
@@ -80,6 +82,7 @@ def about(path: str | Path) -> About:
     return "traces" if "recording" in form.holds else "other"
 
 
+@once
 def is_centres(path: str | Path) -> bool:
     """Whether a file or folder holds tracked centres of neurons.
 
@@ -93,6 +96,7 @@ def is_centres(path: str | Path) -> bool:
     return form.key in ("csv", "parquet") and table_kind(path) == "centres"
 
 
+@opening()
 def fitting(path: str | Path, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the options that were given for several files at once which concern this one.
 
@@ -119,6 +123,7 @@ def fitting(path: str | Path, options: Mapping[str, Any]) -> dict[str, Any]:
     return of_traces if what == "traces" else of_images if what == "image" else {}
 
 
+@opening()
 def read_layers(path: str | Path | Sequence[str], **options: Any) -> list[LayerData]:
     """Read a file (or several) as layer data.
 

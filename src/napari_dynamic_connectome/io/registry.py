@@ -20,6 +20,7 @@ from ..model.recording import Recording, with_names_read
 from ..model.system import check_name
 from .clock import in_seconds
 from .files import existing, head, summary
+from .once import once, opening
 from .ownership import OurFiles, our_file
 from .volumes.volume import Volume
 
@@ -118,6 +119,7 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
+@once
 def identify(path: str | Path) -> Format:
     """Return the format of a file or folder by its content.
 
@@ -276,6 +278,7 @@ def _function(form: Format, name: str) -> Callable[..., Any] | None:
     return getattr(module, name, None)
 
 
+@opening()
 def read_recordings(
     path: str | Path,
     *,
@@ -560,6 +563,7 @@ def _paths_of(path: str | Path) -> Iterator[None]:
         ) from error
 
 
+@opening()
 def open_volume(path: str | Path, **options: Any) -> Volume:
     """Open a 4D image lazily, whatever its format.
 
@@ -621,6 +625,7 @@ def _number(value: Any, path: str | Path) -> int:
         ) from None
 
 
+@once
 def holds_centres(path: str | Path) -> bool:
     """Whether the labels of a file are centres: a table, GEFF, or tracks of btrack.
 
@@ -636,6 +641,7 @@ def holds_centres(path: str | Path) -> bool:
     return key in ("csv", "parquet", "geff")
 
 
+@opening()
 def open_labels(path: str | Path, **options: Any) -> Volume:
     """Open labels lazily: static (z, y, x) or per frame (t, z, y, x); also tables of centres, with radius_um=.
 

@@ -22,10 +22,12 @@ from .formats.fields import BEHAVIOUR_PREFIX
 from .formats.pandas_hdf5 import stored_pose
 from .formats.text_tables import by_spaces, find_column, find_time, header_levels, plain_cell
 from .formats.trace_tables import is_long
+from .once import once
 
 TableKind = Literal["traces", "centres", "stimuli", "behaviour", "names", "neurons", "connectome"]
 
 
+@once
 def table_kind(path: str | Path) -> TableKind:
     """Return what a table is about; "traces" where nothing else fits.
 

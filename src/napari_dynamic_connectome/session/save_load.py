@@ -19,6 +19,7 @@ from uuid import uuid4
 import xarray as xr
 
 from ..io.atomic import recover, writing
+from ..io.files import head
 from ..model.cohort import Cohort, CohortSettings
 from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.evidence import Chance
@@ -168,7 +169,7 @@ def read_revision(path: Path) -> str:
 
 def _read_head(path: Path) -> dict[str, Any]:
     try:
-        if path.exists():
+        if path.is_dir() or (path.is_file() and head(path, 2) == b"PK"):
             with open_store(path) as source:
                 return read_head(source)
     except (FormatError, OSError, ValueError):

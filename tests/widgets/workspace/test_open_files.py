@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,21 @@ def test_every_file_that_is_dropped_opens(viewer, answers, tmp_path, qtbot) -> N
         else:
             assert [layer.data.shape for layer in new] == [SHAPE], name
             np.testing.assert_array_equal(np.asarray(new[0].data[2]), VOXELS[2])
+
+
+def test_a_table_that_is_dropped_is_opened_to_know_it_and_to_read_it(viewer, tmp_path, monkeypatch) -> None:
+    path = tmp_path / "a.csv"
+    MAKERS["a.csv"][1](path)
+    opened, real = [], io.open
+
+    def counting(file: Any, *args: Any, **more: Any) -> Any:
+        opened.append(str(file))
+        return real(file, *args, **more)
+
+    monkeypatch.setattr(io, "open", counting)
+    monkeypatch.setattr("builtins.open", counting)
+    viewer.open(str(path), plugin=PLUGIN)
+    assert opened.count(str(path)) == 2
 
 
 def _format(name: str) -> str:

@@ -16,6 +16,7 @@ from ...model.recording import Recording
 from .. import limits
 from ..choice import ChoiceNeeded
 from ..files import existing
+from ..once import once
 from ..volumes.hdf5 import is_local, member, opened, read_all
 from .csv import recordings_of_frame
 from .fields import ALIASES, recording_from_fields, texts
@@ -103,6 +104,7 @@ def read_recordings(
     return [recording.replace(provenance={**recording.provenance, **about})]
 
 
+@once
 def holds_traces(path: str | Path) -> bool:
     """Whether a file holds traces, and no image: no array of three axes, or a result of CaImAn, or a table of pandas.
 

@@ -20,6 +20,7 @@ from ...model.progress import CancelCallback, ProgressCallback, check_cancel, re
 from ...model.recording import Recording
 from .. import limits
 from ..files import atomic_file, existing, head, reading
+from ..once import once
 from .fields import BEHAVIOUR_PREFIX, recording_fields, recording_from_fields
 from .trace_tables import long_table, recordings_from_table, wide_table
 
@@ -70,6 +71,7 @@ def column_names(path: Path) -> list[str]:
     return [str(n) for n in _schema(path).names]
 
 
+@once
 def is_collection(path: str | Path) -> bool:
     """Whether this is a homogenized collection: one row a neuron with list columns."""
     path = existing(path)

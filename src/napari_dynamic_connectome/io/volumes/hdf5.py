@@ -17,7 +17,7 @@ from ...model.errors import FormatError, InputError
 from .. import limits
 from ..axes import resolve_axes
 from ..choice import ChoiceNeeded
-from ..files import existing, reading
+from ..files import existing, head, reading
 from ..units import micrometres
 from .hdf5_chunks import ChunkReader
 from .volume import Volume, build_volume
@@ -61,9 +61,8 @@ def is_nwb(path: Path) -> bool:
 
 def is_mat(path: Path) -> bool:
     """Whether an HDF5 file was written by MATLAB."""
-    with path.open("rb") as stream:
-        if stream.read(10) == b"MATLAB 7.3":
-            return True
+    if head(path, 10) == b"MATLAB 7.3":
+        return True
     with opened(path) as file:
         return any("MATLAB_class" in file[k].attrs for k in file if is_local(file, k))
 

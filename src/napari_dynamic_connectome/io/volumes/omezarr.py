@@ -21,6 +21,7 @@ from .. import limits
 from ..axes import resolve_axes
 from ..choice import ChoiceNeeded
 from ..files import existing, files_below, inside, is_plain, reading, summary
+from ..once import once
 from ..units import micrometres, seconds
 from .volume import Volume, build_volume, check_label_values, sizes_below
 
@@ -134,6 +135,7 @@ def _with_chunks_that_are_there(path: Path, array: ZarrArray, where: str, labels
     return ZarrArray(array.root, array.name, holes), remark
 
 
+@once
 def is_zarr(path: Path) -> bool:
     """Whether a folder (or a zip) is a zarr hierarchy."""
     if path.is_dir():

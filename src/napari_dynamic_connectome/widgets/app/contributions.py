@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -13,21 +14,28 @@ def get_reader(path: str | Sequence[str]) -> Callable[[Any], list[LayerData]] | 
     from pathlib import Path
 
     from ...io.layer_data import can_read
+    from ...io.once import opening
     from ...session.save_load import is_session
 
     paths = [path] if isinstance(path, str) else list(path)
-    if all(is_session(Path(p)) for p in paths):
-        return _read_session
-    return _read if can_read(path) else None
+    known: dict[tuple[str, str], Any] = {}
+    with opening(known):
+        if all(is_session(Path(p)) for p in paths):
+            return _read_session
+        return partial(_read, known=known) if can_read(path) else None
 
 
-def _read(path: Any) -> list[LayerData]:
-    """Return the layers of files; what is no layer goes into the session of the current viewer."""
+def _read(path: Any, known: dict[tuple[str, str], Any]) -> list[LayerData]:
+    """Return the layers of files; what is no layer goes into the session of the current viewer.
+
+    `known`: what was found out about them when the reader was asked for.
+    """
     from pathlib import Path
 
     import napari
 
     from ...io.choice import ChoiceNeeded
+    from ...io.once import opening
     from ..workspace.open_files import ask_soon, options_given, place_items, read_asking, read_items, recording_layers
     from ..workspace.workspace import workspace_of
 
@@ -40,7 +48,8 @@ def _read(path: Any) -> list[LayerData]:
             continue
         work = workspace_of(viewer)
         try:
-            items += read_items(one, **options_given(work, one))
+            with opening(known):
+                items += read_items(one, **options_given(work, one))
         except ChoiceNeeded:
             ask_soon(work, one)
     if viewer is None:

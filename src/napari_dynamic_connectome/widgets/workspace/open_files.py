@@ -17,6 +17,7 @@ import numpy as np
 from qtpy.QtCore import QTimer
 
 from ...io.choice import ChoiceNeeded
+from ...io.once import opening
 from ...model.errors import InputError
 from ...model.recording import Recording
 from ..viewer.first_look import fade_images
@@ -34,6 +35,7 @@ Item = tuple[str, Any]
 """("layers", list), ("recording", Recording), ("connectome", (name, edges)), or ("table", (kind, path))."""
 
 
+@opening()
 def read_items(path: str | Path, **options: Any) -> list[Item]:
     """Read a file; images lazily. Safe in a worker thread.
 
