@@ -316,30 +316,7 @@ def _result(
     raw = np.full((len(inner), graph.n), -1, dtype=np.int64)
     raw[:, used] = inner
     labels = number_levels(raw)
-    chosen, rule = 0, "the finest level of the partition of lowest description length"
-    if found is not None:
-        rule = f"the finest level: what {found.agreeing} sampled partitions agree on"
-    if found is not None and len(labels) == 1 and null is not None and null.p_value <= settings.alpha:
-        rule = (
-            f"one group: the weights depart from chance (p = {null.p_value:.2g} against {null.fits} fits to {null.what}), but no "
-            "group is more strongly linked inside than to the others"
-        )
-    elif settings.level == "auto" and null is not None and null.p_value > settings.alpha and len(labels) > 1:
-        chosen = len(labels) - 1
-        rule = (
-            f"one group: p = {null.p_value:.2g} against {null.fits} fits to {null.what} (above {settings.alpha:g}); "
-            "finer levels are not distinguished from chance"
-        )
-    elif null is not None and len(labels) > 1:
-        rule += f" (p = {null.p_value:.2g} against {null.fits} fits to {null.what})"
-    elif found is not None and len(labels) > 1:
-        if settings.level == "auto" and found.stands_out <= 1:
-            chosen = len(labels) - 1
-            rule = (
-                "one group: no eigenvalue of the weights stands out of those of random ones (finer levels not tested)"
-            )
-        else:
-            rule += " (not tested against chance)"
+    chosen, rule = _level(len(labels), null, settings, found)
     names = np.asarray(graph.names, dtype=object)
     renamed = {level: _renaming(raw[level], labels[level]) for level in {0, chosen}}
     probability, extra = None, {}
@@ -390,6 +367,37 @@ def _result(
         provenance=provenance,
         **extra,
     )
+
+
+def _level(
+    n_levels: int, null: NullResult | None, settings: CommunitySettings, found: Consensus | None
+) -> tuple[int, str]:
+    """Which level is shown first, and why, in words."""
+    chosen, rule = 0, "the finest level of the partition of lowest description length"
+    if found is not None:
+        rule = f"the finest level: what {found.agreeing} sampled partitions agree on"
+    if found is not None and n_levels == 1 and null is not None and null.p_value <= settings.alpha:
+        rule = (
+            f"one group: the weights depart from chance (p = {null.p_value:.2g} against {null.fits} fits to {null.what}), but no "
+            "group is more strongly linked inside than to the others"
+        )
+    elif settings.level == "auto" and null is not None and null.p_value > settings.alpha and n_levels > 1:
+        chosen = n_levels - 1
+        rule = (
+            f"one group: p = {null.p_value:.2g} against {null.fits} fits to {null.what} (above {settings.alpha:g}); "
+            "finer levels are not distinguished from chance"
+        )
+    elif null is not None and n_levels > 1:
+        rule += f" (p = {null.p_value:.2g} against {null.fits} fits to {null.what})"
+    elif found is not None and n_levels > 1:
+        if settings.level == "auto" and found.stands_out <= 1:
+            chosen = n_levels - 1
+            rule = (
+                "one group: no eigenvalue of the weights stands out of those of random ones (finer levels not tested)"
+            )
+        else:
+            rule += " (not tested against chance)"
+    return chosen, rule
 
 
 def _renaming(raw: Array, labels: Array) -> dict[int, int]:

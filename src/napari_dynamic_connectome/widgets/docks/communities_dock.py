@@ -53,6 +53,36 @@ class CommunitiesDock(Dock):
         inner = QVBoxLayout(self.body)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(6)
+        self._build_choice(inner)
+        self.split = QSplitter(Qt.Orientation.Vertical)
+        self.split.setChildrenCollapsible(False)
+        inner.addWidget(self.split, 1)
+        self.table = CommunityTable()
+        self.table.selectionModel().selectionChanged.connect(lambda *_: self._chosen())
+        self.table.installEventFilter(self)
+        self.split.addWidget(self.table)
+        self.split.addWidget(self._build_matrix())
+        self.split.setStretchFactor(0, 2)
+        self.split.setStretchFactor(1, 3)
+        self.split.splitterMoved.connect(lambda *_: setattr(self, "_split_by_hand", True))
+        self._split_by_hand = False
+        self._state: tuple[Any, ...] = ()
+        self._narrow = False
+        self.display_fold = Fold("3D display", self._build_display())
+        inner.addWidget(self.display_fold)
+        self.connectome = ConnectomePanel(self.work)
+        self.connectome_fold = Fold("Connectome", self.connectome)
+        inner.addWidget(self.connectome_fold)
+        self.tests = TestsPanel(self.work, lambda: self.connectome.networks)
+        self.tests_fold = Fold("What to test next", self.tests)
+        inner.addWidget(self.tests_fold)
+        self.significance = label("", "secondary", wrap=True)
+        self.significance_fold = Fold("Significance", self.significance)
+        inner.addWidget(self.significance_fold)
+        self._rows: list[dict[str, Any]] = []
+
+    def _build_choice(self, inner: QVBoxLayout) -> None:
+        """What was found, and which of it is shown: colours, kind, level."""
         self.answer = label("", "head", wrap=True)
         self.answer.setToolTip("What was found in this component; the other kind of communities is one click away.")
         inner.addWidget(self.answer)
@@ -89,13 +119,9 @@ class CommunitiesDock(Dock):
         level_row = row(self.kind, self.level_head, self.fewest, self.most, self.level_text)
         level_row.insertWidget(3, self.level, 1)
         inner.addLayout(level_row)
-        self.split = QSplitter(Qt.Orientation.Vertical)
-        self.split.setChildrenCollapsible(False)
-        inner.addWidget(self.split, 1)
-        self.table = CommunityTable()
-        self.table.selectionModel().selectionChanged.connect(lambda *_: self._chosen())
-        self.table.installEventFilter(self)
-        self.split.addWidget(self.table)
+
+    def _build_matrix(self) -> QWidget:
+        """The matrix, and beside it who is chosen."""
         lower = QWidget()
         below = QVBoxLayout(lower)
         below.setContentsMargins(0, 0, 0, 0)
@@ -126,13 +152,10 @@ class CommunitiesDock(Dock):
         side_by_side.addWidget(self.matrix, 1)
         side_by_side.addWidget(self.inspector)
         below.addLayout(side_by_side, 1)
-        self.split.addWidget(lower)
-        self.split.setStretchFactor(0, 2)
-        self.split.setStretchFactor(1, 3)
-        self.split.splitterMoved.connect(lambda *_: setattr(self, "_split_by_hand", True))
-        self._split_by_hand = False
-        self._state: tuple[Any, ...] = ()
-        self._narrow = False
+        return lower
+
+    def _build_display(self) -> QWidget:
+        """What the 3D view shows of the communities."""
         self.names_check, self.edges_check, self.edge_count = QCheckBox("names"), QCheckBox("edges"), QSpinBox()
         self.legend_check = QCheckBox("legend")
         self.legend_check.setToolTip("Key of the colours in the canvas. Default: yes.")
@@ -166,18 +189,7 @@ class CommunitiesDock(Dock):
         self.limits = ColumnLimits(self.work)
         lines.addWidget(self.limits)
         lines.addLayout(row(self.again, self.compare, None))
-        self.display_fold = Fold("3D display", display)
-        inner.addWidget(self.display_fold)
-        self.connectome = ConnectomePanel(self.work)
-        self.connectome_fold = Fold("Connectome", self.connectome)
-        inner.addWidget(self.connectome_fold)
-        self.tests = TestsPanel(self.work, lambda: self.connectome.networks)
-        self.tests_fold = Fold("What to test next", self.tests)
-        inner.addWidget(self.tests_fold)
-        self.significance = label("", "secondary", wrap=True)
-        self.significance_fold = Fold("Significance", self.significance)
-        inner.addWidget(self.significance_fold)
-        self._rows: list[dict[str, Any]] = []
+        return display
 
     def _watch_matrix(self) -> None:
         """Card of the neuron whose row is under the mouse, beside that of the column."""

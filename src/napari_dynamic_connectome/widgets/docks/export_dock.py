@@ -34,6 +34,39 @@ class ExportDock(Dock):
         self._asked_about: frozenset[str] | None = None
         self.empty = label("Nothing to keep yet. Open or extract a recording first.", "empty")
         layout.addWidget(self.empty)
+        self.body = self._build_files()
+        layout.addWidget(self.body)
+        self.movie_fold = Fold("Movie", self._build_movie(), summary="mp4 or gif", is_open=True)
+        layout.addWidget(self.movie_fold)
+        self.python_button = button(
+            "Copy as Python", self.copy_python, "A script that makes this result again from the saved session."
+        )
+        self.command_button = button(
+            "Copy as command…",
+            self.copy_command,
+            "Writes recordings and settings.toml into a folder and copies the command that runs them.",
+        )
+        self.reproduce = QWidget()
+        self.reproduce.setLayout(row(self.python_button, self.command_button, None))
+        self.reproduce_head = label("Reproduce", "head")
+        layout.addWidget(self.reproduce_head)
+        layout.addWidget(self.reproduce)
+        self.images_button = button(
+            "Find images…", lambda: self.work.recovery.find_images(), "Say where images are that were moved or renamed."
+        )
+        self.problem_button = button(
+            "Report a problem…",
+            lambda: report_problem(self.viewer),
+            "Collect log, versions and settings into one file, private paths removed. Nothing is sent.",
+        )
+        layout.addWidget(label("Help", "head"))
+        layout.addLayout(row(self.images_button, self.problem_button, None))
+        self.said = label("", "secondary", wrap=True)
+        layout.addWidget(self.said)
+        layout.addStretch(1)
+
+    def _build_files(self) -> QWidget:
+        """A button for each thing that can be written, and what it is."""
         grid = QGridLayout()
         grid.setSpacing(6)
         self.buttons: dict[str, Any] = {}
@@ -100,9 +133,12 @@ class ExportDock(Dock):
         )
         grid.addWidget(self.about_button, len(entries), 0)
         grid.addWidget(label("strain, age, session, for NWB", "secondary"), len(entries), 1)
-        self.body = QWidget()
-        self.body.setLayout(grid)
-        layout.addWidget(self.body)
+        body = QWidget()
+        body.setLayout(grid)
+        return body
+
+    def _build_movie(self) -> QWidget:
+        """What moves in a movie, for how long."""
         self.movement = QComboBox()
         for text, key in (("time passes", "time"), ("camera turns", "turn"), ("both", "both")):
             self.movement.addItem(text, key)
@@ -123,34 +159,7 @@ class ExportDock(Dock):
         lines.setContentsMargins(0, 0, 0, 0)
         lines.addLayout(row(self.movement, None, self.movie_button))
         lines.addLayout(row(self.seconds, self.fps, None))
-        self.movie_fold = Fold("Movie", movie, summary="mp4 or gif", is_open=True)
-        layout.addWidget(self.movie_fold)
-        self.python_button = button(
-            "Copy as Python", self.copy_python, "A script that makes this result again from the saved session."
-        )
-        self.command_button = button(
-            "Copy as command…",
-            self.copy_command,
-            "Writes recordings and settings.toml into a folder and copies the command that runs them.",
-        )
-        self.reproduce = QWidget()
-        self.reproduce.setLayout(row(self.python_button, self.command_button, None))
-        self.reproduce_head = label("Reproduce", "head")
-        layout.addWidget(self.reproduce_head)
-        layout.addWidget(self.reproduce)
-        self.images_button = button(
-            "Find images…", lambda: self.work.recovery.find_images(), "Say where images are that were moved or renamed."
-        )
-        self.problem_button = button(
-            "Report a problem…",
-            lambda: report_problem(self.viewer),
-            "Collect log, versions and settings into one file, private paths removed. Nothing is sent.",
-        )
-        layout.addWidget(label("Help", "head"))
-        layout.addLayout(row(self.images_button, self.problem_button, None))
-        self.said = label("", "secondary", wrap=True)
-        layout.addWidget(self.said)
-        layout.addStretch(1)
+        return movie
 
     def refresh(self, topics: set[str]) -> None:
         some = bool(self.session.recordings)

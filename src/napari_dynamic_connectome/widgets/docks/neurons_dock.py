@@ -58,6 +58,17 @@ class NeuronsDock(Dock):
         self.share.setTextVisible(False)
         inner.addWidget(self.share)
 
+        inner.addWidget(self._build_card())
+
+        self._build_table(inner)
+        self._build_folds(inner)
+        self._mode = SHOWN[0]
+        self._conflict: str | None = None
+        self._rows: list[dict[str, Any]] = []
+        self._who = Namers()
+
+    def _build_card(self) -> QFrame:
+        """The chosen neuron: its name, confidence and note, and what is done with it."""
         card = QFrame()
         card.setObjectName("card")
         box = QVBoxLayout(card)
@@ -130,8 +141,10 @@ class NeuronsDock(Dock):
         self.note.setToolTip("A remark on the chosen neuron; Enter keeps it. Default: empty.")
         self.note.editingFinished.connect(self._note_done)
         box.addLayout(row(self.confidence, self.note))
-        inner.addWidget(card)
+        return card
 
+    def _build_table(self, inner: QVBoxLayout) -> None:
+        """All neurons, and which of them are shown."""
         self.filters = [
             button(t, partial(self._filter, t), f"Show {t.lower()} neurons.", checkable=True) for t in SHOWN
         ]
@@ -153,6 +166,8 @@ class NeuronsDock(Dock):
         watch_table(self.work.hover, self.table, lambda r: (r["id"], "", row_notes(r)))
         inner.addWidget(self.table, 1)
 
+    def _build_folds(self, inner: QVBoxLayout) -> None:
+        """Colours, map, groups, atlas, what is still to find, history."""
         self.card_check = QCheckBox("card")
         self.card_check.setToolTip(
             "Card of the neuron under the mouse, in the 3D view, heatmap, matrix and tables; it is marked in all of them. Default: yes."
@@ -190,10 +205,6 @@ class NeuronsDock(Dock):
         self.history = HistoryList(self._go_to_label)
         self.history_fold = Fold("History", self.history)
         inner.addWidget(self.history_fold)
-        self._mode = SHOWN[0]
-        self._conflict: str | None = None
-        self._rows: list[dict[str, Any]] = []
-        self._who = Namers()
 
     # --- showing ----------------------------------------------------------------------------------------------------
 

@@ -89,6 +89,34 @@ class RecordingDock(Dock):
         layout.addWidget(self.stimuli_fold)
         self._stimuli_of: str | None = None  # the recording whose stimuli the table shows; None: the next extraction's
 
+        self._build_centres(layout)
+        self._build_settings(layout)
+
+        self.preview = BeforeAfter()
+        layout.addWidget(self.preview)
+        self._preview_timer = QTimer(self)
+        self._preview_timer.setSingleShot(True)
+        self._preview_timer.setInterval(120)
+        self._preview_timer.timeout.connect(self._show_preview)
+        self._trying = False  # corrections were edited and not applied yet
+
+        self.quality_head = label("Quality", "head")
+        self.quality_text = label("", "secondary")
+        self.measure_button = button(
+            "Measure", self.measure_quality, "Judge the neurons of a worm that came without a quality table."
+        )
+        self.measure_button.setObjectName("tight")
+        layout.addLayout(row(self.quality_head, self.quality_text, self.measure_button))
+        self.quality = QualityTable()
+        self.quality.selectionModel().selectionChanged.connect(lambda *_: self._quality_chosen())
+        watch_table(self.work.hover, self.quality, lambda r: (r["id"], "", tuple(r["tip"].splitlines())))
+        layout.addWidget(self.quality, 1)
+
+        self.choice.layers_changed.connect(lambda: self.mark("view"))
+        self.choice.watch()
+
+    def _build_centres(self, layout: QVBoxLayout) -> None:
+        """Size and unit of tracked centres."""
         self.radius = number(
             "Radius of a neuron of a table of tracked centres, in micrometres. Default: 2 µm.", 0.01, 100, " µm"
         )
@@ -106,6 +134,8 @@ class RecordingDock(Dock):
         layout.addWidget(self.centres_fold)
         self._centres_edited()
 
+    def _build_settings(self, layout: QVBoxLayout) -> None:
+        """Settings of the extraction, correction and quality, and the buttons that use them."""
         self.extraction = SettingsForm(ExtractionSettings)
         self.correction = SettingsForm(CorrectionSettings)
         self.quality_form = SettingsForm(QualitySettings)
@@ -139,29 +169,6 @@ class RecordingDock(Dock):
             "Apply the corrections above to all neurons of this worm, starting from the raw traces.",
         )
         self.foot.addLayout(row(self.correct_check, None, self.correct_button, self.extract_button))
-
-        self.preview = BeforeAfter()
-        layout.addWidget(self.preview)
-        self._preview_timer = QTimer(self)
-        self._preview_timer.setSingleShot(True)
-        self._preview_timer.setInterval(120)
-        self._preview_timer.timeout.connect(self._show_preview)
-        self._trying = False  # corrections were edited and not applied yet
-
-        self.quality_head = label("Quality", "head")
-        self.quality_text = label("", "secondary")
-        self.measure_button = button(
-            "Measure", self.measure_quality, "Judge the neurons of a worm that came without a quality table."
-        )
-        self.measure_button.setObjectName("tight")
-        layout.addLayout(row(self.quality_head, self.quality_text, self.measure_button))
-        self.quality = QualityTable()
-        self.quality.selectionModel().selectionChanged.connect(lambda *_: self._quality_chosen())
-        watch_table(self.work.hover, self.quality, lambda r: (r["id"], "", tuple(r["tip"].splitlines())))
-        layout.addWidget(self.quality, 1)
-
-        self.choice.layers_changed.connect(lambda: self.mark("view"))
-        self.choice.watch()
 
     # --- showing ----------------------------------------------------------------------------------------------------
 

@@ -48,6 +48,44 @@ class TracesDock(Dock):
         inner = QVBoxLayout(self.body)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(4)
+        self._build_controls(inner)
+        self._build_plots(inner)
+        self.image = Heatmap()
+        self.heat_plot.addItem(self.image)
+        self.community_bar = pg.ImageItem()
+        self.bar_plot.addItem(self.community_bar)
+        self.cursors = [plots.cursor(self.colours) for _ in range(2)]
+        self.heat_plot.addItem(self.cursors[0])
+        self.stack_plot.addItem(self.cursors[1])
+        for line in self.cursors:
+            line.sigPositionChanged.connect(self._dragged)
+        self.box = pg.PlotCurveItem()
+        self.heat_plot.addItem(self.box)
+        for signal in (self.rows_view.sigXRangeChanged, self.rows_view.sigResized):
+            signal.connect(lambda *_: self._draw_image())
+        stack_view = self.stack_plot.getViewBox()
+        for signal in (stack_view.sigXRangeChanged, stack_view.sigResized):
+            signal.connect(lambda *_: self._draw_curves())
+        self.curves: list[tuple[Any, int, float]] = []
+        self.bar_texts: list[Any] = []
+        self.stack_items: list[Any] = []
+        self.strip_items: list[tuple[Any, Any]] = []
+        self.heat.scene().sigMouseClicked.connect(self._clicked)
+        self.hovered = pg.PlotCurveItem()
+        self.hovered.setZValue(40)
+        self.heat_plot.addItem(self.hovered, ignoreBounds=True)
+        self._watch_mouse()
+        self.order = np.zeros(0, int)
+        self._moving = False
+        self._orders: dict[Any, np.ndarray] = {}
+        self._values: np.ndarray | None = None
+        self._values_of: Any = None
+        self._source: np.ndarray | None = None
+        self._number = 0  # of the traces that are shown
+        self._times = np.zeros(0)
+
+    def _build_controls(self, inner: QVBoxLayout) -> None:
+        """The row above the plots: order, scale, what is shown."""
         self.sort = QComboBox()
         for name in SORTS:
             self.sort.addItem(f"Sort: {name}", name)
@@ -116,6 +154,9 @@ class TracesDock(Dock):
                 self.stack_mode,
             )
         )
+
+    def _build_plots(self, inner: QVBoxLayout) -> None:
+        """Heatmap on the left, chosen traces on the right, stimuli above both, all on one time axis."""
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setChildrenCollapsible(False)
         inner.addWidget(self.split, 1)
@@ -163,39 +204,6 @@ class TracesDock(Dock):
         self.bar_plot.setYLink(self.heat_plot)
         self.heat_plot.invertY(True)
         self.bar_plot.invertY(True)
-        self.image = Heatmap()
-        self.heat_plot.addItem(self.image)
-        self.community_bar = pg.ImageItem()
-        self.bar_plot.addItem(self.community_bar)
-        self.cursors = [plots.cursor(self.colours) for _ in range(2)]
-        self.heat_plot.addItem(self.cursors[0])
-        self.stack_plot.addItem(self.cursors[1])
-        for line in self.cursors:
-            line.sigPositionChanged.connect(self._dragged)
-        self.box = pg.PlotCurveItem()
-        self.heat_plot.addItem(self.box)
-        for signal in (self.rows_view.sigXRangeChanged, self.rows_view.sigResized):
-            signal.connect(lambda *_: self._draw_image())
-        stack_view = self.stack_plot.getViewBox()
-        for signal in (stack_view.sigXRangeChanged, stack_view.sigResized):
-            signal.connect(lambda *_: self._draw_curves())
-        self.curves: list[tuple[Any, int, float]] = []
-        self.bar_texts: list[Any] = []
-        self.stack_items: list[Any] = []
-        self.strip_items: list[tuple[Any, Any]] = []
-        self.heat.scene().sigMouseClicked.connect(self._clicked)
-        self.hovered = pg.PlotCurveItem()
-        self.hovered.setZValue(40)
-        self.heat_plot.addItem(self.hovered, ignoreBounds=True)
-        self._watch_mouse()
-        self.order = np.zeros(0, int)
-        self._moving = False
-        self._orders: dict[Any, np.ndarray] = {}
-        self._values: np.ndarray | None = None
-        self._values_of: Any = None
-        self._source: np.ndarray | None = None
-        self._number = 0  # of the traces that are shown
-        self._times = np.zeros(0)
 
     def _watch_mouse(self) -> None:
         """Card of the neuron whose row or trace is under the mouse; its row is marked when it is under the mouse elsewhere."""

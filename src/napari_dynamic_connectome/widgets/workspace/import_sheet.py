@@ -294,18 +294,7 @@ class ImportSheet(QDialog):
         self.entries = [Entry(Path(p), dict((given or {}).get(Path(p), {})), title=title) for p in paths]
         for entry in self.entries:
             entry.recall(read, self._answers)
-        self.table = Table(
-            [
-                Column("file", lambda e: e.path.name, 150, tip="The file"),
-                Column("what it is", lambda e: e.kind, 130),
-                Column("neurons, voxels", lambda e: e.neurons, 110, tip="Headers that name no neuron stay unnamed"),
-                Column("frames", lambda e: e.frames, 60, right=True),
-                Column("rate", lambda e: e.rate, 70, right=True),
-                Column("what is asked, or said", lambda e: e.says),
-            ]
-        )
-        self.table.setAccessibleName("files to import")
-        self.table.model().row_tip = lambda e: f"{e.path}\n{e.says}"
+        self.table = self._file_table()
         self.preview = ReadingPreview(colours)
         self.text = QLabel()
         self.text.setWordWrap(True)
@@ -319,28 +308,7 @@ class ImportSheet(QDialog):
             "An answer is taken for every file that asks the same, and what is set below for every file. Default: yes."
         )
         self.same.setVisible(len(self.entries) > 1)
-        self.more = SettingsForm(ReadingSettings, fields=TRACE_OPTIONS)
-        self.images = SettingsForm(VolumeInput, fields=IMAGE_OPTIONS)
-        self.fields = TextEdit(label="fields")
-        self.fields.native.setPlaceholderText("none, or traces=F, names=IDs")
-        self.fields.native.setToolTip(
-            "npz, mat, HDF5: our name of a field (traces, names, t, fs) = its name in the file."
-        )
-        self.fields.native.setAccessibleName("fields")
-        self.centres = SettingsForm(VolumeInput, fields=CENTRE_OPTIONS)
-        assert (
-            self.more.controls and self.images.controls and self.centres.controls
-        )  # made now: a row is added below them
-        layout = self.more.layout()
-        assert isinstance(layout, QFormLayout)
-        layout.addRow(QLabel("fields"), self.fields.native)
-        both = QWidget()
-        forms = QVBoxLayout(both)
-        forms.setContentsMargins(0, 0, 0, 0)
-        forms.addWidget(self.more)
-        forms.addWidget(self.images)
-        forms.addWidget(self.centres)
-        self.fold = Fold("How files are read", both)
+        self.fold = Fold("How files are read", self._reading_forms())
         self.kept = KeptAnswers(self._answers)
         self.kept.forgotten.connect(self._forgotten)
         self.kept_fold = Fold("Answers of earlier imports", self.kept)
@@ -372,6 +340,47 @@ class ImportSheet(QDialog):
         self._filling = False
         self._fill()
         self._next_question()
+
+    def _file_table(self) -> Table:
+        """A row a file: what it is, what it asks."""
+        table = Table(
+            [
+                Column("file", lambda e: e.path.name, 150, tip="The file"),
+                Column("what it is", lambda e: e.kind, 130),
+                Column("neurons, voxels", lambda e: e.neurons, 110, tip="Headers that name no neuron stay unnamed"),
+                Column("frames", lambda e: e.frames, 60, right=True),
+                Column("rate", lambda e: e.rate, 70, right=True),
+                Column("what is asked, or said", lambda e: e.says),
+            ]
+        )
+        table.setAccessibleName("files to import")
+        table.model().row_tip = lambda e: f"{e.path}\n{e.says}"
+        return table
+
+    def _reading_forms(self) -> QWidget:
+        """Options of traces, images and centres, below one another."""
+        self.more = SettingsForm(ReadingSettings, fields=TRACE_OPTIONS)
+        self.images = SettingsForm(VolumeInput, fields=IMAGE_OPTIONS)
+        self.fields = TextEdit(label="fields")
+        self.fields.native.setPlaceholderText("none, or traces=F, names=IDs")
+        self.fields.native.setToolTip(
+            "npz, mat, HDF5: our name of a field (traces, names, t, fs) = its name in the file."
+        )
+        self.fields.native.setAccessibleName("fields")
+        self.centres = SettingsForm(VolumeInput, fields=CENTRE_OPTIONS)
+        assert (
+            self.more.controls and self.images.controls and self.centres.controls
+        )  # made now: a row is added below them
+        layout = self.more.layout()
+        assert isinstance(layout, QFormLayout)
+        layout.addRow(QLabel("fields"), self.fields.native)
+        both = QWidget()
+        forms = QVBoxLayout(both)
+        forms.setContentsMargins(0, 0, 0, 0)
+        forms.addWidget(self.more)
+        forms.addWidget(self.images)
+        forms.addWidget(self.centres)
+        return both
 
     # --- what is shown ----------------------------------------------------------------------------------------------
 
