@@ -21,13 +21,13 @@ class CommunityTable(Table):
     def __init__(self) -> None:
         super().__init__(
             [
-                Column("id", lambda r: r["label"], 52, icon=lambda r: r["icon"], bold=lambda r: r["chosen"]),
+                Column("id", lambda r: r["label"], 84, icon=lambda r: r["icon"], bold=lambda r: r["chosen"]),
                 Column("", lambda r: r["members"], 0, muted=True),
                 Column("n", lambda r: str(r["size"]), 30, right=True, tip="Neurons."),
                 Column(
                     "probability",
                     lambda r: "" if r["probability"] != r["probability"] else f"{r['probability']:.2f}",
-                    86,
+                    96,
                     bar=lambda r: r["probability"],
                     tip="Mean probability that the members belong here.",
                 ),
@@ -55,7 +55,7 @@ class CommunityTable(Table):
     def fit(self, width: int) -> None:
         """Fit the columns into a dock; `width` in pixels."""
         narrow = width <= NARROW
-        for column, wide, less in ((0, 84, 58), (3, 96, 84), (4, 52, 42), (5, 54, 50)):
+        for column, wide, less in ((0, 84, 46), (3, 96, 78), (4, 52, 40), (5, 54, 46)):
             self.setColumnWidth(column, less if narrow else wide)
         self.setColumnHidden(5, width < 340)
 
