@@ -31,6 +31,19 @@ from napari_dynamic_connectome.io.sniffing import table_kind
         ("worm1-behavior.csv", "time_s,speed\n0,1\n", "behaviour"),
         ("misbehaviour_mutant.csv", "time_s,AVAL\n0,1\n", "traces"),
         ("a.csv", "time_s,beh_speed\n0,1\n", "behaviour"),
+        ("a.csv", "time_s,beh_speed,AVAL\n0,1,2\n", "traces"),
+        ("a.csv", "time_s\n0\n", "traces"),
+        ("a.csv", "frame,z,y,x\n0,1,1,1\n", "traces"),  # nothing says which neuron
+        ("a.csv", "frame,id,y,x\n0,1,1,1\n", "traces"),
+        ("a.csv", "timepoint,particle,z,y,x\n0,1,1,1,1\n", "centres"),
+        ("a.csv", "index,axis-0,axis-1,axis-2,axis-3\n0,0,1,1,1\n", "centres"),
+        ("a.csv", "source_dataset,worm,neuron,calcium_data\nK,w,AVAL,1\n", "traces"),
+        ("a.csv", "odour,t_on [s],t_off [s]\nNaCl,1,2\n", "stimuli"),
+        ("a.csv", "name,beginning\nNaCl,1\n", "neurons"),
+        ("a.csv", "stimulated,responder,value\nAVAL,AVAR,2\n", "connectome"),
+        ("a.csv", "presynaptic,weight\nAVAL,2\n", "traces"),
+        ("a.csv", "roi,neuron_name\n1,AVAL\n", "names"),
+        ("a.csv", '\n\n"label";"name"\n1;AVAL\n', "names"),
     ],
 )
 def test_a_table_is_told_by_its_columns(tmp_path, name, text, kind) -> None:

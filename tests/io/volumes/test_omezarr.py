@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import dask.array as da
@@ -13,6 +14,7 @@ from tests.io.ngff import ome_writer
 
 from napari_dynamic_connectome.io.registry import identify, open_labels, open_volume
 from napari_dynamic_connectome.io.volumes import omezarr_write
+from napari_dynamic_connectome.io.volumes.omezarr import ZarrArray, missing_chunks
 from napari_dynamic_connectome.model.errors import FormatError, InputError
 
 SHAPE = (4, 3, 16, 20)
@@ -213,3 +215,52 @@ def test_images_of_ngff_06_have_axes_scale_and_units(tmp_path) -> None:
     turned = [*moved, {"type": "rotation", "rotation": np.eye(4).tolist()}]
     with pytest.raises(FormatError, match="type 'rotation'"):
         open_volume(as_06(tmp_path / "b.zarr", turned))
+
+
+BOXES = [
+    (),
+    ...,
+    2,
+    -1,
+    slice(1, 4),
+    (slice(None), 3),
+    (..., 5),
+    (1, ..., slice(2, 6)),
+    (slice(0, 5, 2), ..., slice(None)),
+    (4, 6, 5),
+    (slice(None), slice(1, 7, 3), slice(0, 1)),
+    (0, ...),
+    (slice(2, 2), 0),
+    (slice(None), slice(None), slice(None)),
+    (slice(None), slice(None), slice(None), ...),
+]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint32", "float32"])
+@pytest.mark.parametrize("kind", ["v2", "v3", "shards", "zip"])
+def test_any_part_of_an_array_has_no_values_where_its_chunks_are_lost(tmp_path, kind: str, dtype: str) -> None:
+    path = tmp_path / "a"
+    values = (1 + np.arange(5 * 7 * 6).reshape(5, 7, 6) % 200).astype(dtype)
+    stored = (2, 6, 4) if kind == "shards" else (2, 3, 4)
+    root = zarr.open_group(path, mode="w", zarr_format=2 if kind == "v2" else 3)
+    more = {"shards": stored} if kind == "shards" else {}
+    array = root.create_array("0", shape=values.shape, chunks=(2, 3, 4), dtype=dtype, **more)
+    array[...] = values
+    assert missing_chunks(path, ZarrArray(str(path), "0")).shape == (0, 3)
+    lost = [(0, 0, 0), (1, 1, 1), (2, 0, 1)]
+    expected = values.astype(np.float32 if values.itemsize <= 2 else np.float64)
+    for place in lost:
+        (path / "0" / array.metadata.encode_chunk_key(place)).unlink()
+        expected[tuple(slice(p * s, (p + 1) * s) for p, s in zip(place, stored, strict=True))] = np.nan
+    if kind == "zip":
+        import shutil
+
+        path = Path(shutil.make_archive(str(tmp_path / "b.zarr"), "zip", path))
+    plain = ZarrArray(str(path), "0")
+    holes = missing_chunks(path, plain)
+    assert [tuple(h) for h in holes.tolist()] == lost
+    got = pickle.loads(pickle.dumps(ZarrArray(str(path), "0", holes)))
+    assert got.dtype == expected.dtype and got.shape == (5, 7, 6)
+    for box in BOXES:
+        np.testing.assert_array_equal(got[box], expected[box], err_msg=str(box))
+        np.testing.assert_array_equal(plain[box], np.where(np.isnan(expected), 0, values)[box], err_msg=str(box))
