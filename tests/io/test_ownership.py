@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import shutil
 from dataclasses import replace
@@ -20,6 +21,7 @@ from napari_dynamic_connectome import (
     write_tables,
 )
 from napari_dynamic_connectome.cli import main
+from napari_dynamic_connectome.io import ownership
 from napari_dynamic_connectome.io.ownership import (
     MARKER,
     OurFiles,
@@ -370,3 +372,41 @@ def test_a_copy_of_a_session_in_another_folder_is_made_again_unless_it_was_chang
     with kept_in_session(str(copy), str(tmp_path / "out")) as (session, _):  # its own place
         session.edit("worm 1", {5: {"note": "three"}}, text="note")
     assert {"by hand", "three"} <= set(load_session(copy).recordings["worm 1"].neurons["note"])
+
+
+@pytest.mark.parametrize("fault", ["no locks", "no folder"])
+def test_where_nothing_can_be_locked_the_writer_goes_on(tmp_path, monkeypatch, fault: str) -> None:
+    def refuse(*_: object, **__: object) -> bool:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    folder = tmp_path / "out"
+    if fault == "no locks":
+        monkeypatch.setattr(ownership, "lock_file", refuse)
+    else:
+        folder.write_text("")
+    for wait in (True, False):
+        with ownership._alone(folder, "marker", wait=wait) as free:
+            assert free
+    assert folder.exists() is (fault == "no folder")  # nothing is left of the lock
+    if fault == "no locks":
+        ours = ownership.OurFiles(folder, part="x")
+        place = ours.path("a.txt")
+        folder.mkdir(exist_ok=True)
+        place.write_text("a")
+        ours.finish()
+        assert ownership.read_marker(folder)["files"]
+
+
+def test_one_at_a_time_works_in_a_folder_and_leaves_nothing_of_its_lock(tmp_path) -> None:
+    folder = tmp_path / "new" / "out"
+    with ownership._alone(folder, "marker") as free:
+        assert free and folder.is_dir()
+        with ownership._alone(folder, "marker") as other, ownership._alone(folder, "another") as third:
+            assert not other and third
+        with ownership._alone(folder, "marker") as other:
+            assert not other
+    assert list(tmp_path.iterdir()) == []
+    with ownership._alone(folder, "marker", wait=True) as free:
+        (folder / "a.txt").write_text("kept")
+        assert free
+    assert [p.name for p in folder.iterdir()] == ["a.txt"]
