@@ -37,6 +37,8 @@ MAX_JSON_BYTES = 256 << 20
 MAX_ARRAYS = 200_000
 MAX_TOTAL_BYTES = 64 << 30
 MAX_HEADER_BYTES = 1 << 20
+PACKING = 1040
+"""Bytes that one packed byte may hold, and a little more than deflate reaches."""
 
 DTYPES = {
     np.dtype(name).str: name
@@ -246,6 +248,11 @@ class FolderSource:
             return _bounded(stream.read(limit + 1), name, limit)
 
 
+def unpacked_at_most(packed: int) -> int:
+    """Bytes that so many packed ones may hold, the header included."""
+    return PACKING * packed + 64
+
+
 class ZipSource:
     """Members of a zip file; nothing is unpacked to disk."""
 
@@ -267,7 +274,7 @@ class ZipSource:
     def size(self, name: str) -> int:
         """Bytes of a member, unpacked, as far as they can be true of its packed size."""
         member = self._member(name)
-        return min(member.file_size, 1040 * member.compress_size + 64)  # deflate packs 1032 : 1 at best
+        return min(member.file_size, unpacked_at_most(member.compress_size))
 
     def read(self, name: str, limit: int) -> bytes:
         """Return a whole member."""
@@ -368,7 +375,7 @@ class ArrayReader:
             raise FormatError(f"the packed array {name} would unpack to {n_bytes} bytes: refused")
         for key in keys:
             size = self.source.size(key)
-            if size != chunk_bytes if not packed else size * 1040 + 64 < chunk_bytes:
+            if size != chunk_bytes if not packed else unpacked_at_most(size) < chunk_bytes:
                 raise FormatError(
                     f"{size} bytes are stored where {chunk_bytes} are declared", where=key, fix="Use a backup."
                 )
