@@ -46,7 +46,7 @@ def test_sizes_are_true_and_files_are_read_whole_up_to_a_limit(tmp_path: Path, k
                 with pytest.raises(FormatError, match=f"'{name}' is larger than {len(data) - 1} bytes"):
                     source.read(name, len(data) - 1)
         for ask in (source.size, lambda name: source.read(name, 9)):
-            with pytest.raises(FormatError, match="'arrays/none' (is missing|cannot be read)"):
+            with pytest.raises(FormatError, match=r"'arrays/none' (is missing|cannot be read)"):
                 ask("arrays/none")
 
 

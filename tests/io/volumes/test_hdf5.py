@@ -9,8 +9,11 @@ import h5py
 import numpy as np
 import pytest
 
+from napari_dynamic_connectome.io import limits
+from napari_dynamic_connectome.io.choice import ChoiceNeeded
 from napari_dynamic_connectome.io.registry import open_volume
 from napari_dynamic_connectome.io.volumes import hdf5
+from napari_dynamic_connectome.io.volumes.hdf5 import image_datasets
 from napari_dynamic_connectome.model.errors import InputError
 
 SHAPE = (4, 3, 16, 20)
@@ -46,3 +49,110 @@ def test_a_file_that_is_open_elsewhere_in_the_process_is_read(tmp_path: Path, mo
         file["voxels"] = voxels
     with h5py.File(path, mode, locking=locking), hdf5.opened(path) as file:
         np.testing.assert_array_equal(file["voxels"][()], voxels)
+
+
+def test_images_are_the_datasets_of_numbers_with_three_or_more_axes_that_lie_in_the_file(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(limits, "MAX_NESTING", 3)
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        for n_axes in range(6):
+            file[f"axes/{n_axes}"] = np.zeros((2,) * n_axes, np.uint8)
+        for kind in ("?", "i2", ">u4", "f4", "c8", "S3"):
+            file[f"kind/{np.dtype(kind).name}"] = np.zeros((1, 2, 3), kind)
+        file["kind/compound"] = np.zeros((1, 2, 3), [("a", "f4")])
+        file["empty"] = h5py.Empty("f4")
+        file["z"] = np.zeros((0, 4, 4), np.int8)
+        file["b/c/d/kept"] = file["b/c/d/e/too deep"] = np.zeros((3, 2, 1), np.uint16)
+        file["soft"] = h5py.SoftLink("/z")
+        file["outside"] = h5py.ExternalLink("other.h5", "/x")
+    with h5py.File(path) as file:
+        found = image_datasets(file)
+    assert found == {
+        "axes/3": (2, 2, 2),
+        "axes/4": (2, 2, 2, 2),
+        "axes/5": (2, 2, 2, 2, 2),
+        "b/c/d/kept": (3, 2, 1),
+        "kind/bool": (1, 2, 3),
+        "kind/float32": (1, 2, 3),
+        "kind/int16": (1, 2, 3),
+        "kind/uint32": (1, 2, 3),
+        "z": (0, 4, 4),
+    }
+    assert list(found) == sorted(found)
+
+
+def test_one_image_is_found_among_tables_and_several_are_asked_about(tmp_path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["table"] = np.zeros((4, 5))
+        file["group/stack"] = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    volume = open_volume(path, axes="zyx")
+    assert volume.data.compute().ravel().tolist() == list(range(24))
+    path = tmp_path / "b.h5"
+    with h5py.File(path, "w") as file:
+        file["group/stack"] = np.zeros((2, 3, 4), np.uint8)
+        file["more"] = np.ones((2, 3, 4), np.uint8)
+    with pytest.raises(ChoiceNeeded) as asked:
+        open_volume(path, axes="zyx")
+    assert asked.value.option == "dataset" and asked.value.choices == ("group/stack", "more")
+    assert open_volume(path, axes="zyx", dataset="more").data.compute().all()
+    path = tmp_path / "c.h5"
+    with h5py.File(path, "w") as file:
+        file["table"] = np.zeros((4, 5))
+    with pytest.raises(InputError, match="0 datasets of 3 or more axes"):
+        open_volume(path, axes="zyx")
+
+
+TAGS = '{"axes": [{"key": "t"}, {"key": "y"}, {"key": "x"}]}'
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ({}, None),
+        ({"axes": "tyx"}, ["t", "y", "x"]),
+        ({"axes": b"tyx"}, ["t", "y", "x"]),
+        ({"axis_order": ["t", "y", "x"]}, ["t", "y", "x"]),
+        ({"DIMENSION_LABELS": ["t", "y", "x"]}, ["t", "y", "x"]),
+        ({"DIMENSION_LABELS": ["", "y", ""], "axes": "zyx"}, ["?", "y", "?"]),
+        ({"DIMENSION_LABELS": ["", "", ""], "axes": "zyx"}, ["z", "y", "x"]),
+        ({"axes": "zyx", "axis_order": "tyx"}, ["z", "y", "x"]),
+        ({"axistags": TAGS}, ["t", "y", "x"]),
+        ({"axistags": TAGS.encode()}, ["t", "y", "x"]),
+        ({"axistags": TAGS, "axes": "zyx"}, ["z", "y", "x"]),
+        ({"axistags": "{"}, None),
+        ({"axistags": "[3]"}, None),
+        ({"axistags": '{"axes": [{}]}'}, None),
+        ({"axistags": 3}, None),
+    ],
+)
+def test_axes_stand_in_attributes_unless_the_dimensions_are_labelled(tmp_path, held, expected) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = np.zeros((2, 2, 2), np.uint8)
+        file["x"].attrs.update(held)
+        assert hdf5._axes(file["x"]) == expected
+        if "DIMENSION_LABELS" not in held:
+            file["x"].dims[1].label = "y"
+            assert hdf5._axes(file["x"]) == ["?", "y", "?"]
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ({}, None),
+        ({"element_size_um": (2.0, 0.5, 0.25)}, [2.0, 0.5, 0.25]),
+        ({"element_size_um": (2.0, 0.5)}, None),
+        ({"voxel_size": (2000, 500, 250), "unit": "nm"}, [2.0, 0.5, 0.25]),
+        ({"voxel_size": (2000, 500, 250), "unit": b"nm"}, [2.0, 0.5, 0.25]),
+        ({"voxel_size": (2.0, 0.5, 0.25)}, None),
+        ({"voxel_size": (2.0, 0.5), "unit": "um"}, None),
+        ({"unit": "um"}, None),
+        ({"voxel_size": (9, 9, 9), "unit": "um", "element_size_um": (2.0, 0.5, 0.25)}, [2.0, 0.5, 0.25]),
+    ],
+)
+def test_sizes_of_voxels_are_taken_where_number_and_unit_are_known(tmp_path, held, expected) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["x"] = np.zeros((2, 2, 2), np.uint8)
+        file["x"].attrs.update(held)
+        got = hdf5._element_size(file["x"], "here", None)
+    np.testing.assert_allclose(got, [np.nan] * 3 if expected is None else expected)

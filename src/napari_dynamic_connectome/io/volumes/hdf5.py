@@ -255,17 +255,16 @@ def open_volume(path: str | Path, *, dataset: str | None = None, labels: bool = 
 
 
 def _axes(node: Any) -> list[str] | None:
-    labels = [d.label for d in node.dims]
-    if any(labels):
-        return [label or "?" for label in labels]
-    for key in ("axes", "DIMENSION_LABELS", "axis_order"):
+    # the labels of the dimensions come first, read as an attribute: h5py's own way to ask for them can end the process
+    for key in ("DIMENSION_LABELS", "axes", "axis_order"):
         value = node.attrs.get(key)
         if value is None:
             continue
         if isinstance(value, bytes):
             value = value.decode(errors="replace")
         items = [v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in np.atleast_1d(value)]
-        return list(items[0]) if len(items) == 1 else items
+        if any(items):
+            return list(items[0]) if len(items) == 1 else [item or "?" for item in items]
     tags = node.attrs.get("axistags")
     if isinstance(tags, (str, bytes)):
         import json
