@@ -12,7 +12,7 @@ from napari_dynamic_connectome import Cohort, Recording
 from napari_dynamic_connectome.affinity.compute import compute_affinity
 from napari_dynamic_connectome.affinity.features import LongRunFeatures
 from napari_dynamic_connectome.affinity.kernels import ANY, OPPOSITE, SAME, run_lengths
-from napari_dynamic_connectome.affinity.measures import run_features
+from napari_dynamic_connectome.affinity.measures.differential import run_features
 from napari_dynamic_connectome.affinity.sampling import sample_worm
 
 RATE = 4.0

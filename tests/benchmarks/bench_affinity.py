@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_dynamic_connectome import Cohort, Recording
 from napari_dynamic_connectome.affinity.compute import compute_affinity
-from napari_dynamic_connectome.affinity.measures import strengths
+from napari_dynamic_connectome.affinity.measures.differential import strengths
 from napari_dynamic_connectome.affinity.sampling import sample_worm
 
 SIZES = {"S": (60, 300, 6), "M": (120, 600, 12), "L": (190, 960, 21), "XL": (190, 4000, 40)}

@@ -16,8 +16,9 @@ from napari_dynamic_connectome.communities.export import communities_to_graph
 from napari_dynamic_connectome.communities.find import find_communities
 from napari_dynamic_connectome.communities.graph import graph_from_matrix, node_strengths
 from napari_dynamic_connectome.communities.levels import match_communities, number_levels, shared_numbers
-from napari_dynamic_connectome.communities.methods import _links as links_of
-from napari_dynamic_connectome.communities.methods import leiden, louvain, modularity
+from napari_dynamic_connectome.communities.methods.leiden import _links as links_of
+from napari_dynamic_connectome.communities.methods.leiden import leiden, modularity
+from napari_dynamic_connectome.communities.methods.louvain import louvain
 from napari_dynamic_connectome.communities.null import joint_p_value
 from napari_dynamic_connectome.communities.settings import CommunitySettings
 from napari_dynamic_connectome.model.errors import Cancelled, InputError, SettingsError
@@ -310,7 +311,7 @@ def test_null_graphs_are_explained_by_the_weights_that_were_chosen():
 def test_bad_options_are_named():
     with pytest.raises(SettingsError, match="unknown setting 'levels'"):
         find_communities(np.ones((3, 3)) - np.eye(3), levels=3)
-    with pytest.raises(SettingsError, match="input should be 'sbm', 'louvain', 'leiden' or 'spectral'"):
+    with pytest.raises(SettingsError, match="input should be 'sbm', 'leiden', 'louvain' or 'spectral'"):
         find_communities(np.ones((3, 3)) - np.eye(3), method="infomap")
     with pytest.raises(SettingsError, match="kind 'shell' is unknown"):
         find_communities(np.ones((3, 3)) - np.eye(3), kind="shell")

@@ -6,6 +6,7 @@ keep a constant sign. The paper gives no equation; the one used here (see `measu
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from ..model.progress import CancelCallback, ProgressCallback, check_cancel, par
 from ..model.text import counted
 from .align import AlignedSegment, align
 from .features import Features
-from .measures import worm_features
 from .sampling import Sampling, complete_part, natural_rate, sample_worm
 from .settings import AffinitySettings
 from .spec import AffinitySpec, WormBlock
@@ -240,3 +240,21 @@ def _block(
         source=cohort.worms[segment.worm],
         source_time_s=source,
     )
+
+
+def worm_features(sampling: Sampling, neurons: Array, times: Array, settings: AffinitySettings) -> Features:
+    """Features of one worm on its own clock.
+
+    Parameters
+    ----------
+    sampling : Sampling
+    neurons : int array
+        Which of its neurons take part.
+    times : bool array (T,)
+        Observed times; elsewhere every affinity is zero.
+    settings : AffinitySettings
+    """
+    usable = sampling.valid[neurons] & times
+    measure = import_module(f".measures.{settings.kind.replace(' ', '_')}", __package__)
+    found: Features = measure.features(sampling, neurons, times, usable, settings)
+    return found

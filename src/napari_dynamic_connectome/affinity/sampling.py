@@ -240,3 +240,13 @@ def complete_part(valid: Array) -> tuple[Array, Array]:
     best = int(np.argmax(entries)) if entries.any() else 0
     times = valid[order[: best + 1]].all(axis=0)
     return np.asarray(valid[:, times].all(axis=1)), np.asarray(times)
+
+
+def still(sampling: Sampling) -> Array:
+    """Neurons whose trace is constant up to rounding: their slopes are rounding errors."""
+    still = np.ones(sampling.values.shape[1], bool)
+    for neuron, trace in enumerate(sampling.values.T):
+        seen = trace[np.isfinite(trace)]
+        if len(seen):
+            still[neuron] = np.ptp(seen) <= 1e-7 * np.abs(seen).max()
+    return still

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
 
 from ..model.cohort import Alignment
 from ..model.settings import StepSettings, setting
+from .measures import KINDS
 
-AffinityKind = Literal["differential", "edge time series", "sliding correlation"]
+if TYPE_CHECKING:
+    AffinityKind = str
+else:
+    AffinityKind = Literal[KINDS]
 SignMode = Literal["same", "absolute", "opposite", "signed"]
 
 

@@ -25,7 +25,7 @@ from scipy.special import gammaln
 from ..model.execution import workers
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from .graph import WeightedGraph
-from .methods import leiden_of
+from .methods.leiden import leiden_of
 from .posterior import Posterior
 from .state import compress
 

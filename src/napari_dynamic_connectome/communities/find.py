@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from threading import RLock
 from typing import Any
 
@@ -17,7 +18,6 @@ from ..model.results import Communities, CommunityKind
 from .consensus import KEPT, Consensus, find_consensus, posterior_of
 from .graph import DENSE_LIMIT, WeightedGraph, apply_threshold, normalize_strength, read_graph
 from .levels import expand, number_levels
-from .methods import leiden, louvain, spectral
 from .model import NEARLY_COMPLETE, BlockModel, consensus_fit, fit_model, prepare
 from .null import NullResult, compare_consensus, compare_with_null
 from .posterior import Posterior, sample_posterior
@@ -26,7 +26,7 @@ from .settings import CommunitySettings
 from .settle import group_statistics, settle
 
 Array = np.ndarray[Any, Any]
-METHODS = {"sbm": "nested sbm", "louvain": "louvain", "leiden": "leiden", "spectral": "spectral"}
+NESTED = "nested sbm"
 CHAINS_PER_START = 2
 NO_LINKS = "there are no links, so nobody is in a community"
 
@@ -107,7 +107,12 @@ def find_communities(
     }
     if not len(graph.weights):
         return _assemble(
-            graph.names, np.full((1, graph.n), -1), kind, METHODS[method], rule=NO_LINKS, provenance=provenance
+            graph.names,
+            np.full((1, graph.n), -1),
+            kind,
+            NESTED if method == "sbm" else method,
+            rule=NO_LINKS,
+            provenance=provenance,
         )
     if method != "sbm":
         return _other_method(graph, settings, kind, method, seed, provenance)
@@ -287,14 +292,12 @@ def _other_method(
     inner = graph.subset(linked)
     if settings.normalize_strength == "yes":
         inner = normalize_strength(inner)
-    if method == "spectral":
-        found = spectral(inner, settings.groups, seed)
-    else:
-        found = (louvain if method == "louvain" else leiden)(inner, settings.resolution, seed)
+    module = import_module(f".methods.{method.replace(' ', '_')}", __package__)
+    found = module.find(inner, settings, seed)
     labels = np.full((1, graph.n), -1, dtype=np.int64)
     labels[0, linked] = found
-    rule = f"{METHODS[method]} gives one level and no test against chance"
-    return _assemble(graph.names, number_levels(labels), kind, METHODS[method], rule=rule, provenance=provenance)
+    rule = f"{method} gives one level and no test against chance"
+    return _assemble(graph.names, number_levels(labels), kind, method, rule=rule, provenance=provenance)
 
 
 def _result(

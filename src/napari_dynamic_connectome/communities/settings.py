@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..model.settings import StepSettings, setting
+from .methods import METHODS
 
-Method = Literal["sbm", "louvain", "leiden", "spectral"]
+if TYPE_CHECKING:
+    Method = str
+else:
+    Method = Literal[("sbm", *METHODS)]
 
 
 class CommunitySettings(StepSettings):
@@ -14,7 +18,7 @@ class CommunitySettings(StepSettings):
 
     method: Method = setting(
         "sbm",
-        "The nested block model (sbm), or modularity by Louvain or Leiden, or spectral clustering, to compare with: these three "
+        "The nested block model (sbm), or modularity by Louvain or Leiden, or spectral clustering, to compare with: all others "
         "give one level, the same for modules and core, without probabilities.",
     )
     likelihood: Literal["auto", "counts+weights", "weights"] = setting(

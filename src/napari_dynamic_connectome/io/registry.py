@@ -49,6 +49,12 @@ class Format:
         Optional dependency, if one is needed to read or write.
     note : str
         One sentence for the table in the docs.
+    folder : bool
+        Whether it can be a folder.
+    starts : tuple of bytes
+        First bytes of such a file, if they alone say it.
+    knows : str
+        Function of the module, `(path, first bytes) -> bool`, that is asked about a file before first bytes count.
     """
 
     key: str
@@ -60,6 +66,8 @@ class Format:
     extra: str = ""
     note: str = ""
     folder: bool = field(default=False)
+    starts: tuple[bytes, ...] = ()
+    knows: str = ""
 
 
 FORMATS: list[Format] = [
@@ -68,7 +76,7 @@ FORMATS: list[Format] = [
         note="Multiscale, several channels, labels below the image; axes, scale and units from the metadata.",
     ),
     Format(
-        "tiff", "TIFF, OME-TIFF, ImageJ hyperstack", ("*.tif", "*.tiff", "*.btf"), ("volume", "labels"), "volumes.tiff",
+        "tiff", "TIFF, OME-TIFF, ImageJ hyperstack", ("*.tif", "*.tiff", "*.btf"), ("volume", "labels"), "volumes.tiff", starts=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
         note="Memory-mapped if contiguous, else read by page.",
     ),
     Format(
@@ -84,11 +92,11 @@ FORMATS: list[Format] = [
         note="Images: dataset= chooses one of several; axes from dimension labels, or axes=. Traces: any array of two axes, results of CaImAn, tables of pandas. Tracks of btrack, as centres.",
     ),
     Format(
-        "npz", "NumPy", ("*.npz", "*.npy"), ("recording", "volume", "labels"), "formats.npz", ("recording",),
+        "npz", "NumPy", ("*.npz", "*.npy"), ("recording", "volume", "labels"), "formats.npz", ("recording",), starts=(b"\x93NUMPY",),
         note="Recordings by field names, never with pickle; arrays of voxels need axes=.",
     ),
     Format(
-        "mat", "MATLAB v5 and v7.3", ("*.mat",), ("recording",), "formats.mat",
+        "mat", "MATLAB v5 and v7.3", ("*.mat",), ("recording",), "formats.mat", starts=(b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file"),
         note="Our field names, and NeuroPAL trace files (many worms in one file).",
     ),
     Format(
@@ -96,11 +104,11 @@ FORMATS: list[Format] = [
         note="Traces wide or long; tables of centres become labels; names, stimuli, behaviour, neuron lists, connectomes.",
     ),
     Format(
-        "parquet", "Parquet", ("*.parquet", "*.pq"), ("recording", "labels", "table"), "formats.parquet", ("recording",), "parquet",
+        "parquet", "Parquet", ("*.parquet", "*.pq"), ("recording", "labels", "table"), "formats.parquet", ("recording",), "parquet", starts=(b"PAR1",),
         note="Wide, long, centres, or the homogenized collection, filtered by dataset and worm.",
     ),
     Format(
-        "suite2p", "suite2p", ("*suite2p", "*plane0"), ("recording",), "formats.suite2p", folder=True,
+        "suite2p", "suite2p", ("*suite2p", "*plane0"), ("recording",), "formats.suite2p", folder=True, knows="is_part_of_folder",
         note="The folder, or one plane: F (or F minus neuropil, or spks), iscell, rate, positions with voxel_size_um=.",
     ),
     Format(
@@ -115,7 +123,6 @@ FORMATS: list[Format] = [
 """Every format, in the order of the docs."""
 
 _BY_KEY = {f.key: f for f in FORMATS}
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -132,7 +139,6 @@ def identify(path: str | Path) -> Format:
     FormatError
         If no reader knows it.
     """
-    from .formats.suite2p import folder_of as suite2p_folder
     from .volumes.tiff_series import is_pattern, tiff_files
 
     if is_pattern(path):
@@ -143,19 +149,12 @@ def identify(path: str | Path) -> Format:
     where = str(path)
     if path.is_dir():
         return _identify_folder(path)
-    if path.suffix == ".npy" and suite2p_folder(path) is not None:
-        return _BY_KEY["suite2p"]
     start = head(path, 1024)
-    if start.startswith(_TIFF):
-        return _BY_KEY["tiff"]
-    if start.startswith(b"PAR1"):
-        return _BY_KEY["parquet"]
-    if start.startswith(b"\x93NUMPY"):
-        return _BY_KEY["npz"]
-    if start.startswith(b"MATLAB 5.0 MAT-file"):
-        return _BY_KEY["mat"]
-    if start.startswith(b"MATLAB 7.3 MAT-file"):
-        return _BY_KEY["mat"]
+    asked = [(form, _function(form, form.knows)) for form in FORMATS if form.knows]
+    known = next((form for form, knows in asked if knows is not None and knows(path, start)), None)
+    known = known or next((form for form in FORMATS if form.starts and start.startswith(form.starts)), None)
+    if known is not None:
+        return known
     if start.startswith(_HDF5) or start[512:].startswith(_HDF5):
         from .volumes.hdf5 import is_mat, is_nwb
 

@@ -45,6 +45,11 @@ def planes(folder: str | Path) -> dict[str, Path]:
     return {}
 
 
+def is_part_of_folder(path: Path, start: bytes) -> bool:
+    """Whether a file is one of those of a plane."""
+    return path.suffix == ".npy" and folder_of(path) is not None
+
+
 def folder_of(path: str | Path) -> Path | None:
     """Return the folder of suite2p that a path is, or that one of its files lies in; None where it is none."""
     path = Path(path)

@@ -1,33 +1,18 @@
-"""Other ways to find communities, for comparison: Louvain (networkx), Leiden (our own), spectral clustering (scikit-learn).
-
-All take the same graph and return labels (N,); none of them says whether there is anything to find.
-"""
+"""Modularity by the Leiden method: our own implementation."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
-from ..model.errors import InputError
-from .graph import WeightedGraph
+from ..graph import WeightedGraph
+
+if TYPE_CHECKING:
+    from ..settings import CommunitySettings
 
 Array = np.ndarray[Any, Any]
-MOST_GROUPS = 20
-
-
-def louvain(graph: WeightedGraph, resolution: float = 1.0, seed: int = 0) -> Array:
-    """Modularity by Louvain's method (networkx)."""
-    import networkx as nx
-
-    made = nx.Graph()
-    made.add_nodes_from(range(graph.n))
-    made.add_weighted_edges_from((int(a), int(b), float(w)) for (a, b), w in zip(graph.edges, graph.weights))
-    labels = np.zeros(graph.n, dtype=np.int64)
-    for number, group in enumerate(nx.community.louvain_communities(made, resolution=resolution, seed=seed)):
-        labels[list(group)] = number
-    return labels
 
 
 def _links(graph: WeightedGraph) -> sparse.csr_array:
@@ -53,7 +38,7 @@ def _move(
     links: Any, strength: Array, labels: Array, resolution: float, random: Array, within: Array | None = None
 ) -> Array:
     """Local moving; with `within`, only single nodes merge, and only inside the same group of `within`."""
-    from .leiden_kernels import local_moves
+    from ..leiden_kernels import local_moves
 
     moved = labels.astype(np.int64)
     inside = np.zeros(0, dtype=np.int64) if within is None else within
@@ -97,28 +82,6 @@ def leiden_of(links: Any, resolution: float = 1.0, seed: int = 0) -> Array:
     return np.asarray(labels[member])
 
 
-def spectral(graph: WeightedGraph, groups: int = 0, seed: int = 0) -> Array:
-    """Spectral clustering (scikit-learn) of the weights as affinities.
-
-    Parameters
-    ----------
-    groups : int
-        0: by the largest gap between eigenvalues of the normalised Laplacian, 2 to 20.
-    """
-    from sklearn.cluster import SpectralClustering
-
-    if graph.n < 3 or not len(graph.weights):
-        return np.zeros(graph.n, dtype=np.int64)
-    if graph.n > 5000:
-        raise InputError("spectral clustering takes at most 5000 nodes", where="method", fix="Use the block model.")
-    matrix = graph.matrix()
-    if groups == 0:
-        scale = 1 / np.sqrt(np.maximum(matrix.sum(axis=1), 1e-300))
-        values = np.linalg.eigvalsh(matrix * scale[:, None] * scale)[::-1][: MOST_GROUPS + 1]
-        groups = int(np.argmax(values[1:-1] - values[2:])) + 2 if len(values) > 3 else 2
-    groups = min(groups, graph.n - 1)
-    if groups == 1:
-        return np.zeros(graph.n, dtype=np.int64)
-    floor = matrix + 1e-9 * matrix.max()
-    found = SpectralClustering(groups, affinity="precomputed", random_state=seed, assign_labels="kmeans")
-    return np.asarray(found.fit_predict(floor), dtype=np.int64)
+def find(graph: WeightedGraph, settings: CommunitySettings, seed: int) -> Array:
+    """Labels (N,) of the groups of a graph."""
+    return leiden(graph, settings.resolution, seed)
