@@ -16,6 +16,7 @@ from napari_dynamic_connectome.communities.export import communities_to_graph
 from napari_dynamic_connectome.communities.find import find_communities
 from napari_dynamic_connectome.communities.graph import graph_from_matrix, node_strengths
 from napari_dynamic_connectome.communities.levels import match_communities, number_levels, shared_numbers
+from napari_dynamic_connectome.communities.methods import METHODS
 from napari_dynamic_connectome.communities.methods.leiden import _links as links_of
 from napari_dynamic_connectome.communities.methods.leiden import leiden, modularity
 from napari_dynamic_connectome.communities.methods.louvain import louvain
@@ -158,7 +159,7 @@ def test_matrix_dataarray_sparse_and_networkx_agree():
     assert find_communities(array, kind="core", **FAST).neurons == tuple(names)
 
 
-@pytest.mark.parametrize("method", ["louvain", "leiden", "spectral"])
+@pytest.mark.parametrize("method", METHODS)
 def test_other_methods_find_clear_groups(method):
     weights, truth = graphs.planted(7, ratio=8.0)
     found = find_communities(weights, method=method)

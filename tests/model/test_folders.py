@@ -1,0 +1,41 @@
+"""A file in a folder of choices is a choice, without being loaded; and has what such a file must have."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from napari_dynamic_connectome.affinity.measures import KINDS
+from napari_dynamic_connectome.communities.methods import METHODS
+from napari_dynamic_connectome.model.errors import SettingsError
+from napari_dynamic_connectome.model.folders import modules_in
+from napari_dynamic_connectome.pipeline.settings import PipelineSettings
+
+PACKAGE = "napari_dynamic_connectome"
+
+
+def test_names_come_from_files_that_are_not_loaded(tmp_path: Path) -> None:
+    for name in ("rank_correlation", "_shared", "alone"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('loaded')")
+    (tmp_path / "notes.txt").write_text("no module")
+    assert modules_in([str(tmp_path)]) == ("alone", "rank correlation")
+
+
+@pytest.mark.parametrize(
+    ("place", "function", "parameters", "name"),
+    [("communities.methods", "find", ["graph", "settings", "seed"], n) for n in METHODS]
+    + [("affinity.measures", "features", ["sampling", "neurons", "times", "usable", "settings"], n) for n in KINDS],
+)
+def test_every_choice_has_its_function_and_is_taken(place, function, parameters, name) -> None:
+    module = import_module(f"{PACKAGE}.{place}.{name.replace(' ', '_')}")
+    assert list(inspect.signature(getattr(module, function)).parameters) == parameters
+    step, field = ("communities", "method") if place.startswith("communities") else ("affinity", "kind")
+    assert getattr(getattr(PipelineSettings.parse({step: {field: name}}), step), field) == name
+
+
+def test_another_name_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(SettingsError, match="'differential', 'edge time series' or 'sliding correlation'"):
+        PipelineSettings.parse({"affinity": {"kind": "rank"}})
