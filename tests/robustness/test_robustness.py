@@ -254,6 +254,14 @@ def test_what_cannot_be_refitted_is_counted_and_said(small) -> None:
     assert any("1 of" in note and "100000" in note for note in found.notes)
 
 
+def test_it_says_how_it_was_made_without_folders_of_this_machine(small, monkeypatch) -> None:
+    monkeypatch.setattr("sys.argv", ["/opt/bin/dynamic-connectome", "robustness", "/home/ada/x.toml", "-o", "out"])
+    made = assess_robustness(small, settings_for(2, parts=("bootstrap",), bootstraps=1)).provenance
+    assert made["command"] == "dynamic-connectome robustness x.toml -o out"
+    assert {"versions", "settings", "seed", "inputs", "worms", "rank"} <= set(made)
+    assert [one["worm"] for one in made["inputs"]] == made["worms"]
+
+
 def test_components_carry_their_support(small) -> None:
     components = factorize(compute_affinity(small), 2, starts=2)
     found = assess_robustness(small, settings_for(2, parts=("bootstrap",), bootstraps=2), components=components)

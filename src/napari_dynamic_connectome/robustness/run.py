@@ -15,7 +15,7 @@ from ..model.errors import InputError
 from ..model.evidence import SUPPORT
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Components
-from ..pipeline.provenance import versions
+from ..pipeline.provenance import provenance_of
 from ..pipeline.run import decompose
 from ..pipeline.settings import PipelineSettings
 from .checkpoint import PieceCheckpoint, fingerprint
@@ -163,14 +163,14 @@ def summarize(context: Context, found: Found, notes: Sequence[str] = ()) -> Robu
         refits=_refits(context, found),
         settings=own,
         notes=tuple(told),
-        provenance={
-            "step": "robustness",
-            "versions": versions(),
-            "settings": context.settings.model_dump(mode="json"),
-            "worms": list(context.cohort.worms),
-            "rank": context.components.rank,
-        },
+        provenance=provenance_of(context.settings, context.cohort, seen_from=_shown).record()
+        | {"step": "robustness", "worms": list(context.cohort.worms), "rank": context.components.rank},
     )
+
+
+def _shown(path: str) -> str:
+    """A word of the command in a report that is given to others: no folders of this machine."""
+    return Path(path).name if Path(path).is_absolute() else path
 
 
 def _of_part(found: Found, name: str) -> list[PieceResult]:
