@@ -31,7 +31,7 @@ VALUES = (QAbstractSlider, QAbstractSpinBox, QComboBox, QCheckBox, QLineEdit)
 
 
 @pytest.fixture(scope="module")
-def docks(module_viewer):
+def arranged(module_viewer):
     from napari_dynamic_connectome.widgets.app.arrange import arrange_windows
     from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
@@ -42,6 +42,19 @@ def docks(module_viewer):
     for dock in found.values():
         dock.flush()
     return found
+
+
+@pytest.fixture
+def docks(arranged, qtbot):
+    """The docks as they were arranged: what a test has opened is closed again."""
+    from napari_dynamic_connectome.widgets.app.arrange import raise_dock
+
+    fold = arranged["Recording"].correction_fold.head
+    was_open = fold.isChecked()
+    yield arranged
+    fold.setChecked(was_open)
+    raise_dock(arranged["Recording"])
+    qtbot.wait(20)
 
 
 def inner(widget: QWidget) -> bool:
