@@ -282,6 +282,19 @@ def test_threads_hold_for_the_whole_command(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    """`| head -1` closes the pipe; Python says so in the middle of a list if it is written line by line."""
+    code = "import sys; from napari_dynamic_connectome.cli import main; sys.exit(main(['settings']))"
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=writing, stderr=subprocess.PIPE, env=environment, check=False
+    )
+    os.close(writing)
+    assert done.stderr == b"" and done.returncode in (0, 141)
+
+
 @pytest.mark.parametrize("full", ["stdout", "stderr"])
 def test_output_and_log_on_a_full_disk_end_with_the_exit_code_of_a_failure(full: str) -> None:
     command = [sys.executable, "-m", "napari_dynamic_connectome"]

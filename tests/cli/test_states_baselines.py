@@ -102,6 +102,16 @@ def test_baselines_writes_the_agreement_matrix(saved, tmp_path, capsys):
     assert (tmp_path / "session.zarr" / "zarr.json").read_bytes() == before
 
 
+def test_states_ask_which_way_a_matrix_points_and_name_their_flag(saved, tmp_path, capsys):
+    path = tmp_path / "m.csv"
+    path.write_text(",AVAL,AVAR\nAVAL,0,1\nAVAR,2,0\n")
+    command = ["states", str(saved), "--connectome", str(path), "-o", str(tmp_path / "out"), "--held-out", "no"]
+    assert main(command) == 2
+    assert "Pass --rows one of: pre" in capsys.readouterr().err
+    assert main([*command, "--rows", "gap junctions"]) == 2
+    assert "not symmetric, and gap junctions have no direction" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [

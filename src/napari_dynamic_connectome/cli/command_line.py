@@ -50,11 +50,13 @@ from . import (
 )
 from .parser import Parser
 from .reading import in_flags
-from .told import flush_output, tell
+from .told import flush_output, reader_is_gone, tell
 
 log = logging.getLogger("napari_dynamic_connectome")
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
+EXIT_NO_READER = 141
+"""As of programs that a shell says were ended by SIGPIPE: who read the output, such as `head`, had seen enough."""
 BESIDE_SESSION = ("report", "export", "movie", "states", "project", "baselines")
 """Commands that write into the folder of their session if no other one is said."""
 COMMANDS = (
@@ -150,6 +152,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tell("dynamic-connectome: interrupted; run the same command again to go on")
         return EXIT_INTERRUPTED
     except (MemoryError, RuntimeError, ImportError, OSError) as error:
+        if isinstance(error, BrokenPipeError) and reader_is_gone():
+            return EXIT_NO_READER
         lack = explained(error, "dynamic-connectome")
         if lack is None and not isinstance(error, OSError):
             log.exception("failed")

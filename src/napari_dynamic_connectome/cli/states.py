@@ -20,6 +20,12 @@ def add(commands: Any) -> None:
     states.add_argument("session", help="session.zarr, or the output folder of a run")
     states.add_argument("-o", "--output", help="folder (default: the folder that holds the session)")
     states.add_argument("--connectome", metavar="FILE", help="CSV or GraphML of synapses for the prior")
+    states.add_argument("--weight", metavar="COLUMN", help="that holds its weights, if its columns do not tell")
+    states.add_argument(
+        "--rows",
+        choices=("pre", "post", "gap junctions", "contact"),
+        help="of a connectome that is a matrix: rows are presynaptic, postsynaptic, or of what has no direction",
+    )
     states.add_argument(
         "--held-out",
         choices=("no", "blocks", "worms"),
@@ -50,7 +56,7 @@ def settings_for(options: argparse.Namespace, session: Session) -> StatesStepSet
     if session.path and values.get("connectome"):  # paths of a run are relative to its output folder
         values["connectome"] = absolute(values["connectome"], Path(session.path).resolve().parent)
     values |= parse_overrides(options.set)
-    for name in ("connectome", "held_out", "folds"):
+    for name in ("connectome", "weight", "rows", "held_out", "folds"):
         if getattr(options, name) is not None:
             values[name] = getattr(options, name)
     return StatesStepSettings.parse(values, where="states settings")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import sys
 
 from ..model.errors import InputError
@@ -34,6 +35,24 @@ def flush_output() -> None:
                 f"the output could not be written ({error.strerror})",
                 fix="Check the space on the disk that it goes to.",
             ) from error
+
+
+def reader_is_gone() -> bool:
+    """Whether nobody reads standard output any more; if so, nothing is written to it again."""
+    try:
+        sys.stdout.flush()
+        gone = False
+        if hasattr(select, "poll"):  # what is written line by line leaves nothing to flush
+            asked = select.poll()
+            asked.register(sys.stdout.fileno(), select.POLLERR)
+            gone = any(event & select.POLLERR for _, event in asked.poll(0))
+    except BrokenPipeError:
+        gone = True
+    except (OSError, ValueError):
+        return False
+    if gone:
+        _give_up_output()
+    return gone
 
 
 def _give_up_output() -> None:
