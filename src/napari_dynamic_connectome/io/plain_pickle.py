@@ -76,12 +76,18 @@ def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     return text.encode(str(encoding))
 
 
+def _no_bytes() -> bytes:
+    """Stand in for `bytes`, which older protocols call for an array without items."""
+    return b""
+
+
 def _path(*parts: Any) -> str:
     return "/".join(str(p) for p in parts)
 
 
 _OTHERS: dict[tuple[str, str], Any] = {
     ("_codecs", "encode"): _encode,
+    ("__builtin__", "bytes"): _no_bytes,
     ("datetime", "datetime"): datetime.datetime,
     ("datetime", "date"): datetime.date,
     ("datetime", "timedelta"): datetime.timedelta,
@@ -139,10 +145,10 @@ def plain_npy(path: str | Path) -> Any:
     try:
         version = npy.read_magic(content)
         reader = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = reader(content)
+        shape, by_columns, dtype = reader(content)
         if not dtype.hasobject:
             count = math.prod(shape)
-            return np.frombuffer(content.read(), dtype, count=count).reshape(shape)
+            return np.frombuffer(content.read(), dtype, count=count).reshape(shape, order="F" if by_columns else "C")
         held = _Plain(content).load()
         if not isinstance(held, np.ndarray) or held.shape != tuple(shape):
             raise pickle.UnpicklingError("no array")

@@ -136,3 +136,17 @@ def test_a_table_of_tracks_that_divide_is_refused_as_in_geff(tmp_path) -> None:
     (tmp_path / "divided.csv").write_text(rows.format(1))
     with pytest.raises(InputError, match="track 2 comes from track 1: it divides"):
         read_centres(tmp_path / "divided.csv")
+
+
+@pytest.mark.parametrize("column", range(5))
+@pytest.mark.parametrize(
+    ("cell", "said"), [("", "(?!.*infinite)"), ("x", "'x'"), ("inf", "a centre is infinite"), ("nan", "(?!.*infinite)")]
+)
+def test_a_cell_without_a_number_is_named_as_what_it_is(tmp_path, column: int, cell: str, said: str) -> None:
+    row = ["0", "1", "2", "3", "4"]
+    row[column] = cell
+    (tmp_path / "a.csv").write_text("frame,id,z,y,x\n0,2,1,1,1\n" + ",".join(row) + "\n")
+    with pytest.raises(InputError, match=f"a.csv: {said}") as raised:
+        read_centres(tmp_path / "a.csv")
+    if cell != "inf":
+        assert f"{['frame', 'id', 'z', 'y', 'x'][column]}" in str(raised.value)

@@ -156,3 +156,18 @@ def test_sizes_of_voxels_are_taken_where_number_and_unit_are_known(tmp_path, hel
         file["x"].attrs.update(held)
         got = hdf5._element_size(file["x"], "here", None)
     np.testing.assert_allclose(got, [np.nan] * 3 if expected is None else expected)
+
+
+@pytest.mark.parametrize("name", ["scalar", "texts", "complex", "compound", "group", "none", "empty"])
+def test_a_dataset_that_is_asked_for_and_holds_no_voxels_is_refused(tmp_path, name: str) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["image"] = np.zeros((2, 3, 4), np.uint8)
+        file["scalar"] = 3
+        file["texts"] = np.zeros((2, 3, 4), "S2")
+        file["complex"] = np.zeros((2, 3, 4), complex)
+        file["compound"] = np.zeros((2, 3, 4), [("a", "f4")])
+        file["group/x"] = np.zeros((2, 3, 4))
+        file["empty"] = h5py.Empty("f4")
+    said = f"there is no dataset '{name}'" if name in ("group", "none") else f"'{name}' is of type .*, not voxels"
+    with pytest.raises(InputError, match=said):
+        open_volume(tmp_path / "a.h5", dataset=name, axes="zyx")

@@ -235,11 +235,11 @@ def open_volume(path: str | Path, *, dataset: str | None = None, labels: bool = 
             raise InputError(
                 f"there is no dataset '{dataset}'", where=where, fix=f"Found: {', '.join(list(known)[:10])}."
             )
-        check_dataset(node, where)
         if node.dtype.kind not in "uifb" or not node.shape:
             raise InputError(
                 f"'{dataset}' is of type {node.dtype}, not voxels", where=where, fix="Pass dataset= of an image."
             )
+        check_dataset(node, where)
         found = _axes(node)
         size = _element_size(node, where, options.get("voxel_size_um"))
         shape = tuple(int(n) for n in node.shape)
