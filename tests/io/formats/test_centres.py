@@ -150,3 +150,31 @@ def test_a_cell_without_a_number_is_named_as_what_it_is(tmp_path, column: int, c
         read_centres(tmp_path / "a.csv")
     if cell != "inf":
         assert f"{['frame', 'id', 'z', 'y', 'x'][column]}" in str(raised.value)
+
+
+FRAMES = [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("columns", "chosen"),
+    [
+        ({"frame": FRAMES, "id": [5, 6, 5, 6]}, "id"),
+        ({"frame": FRAMES, "id": [1, 2, 3, 4]}, "id"),  # the only one
+        ({"id": [1, 2], "track": [1, 2]}, "track"),  # no frames to tell by
+        ({"frame": FRAMES, "id": [1, 2, 3, 4], "label": [7, 8, 7, 8]}, "label"),  # ids of points, each once
+        ({"frame": FRAMES, "id": [1, 2, 3, 4], "Track_ID": [7, 8, 7, 8]}, "Track_ID"),
+        ({"frame": FRAMES, "id": [1, 2, 3, 4], "label": [9, 8, 7, 6]}, "label"),  # none lasts: the first that is known
+        ({"frame": FRAMES, "id": [5, 6, 5, 6], "label": [7, 8, 7, 8]}, "label"),  # they say the same
+        ({"frame": FRAMES, "id": [5, 6, 6, 5], "track": [7, 8, 7, 8]}, "track"),  # a track says what it is
+        ({"frame": [3, 3, 3], "id": [1, 2, 3], "label": [3, 2, 1]}, "label"),  # of one frame, one to one
+        ({"frame": FRAMES, "x": [1, 2, 3, 4]}, None),
+    ],
+)
+def test_the_column_of_the_neurons_is_found_among_several(columns: dict[str, list[int]], chosen: str | None) -> None:
+    assert centres._identity(pd.DataFrame(columns), "here") == chosen
+
+
+@pytest.mark.parametrize("label", [[7, 8, 8, 7], [7, 7, 8, 8], [7, 7, 7, 7]])
+def test_two_columns_of_neurons_that_differ_are_asked_about(label: list[int]) -> None:
+    with pytest.raises(InputError, match="both 'label' and 'id' could say which neuron a row is"):
+        centres._identity(pd.DataFrame({"frame": FRAMES, "id": [5, 6, 5, 6], "label": label}), "here")
