@@ -149,7 +149,7 @@ def test_the_parts_of_a_session_are_those_on_the_page(tmp_path: Path) -> None:
     said = (
         flat(SESSION)
         .partition("`session.json` holds these keys: ")[2]
-        .partition("Recordings, components and communities have")[0]
+        .partition("`provenance` says")[0]
     )
     said = re.sub(r"\[.*?\]\(.*?\)|\(.*?\)", "", said)
     assert set(re.findall(r"`(\w+)`", said)) == set(json.loads((path / "session.json").read_bytes()))
