@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from napari_dynamic_connectome.communities.graph import graph_from_matrix
-from napari_dynamic_connectome.communities.methods import _links, leiden, leiden_of, louvain, modularity, spectral
+from napari_dynamic_connectome.communities.methods.leiden import _links, leiden, leiden_of, modularity
+from napari_dynamic_connectome.communities.methods.louvain import louvain
+from napari_dynamic_connectome.communities.methods.spectral import spectral
 from napari_dynamic_connectome.model.errors import InputError
 
 

@@ -146,11 +146,7 @@ def test_every_paragraph_of_the_pages_has_a_test(page: str) -> None:
 
 def test_the_parts_of_a_session_are_those_on_the_page(tmp_path: Path) -> None:
     path = save_session(make_session(0), tmp_path / "s.zarr")
-    said = (
-        flat(SESSION)
-        .partition("`session.json` holds these keys: ")[2]
-        .partition("`provenance` says")[0]
-    )
+    said = flat(SESSION).partition("`session.json` holds these keys: ")[2].partition("`provenance` says")[0]
     said = re.sub(r"\[.*?\]\(.*?\)|\(.*?\)", "", said)
     assert set(re.findall(r"`(\w+)`", said)) == set(json.loads((path / "session.json").read_bytes()))
     row = next(line for line in SESSION.splitlines() if line.startswith("| `zarr.json` |"))
