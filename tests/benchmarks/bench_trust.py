@@ -116,20 +116,24 @@ def claims_of(result: AnalysisResult) -> list[tuple[int, str, set[str], float]]:
 
 def bench_claims(options: argparse.Namespace) -> None:
     """Planted cohorts of ten worms, default settings."""
-    total: dict[str, list[int]] = {k: [0, 0] for k in ("core", "modules", "all")}
+    total: dict[str, list[int]] = {k: [0, 0, 0] for k in ("core", "modules", "all")}
     found: dict[str, list[float]] = {"core": [], "all": []}
     ranks = []
     for seed in options.seeds:
         cohort, truth = simulate_cohort(n_worms=options.worms, seed=seed)
         motifs = {m: set(g) for m, g in truth.members.groupby("motif")["neuron"]}
+        # neurons of a motif that fall while the others rise move together, and never with the others
+        halves = [set(g) for _, g in truth.members.groupby(["motif", "sign"])["neuron"]]
         start = time.process_time()
         result = analyze(cohort, PipelineSettings())
         claims = claims_of(result)
         for _, kind, members, _ in claims:
-            false = max(overlap(members, m) for m in motifs.values()) < 0.5
+            whole = max(overlap(members, m) for m in motifs.values())
+            either = max(whole, *(overlap(members, m) for m in halves))
             for key in (kind, "all"):
                 total[key][0] += 1
-                total[key][1] += int(false)
+                total[key][1] += int(whole < 0.5)
+                total[key][2] += int(either < 0.5)
         for m in motifs.values():
             for key in found:
                 own = [c[2] for c in claims if key in ("all", c[1])]
@@ -142,8 +146,8 @@ def bench_claims(options: argparse.Namespace) -> None:
             f"{[round(f, 2) for f in found['all'][-len(motifs) :]]}; {time.process_time() - start:.0f} CPU s",
             flush=True,
         )
-    for key, (count, false) in total.items():
-        print(f"{key}: {count} claims, {false} false")
+    for key, (count, whole_false, either_false) in total.items():
+        print(f"{key}: {count} claims, {whole_false} match no motif, {either_false} nor its neurons of one sign")
     for key, values in found.items():
         print(f"{key}: {np.mean([v >= 0.7 for v in values]):.0%} of {len(values)} planted motifs found at .7")
     print(f"components beside the background: {ranks} (4 planted)")
