@@ -80,6 +80,15 @@ def test_bad_matrices_are_refused_in_one_message(tmp_path, text, said) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_an_option_without_use_is_refused(tmp_path) -> None:
+    path = saved(tmp_path, DIRECTED)
+    with pytest.raises(InputError, match="this is a matrix, so weight= does not apply"):
+        read_connectome(path, rows="pre", weight="synapses")
+    path.write_text("pre,post,synapses\nAVAL,AVAR,3\n")
+    with pytest.raises(InputError, match="this is no matrix, so rows= does not apply"):
+        read_connectome(path, rows="pre")
+
+
 def test_what_has_no_direction_is_symmetric(tmp_path) -> None:
     path = saved(tmp_path, DIRECTED)
     with pytest.raises(InputError, match="not symmetric, and gap junctions have no direction"):

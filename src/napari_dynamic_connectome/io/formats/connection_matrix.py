@@ -36,8 +36,9 @@ def is_matrix(header: Sequence[str], first: Sequence[str]) -> bool:
     columns, rows = [c for c in header[1:] if c.strip()], [c for c in first if c.strip()]
     if len(columns) < 2 or not rows or read_name(header[0]).kind in ("canonical", "spelling"):
         return False
-    known = sum(read_name(n).kind in _KNOWN for n in rows)
-    return 2 * known > len(rows) and any(read_name(n).kind in _KNOWN for n in columns)  # columns may be muscles
+    if not any(read_name(n).kind in _KNOWN for n in columns):  # one is enough: others may be muscles
+        return False
+    return 2 * sum(read_name(n).kind in _KNOWN for n in rows) > len(rows)
 
 
 def edges_of(table: pd.DataFrame, rows: str | None, where: str) -> pd.DataFrame:

@@ -75,6 +75,7 @@ def read_connectome(path: str | Path, *, weight: str | None = None, rows: str | 
     if start.startswith(b"<"):
         from .graphml import read_graphml
 
+        _check_takes("rows", rows, "this is no matrix", str(path))
         table = read_graphml(path, weight=weight)
     else:
         table = _read_csv(path, weight, rows)
@@ -84,7 +85,9 @@ def read_connectome(path: str | Path, *, weight: str | None = None, rows: str | 
 def _read_csv(path: Path, asked: str | None, rows: str | None) -> pd.DataFrame:
     table, where = read_table(path), str(path)
     if is_matrix([str(c) for c in table.columns], [str(c) for c in table.iloc[:, 0]]):
+        _check_takes("weight", asked, "this is a matrix", where)
         return edges_of(table, rows, where)
+    _check_takes("rows", rows, "this is no matrix", where)
     pre, post, kind = find_column(table, *PRE), find_column(table, *POST), find_column(table, *KINDS)
     if pre is None or post is None:
         raise InputError(
@@ -110,6 +113,12 @@ def _read_csv(path: Path, asked: str | None, rows: str | None) -> pd.DataFrame:
     if pre.strip().lower() == "stimulated":
         read["type"] = [t or "signal propagation" for t in read["type"]]
     return read
+
+
+def _check_takes(option: str, said: str | None, what: str, where: str) -> None:
+    """Refuse an option that this file has no use for."""
+    if said is not None:
+        raise InputError(f"{what}, so {option}= does not apply", where=where, fix="Leave it out.")
 
 
 def _read_wide(
