@@ -65,3 +65,19 @@ def test_parquet_and_graphml(tmp_path) -> None:
     assert table_kind(tmp_path / "many") == "traces"
     nx.write_graphml(nx.DiGraph([("AVAL", "AVAR")]), tmp_path / "c.graphml")
     assert table_kind(tmp_path / "c.graphml") == "connectome"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("scorer,net,net,net\nbodyparts,nose,nose,nose\ncoords,x,y,likelihood\n0,1,2,0.9\n", "behaviour"),
+        (",AVAL,AVAR\nAVAL,0,1\nAVAR,2,0\n", "connectome"),
+        ("pre,post,synapses\nAVAL,AVAR,1\n", "connectome"),
+        ("time_s,AVAL\n0,1\n", "traces"),
+    ],
+)
+def test_packed_and_utf_16_are_told_apart_like_plain_text(tmp_path, text: str, kind: str) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "b.csv").write_bytes(text.encode("utf-16"))
+    (tmp_path / "c.csv").write_bytes(text.encode("utf-8-sig"))
+    assert [table_kind(tmp_path / name) for name in ("a.csv.gz", "b.csv", "c.csv")] == [kind] * 3

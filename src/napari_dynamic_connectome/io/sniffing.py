@@ -42,11 +42,12 @@ def table_kind(path: str | Path) -> TableKind:
         return "connectome"
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         return "centres" if is_btrack(path) else "behaviour" if stored_pose(path) else "traces"
-    if not path.is_dir() and b"\0" not in start and is_pose(path):
+    text = not path.is_dir() and not start.startswith(b"PAR1")
+    if text and is_pose(path):
         return "behaviour"
-    columns = _parquet_columns(path) if path.is_dir() or start.startswith(b"PAR1") else _csv_columns(path)
+    columns = _csv_columns(path) if text else _parquet_columns(path)
     table = pd.DataFrame(columns=pd.Index(columns, dtype=object))
-    if not path.is_dir() and b"\0" not in start and is_matrix(columns, _second_row(path)[:1]):
+    if text and is_matrix(columns, _second_row(path)[:1]):
         return "connectome"
     if find_column(
         table, "pre", "source", "presynaptic", "pre_cell", "stimulated", "neuron 1", "neuron1", "from_neuron"
@@ -86,8 +87,7 @@ def is_pose(path: str | Path) -> bool:
     ----------
     path : str or Path
     """
-    start = head(Path(path), 1 << 16).decode("utf-8-sig", errors="replace")
-    lines = [line for line in re.split(r"\r\n|\n|\r", start) if line.strip()][:8]
+    lines = _first_lines(Path(path), 8)
     if not lines:
         return False
     if re.match(r'"?scorer"?[,;\t]', lines[0]):
@@ -112,21 +112,31 @@ def _second_row(path: Path) -> list[str]:
 
 
 def _first_rows(path: Path) -> list[list[str]]:
-    """Return the cells of the first two lines that are not empty; a line that was cut off counts as it is."""
+    """Return the cells of the first two lines that are not empty."""
+    lines = _first_lines(path, 2)
+    if by_spaces(lines):
+        lines = [",".join(line.split()) for line in lines]
+    separator = max((",", ";", "\t"), key=lines[0].count) if lines else ","
+    return [[plain_cell(c.strip().strip('"').strip()) for c in line.split(separator)] for line in lines]
+
+
+def _first_lines(path: Path, count: int) -> list[str]:
+    """Return the first lines that are not empty; one that was cut off counts as it is."""
+    return [line for line in re.split(r"\r\n|\n|\r", _beginning(path)) if line.strip()][:count]
+
+
+@once
+def _beginning(path: Path) -> str:
+    """Return the first 64 KiB of a text, which may be packed or UTF-16."""
     start = head(path, 1 << 16)
     if start.startswith(b"\x1f\x8b"):
         try:
             with gzip.open(path, "rb") as stream:
                 start = stream.read(1 << 16)
         except (OSError, EOFError, zlib.error):
-            return []
+            return ""
     encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    text = start.decode(encoding, errors="replace")
-    lines = [line for line in re.split(r"\r\n|\n|\r", text) if line.strip()][:2]
-    if by_spaces(lines):
-        lines = [",".join(line.split()) for line in lines]
-    separator = max((",", ";", "\t"), key=lines[0].count) if lines else ","
-    return [[plain_cell(c.strip().strip('"').strip()) for c in line.split(separator)] for line in lines]
+    return start.decode(encoding, errors="replace")
 
 
 def _parquet_columns(path: Path) -> list[str]:

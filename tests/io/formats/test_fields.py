@@ -38,7 +38,10 @@ def test_a_file_without_them_has_none(nothing: dict) -> None:
     assert not got.neurons["rejected"].any() and got.neurons["note"].tolist() == ["", "", ""]
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '{"data": [[1]]}', '{"columns": ["a"], "data": [[1], [2]]}', "3"])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[1]", '{"data": [[1]]}', '{"columns": ["a"], "data": [[1], [2]]}', '{"columns": ["a"], "data": [[1]]}', "3"],
+)
 def test_a_damaged_table_of_quality_is_named(text: str) -> None:
     with pytest.raises(FormatError, match=r"here: the quality table cannot be read"):
         _with_details(plain(), {"quality": text}, "here")

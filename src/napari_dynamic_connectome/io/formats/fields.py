@@ -300,6 +300,8 @@ def _with_details(recording: Recording, fields: Mapping[str, Any], where: str) -
     if held and held[0]:
         try:
             content = json.loads(held[0])
+            if len(content["data"]) != n:
+                raise ValueError(f"{len(content['data'])} rows for {n} neurons")
             quality = pd.DataFrame(
                 content["data"], columns=content["columns"], index=pd.Index(table.index, name="neuron")
             )
