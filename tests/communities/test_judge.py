@@ -21,6 +21,7 @@ from napari_dynamic_connectome.communities.judge import (
     sentence,
     statistic_of,
     stronger_inside,
+    taking_turns,
     tighten,
 )
 from napari_dynamic_connectome.communities.scan import beyond_strength, standardise
@@ -216,6 +217,32 @@ def test_what_was_found_is_said_with_the_numbers_of_neurons(q_values: dict[int, 
     assert sentence("core", row, table, states, "X", 0.05) == text
     other = text.replace("act together", "hold together beyond their strengths")
     assert sentence("modules", row, table, states, "X", 0.05) == other
+
+
+@pytest.mark.parametrize(
+    ("between", "observed", "said"),
+    [
+        (0.0, 12, True),
+        (0.09, 12, True),
+        (0.11, 12, False),
+        (1.0, 12, False),
+        (0.0, 3, True),
+        (0.0, 2, False),
+        (-0.1, 12, False),
+    ],
+)
+def test_two_groups_that_are_never_active_together_are_called_sides_that_take_turns(between, observed, said) -> None:
+    weights = np.ones((12, 12))  # with all others 1 on average
+    labels = np.repeat([0, 1, 2, -1], [4, 3, 2, 3])
+    halves = np.ix_(labels == 0, labels == 1)
+    block = np.full(12, between)
+    block[observed:] = np.nan
+    weights[halves] = block.reshape(4, 3)
+    weights[np.ix_(labels == 1, labels == 0)] = weights[halves].T
+    table = pd.DataFrame({"outside": [1.0, 1.5, 1.0], "q_value": 0.01}, index=[0, 1, 2])
+    text = "The groups of 4 and 3 neurons are hardly ever active together"
+    assert [one.startswith(text) for one in taking_turns(weights, labels, table)] == ([True] if said else [])
+    assert taking_turns(weights, labels, table.loc[[0, 2]]) == []  # only among those that count
 
 
 def test_groups_are_judged_on_the_weights_or_on_what_is_beyond_strengths() -> None:

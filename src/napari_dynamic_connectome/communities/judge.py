@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,9 @@ TIGHTER = 20
 """Rounds in which members may leave a group."""
 IMPROBABLE = 0.5
 """Members that the sampled partitions put elsewhere more often than this are unsure."""
+TURNS = 0.1
+"""Two communities with less than this share of what each has with all others are hardly ever active together."""
+FEW_PAIRS = 3
 
 
 @dataclass(frozen=True)
@@ -232,6 +236,7 @@ def claim(
     significance = table[["statistic", "p_value"]].rename(columns={"statistic": "gain"})
     significance.attrs["p_more_than_one"] = float(min((c.p_value for c in listed), default=1.0))
     answer = sentence(found.kind, row, table, states[chosen], where, alpha)
+    answer = " ".join([answer, *taking_turns(weights, row, table[table["q_value"] <= alpha])])
     return replace(
         found,
         labels=found.labels.copy(data=labels),
@@ -324,6 +329,35 @@ def sentence(kind: str, labels: Array, table: pd.DataFrame, states: Array, where
     if shown[False]:
         return f"{text}; {_groups(shown[False])} are unsure, the other {rest} are background."
     return f"{text}; the other {rest} are background."
+
+
+def taking_turns(weights: Array, labels: Array, table: pd.DataFrame) -> list[str]:
+    """Say which communities are apart from each other more than from the rest: neurons that rise, and those that fall meanwhile.
+
+    An affinity of changes that go together is 0 between two such halves of one circuit, and each half a community of its own.
+
+    Parameters
+    ----------
+    weights : array (node, node)
+        Symmetric, NaN where not observed; nothing is said if there are negative ones.
+    labels : array (node,)
+        Communities, -1 for none.
+    table : pandas.DataFrame
+        Index: the communities that count; outside: mean weight of members with others.
+    """
+    if np.nanmin(weights, initial=0.0) < 0:
+        return []
+    found = []
+    for one, other in combinations(table.index.tolist(), 2):
+        between = weights[np.ix_(labels == one, labels == other)]
+        least = TURNS * min(float(table.loc[one, "outside"]), float(table.loc[other, "outside"]))
+        if np.isfinite(between).sum() >= FEW_PAIRS and _mean(between) < least:
+            sizes = [int((labels == c).sum()) for c in (one, other)]
+            found.append(
+                f"The groups of {sizes[0]} and {sizes[1]} neurons are hardly ever active together, less than a tenth as much as "
+                "each with all others: they may be one circuit whose sides take turns."
+            )
+    return found
 
 
 def _groups(sizes: Sequence[int]) -> str:
