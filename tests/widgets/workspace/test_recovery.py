@@ -37,6 +37,16 @@ def second(make_napari_viewer):
     made.close()
 
 
+@pytest.fixture
+def unseen(make_napari_viewer):
+    """A second window that is not shown: of two canvases that draw images, vispy may hand what one has to draw to the other."""
+    from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
+
+    made = workspace_of(make_napari_viewer(show=False))
+    yield made
+    made.close()
+
+
 def crash(work) -> None:
     """End a window without any of the goodbyes."""
     from napari_dynamic_connectome.session import lock
@@ -292,7 +302,7 @@ def image_session(tmp_path):
     return session
 
 
-def test_images_outside_of_a_session_are_opened_only_if_the_user_says_so(work, second, tmp_path, qtbot) -> None:
+def test_images_outside_of_a_session_are_opened_only_if_the_user_says_so(work, unseen, tmp_path, qtbot) -> None:
     from napari.utils.notifications import notification_manager
 
     path = saved(tmp_path, image_session(tmp_path))
@@ -305,9 +315,9 @@ def test_images_outside_of_a_session_are_opened_only_if_the_user_says_so(work, s
     assert len(work.scene.images["imaged"]) == 1
     work.recovery.close()
     count = len([n for n in notification_manager.records if "outside of its folder" in n.message])
-    second.remembered.update(work.remembered)
-    opened(second, path, qtbot)  # the next time nothing is asked
-    assert len(second.scene.images["imaged"]) == 1
+    unseen.remembered.update(work.remembered)
+    opened(unseen, path, qtbot)  # the next time nothing is asked
+    assert len(unseen.scene.images["imaged"]) == 1
     assert len([n for n in notification_manager.records if "outside of its folder" in n.message]) == count
 
 
