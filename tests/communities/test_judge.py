@@ -15,6 +15,7 @@ from napari_dynamic_connectome.communities.judge import (
     _membership,
     _overlaps,
     candidates,
+    claim,
     effect,
     judged_matrix,
     pulls,
@@ -25,6 +26,7 @@ from napari_dynamic_connectome.communities.judge import (
     tighten,
 )
 from napari_dynamic_connectome.communities.scan import beyond_strength, standardise
+from napari_dynamic_connectome.model.results import Communities
 
 
 def graded(n: int, strengths: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -267,3 +269,19 @@ def test_the_core_of_a_graded_group_counts_with_the_group_around_it_and_others_w
     assert statistic_of(matrix, edge) == pytest.approx(matrix.statistic(edge))
     mixed = np.r_[0:3, 30:34]  # most are not held by the group around them
     assert statistic_of(matrix, mixed) == pytest.approx(matrix.statistic(mixed))
+
+
+@pytest.mark.parametrize("co_activity", [True, False])
+def test_only_where_weights_are_co_activity_it_is_said_who_takes_turns(co_activity) -> None:
+    labels = np.repeat([0, 1, -1], [4, 4, 4])
+    weights = np.full((12, 12), 1.0)
+    for one, other, value in ((0, 0, 9.0), (1, 1, 9.0), (0, 1, 0.0), (1, 0, 0.0)):
+        weights[np.ix_(labels == one, labels == other)] = value
+    coords = {"level": [0], "neuron": [f"N{i:02d}" for i in range(12)]}
+    row = xr.DataArray(labels[None], dims=("level", "neuron"), coords=coords, name="community")
+    found = Communities(row, 0, row.astype(float).rename("probability"), "modules", "nested sbm")
+    listed = [Candidate(0, 5.0, 0.01), Candidate(1, 5.0, 0.01)]
+    made = claim(
+        found, weights, listed, {0: 0.01, 1: 0.01}, alpha=0.05, where="X", chance="nothing", co_activity=co_activity
+    )
+    assert ("hardly ever active together" in made.answer) == co_activity and made.rule.startswith(made.answer)

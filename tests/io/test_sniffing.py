@@ -27,6 +27,7 @@ from napari_dynamic_connectome.io.sniffing import table_kind
         ("a.csv", "0.1\n0.2\n", "traces"),
         ("a.csv", "pre,post,type,synapses\nAVAL,AVAR,chemical,2\n", "connectome"),
         ("a.csv", '"source","target","weight"\nAVAL,AVAR,2\n', "connectome"),
+        ("a.csv", "from,to,n\nAVAL,AVAR,2\n", "connectome"),
         ("worm1_behaviour.csv", "time_s,speed\n0,1\n", "behaviour"),
         ("worm1-behavior.csv", "time_s,speed\n0,1\n", "behaviour"),
         ("misbehaviour_mutant.csv", "time_s,AVAL\n0,1\n", "traces"),

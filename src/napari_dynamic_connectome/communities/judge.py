@@ -177,6 +177,7 @@ def claim(
     chance: str,
     second: Communities | None = None,
     undecided: Collection[int] = (),
+    co_activity: bool = False,
 ) -> Communities:
     """Keep the communities that are beyond chance; everyone else is background.
 
@@ -193,6 +194,9 @@ def claim(
         Where these communities are, for the answer ("component 3").
     chance : str
         What was compared with, in words.
+    co_activity : bool
+        Whether the weights say who moves the same way at the same time: then it is said which communities take turns. In a graph
+        of another kind groups without links are nothing special.
     second : Communities, optional
         Of an independent run: neurons on which it differs are unsure.
     undecided : collection of int, optional
@@ -236,7 +240,8 @@ def claim(
     significance = table[["statistic", "p_value"]].rename(columns={"statistic": "gain"})
     significance.attrs["p_more_than_one"] = float(min((c.p_value for c in listed), default=1.0))
     answer = sentence(found.kind, row, table, states[chosen], where, alpha)
-    answer = " ".join([answer, *taking_turns(weights, row, table[table["q_value"] <= alpha])])
+    if co_activity:
+        answer = " ".join([answer, *taking_turns(weights, row, table[table["q_value"] <= alpha])])
     return replace(
         found,
         labels=found.labels.copy(data=labels),

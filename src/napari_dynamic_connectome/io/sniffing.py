@@ -17,6 +17,7 @@ from .choice import ChoiceNeeded
 from .files import existing, head
 from .formats.btrack import is_btrack
 from .formats.centres import is_napari_points
+from .formats.connection_columns import POST, PRE
 from .formats.connection_matrix import is_matrix
 from .formats.fields import BEHAVIOUR_PREFIX
 from .formats.pandas_hdf5 import stored_pose
@@ -49,11 +50,7 @@ def table_kind(path: str | Path) -> TableKind:
     table = pd.DataFrame(columns=pd.Index(columns, dtype=object))
     if text and is_matrix(columns, _second_row(path)[:1]):
         return "connectome"
-    if find_column(
-        table, "pre", "source", "presynaptic", "pre_cell", "stimulated", "neuron 1", "neuron1", "from_neuron"
-    ) and find_column(
-        table, "post", "target", "postsynaptic", "post_cell", "responder", "neuron 2", "neuron2", "to_neuron"
-    ):
+    if find_column(table, *PRE) and find_column(table, *POST):
         return "connectome"
     if is_long(table) or {"source_dataset", "worm", "neuron"} <= {c.lower() for c in columns}:
         return "traces"

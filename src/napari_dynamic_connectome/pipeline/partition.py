@@ -147,6 +147,7 @@ def _claimed(
             where=f"component {key[0]}",
             chance=what,
             second=seconds.get(key),
+            co_activity=settings.affinity.sign == "same",
         )
     return judged
 

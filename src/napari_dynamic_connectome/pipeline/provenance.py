@@ -64,7 +64,7 @@ def provenance_of(
     inputs: Cohort | list[dict[str, Any]],
     *,
     command: str = "",
-    seen_from: Callable[[str], str] = str,
+    seen_from: Callable[[str], str] | None = None,
 ) -> Provenance:
     """Say how results are made that are made now.
 
@@ -75,13 +75,17 @@ def provenance_of(
         Worms that are open, or fingerprints of files.
     command : str
         What was called; the command line of this program by default.
-    seen_from : callable
-        What a path in the command is called in the record.
+    seen_from : callable, optional
+        What a path in the command is called in the record; the name alone by default, as reports are given to others.
     """
     if not isinstance(inputs, list):
         inputs = [{"worm": r.name, "sha256": recording_hash(r)} for r in inputs.recordings]
-    line = " ".join([Path(sys.argv[0]).name, *(seen_from(one) for one in sys.argv[1:])])
+    line = " ".join([Path(sys.argv[0]).name, *map(seen_from or _name, sys.argv[1:])])
     return Provenance(versions(), settings.model_dump(mode="json"), settings.seed, tuple(inputs), command or line)
+
+
+def _name(word: str) -> str:
+    return Path(word).name if Path(word).is_absolute() else word
 
 
 def versions() -> dict[str, str]:

@@ -163,14 +163,9 @@ def summarize(context: Context, found: Found, notes: Sequence[str] = ()) -> Robu
         refits=_refits(context, found),
         settings=own,
         notes=tuple(told),
-        provenance=provenance_of(context.settings, context.cohort, seen_from=_shown).record()
+        provenance=provenance_of(context.settings, context.cohort).record()
         | {"step": "robustness", "worms": list(context.cohort.worms), "rank": context.components.rank},
     )
-
-
-def _shown(path: str) -> str:
-    """A word of the command in a report that is given to others: no folders of this machine."""
-    return Path(path).name if Path(path).is_absolute() else path
 
 
 def _of_part(found: Found, name: str) -> list[PieceResult]:
