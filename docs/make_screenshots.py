@@ -26,7 +26,7 @@ def wait(job: object) -> None:
 
 def make_session(folder: Path) -> Path:
     """Analyze a small simulated cohort of which the first worm is rendered and extracted."""
-    from napari_dynamic_connectome.cli.simulate import write_simulation
+    from napari_dynamic_connectome.cli.commands.simulate import write_simulation
     from napari_dynamic_connectome.io.ownership import claim_folder
     from napari_dynamic_connectome.pipeline import run_pipeline
 

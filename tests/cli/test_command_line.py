@@ -268,7 +268,7 @@ def test_bad_input_is_one_line_and_exit_code_2(
 def test_threads_hold_for_the_whole_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from napari_dynamic_connectome.cli import settings
+    from napari_dynamic_connectome.cli.commands import settings
     from napari_dynamic_connectome.model.execution import thread_count
 
     monkeypatch.delenv("DYNAMIC_CONNECTOME_THREADS", raising=False)

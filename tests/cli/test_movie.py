@@ -10,7 +10,8 @@ import pytest
 from tests.widgets.helpers import fill
 
 from napari_dynamic_connectome import save_session
-from napari_dynamic_connectome.cli import main, movie
+from napari_dynamic_connectome.cli import main
+from napari_dynamic_connectome.cli.commands import movie
 from napari_dynamic_connectome.session.session import Session
 
 imageio = pytest.importorskip("imageio.v3")

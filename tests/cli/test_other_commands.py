@@ -19,6 +19,8 @@ from tests.widgets.helpers import fill
 
 from napari_dynamic_connectome import InputError, save_session
 from napari_dynamic_connectome.cli import command_line, main, outputs
+from napari_dynamic_connectome.cli import commands as cli_commands
+from napari_dynamic_connectome.cli.commands import all_commands
 from napari_dynamic_connectome.cli.sessions import kept_in_session
 from napari_dynamic_connectome.io.ownership import claim_folder
 from napari_dynamic_connectome.io.registry import FORMATS, open_labels, read_recordings
@@ -158,10 +160,25 @@ def test_quiet_shows_no_progress(saved: Path, tmp_path: Path, capsys) -> None:
 def test_every_command_has_the_options_of_loudness() -> None:
     parser = command_line.build_parser()
     (commands,) = (a.choices for a in parser._actions if hasattr(a, "choices") and isinstance(a.choices, dict))
-    assert len(commands) == len(command_line.COMMANDS)
+    assert len(commands) == len(all_commands())
     for one in commands.values():
         assert {"-v", "-q"} <= set(one._option_string_actions)
     assert sys.modules["napari_dynamic_connectome.cli.progress"].QUIET in (True, False)
+
+
+def test_a_file_is_a_command(tmp_path: Path, capsys, monkeypatch) -> None:
+    (tmp_path / "count_worms.py").write_text(
+        "ORDER = 55\n\n\ndef add(commands):\n    one = commands.add_parser('count-worms', help='say how many')\n"
+        "    one.set_defaults(action=lambda options: print('302') or 3)\n"
+    )
+    monkeypatch.setattr(cli_commands, "__path__", [*cli_commands.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, f"{cli_commands.__name__}.count_worms", raising=False)
+    assert main(["count-worms"]) == 3 and capsys.readouterr().out == "302\n"
+    names = [one.__name__.rpartition(".")[2] for one in all_commands()]
+    assert names[:7] == ["demo", "simulate", "extract", "run", "open", "count_worms", "export"]
+    orders = [one.ORDER for one in all_commands()]
+    assert len(set(orders)) == len(orders)  # two commands do not share a place
+    monkeypatch.delitem(sys.modules, f"{cli_commands.__name__}.count_worms")
 
 
 def test_every_command_that_takes_a_lock_can_take_it_over_and_says_so(

@@ -57,7 +57,9 @@ events = ["salt"]
 
 PROCESSES = multiprocessing.get_context("forkserver")
 """Children of a process that has done nothing but imports: a fork of this one would take over what tests of the window left in it."""
-PROCESSES.set_forkserver_preload(["napari_dynamic_connectome.cli.run", "napari_dynamic_connectome.pipeline.run"])
+PROCESSES.set_forkserver_preload(
+    ["napari_dynamic_connectome.cli.commands.run", "napari_dynamic_connectome.pipeline.run"]
+)
 
 
 class Child:

@@ -11,7 +11,7 @@ import pytest
 from napari_dynamic_connectome.affinity.measures import KINDS
 from napari_dynamic_connectome.communities.methods import METHODS
 from napari_dynamic_connectome.model.errors import SettingsError
-from napari_dynamic_connectome.model.folders import modules_in
+from napari_dynamic_connectome.model.folders import load_modules, modules_in
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 
 PACKAGE = "napari_dynamic_connectome"
@@ -22,6 +22,28 @@ def test_names_come_from_files_that_are_not_loaded(tmp_path: Path) -> None:
         (tmp_path / f"{name}.py").write_text("raise RuntimeError('loaded')")
     (tmp_path / "notes.txt").write_text("no module")
     assert modules_in([str(tmp_path)]) == ("alone", "rank correlation")
+
+
+def test_files_are_loaded_in_their_order_and_parts_of_others_are_left_out(tmp_path: Path, monkeypatch) -> None:
+    folder = tmp_path / "some_choices"
+    folder.mkdir()
+    for name, text in (
+        ("last", "ORDER = 30"),
+        ("first", "ORDER = 2"),
+        ("beside", "ORDER = 30"),
+        ("part", "X = 1"),
+        ("_private", "raise SystemExit"),
+        ("one_dock", "ORDER = 1"),
+    ):
+        (folder / f"{name}.py").write_text(text)
+    (folder / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    package = importlib.import_module("some_choices")
+    assert modules_in(package.__path__) == ("beside", "first", "last", "one dock", "part")
+    docks = load_modules(package.__name__, package.__path__, "_dock")
+    assert [one.__name__ for one in docks] == ["some_choices.one_dock"]
+    found = load_modules(package.__name__, package.__path__)
+    assert [one.__name__.rpartition(".")[2] for one in found] == ["one_dock", "first", "beside", "last"]
 
 
 @pytest.mark.parametrize(

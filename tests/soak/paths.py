@@ -299,7 +299,7 @@ def _imported() -> None:
     """Import once what every child process needs."""
     for name in (
         "cli",
-        "cli.export",
+        "cli.commands.export",
         "report.html",
         "report.tables",
         "report.graphml",

@@ -22,32 +22,8 @@ from ..model.execution import limited_threads
 from ..model.log import start_log
 from ..model.memory import START_MB, check_room, explained
 from ..model.system import can_print_anything
-from . import (
-    baselines,
-    compare,
-    compare_labels,
-    compare_structure,
-    completion,
-    contrasts,
-    demo,
-    export,
-    extract,
-    formats,
-    movie,
-    open,
-    progress,
-    project,
-    report,
-    robustness,
-    run,
-    settings,
-    simulate,
-    states,
-    suggest_names,
-    suggest_tests,
-    validate,
-    worms,
-)
+from . import progress
+from .commands import all_commands
 from .parser import Parser
 from .reading import in_flags
 from .told import flush_output, reader_is_gone, tell
@@ -57,33 +33,6 @@ EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 EXIT_NO_READER = 141
 """As of programs that a shell says were ended by SIGPIPE: who read the output, such as `head`, had seen enough."""
-BESIDE_SESSION = ("report", "export", "movie", "states", "project", "baselines")
-"""Commands that write into the folder of their session if no other one is said."""
-COMMANDS = (
-    demo,
-    simulate,
-    extract,
-    run,
-    open,
-    export,
-    movie,
-    robustness,
-    contrasts,
-    report,
-    project,
-    compare,
-    states,
-    baselines,
-    settings,
-    validate,
-    compare_structure,
-    suggest_names,
-    suggest_tests,
-    compare_labels,
-    worms,
-    formats,
-    completion,
-)
 
 
 class _Interrupt(KeyboardInterrupt):
@@ -198,7 +147,7 @@ def _place_of(options: argparse.Namespace) -> Path | None:
     if hasattr(options, "settings"):
         path = Path(options.settings)
         return path.with_name(f"{path.stem}-output")
-    if str(options.parser.prog).split()[-1] in BESIDE_SESSION:
+    if getattr(options, "beside_session", False):
         path = find_session(options.session)
         return path.parent if path.exists() else None
     return None
@@ -248,7 +197,7 @@ def build_parser() -> Parser:
     parser.set_defaults(action=None)
     _add_loudness(parser, 0, False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in COMMANDS:
+    for command in all_commands():
         command.add(commands)
     for one in commands.choices.values():
         if any(action.dest == "output" for action in one._actions):

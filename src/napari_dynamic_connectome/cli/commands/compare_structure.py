@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .numbers import seed_of
-from .progress import progress_bar
-from .sessions import add_networks, comparison_of, opened
+from ..numbers import seed_of
+from ..progress import progress_bar
+from ..sessions import add_networks, comparison_of, opened
+
+ORDER = 170
 
 
 def add(commands: Any) -> None:
@@ -22,12 +24,12 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..io.files import output_folder
-    from ..io.formats.text_tables import write_csv
-    from ..model.errors import InputError
-    from ..pipeline.structure import compare_session
-    from ..report.named_suggestions import name_connections
-    from .outputs import second_opinions
+    from ...io.files import output_folder
+    from ...io.formats.text_tables import write_csv
+    from ...model.errors import InputError
+    from ...pipeline.structure import compare_session
+    from ...report.named_suggestions import name_connections
+    from ..outputs import second_opinions
 
     output = output_folder(options.output, make=False) if options.output else None
     session, _ = opened(options.session)
@@ -40,10 +42,10 @@ def execute(options: argparse.Namespace) -> None:
         print(line)
     if output is None:
         return
-    from ..io.files import atomic_file
-    from ..io.ownership import OurFiles
-    from ..report.figure_style import save_figure
-    from ..report.structure_section import split_figures
+    from ...io.files import atomic_file
+    from ...io.ownership import OurFiles
+    from ...report.figure_style import save_figure
+    from ...report.structure_section import split_figures
 
     mine = OurFiles(output)
     for name, table in second_opinions(found, None).items():

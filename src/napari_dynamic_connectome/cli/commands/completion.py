@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+ORDER = 230
 SHELLS = ("bash", "zsh", "tcsh")
 
 

@@ -6,11 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .as_json import add_json, print_json, rows_of
-from .numbers import seed_of
-from .progress import progress_bar
-from .reading import add_reading, reading_of
-from .saved import open_run
+from ..as_json import add_json, print_json, rows_of
+from ..numbers import seed_of
+from ..progress import progress_bar
+from ..reading import add_reading, reading_of
+from ..saved import open_run
+
+ORDER = 110
 
 
 def add(commands: Any) -> None:
@@ -28,16 +30,16 @@ def add(commands: Any) -> None:
     project.add_argument("--seed", type=seed_of, default=0)
     add_json(project)
     add_reading(project)
-    project.set_defaults(action=execute)
+    project.set_defaults(action=execute, beside_session=True)
 
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..io.formats.text_tables import write_csv
-    from ..io.ownership import OurFiles
-    from ..io.registry import read_recordings
-    from ..model.errors import InputError
-    from ..pipeline.project import project_recordings, projection_tables
+    from ...io.formats.text_tables import write_csv
+    from ...io.ownership import OurFiles
+    from ...io.registry import read_recordings
+    from ...model.errors import InputError
+    from ...pipeline.project import project_recordings, projection_tables
 
     session, cohort, output = open_run(options.session, options.output)
     components = session.components

@@ -9,16 +9,18 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from .as_json import add_json, print_json, rows_of, run_of
-from .numbers import seed_of
-from .outputs import print_summary, run_and_write
-from .progress import progress_bar
+from ..as_json import add_json, print_json, rows_of, run_of
+from ..numbers import seed_of
+from ..outputs import print_summary, run_and_write
+from ..progress import progress_bar
+from ..told import tell
+from ..window import has_screen
 from .simulate import write_simulation
-from .told import tell
-from .window import has_screen
 
 if TYPE_CHECKING:
-    from ..session.session import Session
+    from ...session.session import Session
+
+ORDER = 10
 
 
 def add(commands: Any) -> None:
@@ -36,11 +38,11 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..io.ownership import claim_folder, read_marker, remove_folder, write_marker
-    from ..model.errors import InputError
-    from ..model.system import peak_memory_mb
-    from ..pipeline.run import check_output
-    from ..pipeline.settings import PipelineSettings
+    from ...io.ownership import claim_folder, read_marker, remove_folder, write_marker
+    from ...model.errors import InputError
+    from ...model.system import peak_memory_mb
+    from ...pipeline.run import check_output
+    from ...pipeline.settings import PipelineSettings
 
     start = time.monotonic()
     output = check_output(options.output)
@@ -81,6 +83,6 @@ def execute(options: argparse.Namespace) -> None:
 
 
 def _demo_scores(session: Session) -> dict[str, Any]:
-    from ..pipeline.run import scores
+    from ...pipeline.run import scores
 
     return {k: v for k, v in scores(session).items() if k.startswith("Recovery")}

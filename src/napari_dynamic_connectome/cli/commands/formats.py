@@ -7,6 +7,7 @@ import importlib.util
 import json
 from typing import Any
 
+ORDER = 220
 PROBES = {"nwb": "pynwb", "parquet": "pyarrow", "connectome": "cect"}
 
 
@@ -19,7 +20,7 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..io.registry import FORMATS
+    from ...io.registry import FORMATS
 
     rows: list[dict[str, Any]] = [
         {

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from .numbers import seed_of
-from .progress import progress_bar
-from .sessions import kept_in_session, report_of
+from ..numbers import seed_of
+from ..progress import progress_bar
+from ..sessions import kept_in_session, report_of
 
 if TYPE_CHECKING:
-    from ..pipeline.states_settings import StatesStepSettings
-    from ..session.session import Session
+    from ...pipeline.states_settings import StatesStepSettings
+    from ...session.session import Session
+
+ORDER = 130
 
 
 def add(commands: Any) -> None:
@@ -40,16 +42,16 @@ def add(commands: Any) -> None:
         metavar="FIELD=VALUE",
         help="a setting of the states, e.g. states=3; repeatable (default: the table [states] of the session's run)",
     )
-    states.set_defaults(action=execute)
+    states.set_defaults(action=execute, beside_session=True)
 
 
 def settings_for(options: argparse.Namespace, session: Session) -> StatesStepSettings:
     """Settings of the session's run, and what the command line says instead."""
     from pathlib import Path
 
-    from ..pipeline.settings import absolute
-    from ..pipeline.states_settings import StatesStepSettings
-    from ..pipeline.toml import parse_overrides
+    from ...pipeline.settings import absolute
+    from ...pipeline.states_settings import StatesStepSettings
+    from ...pipeline.toml import parse_overrides
 
     held: Any = session.settings.get("states")
     values = dict(held) if isinstance(held, dict) else {}
@@ -64,8 +66,8 @@ def settings_for(options: argparse.Namespace, session: Session) -> StatesStepSet
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..communities.settings import CommunitySettings
-    from ..pipeline.states import find_states
+    from ...communities.settings import CommunitySettings
+    from ...pipeline.states import find_states
 
     with kept_in_session(options.session, options.output, take_over=options.take_over) as (session, cohort):
         settings = settings_for(options, session)

@@ -6,12 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..model.errors import InputError
-from .numbers import seed_of
-from .progress import progress_bar
+from ...model.errors import InputError
+from ..numbers import seed_of
+from ..progress import progress_bar
 
 if TYPE_CHECKING:
-    from ..model.progress import ProgressCallback
+    from ...model.progress import ProgressCallback
+
+ORDER = 20
 
 
 def add(commands: Any) -> None:
@@ -35,7 +37,7 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..pipeline.toml import parse_overrides
+    from ...pipeline.toml import parse_overrides
 
     folder = Path(options.output)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -62,14 +64,14 @@ def write_simulation(
     progress: ProgressCallback | None = None,
 ) -> Path:
     """Write simulated worms, their truth and a settings file into a new folder; return the settings file."""
-    from ..io.files import safe_file_name
-    from ..io.registry import write_recording
-    from ..model.progress import part, report
-    from ..pipeline.run import write_truth
-    from ..pipeline.settings import InputSettings, PipelineSettings, VolumeInput
-    from ..pipeline.toml import to_toml
-    from ..simulation.render import render_recording
-    from ..simulation.simulate import simulate_cohort
+    from ...io.files import safe_file_name
+    from ...io.registry import write_recording
+    from ...model.progress import part, report
+    from ...pipeline.run import write_truth
+    from ...pipeline.settings import InputSettings, PipelineSettings, VolumeInput
+    from ...pipeline.toml import to_toml
+    from ...simulation.render import render_recording
+    from ...simulation.simulate import simulate_cohort
 
     if worms < 1:
         raise InputError("at least one worm is needed", where="--worms")

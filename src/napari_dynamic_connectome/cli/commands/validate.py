@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..model.errors import InputError
-from .as_json import add_json, print_json, recording_of
-from .reading import add_reading, reading_of, with_reading
+from ...model.errors import InputError
+from ..as_json import add_json, print_json, recording_of
+from ..reading import add_reading, reading_of, with_reading
+
+ORDER = 160
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..pipeline.toml import parse_overrides
+    from ...pipeline.toml import parse_overrides
 
     said = parse_overrides(options.set) | reading_of(options)
     path = Path(options.path)
@@ -53,9 +55,9 @@ def execute(options: argparse.Namespace) -> None:
 
 
 def _settings_file(path: Path, options: argparse.Namespace) -> Description:
-    from ..pipeline.run import find_inputs, read_as_said
-    from ..pipeline.settings import PipelineSettings
-    from ..pipeline.toml import parse_overrides, read_toml
+    from ...pipeline.run import find_inputs, read_as_said
+    from ...pipeline.settings import PipelineSettings
+    from ...pipeline.toml import parse_overrides, read_toml
 
     settings = PipelineSettings.from_file(path, with_reading(parse_overrides(options.set), options, read_toml(path)))
     paths, volumes = find_inputs(settings)
@@ -73,13 +75,13 @@ def describe(path: Path, said: dict[str, Any]) -> Description:
     said : dict
         Options of the reader.
     """
-    from ..io.choice import ChoiceNeeded
-    from ..io.formats.centres import read_centres
-    from ..io.formats.connectome import read_connectome
-    from ..io.layer_data import about, is_centres
-    from ..io.registry import identify, open_labels, open_volume, read_recordings
-    from ..io.sniffing import table_kind
-    from ..session.save_load import find_session, is_session, load_session
+    from ...io.choice import ChoiceNeeded
+    from ...io.formats.centres import read_centres
+    from ...io.formats.connectome import read_connectome
+    from ...io.layer_data import about, is_centres
+    from ...io.registry import identify, open_labels, open_volume, read_recordings
+    from ...io.sniffing import table_kind
+    from ...session.save_load import find_session, is_session, load_session
 
     if path.exists() and is_session(find_session(path)):
         session = load_session(find_session(path))

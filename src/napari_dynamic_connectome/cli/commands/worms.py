@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..model.text import counted
+from ...model.text import counted
+
+ORDER = 210
 
 
 def add(commands: Any) -> None:
@@ -24,9 +26,9 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..io.formats.parquet import is_collection, list_worms
-    from ..io.formats.text_tables import write_csv
-    from ..model.errors import InputError
+    from ...io.formats.parquet import is_collection, list_worms
+    from ...io.formats.text_tables import write_csv
+    from ...model.errors import InputError
 
     if not is_collection(options.collection):
         raise InputError(

@@ -6,10 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .as_json import add_json, print_json, run_of
-from .cluster import client_of
-from .outputs import print_summary, run_and_write
-from .reading import add_reading, with_reading
+from ..as_json import add_json, print_json, run_of
+from ..cluster import client_of
+from ..outputs import print_summary, run_and_write
+from ..reading import add_reading, with_reading
+
+ORDER = 40
 
 
 def add(commands: Any) -> None:
@@ -36,8 +38,8 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..pipeline.settings import PipelineSettings
-    from ..pipeline.toml import parse_overrides, read_toml
+    from ...pipeline.settings import PipelineSettings
+    from ...pipeline.toml import parse_overrides, read_toml
 
     path = Path(options.settings)
     overrides = with_reading(parse_overrides(options.set), options, read_toml(path))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .as_json import add_json, print_json, rows_of
-from .progress import progress_bar
+from ..as_json import add_json, print_json, rows_of
+from ..progress import progress_bar
+
+ORDER = 200
 
 
 def add(commands: Any) -> None:
@@ -31,12 +33,12 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..comparison.segmentation import LabelSettings, compare_labels
-    from ..io.choice import options_called
-    from ..io.files import output_folder
-    from ..io.formats.side_tables import read_names
-    from ..io.registry import open_labels
-    from ..report.label_tables import write_label_tables
+    from ...comparison.segmentation import LabelSettings, compare_labels
+    from ...io.choice import options_called
+    from ...io.files import output_folder
+    from ...io.formats.side_tables import read_names
+    from ...io.registry import open_labels
+    from ...report.label_tables import write_label_tables
 
     output = output_folder(options.output, make=False) if options.output else None
     settings = LabelSettings.parse(where="--match", match=options.match)

@@ -9,12 +9,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from .progress import progress_bar
-from .sessions import opened
-from .window import window_command
+from ..progress import progress_bar
+from ..sessions import opened
+from ..window import window_command
 
 SMALLEST, LARGEST = 64, 8192
 """Pixels of a side of the window."""
+
+ORDER = 70
 
 
 def add(commands: Any) -> None:
@@ -41,14 +43,14 @@ def add(commands: Any) -> None:
         help="as the session was saved, or the community that shows most (default: %(default)s)",
     )
     movie.add_argument("--overwrite", action="store_true", help="replace a file that this program did not write")
-    movie.set_defaults(action=execute)
+    movie.set_defaults(action=execute, beside_session=True)
 
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..io.ownership import OurFiles
-    from ..model.errors import Cancelled, InputError, MissingExtraError
-    from ..model.system import check_name
+    from ...io.ownership import OurFiles
+    from ...model.errors import Cancelled, InputError, MissingExtraError
+    from ...model.system import check_name
 
     if importlib.util.find_spec("imageio") is None or importlib.util.find_spec("imageio_ffmpeg") is None:
         raise MissingExtraError("imageio and imageio-ffmpeg", "movie", "Writing movies")

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .as_json import add_json, print_json, rows_of
-from .sessions import opened
+from ..as_json import add_json, print_json, rows_of
+from ..sessions import opened
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..model.results import Communities, CommunityKind, Components
+    from ...model.results import Communities, CommunityKind, Components
+
+ORDER = 120
 
 
 def add(commands: Any) -> None:
@@ -28,10 +30,10 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..comparison.runs import compare_results
-    from ..io.files import output_folder
-    from ..io.formats.text_tables import write_csv
-    from ..io.ownership import OurFiles
+    from ...comparison.runs import compare_results
+    from ...io.files import output_folder
+    from ...io.formats.text_tables import write_csv
+    from ...io.ownership import OurFiles
 
     output = output_folder(options.output, make=False) if options.output else None
     first, second = _held(options.session), _held(options.other)
@@ -64,7 +66,7 @@ def _named(
     """Add the names of the communities as either session shows them; "" where there is no partner."""
     import pandas as pd
 
-    from ..display.community_names import community_names
+    from ...display.community_names import community_names
 
     table = table.copy()
     for place, (side, every) in enumerate((("a", first), ("b", second))):
@@ -80,7 +82,7 @@ def _named(
 
 def _held(text: str) -> tuple[Components, Mapping[tuple[int, CommunityKind], Communities]]:
     """Components and communities of a session."""
-    from ..model.errors import InputError
+    from ...model.errors import InputError
 
     session, path = opened(text)
     if session.components is None or not session.components.rank:

@@ -6,16 +6,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..model.text import counted
-from .outputs import print_older
-from .progress import progress_bar
-from .sessions import opened
+from ...model.text import counted
+from ..outputs import print_older
+from ..progress import progress_bar
+from ..sessions import opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..session.session import Session
+    from ...session.session import Session
 
+ORDER = 60
 KINDS = {
     "tables": "CSV of traces, neurons and results, with a data dictionary",
     "graphml": "a graph for each component",
@@ -42,12 +43,12 @@ def add(commands: Any) -> None:
         "repeatable; otherwise the worms' attributes of these names are written",
     )
     export.add_argument("--component", type=int, metavar="N", help="with --graphml: only this component")
-    export.set_defaults(action=execute)
+    export.set_defaults(action=execute, beside_session=True)
 
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..model.errors import InputError
+    from ...model.errors import InputError
 
     chosen = [kind for kind in KINDS if getattr(options, kind)]
     if not chosen:
@@ -57,11 +58,11 @@ def execute(options: argparse.Namespace) -> None:
     if options.component is not None and "graphml" not in chosen:
         raise InputError("--component needs --graphml")
     if "nwb" in chosen:
-        from ..io.formats.nwb_write import check_extra
+        from ...io.formats.nwb_write import check_extra
 
         check_extra()  # said before anything is written
     if "collection" in chosen:
-        from ..io.formats.parquet import load_pyarrow
+        from ...io.formats.parquet import load_pyarrow
 
         load_pyarrow()
     about = _about(options.about, "nwb" in chosen)
@@ -88,7 +89,7 @@ def execute(options: argparse.Namespace) -> None:
 
 
 def _components(session: Session, asked: int | None) -> list[int]:
-    from ..model.errors import InputError
+    from ...model.errors import InputError
 
     held = session.components
     if held is None or not held.rank:
@@ -100,14 +101,14 @@ def _components(session: Session, asked: int | None) -> list[int]:
 
 
 def _tables(session: Session, folder: Path, progress: Any) -> list[Path]:
-    from ..report.tables import write_tables
+    from ...report.tables import write_tables
 
     return write_tables(session, folder, progress=progress)
 
 
 def _graphs(session: Session, folder: Path, component: int | None) -> list[Path]:
-    from ..io.ownership import our_files
-    from ..report.graphml import write_session_graph
+    from ...io.ownership import our_files
+    from ...report.graphml import write_session_graph
 
     with our_files(folder, owner=session.uid, part="graphs") as mine:
         return [
@@ -117,20 +118,20 @@ def _graphs(session: Session, folder: Path, component: int | None) -> list[Path]
 
 
 def _figures(session: Session, folder: Path, progress: Any) -> list[Path]:
-    from ..report.html import write_figures
+    from ...report.html import write_figures
 
     return write_figures(session, folder, progress=progress)
 
 
 def _about(given: list[str], wanted: bool) -> dict[str, str]:
     """What is said of all worms, checked before anything is read."""
-    from ..model.errors import InputError
+    from ...model.errors import InputError
 
     if not given:
         return {}
     if not wanted:
         raise InputError("--about needs --nwb")
-    from ..io.formats.nwb_about import checked_about
+    from ...io.formats.nwb_about import checked_about
 
     pairs = [one.partition("=") for one in given]
     wrong = next((one for one, (name, sign, _) in zip(given, pairs, strict=True) if not (name and sign)), None)
@@ -142,18 +143,18 @@ def _about(given: list[str], wanted: bool) -> dict[str, str]:
 
 
 def _nwb(session: Session, folder: Path, progress: Any, about: dict[str, str]) -> list[Path]:
-    from ..report.nwb import write_nwb_files
+    from ...report.nwb import write_nwb_files
 
     return write_nwb_files(session, folder, about=about, progress=progress)
 
 
 def _collection(session: Session, folder: Path, progress: Any) -> list[Path]:
-    from ..report.collection import write_session_collection
+    from ...report.collection import write_session_collection
 
     return write_session_collection(session, folder, progress=progress)
 
 
 def _labels(session: Session, folder: Path, progress: Any) -> list[Path]:
-    from ..report.labels import write_label_files
+    from ...report.labels import write_label_files
 
     return write_label_files(session, folder, progress=progress)

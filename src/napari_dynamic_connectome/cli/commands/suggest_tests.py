@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .as_json import add_json, print_json, rows_of
-from .sessions import add_networks, comparison_of, opened
+from ..as_json import add_json, print_json, rows_of
+from ..sessions import add_networks, comparison_of, opened
+
+ORDER = 190
 
 
 def add(commands: Any) -> None:
@@ -25,15 +27,15 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..comparison.next_tests import NextTestSettings
-    from ..comparison.sources import read_networks
-    from ..io.files import output_folder
-    from ..io.formats.side_tables import read_access
-    from ..io.formats.text_tables import write_csv
-    from ..io.ownership import OurFiles
-    from ..pipeline.structure import suggest_for_session
-    from ..report.named_suggestions import name_suggestions
-    from .outputs import second_opinions
+    from ...comparison.next_tests import NextTestSettings
+    from ...comparison.sources import read_networks
+    from ...io.files import output_folder
+    from ...io.formats.side_tables import read_access
+    from ...io.formats.text_tables import write_csv
+    from ...io.ownership import OurFiles
+    from ...pipeline.structure import suggest_for_session
+    from ...report.named_suggestions import name_suggestions
+    from ..outputs import second_opinions
 
     output = output_folder(options.output, make=False) if options.output else None
     access = read_access(options.access) if options.access else None

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..model.errors import InputError
-from .reading import add_reading, reading_of
+from ...model.errors import InputError
+from ..reading import add_reading, reading_of
+
+ORDER = 180
 
 
 def add(commands: Any) -> None:
@@ -38,12 +40,12 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..io.files import output_folder
-    from ..io.formats.candidates import read_candidates
-    from ..io.ownership import OurFiles
-    from ..io.registry import read_recording
-    from ..naming.atlas import read_atlas, suggest
-    from ..naming.candidates import assign_names, candidates_for
+    from ...io.files import output_folder
+    from ...io.formats.candidates import read_candidates
+    from ...io.ownership import OurFiles
+    from ...io.registry import read_recording
+    from ...naming.atlas import read_atlas, suggest
+    from ...naming.candidates import assign_names, candidates_for
 
     if not 0 <= options.least <= 1:
         raise InputError(f"{options.least:g} is no probability", where="--least", fix="Give 0 to 1.")
@@ -63,7 +65,7 @@ def execute(options: argparse.Namespace) -> None:
     if target is not None:
         import pandas as pd
 
-        from ..io.formats.text_tables import write_csv
+        from ...io.formats.text_tables import write_csv
 
         labels = recording.neurons["label"]
         rows = [(int(labels[n]), s.name, s.probability) for n, s in chosen.items()]

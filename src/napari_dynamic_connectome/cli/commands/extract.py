@@ -6,12 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..model.errors import InputError
-from .cluster import client_of
-from .progress import progress_bar
+from ...model.errors import InputError
+from ..cluster import client_of
+from ..progress import progress_bar
 
 if TYPE_CHECKING:
-    from ..pipeline.settings import VolumeInput
+    from ...pipeline.settings import VolumeInput
+
+ORDER = 30
 
 
 def add(commands: Any) -> None:
@@ -60,12 +62,12 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..extraction.correct import correct_traces
-    from ..extraction.quality import assess_quality
-    from ..extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
-    from ..io.registry import check_target, write_recording
-    from ..pipeline.images import extract_files
-    from ..pipeline.toml import parse_overrides
+    from ...extraction.correct import correct_traces
+    from ...extraction.quality import assess_quality
+    from ...extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
+    from ...io.registry import check_target, write_recording
+    from ...pipeline.images import extract_files
+    from ...pipeline.toml import parse_overrides
 
     overrides = parse_overrides(options.set)
     unknown = set(overrides) - {"extraction", "correction", "quality"}
@@ -100,7 +102,7 @@ def execute(options: argparse.Namespace) -> None:
 
 def _images_of(options: argparse.Namespace) -> VolumeInput:
     """Files of the worm, and what was said about them."""
-    from ..pipeline.settings import VolumeInput
+    from ...pipeline.settings import VolumeInput
 
     given = {field: getattr(options, OPTIONS.get(field, field)) for field in VolumeInput.model_fields}
     return VolumeInput.parse({k: v for k, v in given.items() if v is not None}, where="extract")

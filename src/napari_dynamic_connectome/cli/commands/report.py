@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from .outputs import print_older, write_outputs
-from .sessions import add_networks, comparison_of, opened, place_for
+from ..outputs import print_older, write_outputs
+from ..sessions import add_networks, comparison_of, opened, place_for
+
+ORDER = 100
 
 
 def add(commands: Any) -> None:
@@ -16,14 +18,14 @@ def add(commands: Any) -> None:
     report.add_argument("-o", "--output", help="folder (default: the folder that holds the session)")
     report.add_argument("--no-screenshot", action="store_true", help="skip the picture of the napari window")
     add_networks(report)
-    report.set_defaults(action=execute)
+    report.set_defaults(action=execute, beside_session=True)
 
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..io.ownership import OurFiles, claim_folder
-    from ..pipeline.run import SESSION_NAME
-    from ..session.save_load import save_session
+    from ...io.ownership import OurFiles, claim_folder
+    from ...pipeline.run import SESSION_NAME
+    from ...session.save_load import save_session
 
     session, path = opened(options.session)
     comparison = comparison_of(options, session)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+ORDER = 150
+
 
 def add(commands: Any) -> None:
     """Add the command to the parser."""
@@ -14,7 +16,7 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..pipeline.settings import PipelineSettings
-    from ..pipeline.toml import to_toml
+    from ...pipeline.settings import PipelineSettings
+    from ...pipeline.toml import to_toml
 
     print("# Settings of dynamic-connectome; every line shows its default.\n" + to_toml(PipelineSettings()), end="")

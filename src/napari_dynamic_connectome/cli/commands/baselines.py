@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from .numbers import seed_of
-from .progress import progress_bar
-from .sessions import kept_in_session, report_of
+from ..numbers import seed_of
+from ..progress import progress_bar
+from ..sessions import kept_in_session, report_of
 
 if TYPE_CHECKING:
-    from ..model.cohort import Cohort
-    from ..pipeline.settings import PipelineSettings
-    from ..session.session import Session
+    from ...model.cohort import Cohort
+    from ...pipeline.settings import PipelineSettings
+    from ...session.session import Session
+
+ORDER = 140
 
 
 def add(commands: Any) -> None:
@@ -34,14 +36,14 @@ def add(commands: Any) -> None:
         help="a setting of the baselines, e.g. groups=5; repeatable (default: the table [baselines] of the session's run)",
     )
     baselines.add_argument("--json", action="store_true", help="print the agreement as JSON")
-    baselines.set_defaults(action=execute)
+    baselines.set_defaults(action=execute, beside_session=True)
 
 
 def settings_for(options: argparse.Namespace, session: Session) -> PipelineSettings:
     """Settings of the session's run, and what the command line says instead."""
-    from ..pipeline.baselines_settings import BaselinesStepSettings
-    from ..pipeline.settings import PipelineSettings
-    from ..pipeline.toml import parse_overrides
+    from ...pipeline.baselines_settings import BaselinesStepSettings
+    from ...pipeline.settings import PipelineSettings
+    from ...pipeline.toml import parse_overrides
 
     held = {k: v for k, v in session.settings.items() if k in ("affinity", "confounds", "factorization", "baselines")}
     known = PipelineSettings.parse(held, where="the session's settings")
@@ -56,7 +58,7 @@ def settings_for(options: argparse.Namespace, session: Session) -> PipelineSetti
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..pipeline.opinions import find_baselines
+    from ...pipeline.opinions import find_baselines
 
     with kept_in_session(options.session, options.output, take_over=options.take_over) as (session, cohort):
         settings = settings_for(options, session)
@@ -87,8 +89,8 @@ def execute(options: argparse.Namespace) -> None:
 
 
 def _fit_signed(session: Session, cohort: Cohort, settings: PipelineSettings) -> None:
-    from ..model.errors import InputError
-    from ..pipeline.opinions import find_signed
+    from ...model.errors import InputError
+    from ...pipeline.opinions import find_signed
 
     if session.components is None or not session.components.rank:
         raise InputError(

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .reading import add_reading, reading_of
+from ..reading import add_reading, reading_of
+
+ORDER = 50
 
 
 def add(commands: Any) -> None:
@@ -25,9 +27,9 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Run the command; the exit code is that of the window."""
-    from ..io.files import existing
-    from ..model.errors import InputError
-    from ..session.save_load import find_session, is_session
+    from ...io.files import existing
+    from ...model.errors import InputError
+    from ...session.save_load import find_session, is_session
 
     files = [existing(name) for name in options.files]
     sessions = [path for path in files if is_session(find_session(path))]

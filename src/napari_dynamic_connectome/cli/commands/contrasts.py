@@ -6,9 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..model.errors import InputError
-from .progress import progress_bar
-from .reading import add_reading, with_reading
+from ...model.errors import InputError
+from ..progress import progress_bar
+from ..reading import add_reading, with_reading
+
+ORDER = 90
 
 
 def add(commands: Any) -> None:
@@ -34,13 +36,13 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..io.ownership import OurFiles, claim_folder
-    from ..pipeline.contrasts import contrasts
-    from ..pipeline.run import check_output
-    from ..pipeline.settings import PipelineSettings
-    from ..pipeline.toml import merge, parse_overrides, read_toml
-    from ..report.contrasts import write_contrasts
-    from ..robustness.files import earlier_analysis
+    from ...io.ownership import OurFiles, claim_folder
+    from ...pipeline.contrasts import contrasts
+    from ...pipeline.run import check_output
+    from ...pipeline.settings import PipelineSettings
+    from ...pipeline.toml import merge, parse_overrides, read_toml
+    from ...report.contrasts import write_contrasts
+    from ...robustness.files import earlier_analysis
 
     path = Path(options.settings)
     given: dict[str, Any] = {"events": options.event, "column": options.column, "groups": options.groups}

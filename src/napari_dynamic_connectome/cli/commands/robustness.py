@@ -6,9 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .cluster import client_of
-from .progress import progress_bar
-from .reading import add_reading, with_reading
+from ..cluster import client_of
+from ..progress import progress_bar
+from ..reading import add_reading, with_reading
+
+ORDER = 80
 
 
 def add(commands: Any) -> None:
@@ -30,12 +32,12 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ..io.ownership import OurFiles, claim_folder
-    from ..pipeline.run import check_output
-    from ..pipeline.settings import PipelineSettings
-    from ..pipeline.toml import parse_overrides, read_toml
-    from ..report.robustness import write_robustness
-    from ..robustness.files import robustness_of_files
+    from ...io.ownership import OurFiles, claim_folder
+    from ...pipeline.run import check_output
+    from ...pipeline.settings import PipelineSettings
+    from ...pipeline.toml import parse_overrides, read_toml
+    from ...report.robustness import write_robustness
+    from ...robustness.files import robustness_of_files
 
     path = Path(options.settings)
     overrides = with_reading(parse_overrides(options.set), options, read_toml(path))
