@@ -38,7 +38,7 @@ def test_files_are_loaded_in_their_order_and_parts_of_others_are_left_out(tmp_pa
         (folder / f"{name}.py").write_text(text)
     (folder / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
-    package = importlib.import_module("some_choices")
+    package = import_module("some_choices")
     assert modules_in(package.__path__) == ("beside", "first", "last", "one dock", "part")
     docks = load_modules(package.__name__, package.__path__, "_dock")
     assert [one.__name__ for one in docks] == ["some_choices.one_dock"]
