@@ -13,7 +13,7 @@ import warnings
 from pathlib import Path
 
 from napari_dynamic_connectome.io import limits
-from napari_dynamic_connectome.io.registry import FORMATS
+from napari_dynamic_connectome.io.registry import all_formats
 from napari_dynamic_connectome.model import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +39,7 @@ def cell(text: str) -> str:
 def formats() -> str:
     """Return the table of formats."""
     lines = ["| format | files | read as | written as | extra | |", "|---|---|---|---|---|---|"]
-    for form in FORMATS:
+    for form in all_formats():
         files = ", ".join(f"`{p}`" for p in form.patterns)
         extra = f"`[{form.extra}]`" if form.extra else ""
         lines.append(

@@ -23,7 +23,7 @@ from napari_dynamic_connectome.cli import commands as cli_commands
 from napari_dynamic_connectome.cli.commands import all_commands
 from napari_dynamic_connectome.cli.sessions import kept_in_session
 from napari_dynamic_connectome.io.ownership import claim_folder
-from napari_dynamic_connectome.io.registry import FORMATS, open_labels, read_recordings
+from napari_dynamic_connectome.io.registry import all_formats, open_labels, read_recordings
 from napari_dynamic_connectome.io.volumes.omezarr_write import write_labels
 from napari_dynamic_connectome.session.session import Session
 
@@ -110,8 +110,8 @@ def test_formats_are_listed(capsys) -> None:
     plain = capsys.readouterr().out
     assert main(["formats", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [r["format"] for r in rows] == [f.title for f in FORMATS]
-    for row, form in zip(rows, FORMATS, strict=True):
+    assert [r["format"] for r in rows] == [f.title for f in all_formats()]
+    for row, form in zip(rows, all_formats(), strict=True):
         assert row["reads"] == list(form.holds) and row["writes"] == list(form.writes)
         assert form.title in plain and all(pattern in plain for pattern in form.patterns)
 

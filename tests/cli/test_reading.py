@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
 from pathlib import Path
@@ -18,8 +17,8 @@ from napari_dynamic_connectome.cli.command_line import build_parser
 from napari_dynamic_connectome.cli.reading import flag_of, in_flags
 from napari_dynamic_connectome.comparison.settings import StructureSettings
 from napari_dynamic_connectome.io import registry
+from napari_dynamic_connectome.io.formats.centres import open_labels as open_centres
 from napari_dynamic_connectome.io.layer_data import fitting
-from napari_dynamic_connectome.io.registry import FORMATS
 from napari_dynamic_connectome.io.volumes.volume import build_volume
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings, ReadingSettings, VolumeInput
 from napari_dynamic_connectome.pipeline.states_settings import StatesStepSettings
@@ -46,11 +45,10 @@ def test_every_option_of_a_reader_is_a_flag_of_every_command_that_reads(command)
     assert wanted <= flags(command)
 
 
-def parameters(function: str, **more: str) -> set[str]:
+def parameters(function: str) -> set[str]:
     """Return the options of a function of every format."""
     found: set[str] = set()
-    for form in FORMATS:
-        module = importlib.import_module(f"napari_dynamic_connectome.io.{more.get(form.key, form.module)}")
+    for module in registry.modules().values():
         if hasattr(module, function):
             found |= set(inspect.signature(getattr(module, function)).parameters)
     return found - INSIDE - IN_PYTHON_ONLY
@@ -60,7 +58,7 @@ def parameters(function: str, **more: str) -> set[str]:
 def test_every_option_of_every_reader_is_a_setting_a_flag_and_a_field_of_the_sheet() -> None:
     from napari_dynamic_connectome.widgets.workspace import import_sheet
 
-    of_traces = parameters("read_recordings", hdf5="formats.hdf5_traces")
+    of_traces = parameters("read_recordings")
     of_traces |= set(inspect.signature(registry.read_recordings).parameters) - INSIDE
     assert {"rate_hz", "signal", "dataset", "worm", "column", "fields", "time_column"} <= of_traces
     assert of_traces == set(ReadingSettings.model_fields) - {"files"}
@@ -73,7 +71,7 @@ def test_every_option_of_every_reader_is_a_setting_a_flag_and_a_field_of_the_she
     assert of_images <= {*import_sheet.IMAGE_OPTIONS} <= set(VolumeInput.model_fields)
     assert {flag_of(n) if n != "frame_rate_hz" else "--rate" for n in import_sheet.IMAGE_OPTIONS} <= flags("extract")
     assert {flag_of(n) if n != "frame_rate_hz" else "--rate" for n in import_sheet.IMAGE_OPTIONS} <= flags("open")
-    of_labels = parameters("open_labels", csv="formats.centres")
+    of_labels = parameters("open_labels") | (set(inspect.signature(open_centres).parameters) - INSIDE - IN_PYTHON_ONLY)
     known = {n.removeprefix("label_") for n in VolumeInput.model_fields} | {"name"}  # name: dataset, of an OME-Zarr
     assert of_labels <= known
     assert {"--label-axes", "--label-dataset", "--label-channel", "--radius", "--units"} <= flags("extract")

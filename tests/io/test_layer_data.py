@@ -12,7 +12,7 @@ import zarr
 
 from napari_dynamic_connectome.io import layer_data
 from napari_dynamic_connectome.io.layer_data import read_layers
-from napari_dynamic_connectome.io.registry import FORMATS, write_recording
+from napari_dynamic_connectome.io.registry import all_formats, write_recording
 from napari_dynamic_connectome.io.volumes import omezarr_write
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording
@@ -124,10 +124,10 @@ def make(key: str, folder):
     return path
 
 
-@pytest.mark.parametrize("key", [f.key for f in FORMATS if f.key != "graphml"])
+@pytest.mark.parametrize("key", [f.key for f in all_formats() if f.key != "graphml"])
 def test_every_format_opens(tmp_path, key) -> None:
     path = make(key, tmp_path)
-    form = next(f for f in FORMATS if f.key == key)
+    form = next(f for f in all_formats() if f.key == key)
     assert path.is_dir() or any(path.match(p) for p in form.patterns)
     assert layer_data.reader(str(path)) is layer_data.read_layers
     found = read_layers([str(path)])

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
 import pytest
 from tests.io.formats.samples import make
 
+from napari_dynamic_connectome.io import formats, layer_data, registry, volumes
 from napari_dynamic_connectome.io.ownership import MARKER
 from napari_dynamic_connectome.io.registry import identify, read_recording, read_recordings, write_recording
 from napari_dynamic_connectome.model.errors import FormatError, InputError
@@ -58,3 +65,86 @@ def test_texts_that_are_no_tables_are_called_so(tmp_path, name: str, text: str) 
 def test_tables_of_any_ending_are_tables(tmp_path, text: str) -> None:
     (tmp_path / "worm.traces").write_text(text)
     assert identify(tmp_path / "worm.traces").key == "csv"
+
+
+JSON_TRACES = """
+import json
+
+from napari_dynamic_connectome.io.format import Format, is_json
+from napari_dynamic_connectome.model.recording import Recording
+
+ORDER = 65
+FORMAT = Format(
+    key="json", title="JSON", patterns=("*.json",), holds=("recording",), writes=("recording",), endings=(".json",),
+    note="Traces by neuron.", knows=is_json,
+)
+
+
+def read_recordings(path):
+    held = json.loads(path.read_text())
+    return [Recording.from_arrays(list(zip(*held["traces"])), names=held["names"], rate_hz=2.0, name=path.stem)]
+
+
+def write_recording(recording, path):
+    path.write_text(json.dumps({"names": recording.named, "traces": recording.traces.values.T.tolist()}))
+"""
+VOXELS = """
+import numpy as np
+
+from napari_dynamic_connectome.io.format import Format
+from napari_dynamic_connectome.io.volumes.volume import build_volume
+
+ORDER = 35
+FORMAT = Format(
+    key="raw", title="Raw", patterns=("*.raw",), holds=("volume", "labels"), note="Bytes.", starts=(b"RAW1",)
+)
+
+
+def open_volume(path, *, labels=False, **options):
+    held = np.frombuffer(path.read_bytes()[4:], "u2").reshape(2, 3, 4, 5)
+    return build_volume(held, list("tzyx"), str(path), labels=labels, **options)
+"""
+
+
+@pytest.fixture
+def added(tmp_path: Path, monkeypatch) -> Iterator[Callable[[ModuleType, str, str], None]]:
+    """Add a file to a folder of formats."""
+    names: list[str] = []
+
+    def add(package: ModuleType, name: str, text: str) -> None:
+        folder = tmp_path / package.__name__
+        folder.mkdir()
+        (folder / f"{name}.py").write_text(text)
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(folder)])
+        names.append(f"{package.__name__}.{name}")
+        registry.modules.cache_clear()
+
+    yield add
+    for name in names:
+        sys.modules.pop(name, None)
+    monkeypatch.undo()
+    registry.modules.cache_clear()
+
+
+def test_one_file_is_a_format_of_recordings(tmp_path: Path, added) -> None:
+    (tmp_path / "worm.json").write_text('{"names": ["AVAL", "AVAR"], "traces": [[1, 2, 4], [0, 1, 0]]}')
+    with pytest.raises(FormatError, match="JSON file, which has no agreed layout"):
+        identify(tmp_path / "worm.json")
+    added(formats, "json_traces", JSON_TRACES)
+    assert [f.key for f in registry.all_formats()][5:8] == ["npz", "json", "mat"]
+    ((_, keywords, kind),) = layer_data.read_layers(tmp_path / "worm.json")
+    assert kind == "points" and keywords["name"] == "worm"
+    written = write_recording(read_recording(tmp_path / "worm.json"), tmp_path / "again.json")
+    assert read_recording(written).traces.values.tolist() == [[1, 0], [2, 1], [4, 0]]
+    assert "*.json" in layer_data.patterns() and ".json" in registry.endings()
+
+
+def test_one_file_is_a_reader_of_volumes(tmp_path: Path, added) -> None:
+    voxels = np.arange(120, dtype="u2").reshape(2, 3, 4, 5)
+    (tmp_path / "worm.raw").write_bytes(b"RAW1" + voxels.tobytes())
+    with pytest.raises(FormatError, match="no reader knows this file"):
+        identify(tmp_path / "worm.raw")
+    added(volumes, "raw_voxels", VOXELS)
+    ((data, _, kind),) = layer_data.read_layers(tmp_path / "worm.raw", voxel_size_um=(1, 1, 1), frame_rate_hz=2)
+    assert kind == "image"
+    np.testing.assert_array_equal(np.asarray(data), voxels)

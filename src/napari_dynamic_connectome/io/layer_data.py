@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.recording import Recording
 from . import limits
 from .choice import ChoiceNeeded
+from .format import About
 from .once import once, opening
-from .registry import FORMATS, holds_centres, identify, open_labels, open_volume, options_of_traces, read_recordings
+from .registry import all_formats, holds_centres, identify, open_labels, open_volume, options_of_traces, read_recordings
 from .sniffing import table_kind
 from .volumes.volume import Volume
 
@@ -28,7 +29,7 @@ METADATA_KEY = "dynamic_connectome"
 
 def patterns() -> tuple[str, ...]:
     """Return the file name patterns of every format, for the manifest's reader."""
-    return tuple(dict.fromkeys(p for f in FORMATS for p in f.patterns))
+    return tuple(dict.fromkeys(p for f in all_formats() for p in f.patterns))
 
 
 def can_read(path: str | Path | Sequence[str]) -> bool:
@@ -50,7 +51,6 @@ def reader(path: str | Path | Sequence[str]) -> Callable[[Any], list[LayerData]]
     return read_layers if can_read(path) else None
 
 
-About = Literal["image", "traces", "both", "other"]
 IMAGE_OPTIONS = ("axes", "dataset", "channel", "voxel_size_um", "frame_rate_hz")
 """Options of images that a person may give; a rate is `frame_rate_hz` there."""
 
@@ -65,21 +65,13 @@ def about(path: str | Path) -> About:
     """
     path = Path(path)
     form = identify(path)
-    if form.key == "hdf5":
-        from .formats.hdf5_traces import holds_traces
-
-        if holds_centres(path):
-            return "other"
-        return "traces" if holds_traces(path) else "image"
-    if form.key == "npz":
-        return "traces" if _holds_traces_npz(path) else "image"
-    if form.key in ("omezarr", "tiff", "tiffs"):
-        return "image"
-    if form.key == "nwb":
-        return "both"
-    if form.key in ("csv", "parquet"):
+    if form.about is not None:
+        return form.about(path)
+    if "table" in form.holds:
         return "traces" if table_kind(path) == "traces" else "other"
-    return "traces" if "recording" in form.holds else "other"
+    if "recording" in form.holds:
+        return "both" if "volume" in form.holds else "traces"
+    return "image" if "volume" in form.holds else "other"
 
 
 @once
@@ -91,9 +83,7 @@ def is_centres(path: str | Path) -> bool:
     path : str or Path
     """
     form = identify(path)
-    if form.key in ("geff", "hdf5"):
-        return holds_centres(path)
-    return form.key in ("csv", "parquet") and table_kind(path) == "centres"
+    return holds_centres(path) and ("table" not in form.holds or table_kind(path) == "centres")
 
 
 @opening()
@@ -149,21 +139,16 @@ def read_layers(path: str | Path | Sequence[str], **options: Any) -> list[LayerD
     form = identify(path)
     if form.key == "omezarr":
         return _zarr_layers(path, options)
-    if form.key in ("tiff", "tiffs"):
+    what = about(path)
+    if what == "image":
         return _image_layers(path, options)
-    if form.key in ("hdf5", "npz") and about(path) != "other":
-        if about(path) == "image":
-            return _image_layers(path, options)
-        return [recording_layer(r) for r in read_recordings(path, **options)]
-    if form.key == "nwb":
+    if what == "both":
         return _nwb_layers(path, options)
-    kind = table_kind(path) if form.key in ("csv", "parquet", "graphml") else "traces"
-    kind = "centres" if form.key in ("geff", "hdf5") else kind
-    if kind == "centres":
+    if is_centres(path):
         return [centres_layer(path, **{k: v for k, v in options.items() if k in (*CENTRE_OPTIONS, "asking")})]
-    if kind != "traces":
+    if what == "other":
         raise InputError(
-            f"this table holds {_HOLDS[kind]}, which is no layer",
+            f"this table holds {_HOLDS[table_kind(path)]}, which is no layer",
             where=str(path),
             fix="Open it in napari with the plugin's docks, or read it with the functions of io.",
         )
@@ -206,21 +191,6 @@ def _image_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:
             return [labels_layer(open_labels(path, **options), _name(path))]
         return image_layers(volume, _name(path))
     return image_layers(open_volume(path, **options), _name(path))
-
-
-def _holds_traces_npz(path: Path) -> bool:
-    if path.suffix == ".npy":
-        from .formats.npz import plain_axes
-
-        return plain_axes(path) == 2
-    from .formats.fields import ALIASES
-    from .formats.npz import load_fields
-
-    fields = load_fields(path)
-    if any(key in fields for key in ALIASES["traces"]):
-        return True
-    axes = [v.ndim for v in fields.values() if v.dtype.kind in "fiu" and min(v.shape, default=0) > 1]
-    return 2 in axes and max(axes) == 2  # under another name, which is asked
 
 
 def _nwb_layers(path: Path, options: dict[str, Any]) -> list[LayerData]:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from ..model.errors import FormatError
 from . import limits
 from .files import summary
+from .format import without_mark
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
+
+
+def root_name(start: bytes) -> str:
+    """Return the name of the first element, lower case, by the first bytes of a file; "" where they are not XML.
+
+    Parameters
+    ----------
+    start : bytes
+    """
+    if not without_mark(start).startswith(b"<"):
+        return ""
+    found = re.search(rb"<([A-Za-z_][\w:.-]*)", start)
+    return found[1].rsplit(b":", 1)[-1].lower().decode() if found else "graphml"
 
 
 def parse(content: bytes, where: str) -> Element:

@@ -1,129 +1,46 @@
 """Registry of all formats, recognised by content: the functions that the rest of the package reads and writes files with.
 
-A format is one entry of `FORMATS`. Names of files only decide what is written; what is read is decided by the first bytes.
+A format is a file of `io/formats` or `io/volumes` (see `format`). Names of files only decide what is written; what is read is
+decided by the first bytes.
 """
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 from ..model.errors import FormatError, InputError
+from ..model.folders import load_modules
 from ..model.recording import Recording, with_names_read
 from ..model.system import check_name
+from . import formats, volumes
 from .clock import in_seconds
 from .files import existing, head, summary
+from .format import ZIP, Format
 from .once import once, opening
 from .ownership import OurFiles, our_file
+from .unknown import refuse_office, unknown_file, unknown_folder
 from .volumes.volume import Volume
 
 log = logging.getLogger("napari_dynamic_connectome")
 
 
-@dataclass(frozen=True)
-class Format:
-    """One format of files.
-
-    Parameters
-    ----------
-    key : str
-        Short name.
-    title : str
-        For people.
-    patterns : tuple of str
-        Names of such files, for file dialogs and the manifest.
-    holds : tuple of str
-        Of "recording", "volume", "labels", "connectome", "table".
-    module : str
-        Module of this folder with `read_recordings`, `open_volume`, `open_labels` or `write_recording`.
-    writes : tuple of str
-        What can be written.
-    extra : str
-        Optional dependency, if one is needed to read or write.
-    note : str
-        One sentence for the table in the docs.
-    folder : bool
-        Whether it can be a folder.
-    starts : tuple of bytes
-        First bytes of such a file, if they alone say it.
-    knows : str
-        Function of the module, `(path, first bytes) -> bool`, that is asked about a file before first bytes count.
-    """
-
-    key: str
-    title: str
-    patterns: tuple[str, ...]
-    holds: tuple[str, ...]
-    module: str
-    writes: tuple[str, ...] = ()
-    extra: str = ""
-    note: str = ""
-    folder: bool = field(default=False)
-    starts: tuple[bytes, ...] = ()
-    knows: str = ""
+@cache
+def modules() -> dict[str, ModuleType]:
+    """Return the module of every format by its key, in the order of the docs."""
+    found = [one for part in (formats, volumes) for one in load_modules(part.__name__, part.__path__)]
+    return {one.FORMAT.key: one for one in sorted(found, key=lambda one: one.ORDER)}
 
 
-FORMATS: list[Format] = [
-    Format(
-        "omezarr", "OME-Zarr 0.4 to 0.6", ("*.zarr", "*.zarr.zip", "*.ozx"), ("volume", "labels"), "volumes.omezarr", ("labels",), folder=True,
-        note="Multiscale, several channels, labels below the image; axes, scale and units from the metadata.",
-    ),
-    Format(
-        "tiff", "TIFF, OME-TIFF, ImageJ hyperstack", ("*.tif", "*.tiff", "*.btf"), ("volume", "labels"), "volumes.tiff", starts=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-        note="Memory-mapped if contiguous, else read by page.",
-    ),
-    Format(
-        "tiffs", "TIFF files, a frame or plane each", ("*.tif", "*.tiff"), ("volume", "labels"), "volumes.tiff_series", folder=True,
-        note="A folder, or a pattern such as vol_*.tif; t, z and c marked in the names are axes.",
-    ),
-    Format(
-        "nwb", "NWB (WormID layout)", ("*.nwb",), ("recording", "volume", "labels"), "formats.nwb", ("recording",), "nwb",
-        note="Reading needs nothing extra; writing needs the extra.",
-    ),
-    Format(
-        "hdf5", "HDF5", ("*.h5", "*.hdf5", "*.hdf"), ("recording", "volume", "labels"), "volumes.hdf5",
-        note="Images: dataset= chooses one of several; axes from dimension labels, or axes=. Traces: any array of two axes, results of CaImAn, tables of pandas. Tracks of btrack, as centres.",
-    ),
-    Format(
-        "npz", "NumPy", ("*.npz", "*.npy"), ("recording", "volume", "labels"), "formats.npz", ("recording",), starts=(b"\x93NUMPY",),
-        note="Recordings by field names, never with pickle; arrays of voxels need axes=.",
-    ),
-    Format(
-        "mat", "MATLAB v5 and v7.3", ("*.mat",), ("recording",), "formats.mat", starts=(b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file"),
-        note="Our field names, and NeuroPAL trace files (many worms in one file).",
-    ),
-    Format(
-        "csv", "CSV", ("*.csv", "*.tsv", "*.csv.gz", "*.txt"), ("recording", "labels", "connectome", "table"), "formats.csv", ("recording",),
-        note="Traces wide or long; tables of centres become labels; names, stimuli, behaviour, neuron lists, connectomes.",
-    ),
-    Format(
-        "parquet", "Parquet", ("*.parquet", "*.pq"), ("recording", "labels", "table"), "formats.parquet", ("recording",), "parquet", starts=(b"PAR1",),
-        note="Wide, long, centres, or the homogenized collection, filtered by dataset and worm.",
-    ),
-    Format(
-        "suite2p", "suite2p", ("*suite2p", "*plane0"), ("recording",), "formats.suite2p", folder=True, knows="is_part_of_folder",
-        note="The folder, or one plane: F (or F minus neuropil, or spks), iscell, rate, positions with voxel_size_um=.",
-    ),
-    Format(
-        "geff", "GEFF", ("*.geff", "*.zarr"), ("labels",), "formats.geff", folder=True,
-        note="Tracks of other programs, as centres: axes and units from the metadata.",
-    ),
-    Format(
-        "graphml", "GraphML", ("*.graphml",), ("connectome",), "formats.connectome",
-        note="No document types, no entities.",
-    ),
-]  # fmt: skip
-"""Every format, in the order of the docs."""
-
-_BY_KEY = {f.key: f for f in FORMATS}
-_HDF5 = b"\x89HDF\r\n\x1a\n"
+def all_formats() -> list[Format]:
+    """Return every format, in the order of the docs."""
+    return [one.FORMAT for one in modules().values()]
 
 
 @once
@@ -143,138 +60,28 @@ def identify(path: str | Path) -> Format:
 
     if is_pattern(path):
         if tiff_files(path):
-            return _BY_KEY["tiffs"]
+            return next(form for form in all_formats() if form.key == "tiffs")
         raise InputError("no TIFF file fits this pattern", where=str(path), fix="Check the folder and the pattern.")
     path = existing(path)
-    where = str(path)
-    if path.is_dir():
-        return _identify_folder(path)
-    start = head(path, 1024)
-    asked = [(form, _function(form, form.knows)) for form in FORMATS if form.knows]
-    known = next((form for form, knows in asked if knows is not None and knows(path, start)), None)
-    known = known or next((form for form in FORMATS if form.starts and start.startswith(form.starts)), None)
-    if known is not None:
-        return known
-    if start.startswith(_HDF5) or start[512:].startswith(_HDF5):
-        from .volumes.hdf5 import is_mat, is_nwb
-
-        return _BY_KEY["nwb" if is_nwb(path) else "mat" if is_mat(path) else "hdf5"]
-    if start.startswith(b"PK\x03\x04") or start.startswith(b"PK\x05\x06"):
-        from .volumes.omezarr import is_zarr
-
-        _refuse_office(path)
-        return _BY_KEY["omezarr" if is_zarr(path) else "npz"]
-    return _identify_text(path, start, where)
+    with opening():
+        start = b"" if path.is_dir() else head(path, 1024)
+        for found in _claims(path, start):
+            return found
+    raise unknown_folder(path) if path.is_dir() else unknown_file(path, start, [f.title for f in all_formats()])
 
 
-def _refuse_office(path: Path) -> None:
-    """Name a workbook or document for what it is."""
-    import zipfile
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {i.filename for i in archive.infolist()[:1000]}
-    except (zipfile.BadZipFile, OSError):
-        return
-    if "[Content_Types].xml" in members or "mimetype" in members:
-        sheet = any(m.startswith("xl/") for m in members) or path.suffix.lower() in (".xlsx", ".xlsm", ".ods")
-        raise FormatError(
-            "this is an Excel workbook or another office document" if sheet else "this is an office document, not data",
-            where=str(path),
-            fix="Save the sheet as CSV UTF-8 and read that.",
-        )
-
-
-def _identify_folder(path: Path) -> Format:
-    from .formats.geff import is_geff
-    from .formats.suite2p import planes
-    from .volumes.omezarr import is_zarr
-
-    if is_geff(path):
-        return _BY_KEY["geff"]
-    if is_zarr(path):
-        return _BY_KEY["omezarr"]
-    if planes(path):
-        return _BY_KEY["suite2p"]
-    if next(path.glob("*.parquet"), None) is not None or next(path.glob("*/*.parquet"), None) is not None:
-        return _BY_KEY["parquet"]
-    from .volumes.tiff_series import tiff_files
-
-    if tiff_files(path):
-        return _BY_KEY["tiffs"]
-    raise FormatError(
-        "this folder is neither OME-Zarr nor GEFF, suite2p or a collection of Parquet files, and holds no TIFF files",
-        where=str(path),
-        fix="Choose the .zarr folder itself, or a file.",
-    )
-
-
-def _identify_text(path: Path, start: bytes, where: str) -> Format:
-    if start.startswith(b"\x1f\x8b"):
-        return _BY_KEY["csv"]
-    body = start.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if body.startswith(b"<"):
-        root = re.search(rb"<([A-Za-z_][\w:.-]*)", start)
-        called = root[1].rsplit(b":", 1)[-1].lower() if root else b"graphml"
-        if called == b"graphml":
-            return _BY_KEY["graphml"]
-        if called == b"trackmate":
-            raise FormatError(
-                "these are tracks of TrackMate in its own XML",
-                where=where,
-                fix="Export them as CSV (track_id, frame, z, y, x) or GEFF, and read that.",
-            )
-        raise FormatError(
-            "this is XML or HTML, not data", where=where, fix="A failed download often looks like this; fetch it again."
-        )
-    text = start if start[:2] not in (b"\xff\xfe", b"\xfe\xff") else start.decode("utf-16", errors="ignore").encode()
-    if body[:1] in (b"{", b"[") and path.suffix.lower() in (".json", ".geojson", ".jsonl", ".txt", ""):
-        raise FormatError(
-            "this is a JSON file, which has no agreed layout for traces",
-            where=where,
-            fix="Save the traces as CSV or npz (fields traces, names, t), or build Recording.from_arrays in Python.",
-        )
-    binary = b"\0" in text or sum(c < 9 or 13 < c < 32 for c in text) > 0.02 * len(text)
-    if not binary:
-        if path.suffix.lower() in TABLE_ENDINGS or _like_a_table(text):
-            return _BY_KEY["csv"]
-        raise FormatError(
-            "this is text, and no table",
-            where=where,
-            fix="A table has a line for every sample, with values between commas, semicolons or tabs.",
-        )
-    known = {
-        ".nwb": "HDF5",
-        ".h5": "HDF5",
-        ".hdf5": "HDF5",
-        ".tif": "TIFF",
-        ".tiff": "TIFF",
-        ".mat": "MATLAB",
-        ".npz": "zip",
-        ".parquet": "Parquet",
-    }
-    expected = known.get(path.suffix.lower())
-    what = (
-        f"this is not a {expected} file, although it is called {path.suffix}"
-        if expected
-        else "no reader knows this file"
-    )
-    raise FormatError(what, where=where, fix=f"Readable are: {', '.join(f.title for f in FORMATS)}.")
-
-
-TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".gz", "")
-
-
-def _like_a_table(text: bytes) -> bool:
-    """Whether the first lines of a text have equally many commas, semicolons or tabs."""
-    lines = [line for line in text.splitlines() if line.strip()][:3]
-    counts = [{line.count(sign) for line in lines} for sign in (b",", b";", b"\t")]
-    return len(lines) > 1 and any(len(found) == 1 and min(found) > 0 for found in counts)
+def _claims(path: Path, start: bytes) -> Iterator[Format]:
+    """Formats that know a file or folder, the surest first."""
+    known = all_formats()
+    yield from (one for one in known if one.knows and not one.asked_last and one.knows(path, start))
+    if start.startswith(ZIP):
+        refuse_office(path)
+    yield from (one for one in known if one.starts and start.startswith(one.starts))
+    yield from (one for one in known if one.knows and one.asked_last and one.knows(path, start))
 
 
 def _function(form: Format, name: str) -> Callable[..., Any] | None:
-    module = importlib.import_module(f".{form.module}", __package__)
-    return getattr(module, name, None)
+    return getattr(modules()[form.key], name, None)
 
 
 @opening()
@@ -325,13 +132,10 @@ def read_recordings(
             fix="Extract its traces first (dynamic-connectome extract).",
         )
     reader = _function(form, "read_recordings")
-    if form.key == "hdf5":
-        from .formats.hdf5_traces import read_recordings as reader
-
-        if holds_centres(path):
-            raise InputError(
-                "these are tracks of btrack, not traces", where=str(path), fix="Extract traces with them as labels."
-            )
+    if form.key == "hdf5" and holds_centres(path):
+        raise InputError(
+            "these are tracks of btrack, not traces", where=str(path), fix="Extract traces with them as labels."
+        )
     if "recording" not in form.holds or reader is None:
         raise InputError(
             f"{form.title} files hold no recordings",
@@ -379,8 +183,6 @@ def options_of_traces(path: str | Path) -> set[str]:
 
     form = identify(path)
     reader = _function(form, "read_recordings")
-    if form.key == "hdf5":
-        from .formats.hdf5_traces import read_recordings as reader
     own = {"names", "time_unit", "worm", "labeled_only"}
     return own | (set(inspect.signature(reader).parameters) - {"path"} if reader is not None else set())
 
@@ -481,28 +283,39 @@ def write_recording(recording: Recording, path: str | Path, *, overwrite: bool =
         There is such a file, which is not ours, and `overwrite` was not said; the name has no ending that is written.
     """
     check_name(Path(path))
-    name = Path(path).name.lower()
-    for ending, key in ((".npz", "npz"), (".csv", "csv"), (".csv.gz", "csv"), (".parquet", "parquet"), (".nwb", "nwb")):
-        if name.endswith(ending):
-            form = _BY_KEY[key]
-            writer = _function(form, "write_recording")
-            assert writer is not None
-            parts = dict(options)
-            import inspect
+    form = _written_as(path)
+    writer = _function(form, "write_recording")
+    assert writer is not None
+    parts = dict(options)
+    import inspect
 
-            known = inspect.signature(writer).parameters
-            unknown = [k for k in parts if k not in known]
-            if unknown:
-                raise InputError(
-                    f"the option {unknown[0]}= does not apply to {form.title}", where=str(path), fix="Leave it out."
-                )
-            if "overwrite" in known:  # which writes tables beside it
-                parts["overwrite"] = overwrite
-            with our_file(path, overwrite=overwrite) as place:
-                writer(recording, place, **parts)
-            return Path(path)
+    known = inspect.signature(writer).parameters
+    unknown = [k for k in parts if k not in known]
+    if unknown:
+        raise InputError(
+            f"the option {unknown[0]}= does not apply to {form.title}", where=str(path), fix="Leave it out."
+        )
+    if "overwrite" in known:  # which writes tables beside it
+        parts["overwrite"] = overwrite
+    with our_file(path, overwrite=overwrite) as place:
+        writer(recording, place, **parts)
+    return Path(path)
+
+
+def endings() -> tuple[str, ...]:
+    """Return the endings of names under which recordings are written."""
+    return tuple(ending for form in all_formats() for ending in form.endings)
+
+
+def _written_as(path: str | Path) -> Format:
+    """Return the format that is written under a name."""
+    name = Path(path).name.lower()
+    for form in all_formats():
+        if form.endings and name.endswith(form.endings):
+            return form
+    listed = endings()
     raise InputError(
-        "no format is written under this name", where=str(path), fix="Use .npz, .nwb, .csv, .csv.gz or .parquet."
+        "no format is written under this name", where=str(path), fix=f"Use {', '.join(listed[:-1])} or {listed[-1]}."
     )
 
 
@@ -523,10 +336,7 @@ def check_target(path: str | Path, *, overwrite: bool = False) -> Path:
     """
     path = Path(path).expanduser()
     name = path.name.lower()
-    if not name.endswith((".npz", ".csv", ".csv.gz", ".parquet", ".nwb")):
-        raise InputError(
-            "no format is written under this name", where=str(path), fix="Use .npz, .nwb, .csv, .csv.gz or .parquet."
-        )
+    _written_as(path)
     check_name(path)
     folder = next(p for p in (path.parent, *path.parent.parents) if p.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
@@ -591,7 +401,6 @@ def open_volume(path: str | Path, **options: Any) -> Volume:
 
 
 _COMMON = ("axes", "channel", "voxel_size_um", "frame_rate_hz")
-_DATASET = {"omezarr": "group", "npz": "array", "tiff": "series"}
 
 
 def _opening(opener: Callable[..., Any], form: Format, path: str | Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -599,12 +408,12 @@ def _opening(opener: Callable[..., Any], form: Format, path: str | Path, options
     import inspect
 
     options = dict(options)
-    name = _DATASET.get(form.key)
+    name = form.dataset
     parameters = inspect.signature(opener).parameters
     known = [p for p in parameters if p not in ("path", "options", "labels")]
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         known += _COMMON
-    if name is not None and name in known and "dataset" in options:
+    if name and name in known and "dataset" in options:
         options[name] = _number(options.pop("dataset"), path) if name == "series" else options.pop("dataset")
     unknown = next((k for k in options if k not in known), None)
     if unknown is not None:
@@ -632,12 +441,8 @@ def holds_centres(path: str | Path) -> bool:
     ----------
     path : str or Path
     """
-    key = identify(path).key
-    if key == "hdf5":
-        from .formats.btrack import is_btrack
-
-        return is_btrack(path)
-    return key in ("csv", "parquet", "geff")
+    centres = identify(path).centres
+    return centres is not None and centres(Path(path))
 
 
 @opening()

@@ -95,7 +95,7 @@ def _check_there(volume: str, labels: str, tables: Iterable[str]) -> None:
     for path in (volume, labels, *tables):
         if path and not Path(path).exists() and not is_pattern(path):
             raise InputError("there is no such file or folder", where=str(path))
-    if not labels and identify(volume).key not in ("omezarr", "nwb"):
+    if not labels and not identify(volume).labels_inside:
         # other formats hold one image a file: its intensities must not be taken for labels
         raise InputError("there are no labels", where=str(volume), fix="Give the file of the labels too.")
 

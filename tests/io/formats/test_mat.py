@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from napari_dynamic_connectome.io.registry import FORMATS, identify, read_recording, read_recordings
+from napari_dynamic_connectome.io.registry import all_formats, identify, read_recording, read_recordings
 
 
 def cell(*items: object) -> np.ndarray:
@@ -117,5 +117,5 @@ def test_neuropal_trace_file(tmp_path, version) -> None:
 
 
 def test_every_format_is_listed_once() -> None:
-    assert len({f.key for f in FORMATS}) == len(FORMATS)
-    assert all(f.patterns and f.holds and f.note for f in FORMATS)
+    assert len({f.key for f in all_formats()}) == len(all_formats())
+    assert all(f.patterns and f.holds and f.note for f in all_formats())

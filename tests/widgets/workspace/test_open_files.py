@@ -20,7 +20,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_dynamic_connectome.io.layer_data import patterns
-from napari_dynamic_connectome.io.registry import FORMATS
+from napari_dynamic_connectome.io.registry import all_formats
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.widgets.app.contributions import get_reader
@@ -193,7 +193,7 @@ def test_the_manifest_names_every_pattern_and_the_files_below_have_them_all() ->
 
 def test_every_file_that_is_dropped_opens(viewer, answers, tmp_path, qtbot) -> None:
     work = workspace_of(viewer)
-    assert {f.key for f in FORMATS} == {_format(name) for name in MAKERS}
+    assert {f.key for f in all_formats()} == {_format(name) for name in MAKERS}
     opened: set[str] = set()
     seen = 0
     for name, (_, make) in MAKERS.items():
@@ -243,7 +243,7 @@ def test_a_table_that_is_dropped_is_opened_to_know_it_and_to_read_it(viewer, tmp
 
 def _format(name: str) -> str:
     known = {"frames": "tiffs", "collection": "parquet", "a.zip": "omezarr", "a.zarr.zip": "omezarr", "a.txt": "csv"}
-    return known.get(name) or next(f.key for f in FORMATS if any(Path(name).match(p) for p in f.patterns))
+    return known.get(name) or next(f.key for f in all_formats() if any(Path(name).match(p) for p in f.patterns))
 
 
 def test_what_a_file_leaves_open_is_asked_for(viewer, answers, tmp_path, qtbot) -> None:

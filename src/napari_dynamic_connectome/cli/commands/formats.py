@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Run the command."""
-    from ...io.registry import FORMATS
+    from ...io.registry import all_formats
 
     rows: list[dict[str, Any]] = [
         {
@@ -32,7 +32,7 @@ def execute(options: argparse.Namespace) -> None:
             "installed": _installed(one.extra),
             "note": one.note,
         }
-        for one in FORMATS
+        for one in all_formats()
     ]
     if options.json:
         print(json.dumps(rows, indent=1, ensure_ascii=False))

@@ -107,13 +107,13 @@ def describe(path: Path, said: dict[str, Any]) -> Description:
         facts = {"neurons": int(table["id"].nunique()), "frames": int(table["frame"].max()) + 1}
         line = f"{path}: centres of {facts['neurons']} neurons in {facts['frames']} frames, z, y, x in {unit}"
         return Description([line], "centres", (), facts)
-    if "recording" in form.holds and form.key not in ("hdf5", "nwb", "npz"):
+    if "recording" in form.holds and "volume" not in form.holds:
         return Description([f"{path}: {form.title}"], form.title, tuple(read_recordings(path, **said)))
     refused: list[InputError] = []
     for what, read in (("recording", read_recordings), ("image", open_volume), ("labels", open_labels)):
         if what == "recording" and "recording" not in form.holds:
             continue
-        if what == "recording" and form.key in ("hdf5", "npz") and about(path) == "image":
+        if what == "recording" and form.about is not None and about(path) == "image":
             continue
         if what != "recording" and "rate_hz" in said:
             said = {**{k: v for k, v in said.items() if k != "rate_hz"}, "frame_rate_hz": said["rate_hz"]}

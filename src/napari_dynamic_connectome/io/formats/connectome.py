@@ -15,10 +15,15 @@ import pandas as pd
 
 from ...model.errors import InputError
 from ..files import existing, head
+from ..format import Format
+from ..markup import root_name
 from ..wiring import SYNAPSES, connectome_matrix, weight_column
 from .connection_columns import KINDS, LISTED, POST, PRE, WEIGHTS, WIDE, choose_weight
 from .connection_matrix import edges_of, is_matrix
 from .text_tables import find_column, plain_cell, read_table, to_numbers
+
+ORDER = 120
+
 
 __all__ = ["connectome_matrix", "read_connectome", "tidy", "weight_column"]
 
@@ -204,3 +209,13 @@ def _without_second_listing(table: pd.DataFrame, short: pd.Series, where: str) -
     table.loc[receiving & (table["quantity"] == "weight"), "quantity"] = SYNAPSES
     log.info("%s: %d rows list synapses from the receiving side; turned", where, int(receiving.sum()))
     return table
+
+
+FORMAT = Format(
+    key="graphml",
+    title="GraphML",
+    patterns=("*.graphml",),
+    holds=("connectome",),
+    note="No document types, no entities.",
+    knows=lambda path, start: root_name(start) == "graphml",
+)

@@ -18,11 +18,17 @@ from ...model.recording import Recording
 from ...model.system import remove_file
 from ..choice import ChoiceNeeded
 from ..files import existing
+from ..format import Format, as_text, is_binary, is_json, without_mark
 from ..ownership import OurFiles
 from .centres import is_napari_points
 from .side_tables import read_behaviour, read_stimuli
 from .text_tables import LEVELS, SHORT, Levels, find_column, read_table, time_unit, write_csv
 from .trace_tables import listed_ids, long_table, recordings_from_table, wide_table, with_sidecar
+
+ORDER = 80
+ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".gz", "")
+"""Text under such a name is taken for a table, whatever its first lines look like."""
+
 
 SIDECARS = ("neurons", "stimuli", "behaviour")
 
@@ -246,3 +252,38 @@ def write_recording(recording: Recording, path: str | Path, *, layout: str = "wi
     mine.handed[path.name] = path
     mine.finish(stale=False)
     return written
+
+
+def is_table(path: Path, start: bytes) -> bool:
+    """Whether a file is text that may be a table: by its name, or because its first lines have equally many separators.
+
+    Parameters
+    ----------
+    path : Path
+    start : bytes
+        Its first bytes.
+    """
+    if path.is_dir() or without_mark(start).startswith(b"<") or is_json(path, start) or is_binary(start):
+        return False
+    return path.suffix.lower() in ENDINGS or _like_a_table(as_text(start))
+
+
+def _like_a_table(text: bytes) -> bool:
+    lines = [line for line in text.splitlines() if line.strip()][:3]
+    counts = [{line.count(sign) for line in lines} for sign in (b",", b";", b"\t")]
+    return len(lines) > 1 and any(len(found) == 1 and min(found) > 0 for found in counts)
+
+
+FORMAT = Format(
+    key="csv",
+    title="CSV",
+    patterns=("*.csv", "*.tsv", "*.csv.gz", "*.txt"),
+    holds=("recording", "labels", "connectome", "table"),
+    writes=("recording",),
+    endings=(".csv", ".csv.gz"),
+    note="Traces wide or long; tables of centres become labels; names, stimuli, behaviour, neuron lists, connectomes.",
+    starts=(b"\x1f\x8b",),
+    knows=is_table,
+    asked_last=True,
+    centres=lambda path: True,
+)

@@ -16,7 +16,11 @@ import pandas as pd
 from ...model.errors import FormatError, InputError
 from .. import limits
 from ..files import existing
+from ..format import Format
 from ..units import micrometres, time_factor
+
+ORDER = 110
+
 
 UNITS_KEY = "units"
 """Attribute of the table: "um" or "voxel", as the file gives its axes."""
@@ -184,3 +188,14 @@ def _tracks(path: Path, about: dict[str, Any], nodes: np.ndarray, edges: np.ndar
         if len(given) == n and len(pairs) == len(set(tracks)) == len(set(given.tolist())):
             return given.astype(np.int64) + (1 if given.min() == 0 else 0)
     return tracks
+
+
+FORMAT = Format(
+    key="geff",
+    title="GEFF",
+    patterns=("*.geff", "*.zarr"),
+    holds=("labels",),
+    note="Tracks of other programs, as centres: axes and units from the metadata.",
+    knows=lambda path, start: is_geff(path),
+    centres=lambda path: True,
+)

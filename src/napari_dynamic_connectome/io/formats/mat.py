@@ -18,7 +18,11 @@ from ...model.errors import FormatError, InputError
 from ...model.recording import Recording, empty_stimuli
 from .. import limits
 from ..files import existing, head, reading
+from ..format import HDF5, Format
 from .fields import ALIASES, recording_from_fields, stimulus_table
+
+ORDER = 70
+
 
 NEUROPAL_FIELDS = ("fps", "files", "neurons", "is_L", "norm_traces")
 
@@ -379,3 +383,21 @@ def _neuropal_stimuli(content: dict[str, Any], index: int, n_files: int, where: 
         elif len(order) == len(windows) and all(isinstance(v, str) for v in order):
             names = [str(v) for v in order]
     return stimulus_table(names, windows[:, 0], windows[:, 1])
+
+
+def _knows(path: Path, start: bytes) -> bool:
+    """Version 7.3 without its header, as other programs write it."""
+    from ..volumes.hdf5 import is_mat, is_nwb
+
+    return start.startswith(HDF5) and is_mat(path) and not is_nwb(path)
+
+
+FORMAT = Format(
+    key="mat",
+    title="MATLAB v5 and v7.3",
+    patterns=("*.mat",),
+    holds=("recording",),
+    note="Our field names, and NeuroPAL trace files (many worms in one file).",
+    starts=(b"MATLAB 5.0 MAT-file", b"MATLAB 7.3 MAT-file"),
+    knows=_knows,
+)

@@ -18,8 +18,11 @@ from ...model.recording import Recording
 from .. import limits
 from ..choice import ChoiceNeeded
 from ..files import atomic_file, existing, head, reading, summary
+from ..format import ZIP, About, Format
 from ..volumes.volume import Volume, build_volume
-from .fields import recording_fields, recording_from_fields
+from .fields import ALIASES, recording_fields, recording_from_fields
+
+ORDER = 60
 
 
 def load_fields(path: Path) -> dict[str, np.ndarray]:
@@ -274,3 +277,28 @@ def open_volume(path: str | Path, *, labels: bool = False, array: str | None = N
 
         check_first_frame(volume, where)
     return volume
+
+
+def about(path: Path) -> About:
+    """Say whether the file holds traces or an image."""
+    if path.suffix == ".npy":
+        return "traces" if plain_axes(path) == 2 else "image"
+    fields = load_fields(path)
+    if any(key in fields for key in ALIASES["traces"]):
+        return "traces"
+    axes = [v.ndim for v in fields.values() if v.dtype.kind in "fiu" and min(v.shape, default=0) > 1]
+    return "traces" if 2 in axes and max(axes) == 2 else "image"  # under another name, which is asked
+
+
+FORMAT = Format(
+    key="npz",
+    title="NumPy",
+    patterns=("*.npz", "*.npy"),
+    holds=("recording", "volume", "labels"),
+    writes=("recording",),
+    endings=(".npz",),
+    note="Recordings by field names, never with pickle; arrays of voxels need axes=.",
+    starts=(b"\x93NUMPY", *ZIP),
+    about=about,
+    dataset="array",
+)

@@ -29,12 +29,16 @@ from .. import limits
 from ..choice import ChoiceNeeded
 from ..clock import UNIT_SAID
 from ..files import existing
+from ..format import Format, is_hdf5
 from ..units import micrometres
-from ..volumes.hdf5 import Hdf5Array, check_dataset, is_local, member, opened, read_all
+from ..volumes.hdf5 import Hdf5Array, check_dataset, is_local, is_nwb, member, opened, read_all
 from ..volumes.volume import Volume, build_volume
 from .fields import recording_from_fields, stimulus_table, texts
 from .nwb_about import ABOUT, checked_about
 from .side_tables import onto_clock
+
+ORDER = 40
+
 
 SIGNALS = (
     "SignalDFoF",
@@ -812,3 +816,17 @@ def _labels_from_masks(
         data = da.from_array(labels, chunks=labels.shape, name=False)
     reference = VolumeReference(where, shape[1:], "zyx", (spacing[0], spacing[1], spacing[2]), rate)
     return Volume(data, reference, names=known)
+
+
+FORMAT = Format(
+    key="nwb",
+    title="NWB (WormID layout)",
+    patterns=("*.nwb",),
+    holds=("recording", "volume", "labels"),
+    writes=("recording",),
+    endings=(".nwb",),
+    extra="nwb",
+    note="Reading needs nothing extra; writing needs the extra.",
+    knows=lambda path, start: is_hdf5(start) and not start.startswith(b"MATLAB") and is_nwb(path),
+    labels_inside=True,
+)

@@ -20,9 +20,13 @@ from ...model.progress import CancelCallback, ProgressCallback, check_cancel, re
 from ...model.recording import Recording
 from .. import limits
 from ..files import atomic_file, existing, head, reading
+from ..format import Format
 from ..once import once
 from .fields import BEHAVIOUR_PREFIX, recording_fields, recording_from_fields
 from .trace_tables import long_table, recordings_from_table, wide_table
+
+ORDER = 90
+
 
 COLLECTION_COLUMNS = ("source_dataset", "worm", "neuron")
 TRACE_COLUMNS = (
@@ -477,3 +481,18 @@ def _restore(recording: Recording, meta: bytes, where: str, name: str) -> Record
         [[np.nan if v is None else v for v in row] for row in held.get("positions_um", [])], float
     )
     return recording_from_fields(fields, where, name=name)
+
+
+FORMAT = Format(
+    key="parquet",
+    title="Parquet",
+    patterns=("*.parquet", "*.pq"),
+    holds=("recording", "labels", "table"),
+    writes=("recording",),
+    endings=(".parquet",),
+    extra="parquet",
+    note="Wide, long, centres, or the homogenized collection, filtered by dataset and worm.",
+    starts=(b"PAR1",),
+    knows=lambda path, start: path.is_dir() and any(next(path.glob(p), None) for p in ("*.parquet", "*/*.parquet")),
+    centres=lambda path: True,
+)

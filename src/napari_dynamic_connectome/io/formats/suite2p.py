@@ -17,8 +17,12 @@ from ...model.errors import FormatError, InputError
 from ...model.recording import Recording
 from ..choice import ChoiceNeeded
 from ..files import existing
+from ..format import Format
 from ..plain_pickle import plain_npy
 from .fields import recording_from_fields
+
+ORDER = 100
+
 
 SIGNALS = ("F", "F - 0.7 Fneu", "spks")
 """What can be read as the traces; the factor is free."""
@@ -43,11 +47,6 @@ def planes(folder: str | Path) -> dict[str, Path]:
             found.sort(key=lambda p: (len(p.name), p.name))
             return {p.name: p for p in (found + [together] if (together / "F.npy").is_file() else found)}
     return {}
-
-
-def is_part_of_folder(path: Path, start: bytes) -> bool:
-    """Whether a file is one of those of a plane."""
-    return path.suffix == ".npy" and folder_of(path) is not None
 
 
 def folder_of(path: str | Path) -> Path | None:
@@ -245,3 +244,13 @@ def _positions(place: Path, n: int, size: Sequence[float] | None, said: list[str
     centres = [(float(plane), float(r["med"][0]), float(r["med"][1])) for plane, r in regions]
     places: np.ndarray = np.asarray(centres, float).reshape(-1, 3) * np.asarray(size, float)
     return places
+
+
+FORMAT = Format(
+    key="suite2p",
+    title="suite2p",
+    patterns=("*suite2p", "*plane0"),
+    holds=("recording",),
+    note="The folder, or one plane: F (or F minus neuropil, or spks), iscell, rate, positions with voxel_size_um=.",
+    knows=lambda path, start: folder_of(path) is not None,
+)

@@ -18,6 +18,7 @@ from .. import limits
 from ..axes import resolve_axes
 from ..choice import ChoiceNeeded
 from ..files import existing, head, reading
+from ..once import once
 from ..units import micrometres
 from .hdf5_chunks import ChunkReader
 from .volume import Volume, build_volume
@@ -52,6 +53,7 @@ def opened(path: str | Path, what: str = "HDF5 file") -> Iterator[Any]:
         yield file
 
 
+@once
 def is_nwb(path: Path) -> bool:
     """Whether an HDF5 file calls itself NWB."""
     with opened(path) as file:
@@ -59,6 +61,7 @@ def is_nwb(path: Path) -> bool:
         return "nwb_version" in file.attrs or kind in ("NWBFile", b"NWBFile")
 
 
+@once
 def is_mat(path: Path) -> bool:
     """Whether an HDF5 file was written by MATLAB."""
     if head(path, 10) == b"MATLAB 7.3":

@@ -21,9 +21,13 @@ from .. import limits
 from ..axes import resolve_axes
 from ..choice import ChoiceNeeded
 from ..files import existing, files_below, inside, is_plain, reading, summary
+from ..format import ZIP, Format
 from ..once import once
 from ..units import micrometres, seconds
 from .volume import Volume, build_volume, check_label_values, sizes_below
+
+ORDER = 10
+
 
 log = logging.getLogger("napari_dynamic_connectome")
 OUR_ATTRIBUTE = "dynamic_connectome"
@@ -667,3 +671,22 @@ def _label_properties(attrs: Mapping[str, Any], where: str, n_voxels: int) -> di
     if "name" in table:
         names = {int(i): str(n) for i, n in zip(table["label"], table["name"], strict=True) if isinstance(n, str) and n}
     return {"properties": table, "names": names}
+
+
+def _knows(path: Path, start: bytes) -> bool:
+    if path.is_dir():
+        return is_zarr(path) and not isinstance(attributes(path).get("geff"), dict)
+    return start.startswith(ZIP) and is_zarr(path)
+
+
+FORMAT = Format(
+    key="omezarr",
+    title="OME-Zarr 0.4 to 0.6",
+    patterns=("*.zarr", "*.zarr.zip", "*.ozx"),
+    holds=("volume", "labels"),
+    writes=("labels",),
+    note="Multiscale, several channels, labels below the image; axes, scale and units from the metadata.",
+    knows=_knows,
+    dataset="group",
+    labels_inside=True,
+)

@@ -18,9 +18,12 @@ from .. import limits
 from ..axes import resolve_axes
 from ..choice import ChoiceNeeded
 from ..files import existing, followed, is_network, is_plain, reading, summary
+from ..format import Format
 from ..mapping import is_sparse, without_ahead
 from ..units import micrometres, seconds
 from .volume import Volume, build_volume
+
+ORDER = 20
 
 
 def open_tiff(path: str | Path) -> Any:
@@ -489,3 +492,14 @@ def _ome_pixels(text: str | None, where: str) -> dict[str, Any]:
     names = [e.get("Name") or f"{i}" for i, e in enumerate(e for e in pixels if e.tag.rsplit("}", 1)[-1] == "Channel")]
     planes = [dict(e.attrib) for e in pixels if e.tag.rsplit("}", 1)[-1] == "Plane"]
     return dict(pixels.attrib) | {"channels": names, "planes": planes}
+
+
+FORMAT = Format(
+    key="tiff",
+    title="TIFF, OME-TIFF, ImageJ hyperstack",
+    patterns=("*.tif", "*.tiff", "*.btf"),
+    holds=("volume", "labels"),
+    note="Memory-mapped if contiguous, else read by page.",
+    starts=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    dataset="series",
+)

@@ -21,9 +21,13 @@ from .. import limits
 from ..axes import resolve_axes
 from ..choice import ChoiceNeeded
 from ..files import existing, matching, reading
+from ..format import Format
 from .tiff import flat_size, open_stored, open_tiff
 from .tiff import open_volume as open_one
 from .volume import Volume, build_volume
+
+ORDER = 30
+
 
 ENDINGS = (".tif", ".tiff", ".btf")
 OPEN_FILES = 64
@@ -272,3 +276,14 @@ def _marks(files: list[Path], own: str, where: str) -> tuple[list[tuple[str, lis
         raise FormatError(f"the file of {named} is not there", where=where, fix="Copy all files of the recording.")
     grid = np.stack(np.meshgrid(*[n for _, n in axes], indexing="ij"), axis=-1).reshape(-1, len(axes))
     return axes, [places[tuple(int(v) for v in place)] for place in grid]
+
+
+FORMAT = Format(
+    key="tiffs",
+    title="TIFF files, a frame or plane each",
+    patterns=("*.tif", "*.tiff"),
+    holds=("volume", "labels"),
+    note="A folder, or a pattern such as vol_*.tif; t, z and c marked in the names are axes.",
+    knows=lambda path, start: path.is_dir() and bool(tiff_files(path)),
+    asked_last=True,
+)

@@ -56,7 +56,8 @@ def read_items(path: str | Path, **options: Any) -> list[Item]:
     from ...io.sniffing import table_kind
 
     path = Path(path)
-    if identify(path).key in ("csv", "parquet", "graphml", "hdf5"):
+    form = identify(path)
+    if "table" in form.holds or form.key in ("graphml", "hdf5"):
         kind = table_kind(path)
         if kind == "connectome":
             return [("connectome", (path.name.split(".")[0], read_connectome(path, **options)))]
