@@ -285,14 +285,14 @@ def test_every_worm_is_written_as_nwb(docks, work, qtbot, tmp_path, wait_for, mo
 
     fill(work.session)
     export = show(docks["Export"], qtbot)
-    wait_for(export.save_nwb(tmp_path))
+    wait_for(export.export("nwb", tmp_path))
     assert sorted(p.name for p in tmp_path.glob("*.nwb")) == ["worm_A.nwb", "worm_B.nwb"]
     worm = work.session.recordings["worm B"]
     again = read_recording(tmp_path / "worm_B.nwb")
     assert again.named == worm.named
     np.testing.assert_array_equal(again.traces.values, worm.traces.values)
     monkeypatch.setattr(nwb_write, "find_spec", lambda name: None)
-    assert export.save_nwb(tmp_path / "no") is None
+    assert export.export("nwb", tmp_path / "no") is None
     assert "napari-dynamic-connectome[nwb]" in export.bar.failure.text() and not (tmp_path / "no").exists()
 
 
@@ -355,14 +355,14 @@ def test_graph_and_movie_are_written(viewer, docks, work, qtbot, tmp_path, wait_
     work.session.set_current("worm A")
     work.scene.flush()
     export = show(docks["Export"], qtbot)
-    wait_for(export.save_graph(tmp_path / "g.graphml"))
+    wait_for(export.export("graph", tmp_path / "g.graphml"))
     graph = nx.read_graphml(tmp_path / "g.graphml")
     assert graph.number_of_nodes() == len(NAMES)
     assert "older" not in export.said.text() and not export.strip.isVisible()
     work.session.name_neuron(13, "RIS")  # the window says what is older, as the command line does
     export.flush()
     assert export.strip.isVisible()
-    wait_for(export.save_graph(tmp_path / "later.graphml"))
+    wait_for(export.export("graph", tmp_path / "later.graphml"))
     assert "Components and communities are older than" in export.said.text()
     work.session.undo()
     pytest.importorskip("imageio")

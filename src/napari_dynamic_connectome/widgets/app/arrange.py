@@ -10,34 +10,29 @@ from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar, QTabWidget
 
-from ..docks.cohort_dock import CohortDock
-from ..docks.communities_dock import CommunitiesDock
-from ..docks.components_dock import ComponentsDock
-from ..docks.export_dock import ExportDock
-from ..docks.neurons_dock import NeuronsDock
-from ..docks.recording_dock import RecordingDock
-from ..docks.segmentation_dock import SegmentationDock
-from ..docks.states_dock import StatesDock
-from ..docks.traces_dock import TracesDock
+from ...model.folders import load_modules
+from .. import docks as dock_files
+from ..docks.base import Dock
 from ..qt.dialogs import real_viewer
 from ..viewer.first_look import show_worm
 from ..workspace.workspace import workspace_of
 from .layout import LOW, Layout, lower_controls
 
 log = logging.getLogger("napari_dynamic_connectome")
-UPPER = (RecordingDock, SegmentationDock, NeuronsDock, CohortDock, ComponentsDock)
-LOWER = (CommunitiesDock, StatesDock, ExportDock)
-DOCKS = (
-    RecordingDock,
-    NeuronsDock,
-    TracesDock,
-    CohortDock,
-    ComponentsDock,
-    CommunitiesDock,
-    StatesDock,
-    SegmentationDock,
-    ExportDock,
-)
+
+
+def find_docks() -> tuple[type[Dock], ...]:
+    """Return the docks: the class with a title of every file of `widgets/docks` that is called `..._dock`, in their order."""
+    modules = load_modules(dock_files.__name__, dock_files.__path__, "_dock")
+    return tuple(
+        one
+        for module in modules
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, Dock) and one.title and one.__module__ == module.__name__
+    )
+
+
+DOCKS = find_docks()
 LEAST_SIZE, FULL_SIZE = (1280, 800), (1600, 1000)
 """A window that is smaller than the first is made as large as the second, where the screen allows it."""
 
@@ -60,7 +55,7 @@ def _opening(viewer: Any, found: dict[str, Any]) -> Iterator[None]:
         if kind.title in _there(viewer):  # it was opened in another way in the meantime
             dock.deleteLater()
             continue
-        area = "bottom" if kind is TracesDock else "right"
+        area = "bottom" if kind.place == "bottom" else "right"
         viewer.window.add_dock_widget(dock, name=kind.title, area=area, add_vertical_stretch=False)
         yield
     found.update(_there(viewer))
@@ -68,7 +63,7 @@ def _opening(viewer: Any, found: dict[str, Any]) -> Iterator[None]:
 
 def groups(height: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Titles of the two groups of docks on the right: in a low window components share the room of the communities."""
-    upper, lower = tuple(k.title for k in UPPER), tuple(k.title for k in LOWER)
+    upper, lower = (tuple(k.title for k in DOCKS if k.place == place) for place in ("upper", "lower"))
     return (upper[:-1], (upper[-1], *lower)) if height < LOW else (upper, lower)
 
 
@@ -136,7 +131,8 @@ def _arranging(viewer: Any, docks: dict[str, Any]) -> Iterator[None]:
     first, second = holder[upper[0]], holder[lower[0]]
     for title, one in holder.items():
         window.removeDockWidget(one)
-        area = Qt.DockWidgetArea.BottomDockWidgetArea if title == "Traces" else Qt.DockWidgetArea.RightDockWidgetArea
+        below = docks[title].place == "bottom"
+        area = Qt.DockWidgetArea.BottomDockWidgetArea if below else Qt.DockWidgetArea.RightDockWidgetArea
         # removing hands a dock to Python, which would collect it: adding it gives it back to the window
         window.addDockWidget(area, one)
     # Two groups: split before tabs are added, a tabbed dock does not split.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
@@ -47,6 +47,8 @@ class Dock(QWidget):
     """
 
     title: ClassVar[str] = ""
+    place: ClassVar[Literal["upper", "lower", "bottom"]] = "upper"
+    """Group of tabs on the right of the window, or the room below the canvas; the group lists its docks by `ORDER` of their files."""
     scrolls: ClassVar[bool] = True
     edits: ClassVar[bool] = False
     """It changes recordings: it says so if that is not possible now."""

@@ -38,7 +38,7 @@ FORMS: tuple[tuple[str, str, type[Any]], ...] = (
     ("chance", "Chance", ChanceSettings),
 )
 
-
+ORDER = 50
 PLAIN = Qt.ItemDataRole.UserRole + 1
 """Text and tooltip of a worm in the list, without marks."""
 

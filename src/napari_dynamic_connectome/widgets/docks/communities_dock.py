@@ -25,6 +25,7 @@ from .base import Dock
 from .connectome_panel import ConnectomePanel
 from .tests_panel import TestsPanel
 
+ORDER = 70
 TIPS = {
     "community": "Every community in its colour.",
     "strength": "How strongly the component is active at the shown time, neuron by neuron.",
@@ -38,6 +39,7 @@ class CommunitiesDock(Dock):
     """Communities of the chosen component."""
 
     title = "Communities"
+    place = "lower"
     shows_results = True
     follows = ("Analyze", "Find communities", "Redo")
 

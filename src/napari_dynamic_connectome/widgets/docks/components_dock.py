@@ -26,6 +26,8 @@ from .base import Dock
 from .communities_dock import found_nothing, nothing_text
 from .opinions_panel import OpinionsPanel
 
+ORDER = 60
+
 
 class ComponentsDock(Dock):
     """Rank and components."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +12,29 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QGridLayout,
+    QPushButton,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from ...model.errors import InputError, MissingExtraError
+from ...report.exporter import check, nothing
+from ...report.exporters import all_exporters
 from ..qt.controls import Fold, button, label, row
 from ..qt.notify import report_problem, show_info
 from ..workspace.preferences import note_session
 from .about_worms import OF_THE_LAB, AboutDialog, is_said
 from .base import Dock
 
+ORDER = 90
+
 
 class ExportDock(Dock):
     """Write results."""
 
     title = "Export"
+    place = "lower"
     shows_results = True
 
     def build(self, layout: QVBoxLayout) -> None:
@@ -70,60 +77,14 @@ class ExportDock(Dock):
         grid = QGridLayout()
         grid.setSpacing(6)
         self.buttons: dict[str, Any] = {}
-        entries = (
-            (
-                "Session…",
-                self.save_session,
-                "Everything: recordings, names, results, history. Opens again by drag and drop.",
-                "everything, opens again",
-                True,
-            ),
-            (
-                "Tables…",
-                self.save_tables,
-                "CSV: traces, neurons, components, communities.",
-                "CSV of traces, neurons, results",
-                False,
-            ),
-            (
-                "NWB…",
-                self.save_nwb,
-                "Every worm as an NWB file in the WormID layout: traces, names, positions, stimuli, behaviour. Needs the extra "
-                "“nwb”.",
-                "one NWB file a worm",
-                False,
-            ),
-            (
-                "Collection…",
-                self.save_collection,
-                "All worms that take part as one Parquet file, a row a neuron, in the layout of the homogenized collection (Simeon "
-                "et al. 2024). Needs the extra “parquet”.",
-                "Parquet, all worms",
-                False,
-            ),
-            (
-                "Graph…",
-                self.save_graph,
-                "GraphML: the chosen component's pairs, with names, classes, positions, and communities of every kind and level.",
-                "GraphML of the component",
-                False,
-            ),
-            ("Figures…", self.save_figures, "Components, matrices and traces as SVG and PNG.", "SVG and PNG", False),
-            ("Report…", self.save_report, "One HTML file with everything in it.", "one HTML file", False),
-            (
-                "Picture…",
-                self.save_picture,
-                "The canvas as it is now, as PNG, twice the size.",
-                "PNG of the canvas",
-                False,
-            ),
-        )
-        for place, (text, slot, tip, words, main) in enumerate(entries):
-            one = button(text, slot, tip, main=main)
-            one.setMinimumWidth(84)
-            self.buttons[text] = one
-            grid.addWidget(one, place, 0)
-            grid.addWidget(label(words, "secondary"), place, 1)
+        everything = "Everything: recordings, names, results, history. Opens again by drag and drop."
+        self._add(grid, button("Session…", self.save_session, everything, main=True), "everything, opens again")
+        for key, one in all_exporters().items():
+            says = one.EXPORTER
+            if says.button:
+                self._add(grid, button(says.button, partial(self.export, key), says.tip), says.words)
+        picture = "The canvas as it is now, as PNG, twice the size."
+        self._add(grid, button("Picture…", self.save_picture, picture), "PNG of the canvas")
         grid.setColumnStretch(1, 1)
         self.about_button = button(
             "About the worms…",
@@ -131,11 +92,18 @@ class ExportDock(Dock):
             "Strain, sex, age, start of the session, who recorded and where, of all worms at once: attributes of the worms, which "
             "NWB files name. Asked once before NWB is written.",
         )
-        grid.addWidget(self.about_button, len(entries), 0)
-        grid.addWidget(label("strain, age, session, for NWB", "secondary"), len(entries), 1)
+        grid.addWidget(self.about_button, len(self.buttons), 0)
+        grid.addWidget(label("strain, age, session, for NWB", "secondary"), len(self.buttons), 1)
         body = QWidget()
         body.setLayout(grid)
         return body
+
+    def _add(self, grid: QGridLayout, one: QPushButton, words: str) -> None:
+        one.setMinimumWidth(84)
+        place = len(self.buttons)
+        self.buttons[one.text()] = one
+        grid.addWidget(one, place, 0)
+        grid.addWidget(label(words, "secondary"), place, 1)
 
     def _build_movie(self) -> QWidget:
         """What moves in a movie, for how long."""
@@ -167,8 +135,9 @@ class ExportDock(Dock):
         self.empty.setVisible(not some)
         for widget in (self.body, self.movie_fold, self.reproduce, self.reproduce_head):
             widget.setVisible(some)
-        for text in ("Graph…", "Figures…", "Report…"):
-            self.buttons[text].setEnabled(results)
+        for one in all_exporters().values():
+            if one.EXPORTER.button and one.EXPORTER.needs_results:
+                self.buttons[one.EXPORTER.button].setEnabled(results)
         self.python_button.setEnabled(results)
         self.command_button.setEnabled(results)
 
@@ -224,41 +193,32 @@ class ExportDock(Dock):
 
         return self._start("Save session", run, path)
 
-    def save_tables(self, folder: Path | None = None) -> Any:
-        """Write CSV tables."""
-        folder = folder or self._ask_folder("Folder for the tables")
-        if folder is None:
-            return None
-        session = self.session
-
-        def run(progress: Any, cancel: Any) -> None:
-            from ...report.tables import write_tables
-
-            write_tables(session, folder, progress=progress, cancel=cancel)
-
-        return self._start("Write tables", run, folder)
-
-    def save_nwb(self, folder: Path | None = None) -> Any:
-        """Write every recording as NWB; without the extra, say how to get it before anything is asked."""
-        from ...io.formats.nwb_write import check_extra
-        from ...report.nwb import write_nwb_files
-
+    def export(self, key: str, place: Path | None = None) -> Any:
+        """Write what a file of `report/exporters` writes; without its extra, say how to get it before anything is asked."""
+        exporter = all_exporters()[key]
+        says = exporter.EXPORTER
         try:
-            check_extra()
+            check(exporter)
         except MissingExtraError as error:
-            self.failed("Write NWB", error)
+            self.failed(says.title, error)
             return None
-        if folder is None and not self._about_is_said():
+        empty = nothing(exporter, self.session)
+        if empty:
+            show_info(empty)
             return None
-        folder = folder or self._ask_folder("Folder for the NWB files")
-        if folder is None:
+        if place is None and says.asks_about and not self._about_is_said():
+            return None
+        place = place or (self._ask(says.asks, says.file, says.filters) if says.file else self._ask_folder(says.asks))
+        if place is None:
             return None
         session = self.session.snapshot()
+        write = exporter.write_one if says.file else exporter.write
+        target = place
 
         def run(progress: Any, cancel: Any) -> None:
-            write_nwb_files(session, folder, progress=progress, cancel=cancel)
+            write(session, target, progress=progress, cancel=cancel)
 
-        return self._start("Write NWB", run, folder)
+        return self._start(says.title, run, target)
 
     def _about_is_said(self) -> bool:
         """Ask for strain, age, session and the like, once for these worms; False if the user gave up."""
@@ -275,71 +235,6 @@ class ExportDock(Dock):
             self._asked_about = frozenset(self.session.recordings)
         dialog.deleteLater()
         return accepted
-
-    def save_collection(self, folder: Path | None = None) -> Any:
-        """Write the worms in the layout of the homogenized collection; without the extra, say how to get it."""
-        from ...io.formats.parquet import load_pyarrow
-        from ...report.collection import write_session_collection
-
-        try:
-            load_pyarrow()
-        except MissingExtraError as error:
-            self.failed("Write collection", error)
-            return None
-        folder = folder or self._ask_folder("Folder for worms.parquet")
-        if folder is None:
-            return None
-        session = self.session.snapshot()
-
-        def run(progress: Any, cancel: Any) -> None:
-            write_session_collection(session, folder, progress=progress, cancel=cancel)
-
-        return self._start("Write collection", run, folder)
-
-    def save_graph(self, path: Path | None = None) -> Any:
-        """Write the chosen component as GraphML."""
-        if self.session.components is not None and not self.session.components.rank:
-            show_info("There is no component to write: no structure beyond chance was found.")
-            return None
-        path = path or self._ask("Save the graph", "component.graphml", "GraphML (*.graphml)")
-        if path is None:
-            return None
-        session = self.session.snapshot()
-
-        def run(progress: Any, cancel: Any) -> None:
-            from ...report.graphml import write_session_graph
-
-            write_session_graph(session, path, overwrite=True)  # the dialog has asked
-
-        return self._start("Write graph", run, path)
-
-    def save_figures(self, folder: Path | None = None) -> Any:
-        """Write figures."""
-        folder = folder or self._ask_folder("Folder for the figures")
-        if folder is None:
-            return None
-        session = self.session
-
-        def run(progress: Any, cancel: Any) -> None:
-            from ...report.html import write_figures
-
-            write_figures(session, folder, progress=progress, cancel=cancel)
-
-        return self._start("Write figures", run, folder)
-
-    def save_report(self, path: Path | None = None) -> Any:
-        """Write the report."""
-        path = path or self._ask("Save the report", "report.html", "HTML (*.html)")
-        if path is None:
-            return None
-        session = self.session
-
-        def run(progress: Any, cancel: Any) -> None:
-            from ...report.html import write_report
-
-            write_report(session, path, overwrite=True, progress=progress, cancel=cancel)  # the dialog has asked
-
-        return self._start("Write report", run, path)
 
     def save_picture(self, path: Path | None = None) -> Path | None:
         """Save the canvas."""

@@ -35,6 +35,8 @@ from .atlas_names import AtlasNames
 from .base import Dock
 from .groups_panel import GroupsPanel
 
+ORDER = 30
+
 
 class NeuronsDock(Dock):
     """Names, confidence, notes; undo and redo without limit."""

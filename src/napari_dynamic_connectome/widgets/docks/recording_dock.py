@@ -36,6 +36,7 @@ from .base import Dock
 from .extracting import Extraction, again_of, extraction_of, recall_of
 from .layer_choice import LayerChoice, number
 
+ORDER = 10
 TRACES = ("Extract", "Correct", "Measure")
 """Beginnings of the titles of jobs that make traces: one at a time."""
 

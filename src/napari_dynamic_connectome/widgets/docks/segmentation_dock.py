@@ -21,6 +21,7 @@ from ..views.label_tables import ExtraTable, NeuronQuality, ScoreCurve, TrackTab
 from .base import Dock
 from .proofread_panel import ProofreadPanel
 
+ORDER = 20
 FIELDS = ("match", "share")
 
 

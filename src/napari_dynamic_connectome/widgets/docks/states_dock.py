@@ -20,6 +20,7 @@ from ..workspace.states import start_states
 from .base import Dock
 from .connectome_panel import FILES
 
+ORDER = 80
 FIELDS = tuple(name for name in StatesStepSettings.model_fields if name != "fit")
 
 
@@ -30,6 +31,7 @@ class StatesDock(Dock):
     """Switching states of the worms of the session."""
 
     title = "States"
+    place = "lower"
     shows_results = True
     follows = ("Find states", "Redo")
 

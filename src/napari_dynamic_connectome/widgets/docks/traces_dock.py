@@ -27,6 +27,8 @@ from ..workspace.raw_traces import raw_of, scaled
 from .base import Dock
 
 SORTS: tuple[SortBy, ...] = ("community", "name", "class", "similarity", "quality")
+
+ORDER = 40
 STACKED_MOST = 14
 MODES = ("Stacked", "Overlaid", "All worms", "Around events")
 STACK_GAP = 4.0
@@ -36,6 +38,7 @@ class TracesDock(Dock):
     """Heatmap and stacked traces over one time axis."""
 
     title = "Traces"
+    place = "bottom"
     shows_results = True
     only_traces = True
     scrolls = False
