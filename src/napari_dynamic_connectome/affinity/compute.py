@@ -15,6 +15,7 @@ from ..model.cohort import Cohort
 from ..model.errors import InputError
 from ..model.memory import check_fits, check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
+from ..model.provenance import record_of
 from ..model.text import counted
 from .align import AlignedSegment, align
 from .features import Features
@@ -128,7 +129,7 @@ def compute_affinity(
         stimuli=timeline.stimuli,
         breaks_s=timeline.breaks_s,
         notes=tuple(notes),
-        provenance={"step": "affinity", "settings": chosen.model_dump(), "alignment": timeline.alignment},
+        provenance=record_of(chosen, 0, cohort.recordings, step="affinity", alignment=timeline.alignment),
     )
 
 

@@ -19,6 +19,7 @@ from ..model.cohort import Cohort
 from ..model.errors import InputError
 from ..model.opinions import BaselinePanel
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from ..model.provenance import record_of
 from ..model.results import Communities, Components
 from ..model.text import counted
 from .partition import consensus, cut_order, sort_neurons, ward
@@ -114,7 +115,7 @@ def static_baselines(
         },
         order=tuple(used[i] for i in order),
         notes=tuple(notes),
-        provenance={"step": "baselines", "settings": chosen.model_dump(), "seed": seed, "groups": groups},
+        provenance=record_of(chosen, seed, cohort.recordings, step="baselines", groups=groups),
     )
 
 

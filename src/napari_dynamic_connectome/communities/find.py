@@ -14,7 +14,8 @@ import xarray as xr
 from ..model.errors import InputError, SettingsError
 from ..model.execution import limited_threads
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
-from ..model.results import Communities, CommunityKind
+from ..model.provenance import graph_of, record_of
+from ..model.results import Communities, CommunityKind, Components
 from .consensus import KEPT, Consensus, find_consensus, posterior_of
 from .graph import DENSE_LIMIT, WeightedGraph, apply_threshold, normalize_strength, read_graph
 from .levels import expand, number_levels
@@ -98,13 +99,15 @@ def find_communities(
     report(progress, 0.0, "reading the graph")
     check_cancel(cancel)
     graph = apply_threshold(read_graph(weights, component, names), settings.threshold)
-    provenance = {
-        "settings": settings.model_dump(),
-        "seed": seed,
-        "method": method,
-        "kind": kind,
-        "component": component,
-    }
+    provenance = record_of(
+        settings,
+        seed,
+        [*_inputs_of(weights), graph_of(graph.names, graph.edges, graph.weights)],
+        step="communities",
+        method=method,
+        kind=kind,
+        component=component,
+    )
     if not len(graph.weights):
         return _assemble(
             graph.names,
@@ -150,6 +153,11 @@ def find_communities(
         )
     check_cancel(cancel)
     return _result(graph, used, fits, model, posterior, null, settings, kind, provenance)
+
+
+def _inputs_of(weights: Any) -> list[dict[str, Any]]:
+    """What components were made from; nothing is known of another graph."""
+    return list(weights.provenance.get("inputs", ())) if isinstance(weights, Components) else []
 
 
 def _by_consensus(

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..model.errors import InputError
 from ..model.execution import workers
 from ..model.progress import CancelCallback, ProgressCallback, part, report
+from ..model.provenance import record_of
 from ..model.results import Components
 from ..model.settings import StepSettings
 from .build import build_components
@@ -158,9 +157,7 @@ def factorize(
             fits,
             pool,
             sort=not fixed,
-            provenance=provenance(
-                affinity, chosen, rank=rank, starts=starts, seed=seed, fixed=tuple(fixed), worms=worms
-            ),
+            provenance=provenance(affinity, chosen, seed, rank=rank, starts=starts, fixed=tuple(fixed), worms=worms),
             extra={"fixed": list(fixed)} if fixed else None,
         )
     report(progress, 1.0, f"{rank} components, error {components.error:.4f}")
@@ -205,20 +202,27 @@ def project_worms(
     )
 
 
-def provenance(affinity: Any, settings: FactorizationSettings, **more: Any) -> dict[str, Any]:
+def provenance(affinity: Any, settings: FactorizationSettings, seed: int, **more: Any) -> dict[str, Any]:
     """What reproduces a factorization."""
-    from .. import __version__
-
     kinds = {"kind": str(getattr(affinity, "kind", "")), "worms": [str(b.worm) for b in affinity.blocks]}
     own = getattr(affinity, "settings", None)
-    return {
-        "step": "factorize",
-        "version": __version__,
-        "numpy": np.__version__,
-        "settings": settings.model_dump(),
-        "affinity": {**kinds, "settings": own.model_dump() if isinstance(own, StepSettings) else {}},
-        **{k: (list(v) if isinstance(v, (tuple, range)) else v) for k, v in more.items() if v is not None},
+    said: dict[str, Any] = {
+        k: (list(v) if isinstance(v, (tuple, range)) else v) for k, v in more.items() if v is not None
     }
+    return record_of(
+        settings,
+        seed,
+        inputs_of(affinity),
+        step="factorize",
+        affinity={**kinds, "settings": own.model_dump() if isinstance(own, StepSettings) else {}},
+        **said,
+    )
+
+
+def inputs_of(affinity: Any) -> list[dict[str, Any]]:
+    """What an affinity was made from; of one that was given as arrays, the blocks."""
+    held = dict(getattr(affinity, "provenance", None) or {}).get("inputs")
+    return held or [{"worm": str(b.worm)} for b in affinity.blocks]
 
 
 def _whole(value: Any, name: str) -> int:

@@ -18,8 +18,9 @@ from ..model.execution import Workers, workers
 from ..model.memory import check_fits
 from ..model.opinions import SignedComparison
 from ..model.progress import CancelCallback, ProgressCallback, part, report
+from ..model.provenance import record_of
 from ..model.results import Components
-from .factorize import factorize
+from .factorize import factorize, inputs_of
 from .match import factor_match
 
 Array = np.ndarray
@@ -101,7 +102,9 @@ def factorize_signed(
             fits.append(fit)
             report(progress, (number + 1) / starts, f"start {number + 1} of {starts}")
     best = int(np.argmin([f[2] for f in fits]))
-    return _label(affinity, data, fits, best, {"rank": int(rank), "starts": starts, "seed": seed})
+    said = {"rank": int(rank), "starts": starts}
+    made = record_of(said, seed, inputs_of(affinity), step="factorize signed")
+    return _label(affinity, data, fits, best, made)
 
 
 def _read(affinity: Any) -> list[_Worm]:
@@ -176,10 +179,8 @@ def _non_negative(time: Array, cross: Array, gram: Array) -> Array:
     return time
 
 
-def _label(affinity: Any, data: list[_Worm], fits: list[Any], best: int, about: dict[str, Any]) -> Components:
+def _label(affinity: Any, data: list[_Worm], fits: list[Any], best: int, made: dict[str, Any]) -> Components:
     from tensorly.cp_tensor import cp_normalize
-
-    from .. import __version__
 
     pair, times, error, _ = fits[best]
     stacked = np.concatenate(times)
@@ -234,7 +235,7 @@ def _label(affinity: Any, data: list[_Worm], fits: list[Any], best: int, about: 
             "notes": [],
         },
         stimuli=pd.DataFrame(columns=["name", "onset", "offset"]),
-        provenance={"step": "factorize signed", "version": __version__, **about},
+        provenance=made,
     )
 
 

@@ -110,12 +110,12 @@ def sweep_ranks(
         made = provenance(
             affinity,
             chosen,
+            seed,
             ranks=wanted,
             starts=starts,
             folds=folds,
             fold_starts=fold_starts,
             held_out_share=held_out_share,
-            seed=seed,
             worms=worms,
         ) | {"step": "sweep_ranks"}
         components, fitted = {}, {}

@@ -29,6 +29,7 @@ from ..model.cohort import Cohort
 from ..model.errors import InputError
 from ..model.execution import one_blas_thread
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
+from ..model.provenance import Provenance, versions
 from ..model.recording import Recording
 from ..model.results import Communities, CommunityKind, Components
 from ..model.truth import Truth
@@ -40,7 +41,7 @@ from .earlier import back_up, held_session, withdraw
 from .images import extract_files
 from .opinions import find_baselines, find_signed
 from .partition import partition
-from .provenance import Provenance, provenance_of, settings_hash, versions
+from .provenance import provenance_of, settings_hash
 from .settings import PipelineSettings, ReadingSettings, VolumeInput, nearby
 from .states import find_states
 

@@ -22,6 +22,7 @@ def find_states(
     communities: CommunitySettings | None = None,
     structure: Any = None,
     seed: int = 0,
+    command: str = "",
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> StatesResult:
@@ -38,6 +39,8 @@ def find_states(
     structure : optional
         Connectome of the prior, as in `fit_states`; by default the file that the settings name.
     seed : int
+    command : str
+        What was called, for the provenance; the command line of this program by default.
     progress, cancel : callable, optional
 
     Returns
@@ -92,6 +95,8 @@ def find_states(
         )
     report(progress, 1.0, found.verdict())
     provenance = dict(found.provenance) | {"settings": chosen.model_dump(mode="json")}
+    if command:
+        provenance["command"] = command
     return replace(found, communities=groups, provenance=provenance)
 
 

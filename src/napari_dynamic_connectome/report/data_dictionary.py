@@ -532,17 +532,21 @@ def resource(
     }
 
 
-def write_package(path: Path, resources: Iterable[Mapping[str, Any]], *, title: str) -> Path:
-    """Write `datapackage.json`."""
-    package = {
+def write_package(
+    path: Path, resources: Iterable[Mapping[str, Any]], *, title: str, provenance: Mapping[str, Any] | None = None
+) -> Path:
+    """Write `datapackage.json`, with how results were made if that is known."""
+    package: dict[str, Any] = {
         "profile": "tabular-data-package",
         "name": "dynamic-connectome-tables",
         "title": title,
         "description": PRODUCT,
         "resources": list(resources),
     }
+    if provenance:
+        package["provenance"] = dict(provenance)
     with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps(package, indent=1, ensure_ascii=False), encoding="utf-8")
+        temporary.write_text(json.dumps(package, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,8 @@ def write_graphml(
     )
     if older:
         graph.graph["not_up_to_date"] = clean_text(older)
+    made = {"components": components.provenance} | {kind: found.provenance for kind, found in kinds.items()}
+    graph.graph["provenance"] = clean_text(json.dumps(made, default=str))
     for kind, found in kinds.items():
         graph.graph[f"{kind}_levels"] = int(found.n_levels)
         graph.graph[f"{kind}_chosen_level"] = int(found.chosen_level)

@@ -300,4 +300,5 @@ def _write_tables(
         if len(table):
             add(name, plain_table(table))
     package = mine.path(PACKAGE)
-    return [*paths, write_package(package, resources, title="Tables of a dynamic functional connectome")]
+    title = "Tables of a dynamic functional connectome"
+    return [*paths, write_package(package, resources, title=title, provenance=session.provenance)]

@@ -15,8 +15,9 @@ import numpy as np
 from ..io.atomic import writing
 from ..model.cohort import Cohort
 from ..model.errors import InputError
+from ..model.provenance import versions
 from ..model.results import Components
-from ..pipeline.provenance import settings_hash, versions
+from ..pipeline.provenance import settings_hash
 from ..pipeline.settings import PipelineSettings
 from .pieces import Piece, PieceResult
 

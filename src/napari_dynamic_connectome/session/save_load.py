@@ -274,11 +274,6 @@ def cohort_hash(cohort: Cohort) -> str:
     return _hash([[code.record(r, volume=None, labels=None) for r in cohort.recordings], code.value(cohort.settings)])
 
 
-def recording_hash(recording: Recording) -> str:
-    """SHA-256 of all that a recording holds, images aside."""
-    return _hash(Encoder(ArrayPool()).record(recording, volume=None, labels=None))
-
-
 def _hash(body: Any) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
 

@@ -18,6 +18,7 @@ from psygnal import Signal
 from ..model.cohort import Cohort
 from ..model.errors import DynamicConnectomeError, InputError
 from ..model.opinions import BaselinePanel, SignedComparison
+from ..model.provenance import KEYS
 from ..model.recording import MAX_NAME_LENGTH, Recording, neuron_ids
 from ..model.results import Communities, CommunityKind, Components
 from ..model.state_results import StatesResult
@@ -655,14 +656,17 @@ class Session(SessionState):
     def set_signed(self, found: SignedComparison | None, cohort: Cohort | None = None) -> None:
         """Replace the signed loadings; what they were made from is noted as in `set_states`, with their number."""
         self.signed = found
-        held = {} if found is None else {k: found.provenance.get(k, {}) for k in ("affinity", "confounds")}
+        held = {} if found is None else found.provenance.get("settings", {})
         self._note_opinion("signed", cohort, held, "" if found is None else str(found.signed.rank))
         self.opinions_changed.emit()
 
     def _note_opinion(self, which: str, cohort: Cohort | None, settings: Mapping[str, Any], of: str) -> None:
-        """Note what a result of another method was made from; nothing without a cohort, or where the result is gone."""
+        """Note how a result of another method was made, and from what; nothing without a cohort, or where the result is gone."""
+        result = getattr(self, which)
+        said = {} if result is None else {k: result.provenance[k] for k in KEYS if k in result.provenance}
+        self.provenance = {k: v for k, v in self.provenance.items() if k != which} | ({which: said} if said else {})
         self.made = {k: v for k, v in self.made.items() if k != which}
-        if getattr(self, which) is not None and cohort is not None:
+        if result is not None and cohort is not None:
             self.made[which] = {
                 "worms": cohort_prints(cohort),
                 "cohort": cohort.settings.model_dump(mode="json"),

@@ -12,6 +12,7 @@ from ..model.cohort import Cohort
 from ..model.execution import Workers, workers
 from ..model.memory import check_fits, check_room
 from ..model.progress import CancelCallback, ProgressCallback, report
+from ..model.provenance import record_of
 from ..model.state_results import StatesResult
 from .data import StateData, read_frames
 from .em import ALIKE, Fit, certainty, one_state, run
@@ -235,14 +236,5 @@ def _result(data: StateData, fits: list[Fit], settings: StatesSettings, provenan
 
 
 def _provenance(cohort: Cohort, settings: StatesSettings, structure: Array | None, seed: int) -> dict[str, Any]:
-    from .. import __version__
-
-    return {
-        "step": "states",
-        "version": __version__,
-        "numpy": np.__version__,
-        "settings": settings.model_dump(),
-        "seed": seed,
-        "worms": list(cohort.worms),
-        "connectome": None if structure is None else {"linked pairs": int((structure > 0).sum())},
-    }
+    linked = None if structure is None else {"linked pairs": int((structure > 0).sum())}
+    return record_of(settings, seed, cohort.recordings, step="states", worms=list(cohort.worms), connectome=linked)

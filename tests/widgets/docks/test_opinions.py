@@ -55,6 +55,13 @@ def test_static_methods_and_signed_loadings_are_kept_and_say_what_they_are_older
     assert work.session.history[-1].text == "signed loadings" and work.session.history[-1].action == "results"
     path = save_session(work.session, tmp_path / "s.zarr")
     loaded = load_session(path)
+    said = {k: loaded.provenance[k] for k in ("baselines", "signed")}
+    assert {k: v["command"] for k, v in said.items()} == {
+        "baselines": "napari: Static methods",
+        "signed": "napari: Signed loadings",
+    }
+    assert [len(v["inputs"]) for v in said.values()] == [len(work.session.recordings)] * 2
+    assert loaded.settings["baselines"] == said["baselines"]["settings"]
     assert loaded.signed.line == panel.signed.text() and loaded.baselines.agreement("ari").equals(table)
     work.session.set_components(components(work.session.cohort, rank=1))  # others: what is known is of the ones before
     qtbot.wait(50)

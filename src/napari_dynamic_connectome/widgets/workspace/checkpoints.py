@@ -36,7 +36,7 @@ def extraction_inputs(image: Any, labels: Any, reference: Any) -> list[dict[str,
 def extraction_checkpoint(inputs: list[dict[str, Any]], cancel: CancelCallback) -> CheckpointFolder:
     """Place for the blocks of an extraction; any change of a file makes it another one. Not on the GUI thread."""
     from ...io.fingerprint import state_of
-    from ...pipeline.provenance import versions
+    from ...model.provenance import versions
 
     files = [one | {"state": state_of(one["path"], cancel=cancel)} for one in inputs]
     return CheckpointFolder(cache_folder() / FOLDER, "extract", {"files": files, "versions": versions()})
@@ -44,7 +44,7 @@ def extraction_checkpoint(inputs: list[dict[str, Any]], cancel: CancelCallback) 
 
 def analysis_checkpoint(cohort: Cohort, settings: dict[str, Any]) -> CheckpointFolder:
     """Place for the fits of an analysis. Not on the GUI thread."""
-    from ...pipeline.provenance import versions
+    from ...model.provenance import versions
     from ...session.save_load import cohort_hash
 
     about = {"cohort": cohort_hash(cohort), "settings": {k: settings[k] for k in STEPS}, "versions": versions()}

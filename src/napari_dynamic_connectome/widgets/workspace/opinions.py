@@ -22,10 +22,14 @@ def start_baselines(work: Workspace, settings: PipelineSettings, title: str = "S
     def find(progress: Any, cancel: Any) -> Any:
         from ...pipeline.opinions import find_baselines
 
-        how: dict[str, Any] = {"seed": settings.seed, "progress": progress, "cancel": cancel}
-        return find_baselines(cohort, settings.baselines, **main, **how)
+        how: dict[str, Any] = {"command": f"napari: {title}", "progress": progress, "cancel": cancel}
+        return find_baselines(cohort, settings.baselines, seed=settings.seed, **main, **how)
 
-    return _start(work, title, find, lambda target, found: target.set_baselines(found, cohort))
+    def put(target: Any, found: Any) -> None:
+        target.settings = dict(target.settings) | {"baselines": settings.baselines.model_dump(mode="json")}
+        target.set_baselines(found, cohort)
+
+    return _start(work, title, find, put)
 
 
 def start_signed(work: Workspace, settings: PipelineSettings, title: str = "Signed loadings") -> Any:
@@ -37,7 +41,9 @@ def start_signed(work: Workspace, settings: PipelineSettings, title: str = "Sign
     def find(progress: Any, cancel: Any) -> Any:
         from ...pipeline.opinions import find_signed
 
-        return find_signed(cohort, components.rank, settings, progress=progress, cancel=cancel)
+        return find_signed(
+            cohort, components.rank, settings, command=f"napari: {title}", progress=progress, cancel=cancel
+        )
 
     return _start(work, title, find, lambda target, found: target.set_signed(found, cohort))
 

@@ -37,6 +37,7 @@ def start_states(work: Workspace, settings: PipelineSettings, title: str = "Find
             components=components,
             communities=settings.communities,
             seed=settings.seed,
+            command=f"napari, States dock: {title}",
             progress=progress,
             cancel=cancel,
         )
