@@ -74,3 +74,29 @@ def test_columns_offer_what_differs_and_correlations(session) -> None:
     assert features.column_legend(features.CHOSEN, features.column_values(session, features.CHOSEN), True) == [
         ("choose a neuron", "")
     ]
+
+
+def test_the_table_is_kept_until_something_in_it_changes(session) -> None:
+    first = features.neuron_features(session)
+    session.select(neurons=(session.recording.neurons.index[1],))
+    assert features.neuron_features(session) is first  # who is chosen is not in it
+    session.select(component=2)
+    second = features.neuron_features(session)
+    strength = session.components.strength(2).to_series()
+    np.testing.assert_allclose(second["strength"][: len(NAMES)], strength[NAMES])
+    session.set_group("pair", ["AVAL", "AVAR"])
+    assert (features.neuron_features(session)["groups"] == "pair").sum() == 2
+    session.set_group("pair", ["AVAL"])
+    assert (features.neuron_features(session)["groups"] == "pair").sum() == 1
+    label = int(session.recording.neurons["label"].iloc[0])
+    session.edit(session.current, {label: {"name": ""}})
+    assert features.neuron_features(session)["name"][0] == ""
+
+
+def test_names_of_a_table_that_was_changed_in_place_are_read_again(session) -> None:
+    from napari_dynamic_connectome.display.scene import cohort_names
+
+    recording = session.recording
+    assert cohort_names(recording, {"AVAL", "AVAR"})[:2] == ["AVAL", "AVAR"]
+    recording.neurons.iloc[0, recording.neurons.columns.get_loc("rejected")] = True
+    assert cohort_names(recording, {"AVAL", "AVAR"})[:2] == ["", "AVAR"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,12 +35,29 @@ def neuron_features(session: Session) -> pd.DataFrame | None:
     DataFrame or None
         One row a neuron, in the recording's order: `neuron`, `label`, `name`, `class`, `side`, `community`, `state`, `probability`
         (of the shown kind), `core`, `modules` (communities of both kinds at their chosen levels, -1: none), `strength` (in the
-        chosen component), and what the recording holds of them (SNR, size, ...). None if nothing is open.
+        chosen component), and what the recording holds of them (SNR, size, ...). None if nothing is open. Not to be changed: it is kept.
     """
     recording = session.recording
     if recording is None:
         return None
     then = at_analysis(session, recording)
+    selection = session.selection
+    kinds = [session.communities.get((selection.component, kind)) for kind in ("core", "modules")]
+    made_of = (recording, then, session.shown_communities, session.components, *kinds)
+    key = (selection.level, selection.component, tuple(session.groups.items()))
+    before = _tables.get(session)
+    if before is None or before[1] != key or any(a is not b for a, b in zip(before[0], made_of, strict=True)):
+        before = _tables[session] = (made_of, key, _features(session, recording, then))
+    return before[2]
+
+
+_tables: weakref.WeakKeyDictionary[Session, tuple[tuple[object, ...], tuple[object, ...], pd.DataFrame]]
+_tables = weakref.WeakKeyDictionary()
+"""The table of every session that was made last, and what it was made of: it is asked for at every click."""
+
+
+def _features(session: Session, recording: Recording, then: Recording | None) -> pd.DataFrame:
+    """Make the table of `neuron_features`."""
     entries = [info(str(n)) if n else None for n in recording.neurons["name"]]
     table: dict[str, object] = {
         "neuron": [str(i) for i in recording.neurons.index],

@@ -119,6 +119,13 @@ def rgb(color: str) -> np.ndarray:
     return np.array([int(text[i : i + 2], 16) for i in (0, 2, 4)]) / 255.0
 
 
+def painted_by(numbers: np.ndarray, styles: Mapping[int, Style], other: np.ndarray) -> np.ndarray:
+    """Colours (number, 3) of communities by their numbers; what has no style gets the colour `other`."""
+    present, place = np.unique(np.asarray(numbers), return_inverse=True)
+    table = [rgb(styles[n].color) if n in styles else other for n in present.tolist()]
+    return np.array(table, float).reshape(-1, 3)[place]
+
+
 def hex_color(color: np.ndarray) -> str:
     """Return three floats as "#rrggbb"."""
     values = np.clip(np.round(np.asarray(color, float)[:3] * 255), 0, 255).astype(int)

@@ -6,9 +6,10 @@ the colours of one time point in a fraction of a millisecond.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from ..naming.confidence import doubtful
 from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
 from .order import zscore
-from .palette import UNASSIGNED, Style, hue_numbers, mix, rgb, styles
+from .palette import UNASSIGNED, Style, hue_numbers, mix, painted_by, rgb, styles
 from .states import at_states, communities_of, group_styles
 
 ColorBy = Literal["community", "strength", "probability", "activity", "naming", "state", "column"]
@@ -214,14 +215,31 @@ def cohort_names(recording: Recording, known: set[str], then: Recording | None =
         The worm as it was analyzed; its names count, by label. Without it the worm took no part, and its present names count.
     """
     source = recording if then is None else then
-    table = source.neurons
-    found: dict[int, str] = {}
-    cells = zip(table.index, table["label"], table["name"].astype(str), table["rejected"], strict=True)
-    for neuron, label, name, rejected in cells:
-        entry = info(name) if name else None
-        options = [name, entry.pair_name if entry else "", str(neuron), f"{source.name}{neuron}"]
-        found[int(label)] = next((o for o in options if o and o in known), "") if not rejected else ""
-    return [found.get(int(label), "") for label in recording.neurons["label"]]
+    found = {label: next((o for o in options if o in known), "") for label, options in _known_as(source)}
+    return [found.get(label, "") for label in recording.neurons["label"].tolist()]
+
+
+Known = list[tuple[int, list[str]]]
+_known: weakref.WeakKeyDictionary[Recording, tuple[tuple[list[Any], ...], Known]] = weakref.WeakKeyDictionary()
+
+
+def _known_as(recording: Recording) -> Known:
+    """Label of every neuron of a recording, and the names that a cohort may know it by, the likeliest first; none if it is rejected.
+
+    It is asked for some twenty times whenever something else is shown, and made again only where the table is another one.
+    """
+    table = recording.neurons
+    cells = (table.index.tolist(), *(table[c].tolist() for c in ("label", "name", "rejected")))
+    before = _known.get(recording)
+    if before is not None and before[0] == cells:
+        return before[1]
+    found: Known = []
+    for neuron, label, name, rejected in zip(*cells, strict=True):
+        entry = info(str(name)) if name else None
+        options = [str(name), entry.pair_name if entry else "", str(neuron), f"{recording.name}{neuron}"]
+        found.append((int(label), [] if rejected else [o for o in options if o]))
+    _known[recording] = cells, found
+    return found
 
 
 def positions(recording: Recording) -> tuple[np.ndarray, bool]:
@@ -310,7 +328,7 @@ def resolve(
         lit = ~rejected
     else:
         styles = shown_styles(session, dark) if found is None else group_styles(session, state, dark)
-        base = np.array([rgb(styles[c].color) if c in styles else grey for c in community.tolist()]).reshape(n, 3)
+        base = painted_by(community, styles, grey)
         pale = (membership == "unsure") & (community >= 0)
         base = np.where(pale[:, None], mix(base, grey, PALE), base)
         lit = (community == chosen) if chosen is not None else community >= 0

@@ -153,9 +153,7 @@ class Components:
         xarray.DataArray
             (neuron, neuron_b), weight included, zero diagonal, NaN for pairs that no worm observed.
         """
-        self._check(component)
-        column = self._numbers.index(component)
-        total = self.symmetric(self.pair.values[:, column] * float(self.weight.values[column]), sign)
+        total = self._matrix(component, sign)
         names = np.asarray(self.neurons, dtype=object)
         return xr.DataArray(
             total,
@@ -164,6 +162,12 @@ class Components:
             name=f"component {component}",
             attrs={"component": component, "sign": sign or "any"},
         )
+
+    def _matrix(self, component: int, sign: str | None = None) -> np.ndarray:
+        """Values of `matrix`, new ones at every call."""
+        self._check(component)
+        column = self._numbers.index(component)
+        return self.symmetric(self.pair.values[:, column] * float(self.weight.values[column]), sign)
 
     def symmetric(self, values: np.ndarray, sign: str | None = None) -> np.ndarray:
         """One value a pair, in the order of `pair`, as a symmetric matrix.
@@ -286,7 +290,7 @@ class Components:
 
     def strength(self, component: int) -> xr.DataArray:
         """Strength (neuron,) in one component: mean pair factor over the neuron's observed pairs."""
-        values = self.matrix(component).values.copy()
+        values = self._matrix(component)
         np.fill_diagonal(values, np.nan)
         seen = np.isfinite(values).sum(axis=1)
         mean = np.where(seen > 0, np.nansum(values, axis=1) / np.maximum(seen, 1), np.nan)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from qtpy.QtCore import QPoint, QPointF, Qt
-from tests.widgets.helpers import NAMES, recording
+from tests.widgets.helpers import NAMES, fill, recording
 
 from .test_neurons_dock import move
 
@@ -123,6 +123,35 @@ def test_a_click_sets_time_and_neuron_and_the_slider_follows(viewer, dock, work,
     time = dock.session.selection.time_s
     assert time == pytest.approx(30, abs=1)
     assert viewer.dims.current_step[0] == round(time * 2)
+
+
+def test_curves_and_names_are_those_of_the_present_choice(dock, work) -> None:
+    work.session.remove("worm A")
+    fill(work.session)
+    work.session.set_current("worm A")
+    work.session.select(component=1, kind="core", community=0)
+    dock.flush()
+
+    def seen() -> list[str]:
+        names = work.session.recording.neurons.index
+        with_points = [c for c in dock._curves if c.getData()[0] is not None and len(c.getData()[0])]
+        assert len(with_points) == len(dock.curves)
+        for curve, neuron, offset in dock.curves:
+            wanted = dock._z[:, neuron] + offset
+            assert (curve.yData.min(), curve.yData.max()) == pytest.approx((wanted.min(), wanted.max()))
+        return [str(names[neuron]) for _, neuron, _ in dock.curves]
+
+    of_community = seen()
+    assert set(of_community) == set(work.session.shown_communities.members(0, 0))
+    texts = [t.textItem.toPlainText() for t in dock.bar_texts if t.isVisible()]
+    assert texts == [*dict.fromkeys(work.scene.drawn.styles[c].label for c in (0, 1, 2)), "–"]
+    work.session.select(community=None, neurons=())
+    dock.flush()
+    assert len(seen()) > len(of_community)
+    dock.sort.setCurrentIndex(dock.sort.findData("name"))
+    dock.flush()
+    assert seen() == order(dock)[: len(dock.curves)]
+    assert not any(t.isVisible() for t in dock.bar_texts)
 
 
 def test_zoom_is_linked(dock, qtbot) -> None:

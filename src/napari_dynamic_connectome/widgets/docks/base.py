@@ -213,6 +213,8 @@ class Dock(QWidget):
             if dock is not None and isalive(dock):
                 if "time_s" in changed:
                     dock.mark("time")
+                if "neurons" in changed:
+                    dock.mark("chosen")
                 if changed - {"time_s"}:
                     dock.mark("selection")
 

@@ -111,6 +111,7 @@ class ComponentsDock(Dock):
             layout.addWidget(widget)
         layout.addStretch(1)
         self._matched: Any = None
+        self._pairs_of: tuple[Any, ...] = ()
 
     # --- showing ----------------------------------------------------------------------------------------------------
 
@@ -292,11 +293,15 @@ class ComponentsDock(Dock):
         from ...report.component_figures import strongest_pairs
 
         number = min(self.session.selection.component, components.rank)
+        tops = self.chance.tops(components)
+        of, now = self._pairs_of, (number, self.colours)
+        if of and of[0] is components and of[1] is tops and of[2:] == now:
+            return
+        self._pairs_of = (components, tops, *now)
         table = strongest_pairs(components, number, 12)
         names = [c for c in table.columns if table[c].dtype == object or str(table[c].dtype).startswith("str")][:2]
         values = next(c for c in table.columns if c not in names and table[c].dtype.kind == "f")
         top = float(table[values].max()) if len(table) else 1.0
-        tops = self.chance.tops(components)
         rows = [
             {
                 "a": str(a),

@@ -197,7 +197,7 @@ class RecordingDock(Dock):
         if recording is not None and topics & {"current", "recordings"}:
             self._trying = False
             self._show_stimuli(recording.stimuli, recording.name)
-        if recording is not None and topics - {"time", "history", "jobs", "view", "cohort", "sweep", "components"}:
+        if recording is not None and topics & {"recordings", "current", "neurons", "theme", "chosen"}:
             self._show_preview()
 
     def _show_quality(self, recording: Recording) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QSplitter, QStackedWidget, QVBo
 
 from ...display.highlights import selected_windows
 from ...display.order import SortBy, neuron_order, zscore
-from ...display.palette import UNASSIGNED, rgb
+from ...display.palette import UNASSIGNED, painted_by, rgb
 from ...display.states import ribbon, state_color
 from ..qt import plots
 from ..qt.controls import label, row
@@ -71,7 +72,13 @@ class TracesDock(Dock):
             signal.connect(lambda *_: self._draw_curves())
         self.curves: list[tuple[Any, int, float]] = []
         self.bar_texts: list[Any] = []
-        self.stack_items: list[Any] = []
+        self._curves: list[Any] = []
+        """All there are, those that show nothing now among them."""
+        self.stack_scale, self.stack_unit = pg.PlotCurveItem(), pg.TextItem("2 z", anchor=(1.15, 0.5))
+        """A bar of two standard deviations instead of one y axis per trace."""
+        self.stack_unit.setFont(plots.tick_font())
+        for item in (self.stack_scale, self.stack_unit):
+            self.stack_plot.addItem(item, ignoreBounds=True)
         self.strip_items: list[tuple[Any, Any]] = []
         self.heat.scene().sigMouseClicked.connect(self._clicked)
         self.hovered = pg.PlotCurveItem()
@@ -86,6 +93,9 @@ class TracesDock(Dock):
         self._source: np.ndarray | None = None
         self._number = 0  # of the traces that are shown
         self._times = np.zeros(0)
+        self._bar_key: Any = None
+        self._stack_key: Any = None
+        self._strip_key: tuple[Any, ...] = ()
 
     def _build_controls(self, inner: QVBoxLayout) -> None:
         """The row above the plots: order, scale, what is shown."""
@@ -391,34 +401,44 @@ class TracesDock(Dock):
         return np.array([str(n) in chosen for n in recording.neurons.index])
 
     def _show_bar(self, drawn: Any, community: np.ndarray | None) -> None:
-        for text in self.bar_texts:
-            self.bar_plot.removeItem(text)
-        self.bar_texts = []
-        grouped = community is not None and bool(drawn.styles) and self.sort.currentData() == "community"
-        if community is None or not drawn.styles:
+        none = community is None or not drawn.styles
+        self.heat.ci.layout.setColumnFixedWidth(0, 6 if none else 34)
+        if community is None or none:
             self.community_bar.clear()
-            self.heat.ci.layout.setColumnFixedWidth(0, 6)
+            self._show_bar_texts([])
+            self._bar_key = None
             return
-        self.heat.ci.layout.setColumnFixedWidth(0, 34)
         rows = community[self.order]
-        grey = rgb(UNASSIGNED[self.colours.dark])
-        colours = np.array([rgb(drawn.styles[c].color) if c in drawn.styles else grey for c in rows.tolist()])
+        colours = painted_by(rows, drawn.styles, rgb(UNASSIGNED[self.colours.dark]))
+        texts = []
+        if self.sort.currentData() == "community":
+            edges = np.flatnonzero(np.diff(np.concatenate(([-9], rows, [-9]))))
+            least = max(len(rows) * 0.035, 1)
+            for start, stop in itertools.pairwise(edges.tolist()):
+                if stop - start >= least:
+                    style = drawn.styles.get(int(rows[start]))
+                    texts.append((style.label if style else "–", (start + stop) / 2))
+        key = (colours.tobytes(), tuple(texts), self.colours.secondary)
+        if key == self._bar_key:
+            return
+        self._bar_key = key
         self.community_bar.setImage((colours[:, None] * 255).astype(np.uint8), levels=(0, 255))
         self.community_bar.setRect(QRectF(26, 0, 8, len(rows)))
         self.bar_plot.setXRange(0, 34, padding=0)
-        if not grouped:
-            return
-        edges = np.flatnonzero(np.diff(np.concatenate(([-9], rows, [-9]))))
-        least = max(len(rows) * 0.035, 1)
-        for start, stop in itertools.pairwise(edges):
-            if stop - start < least:
-                continue
-            style = drawn.styles.get(int(rows[start]))
-            text = pg.TextItem(style.label if style else "–", color=self.colours.secondary, anchor=(1, 0.5))
-            text.setFont(plots.tick_font())
-            text.setPos(24, (start + stop) / 2)
-            self.bar_plot.addItem(text, ignoreBounds=True)
-            self.bar_texts.append(text)
+        self._show_bar_texts(texts)
+
+    def _show_bar_texts(self, texts: Sequence[tuple[str, float]]) -> None:
+        """Names of the groups at these heights; the items of a moment ago are used again."""
+        while len(self.bar_texts) < len(texts):
+            item = pg.TextItem("", anchor=(1, 0.5))
+            item.setFont(plots.tick_font())
+            self.bar_plot.addItem(item, ignoreBounds=True)
+            self.bar_texts.append(item)
+        for item, (text, height) in zip(self.bar_texts, texts, strict=False):
+            item.setText(text, color=self.colours.secondary)
+            item.setPos(24, height)
+        for place, item in enumerate(self.bar_texts):
+            item.setVisible(place < len(texts))
 
     def _show_box(self, lit: np.ndarray, start: float, stop: float) -> None:
         places = np.flatnonzero(lit[self.order])
@@ -446,19 +466,15 @@ class TracesDock(Dock):
         return [int(i) for i in np.argsort(-(z.T @ z[:, neuron]), kind="stable") if i != neuron][:10]
 
     def _show_stack(self, recording: Any) -> None:
-        for item in self.stack_items:
-            self.stack_plot.removeItem(item)
-        self.stack_items, self.curves = [], []
         drawn = self.work.scene.drawn
         chosen = self.stacked(recording)
         overlaid = self.stack_mode.currentIndex() == 1
         c = self.colours
         selected = set(self.session.selection.neurons)
-        ticks = []
         snr = recording.quality["snr"] if recording.quality is not None and "snr" in recording.quality else None
         self.snr.setEnabled(snr is not None)
+        wanted = []
         for place, neuron in enumerate(chosen):
-            offset = 0.0 if overlaid else -place * STACK_GAP
             colour = c.bar
             if drawn is not None and len(drawn.ids) == recording.n_neurons:
                 style = drawn.styles.get(int(drawn.community[neuron]))
@@ -467,25 +483,9 @@ class TracesDock(Dock):
             name = str(recording.neurons.index[neuron])
             if name in selected:
                 colour = c.accent
-            curve = pg.PlotCurveItem(pen=pg.mkPen(colour, width=1), connect="finite", skipFiniteCheck=False)
-            self.stack_plot.addItem(curve)
-            self.stack_items.append(curve)
-            self.curves.append((curve, neuron, offset))
             text = f"{name} {snr.iloc[neuron]:.0f}" if self.snr.isChecked() and snr is not None else name
-            ticks.append((offset, text))
-        self.stack_plot.getAxis("left").setTicks([[] if overlaid else ticks])
-        low = -3.0 if overlaid else -(len(chosen) - 1) * STACK_GAP - 3
-        self.stack_plot.setYRange(low, 6 if overlaid else STACK_GAP + 2.5, padding=0)
-        self._draw_curves()
-        # A bar of two standard deviations instead of one y axis per trace.
-        end = float(self._times[-1])
-        scale = pg.PlotCurveItem([end, end], [STACK_GAP - 0.2, STACK_GAP + 1.8], pen=pg.mkPen(c.text, width=2.5))
-        legend = pg.TextItem("2 z", color=c.secondary, anchor=(1.15, 0.5))
-        legend.setFont(plots.tick_font())
-        legend.setPos(end, STACK_GAP + 0.8)
-        for item in (scale, legend):
-            self.stack_plot.addItem(item, ignoreBounds=True)
-            self.stack_items.append(item)
+            wanted.append((neuron, 0.0 if overlaid else -place * STACK_GAP, colour, text))
+        self._show_curves(wanted, overlaid)
         community = self._group()
         if community is not None and drawn is not None and community in drawn.styles:
             style = drawn.styles[community]
@@ -498,6 +498,32 @@ class TracesDock(Dock):
         else:
             self.chosen_icon.clear()
             self.chosen.setText(f"first {len(chosen)} rows")
+
+    def _show_curves(self, wanted: Sequence[tuple[int, float, str, str]], overlaid: bool) -> None:
+        """Stack these (neuron, offset, colour, name); the curves of a moment ago are used again."""
+        end, c = float(self._times[-1]), self.colours
+        key = (tuple(wanted), overlaid, end, c.text, c.secondary, self._number)
+        if key == self._stack_key:
+            return
+        self._stack_key = key
+        while len(self._curves) < len(wanted):
+            curve = pg.PlotCurveItem(connect="finite", skipFiniteCheck=False)
+            self.stack_plot.addItem(curve)
+            self._curves.append(curve)
+        self.curves = []
+        for curve, (neuron, offset, colour, _) in zip(self._curves, wanted, strict=False):
+            curve.setPen(pg.mkPen(colour, width=1))
+            self.curves.append((curve, neuron, offset))
+        for curve in self._curves[len(wanted) :]:
+            curve.setData([], [])  # a hidden one would still count for "view all"
+        self.stack_plot.getAxis("left").setTicks([[] if overlaid else [(one[1], one[3]) for one in wanted]])
+        low = -3.0 if overlaid else -(len(wanted) - 1) * STACK_GAP - 3
+        self.stack_plot.setYRange(low, 6 if overlaid else STACK_GAP + 2.5, padding=0)
+        self._draw_curves()
+        self.stack_scale.setData([end, end], [STACK_GAP - 0.2, STACK_GAP + 1.8])
+        self.stack_scale.setPen(pg.mkPen(c.text, width=2.5))
+        self.stack_unit.setText("2 z", color=c.secondary)
+        self.stack_unit.setPos(end, STACK_GAP + 0.8)
 
     def _draw_curves(self) -> None:
         """Give the stacked curves the points that can be seen."""
@@ -512,16 +538,23 @@ class TracesDock(Dock):
             curve.setData(time, values[:, place] + offset)
 
     def _show_strips(self, recording: Any) -> None:
+        c = self.colours
+        channel = self._channel(recording)
+        windows = [] if self.work.view.by_state else selected_windows(self.session)
+        room = max(int(self.heat.width() / max(len(recording.stimuli), 1) / 8), 0)
+        key = (recording, self.session.states, channel, windows, self._chosen_colour(), c, room)
+        if len(key) == len(self._strip_key) and all(
+            a is b or (i > 1 and a == b) for i, (a, b) in enumerate(zip(key, self._strip_key, strict=True))
+        ):
+            return
+        self._strip_key = key
         for plot, item in self.strip_items:
             plot.removeItem(item)
         self.strip_items = []
-        c = self.colours
         spans = plots.stimulus_spans(recording)
-        channel = self._channel(recording)
         values = recording.behaviour[channel] if channel else None
         binary = values is not None and values.attrs.get("kind") == "binary"
         moves = plots.intervals(np.asarray(values), recording.time_s) if binary else []
-        windows = [] if self.work.view.by_state else selected_windows(self.session)
         for plot in (self.heat_strip, self.stack_strip):
             # Above the stimuli, below the behaviour, between them when the selected community is active, in its colour.
             for marks in (
@@ -542,7 +575,6 @@ class TracesDock(Dock):
                 plot.addItem(line, ignoreBounds=True)
                 self.strip_items.append((plot, line))
         self._show_states(recording)
-        room = max(int(self.heat.width() / max(len(spans), 1) / 8), 0)
         for (start, _), name in zip(spans, recording.stimuli["name"].tolist(), strict=True):
             text = pg.TextItem(str(name)[: max(room - 3, 3)], color=c.text, anchor=(0, 0.5))
             text.setFont(plots.tick_font())

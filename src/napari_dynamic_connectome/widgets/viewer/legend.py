@@ -79,11 +79,22 @@ def _look(text: str, colour: str, plain: str) -> dict[str, Any]:
 
 
 def _change(overlay: Any, values: dict[str, Any]) -> None:
-    """Set what differs."""
+    """Set what differs, and say so once all is set: napari measures and places a chip anew for every value that it hears of."""
+    changed = {}
     for name, value in values.items():
         old = getattr(overlay, name)
         if (old is None) != (value is None) or not np.array_equal(old, value):
-            setattr(overlay, name, value)
+            changed[name] = old
+    overlay.events.block()
+    try:
+        for name in changed:
+            setattr(overlay, name, values[name])
+    finally:
+        overlay.events.unblock()
+    placed = changed.keys() & {"visible", "text"}  # either draws the box in its present colours as well
+    for name in ("visible", "text", "color", "box", "box_color"):
+        if name in changed and not (placed and name in ("box", "box_color")):
+            getattr(overlay.events, name).emit(getattr(overlay, name), changed[name])
 
 
 def readable_on(colour: str) -> np.ndarray:

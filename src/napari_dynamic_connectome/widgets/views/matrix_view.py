@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from qtpy.QtCore import QRectF, Signal
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from ...display.palette import UNASSIGNED, Style, rgb
+from ...display.palette import UNASSIGNED, Style, painted_by, rgb
 from ...model.network import Network
 from ...model.results import Communities, Components
 from ..qt import plots
@@ -100,8 +100,9 @@ class MatrixView(QWidget):
         network: Network | None = None,
     ) -> None:
         """Show a component; with a chosen community, only its block is coloured. A network takes the half below the diagonal."""
-        values, groups = sorted_matrix(components, number, communities, level)
-        self.names, self.values = sorted_names(components, communities, level), values
+        order, groups = sorted_order(components, communities, level)
+        self.names = [communities.neurons[i] for i in order]
+        self.values = values = _between(components, number, self.names)
         self.cross.setData([], [])
         self.cross.setPen(pg.mkPen(colours.text, width=1.2))
         finite = values[np.isfinite(values) & (values > 0)]
@@ -122,7 +123,7 @@ class MatrixView(QWidget):
         self.image.setImage(image, autoLevels=False)
         self.image.setRect(QRectF(0, 0, n, n))
         grey = rgb(UNASSIGNED[colours.dark])
-        bar = np.array([rgb(styles[g].color) if g in styles else grey for g in groups.tolist()]).reshape(-1, 3) * 255
+        bar = painted_by(groups, styles, grey) * 255
         width = max(n * BAR, 1)
         self.top_bar.setImage(bar.astype(np.uint8)[None], levels=(0, 255))
         self.top_bar.setRect(QRectF(0, -1.4 * width, n, width))
@@ -190,10 +191,15 @@ def sorted_matrix(
     components: Components, number: int, communities: Communities, level: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pair factors (N, N) sorted by the communities of a level, those of none last, and the communities (N,)."""
-    place = {n: i for i, n in enumerate(components.neurons)}
     order, groups = sorted_order(components, communities, level)
-    rows = np.array([place[communities.neurons[i]] for i in order], int)
-    return components.matrix(number).values[np.ix_(rows, rows)], groups
+    return _between(components, number, [communities.neurons[i] for i in order]), groups
+
+
+def _between(components: Components, number: int, names: Sequence[str]) -> np.ndarray:
+    """Pair factors (N, N) between these neurons."""
+    place = {n: i for i, n in enumerate(components.neurons)}
+    rows = np.array([place[n] for n in names], int)
+    return np.asarray(components.matrix(number).values[np.ix_(rows, rows)])
 
 
 def _network_image(network: Network, names: list[str], colours: Any) -> np.ndarray:

@@ -127,13 +127,12 @@ def swatches(recording: Recording, drawn: Any, dark: bool) -> list[Any]:
         colours = np.clip(drawn.base, 0, 1)
     else:
         return [None] * len(table)
-    made: dict[str, Any] = {}
+    made: dict[tuple[int, ...], Any] = {}
     icons = []
-    for colour in colours:
-        text = hex_color(colour)
-        if text not in made:
-            made[text] = swatch(text, dark)
-        icons.append(made[text])
+    for row, key in enumerate(map(tuple, np.round(colours * 255).astype(int).tolist())):
+        if key not in made:
+            made[key] = swatch(hex_color(colours[row]), dark)
+        icons.append(made[key])
     return icons
 
 
