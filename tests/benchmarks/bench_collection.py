@@ -1,26 +1,31 @@
 """The default analysis of a collection of many worms, stage by stage: CPU seconds and peak memory.
 
-Run alone: python tests/benchmarks/bench_collection.py 900 [FOLDER]. With a folder, the collection, the recordings and every finished fit are
-kept there, so that the same call goes on after a stop. The collection is synthetic, in the layout of the homogenized one (Simeon et al. 2024):
+Run alone: python tests/benchmarks/bench_collection.py 900 [FOLDER] [--workers N] [--json FILE]. With a folder, the collection and every
+finished fit are kept there, so that the same call goes on after a stop. The collection is synthetic, in the layout of the homogenized one (Simeon et al. 2024):
 100 neurons a worm, 45 of them named (drawn from the 302 names), 1,000 samples at 1.7 to 3.3 Hz, three groups of neurons that are active together
 at times of each worm's own.
 """
 
 from __future__ import annotations
 
-import pickle
+import argparse
+import contextlib
+import json
 import resource
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from napari_dynamic_connectome.model.execution import thread_count
 from napari_dynamic_connectome.model.neurons import CANONICAL
 
 NEURONS_OF_A_WORM, NAMED, SAMPLES = 100, 45, 1000
 GROUPS = 3
+STARTS = 6
 SOURCES = ("Kato2015", "Nichols2017", "Skora2018", "Kaplan2020", "Yemini2021", "Uzel2022", "Dag2023", "Atanas2023")
 
 
@@ -82,61 +87,131 @@ def write_collection(
     return path
 
 
+STAGES = {
+    "reading a file": "reading",
+    "quality": "quality of every neuron",
+    "reading affinities": "affinities, read once",
+    "finding": "time patterns",
+    "sweep": "ranks: fits",
+    "starts": "ranks: fits",
+    "folds": "ranks: held-out folds",
+    "the cohort": "the cohort as its surrogates are fitted",
+    "surrogate": "surrogate cohorts",
+    "communities": "communities",
+    "a second": "communities",
+}
+
+
 class Clock:
-    """Prints CPU seconds and peak memory of every stage, and of what the progress says."""
+    """CPU seconds of every stage, here and in the workers of a cluster, by what the progress says."""
 
-    def __init__(self) -> None:
-        self.last = self.start = time.process_time()
+    def __init__(self, client: Any = None) -> None:
+        self.client, self.stage = client, "reading"
+        self.spent: dict[str, float] = {}
+        self.last = self.cpu()
         self.wall = time.monotonic()
-        self.text = ""
 
-    def tell(self, what: str) -> None:
-        now = time.process_time()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-        wall = time.monotonic() - self.wall
-        print(
-            f"{what}: {now - self.last:.1f} CPU s (all {now - self.start:.0f}, wall {wall:.0f}), peak {peak:.0f} MB",
-            flush=True,
-        )
+    def cpu(self) -> float:
+        """Of this process and the workers."""
+        away = () if self.client is None else self.client.run(time.process_time).values()
+        return time.process_time() + sum(away)
+
+    def peak(self) -> float:
+        """MB, the largest of any process."""
+        away = () if self.client is None else self.client.run(peak_mb).values()
+        return max(peak_mb(), *away) if away else peak_mb()
+
+    def close(self, stage: str = "") -> None:
+        """What was spent since the last call belongs to the stage that ends here."""
+        now = self.cpu()
+        self.spent[self.stage] = self.spent.get(self.stage, 0.0) + now - self.last
         self.last = now
+        wall, all_of_it = time.monotonic() - self.wall, sum(self.spent.values())
+        print(f"{self.stage}: {self.spent[self.stage]:.1f} CPU s (all {all_of_it:.0f}, wall {wall:.0f})", flush=True)
+        self.stage = stage or self.stage
 
     def progress(self, share: float, text: str = "") -> None:
-        short = text.split(" of ")[0] if text.startswith("sweep") else text
-        if short.rstrip("0123456789") != self.text.rstrip("0123456789") or not text.startswith("sweep"):
-            self.tell(f"  [{share:.3f}] before '{text}'")
-        self.text = short
+        """A stage ends where the text is that of another."""
+        if text.startswith("sweep") and self.stage in ("ranks: fits", "ranks: held-out folds"):
+            return
+        found = next((stage for word, stage in STAGES.items() if text.startswith(word)), self.stage)
+        if text.endswith("starts done") and not text.startswith(f"{STARTS} "):
+            found = STAGES["folds"]
+        if found != self.stage:
+            self.close(found)
 
 
-def main(worms: int, folder: Path) -> None:
-    """Read, decompose and partition with the defaults."""
+def peak_mb() -> float:
+    """Peak memory of this process."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def main(worms: int, folder: Path, workers: int = 0) -> dict[str, Any]:
+    """Read, decompose and partition with the defaults; what it took."""
     from napari_dynamic_connectome import Cohort, PipelineSettings
     from napari_dynamic_connectome.pipeline.partition import partition
     from napari_dynamic_connectome.pipeline.run import decompose, load_recordings
 
     folder.mkdir(parents=True, exist_ok=True)
-    path, read, fits = folder / f"worms_{worms}.parquet", folder / f"read_{worms}.pickle", folder / f"fits_{worms}"
+    path, fits = folder / f"worms_{worms}.parquet", folder / f"fits_{worms}"
     if not path.exists():
         write_collection(folder / "part", worms).rename(path)
-    clock = Clock()
-    settings = PipelineSettings.parse({"input": {"recordings": [str(path)]}}, where="benchmark")
-    if read.exists():
-        recordings = pickle.loads(read.read_bytes())
-    else:
-        recordings = load_recordings(settings)
-        read.write_bytes(pickle.dumps(recordings))
-    clock.tell(f"{len(recordings)} worms read, quality assessed")
-    cohort = Cohort(recordings, settings.cohort)
-    clock.tell(f"cohort of {len(cohort.neurons)} neurons")
-    _, sweep, components = decompose(cohort, settings, progress=clock.progress, checkpoint=fits)
-    clock.tell(f"components: rank {components.rank}; {sweep.reason if sweep is not None else ''}")
-    found = partition(components, settings, cohort=cohort, progress=clock.progress)
-    clock.tell(f"communities: { {k: len(c.sizes()) for k, c in found.items()} }")
+    with cluster(workers) as client:
+        clock = Clock(client)
+        settings = PipelineSettings.parse({"input": {"recordings": [str(path)]}}, where="benchmark")
+        recordings = load_recordings(settings, progress=clock.progress)
+        clock.close("cohort")
+        cohort = Cohort(recordings, settings.cohort)
+        clock.close("affinities")
+        how: dict[str, Any] = {"progress": clock.progress, "client": client}
+        _, sweep, components = decompose(cohort, settings, checkpoint=fits, **how)
+        clock.close("communities")
+        found = partition(components, settings, cohort=cohort, progress=clock.progress)
+        clock.close()
+        groups = {f"{c} {kind}": sorted(map(int, one.sizes())) for (c, kind), one in found.items()}
+        said = {
+            "worms": worms,
+            "workers": workers,
+            "threads": thread_count(),
+            "stages": {k: round(v, 1) for k, v in clock.spent.items()},
+            "cpu_s": round(sum(clock.spent.values()), 1),
+            "wall_s": round(time.monotonic() - clock.wall, 1),
+            "peak_mb": round(clock.peak()),
+            "rank": components.rank,
+            "error": float(components.error),
+            "reason": sweep.reason if sweep is not None else "",
+            "communities": groups,
+        }
+    print(json.dumps(said))
+    return said
+
+
+@contextlib.contextmanager
+def cluster(workers: int) -> Iterator[Any]:
+    """A client of so many processes of one thread each; None without any."""
+    if not workers:
+        yield None
+        return
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0) as local,
+        Client(local) as client,
+    ):
+        yield client
 
 
 if __name__ == "__main__":
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 900
-    if len(sys.argv) > 2:
-        main(count, Path(sys.argv[2]))
-    else:
-        with tempfile.TemporaryDirectory() as temporary:
-            main(count, Path(temporary))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("worms", type=int, nargs="?", default=900)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument(
+        "--workers", type=int, default=0, help="processes of a local cluster; 0: threads of this process"
+    )
+    parser.add_argument("--json", type=Path, help="a line is added here")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        line = main(options.worms, options.folder or Path(temporary), options.workers)
+    if options.json:
+        with options.json.open("a") as out:
+            out.write(json.dumps(line) + "\n")

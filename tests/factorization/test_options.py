@@ -224,6 +224,12 @@ def test_patterns_are_the_same_with_and_without_zeros():
         assert sorted(slots) == list(range(400))
     assert len(dense[0]) == len(sparse[0]) == 5
     assert _patterns(csr_array(rng.random((400, 30)) < 0.2)) is None
+    for weights in (np.ones(30), 2.0 ** np.arange(30), rng.uniform(1, 2, 30)):  # zeros and ones differ in few bits
+        rows = (rng.random((40, 30)) < 0.2)[rng.integers(0, 40, 2000)] * weights
+        expected = np.unique(rows, axis=0, return_inverse=True)
+        np.testing.assert_array_equal(_patterns(rows)[0], expected[0])
+        np.testing.assert_array_equal(_patterns(rows)[2], np.argsort(expected[1].ravel(), kind="stable"))
+    assert _patterns(np.ones((400, 30)) * (rng.random((400, 30)) < 0.2)) is None
 
 
 def test_memory_without_a_number_grows_with_the_cohort(planted, monkeypatch):

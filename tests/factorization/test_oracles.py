@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_dynamic_connectome.factorization.factorize import factorize
-from napari_dynamic_connectome.factorization.kernels import update_grouped, update_own, update_shared
+from napari_dynamic_connectome.factorization.kernels import thin_grams, update_grouped, update_own, update_shared
 from napari_dynamic_connectome.factorization.match import factor_match
 from napari_dynamic_connectome.factorization.prepare import prepare
 from napari_dynamic_connectome.factorization.problem import build_problem
@@ -113,6 +113,18 @@ def test_coordinate_updates_reach_the_non_negative_least_squares_solution():
     sums = update_grouped(grouped, numerator, np.stack([gram, gram]), np.array([0, 30, 70]), order, 500, True)
     assert np.allclose(grouped, wanted, atol=1e-8)
     assert sums == pytest.approx((cross, square))
+
+
+def test_grams_of_pairs_are_sums_over_the_worms_that_observe_them():
+    from scipy.sparse import csr_array
+
+    rng = np.random.default_rng(3)
+    table = (rng.random((200, 90)) < 0.1) * rng.uniform(0.5, 2, 90)
+    table[17] = 0.0  # a pair that no worm observes
+    triangle, thin = rng.random((90, 6)), csr_array(table)
+    found = np.full((6, 150), np.nan)
+    thin_grams(thin.indptr, thin.indices, thin.data, triangle, 10, found)
+    np.testing.assert_allclose(found, (table[10:160] @ triangle).T, atol=1e-12)
 
 
 def test_masked_sweep_is_the_sweep_of_the_weighted_problem(planted):

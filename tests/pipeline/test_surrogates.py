@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from threading import Event
 
@@ -131,6 +135,73 @@ def test_the_number_of_threads_changes_nothing_and_a_cancel_stops_it():
     assert one.held_out.notna().any(axis=1).tolist() == [True, False, False, False]
     with pytest.raises(Cancelled):
         fit_surrogates(shifter, (1, 2), range(50), settings, cancel=lambda: True)
+
+
+def test_a_cluster_gives_the_same_surrogates():
+    distributed = pytest.importorskip("distributed")
+    mine = cohort(7, 1, worms=2, samples=200)
+    shifter, settings = Shifter(compute_affinity(mine), mine), PipelineSettings().factorization
+    here = fit_surrogates(shifter, (1, 2), range(3), settings, held_out=1)
+    told: list[float] = []
+    local = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**local) as cluster, distributed.Client(cluster) as client:
+        more = {"client": client, "progress": lambda share, _: told.append(share)}
+        there = fit_surrogates(shifter, (1, 2), range(3), settings, held_out=1, **more)
+        with pytest.raises(Cancelled):
+            fit_surrogates(shifter, (1, 2), range(3), settings, client=client, cancel=lambda: True)
+    for name in ("explained", "held_out", "top", "top_modules"):
+        pd.testing.assert_frame_equal(getattr(there, name), getattr(here, name))
+    assert told == sorted(told) and told[-1] == 1
+
+
+KILLED = """
+import os, pickle, signal, sys
+from pathlib import Path
+from napari_dynamic_connectome.pipeline.kept import KeptPieces
+from napari_dynamic_connectome.pipeline.run import decompose
+save = KeptPieces.save
+
+def last(self, piece, **arrays):
+    save(self, piece, **arrays)
+    if piece.startswith("surrogate2 "):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+KeptPieces.save = last
+decompose(*pickle.loads(Path(sys.argv[1]).read_bytes()), checkpoint=Path(sys.argv[2]))
+"""
+
+
+def test_a_killed_comparison_with_chance_goes_on_where_it_was(tmp_path, monkeypatch):
+    worms = cohort(2, 1, worms=3, samples=300)
+    settings = PipelineSettings.parse({**QUICK, "chance": {"surrogates": 11, "sweep_surrogates": 9}})
+    settings = settings.model_copy(update={"factorization": settings.factorization.model_copy(update={"threads": 1})})
+    (tmp_path / "what").write_bytes(pickle.dumps((worms, settings)))
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "what"), str(tmp_path / "kept")]
+    killed = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    done: list[int] = []
+    make = Shifter.make
+    monkeypatch.setattr(Shifter, "make", lambda self, seed: [done.append(seed % 1000), make(self, seed)][1])
+    _, again, _ = decompose(worms, settings, checkpoint=tmp_path / "kept")
+    assert set(done) == set(range(3, 11))  # the first three were kept
+    done.clear()
+    _, alone, _ = decompose(worms, settings)
+    assert set(done) == set(range(11))
+    for name in ("table", "top", "top_modules"):
+        one, two = getattr(again.chance, name), getattr(alone.chance, name)
+        for key in one:
+            assert one[key].equals(two[key]), (name, key)
+    pd.testing.assert_frame_equal(again.choices, alone.choices)
+    for rank, components in alone.components.items():
+        pd.testing.assert_frame_equal(again.components[rank].support, components.support)
+        pair = [c.diagnostics["chance"].get("pair") for c in (again.components[rank], components)]
+        np.testing.assert_array_equal(*pair)
+    monkeypatch.setattr(Shifter, "make", make)
+    kept = {p.name: p.read_bytes() for p in (tmp_path / "kept" / "chance").iterdir()}
+    other = settings.model_copy(update={"seed": 5})
+    decompose(worms, other, checkpoint=tmp_path / "kept")
+    after = {p.name: p.read_bytes() for p in (tmp_path / "kept" / "chance").iterdir()}
+    assert len(after) > len(kept) and all(after[name] == data for name, data in kept.items())
 
 
 def test_blocks_too_short_to_shift_are_said_and_nothing_is_claimed():

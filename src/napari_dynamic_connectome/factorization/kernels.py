@@ -175,6 +175,33 @@ def update_own(
 
 
 @nb.njit(cache=True, nogil=True)
+def thin_grams(starts: Array, columns: Array, weights: Array, triangle: Array, row0: int, out: Array) -> None:
+    """Gram matrices of some pairs, each the weighted sum of those of the worms that observe it: a table without its zeros times a matrix.
+
+    Parameters
+    ----------
+    starts, columns, weights : array
+        The table (pair, worm) row by row, as in `scipy.sparse.csr_array`.
+    triangle : float64 (worm, component * (component + 1) / 2)
+        Upper triangle of the Gram matrix of every worm.
+    row0 : int
+        First pair.
+    out : float64 (component * (component + 1) / 2, n)
+        Filled with those of n pairs, as `update_own` takes them.
+    """
+    size = triangle.shape[1]
+    total = np.empty(size)
+    for i in range(out.shape[1]):
+        total[:] = 0.0
+        for k in range(starts[row0 + i], starts[row0 + i + 1]):
+            weight, gram = weights[k], triangle[columns[k]]
+            for q in range(size):
+                total[q] += weight * gram[q]
+        for q in range(size):
+            out[q, i] = total[q]
+
+
+@nb.njit(cache=True, nogil=True)
 def update_grouped(
     factor: Array, numerator: Array, grams: Array, start: Array, slots: Array, inner: int, update: bool
 ) -> tuple[float, float]:

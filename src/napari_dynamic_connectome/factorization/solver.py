@@ -26,6 +26,7 @@ from .kernels import (
     row_grams,
     rows_first,
     scatter_add,
+    thin_grams,
     update_grouped,
     update_own,
     update_shared,
@@ -470,9 +471,14 @@ class Solver:
         triangle = grams[np.flatnonzero(np.triu(np.ones((rank, rank), bool)).ravel())]
         chunk = max(CHUNK_ENTRIES // len(triangle), 64)
         cross = square = 0.0
+        table = self.counts
+        wide = None if isinstance(table, np.ndarray) else np.ascontiguousarray(triangle.T)
         for p0 in range(0, self.problem.n_slots, chunk):
-            some = self.counts[p0 : p0 + chunk]
-            own = triangle @ some.T if isinstance(some, np.ndarray) else np.ascontiguousarray((some @ triangle.T).T)
+            if wide is None:
+                own = triangle @ table[p0 : p0 + chunk].T
+            else:
+                own = np.empty((len(triangle), min(chunk, self.problem.n_slots - p0)))
+                thin_grams(table.indptr, table.indices, table.data, wide, p0, own)
             part = update_own(pair, numerator, own, p0, self.settings.inner, update)
             cross, square = cross + part[0], square + part[1]
         return cross, square
@@ -563,18 +569,24 @@ def _counts(problem: Problem, keep: list[Array], weights: Array, ridge: float) -
 
 def _patterns(counts: Any) -> tuple[Array, Array, Array] | None:
     """Distinct rows of `counts` with the slots that have them, where there are few; else None."""
-    if isinstance(counts, np.ndarray):
-        worms, which, sizes = np.unique(counts, axis=0, return_inverse=True, return_counts=True)
+    rng = np.random.default_rng(0)
+    if isinstance(counts, np.ndarray):  # sums of integers, which wrap around, are exact: equal rows have equal marks
+        bits = np.ascontiguousarray(counts, float).view(np.uint64)
+        mixed = (bits >> np.uint64(52)) | (
+            bits << np.uint64(12)
+        )  # a weight like 1.0 has its bits at the upper end only
+        marks = mixed @ rng.integers(1, 2**64, counts.shape[1], np.uint64)
     else:  # rows that differ have other products with random numbers
-        marks = counts @ np.random.default_rng(0).random(counts.shape[1])
-        _, first, which, sizes = np.unique(marks, return_index=True, return_inverse=True, return_counts=True)
-        if len(first) * ROWS_A_PATTERN <= counts.shape[0]:
-            worms = counts[first].toarray()
-        else:
-            return None
-    if len(worms) * ROWS_A_PATTERN > counts.shape[0] and len(worms) > 1:
+        marks = counts @ rng.random(counts.shape[1])
+    _, first, which, sizes = np.unique(marks, return_index=True, return_inverse=True, return_counts=True)
+    if len(first) * ROWS_A_PATTERN > counts.shape[0] and len(first) > 1:
         return None
-    slots = np.argsort(which.ravel(), kind="stable")
+    worms = counts[first] if isinstance(counts, np.ndarray) else counts[first].toarray()
+    order = np.lexsort(worms.T[::-1])  # by the worms' weights, the first worm before the others
+    place = np.empty(len(order), int)
+    place[order] = np.arange(len(order))
+    worms, sizes, which = worms[order], sizes[order], place[which.ravel()]
+    slots = np.argsort(which, kind="stable")
     return worms, np.concatenate([[0], np.cumsum(sizes)]), slots
 
 

@@ -184,7 +184,8 @@ def options_of_traces(path: str | Path) -> set[str]:
     form = identify(path)
     reader = _function(form, "read_recordings")
     own = {"names", "time_unit", "worm", "labeled_only"}
-    return own | (set(inspect.signature(reader).parameters) - {"path"} if reader is not None else set())
+    told = {"path", "progress", "cancel"}
+    return own | (set(inspect.signature(reader).parameters) - told if reader is not None else set())
 
 
 def _chosen(found: list[Recording], worms: list[str], path: str | Path) -> list[Recording]:

@@ -22,6 +22,7 @@ from ..model.execution import one_blas_thread
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Components, RankSweep
 from .evidence import believable, choose_rank, component_groups, component_support, reason_for, spreads
+from .kept import KeptPieces
 from .surrogate_fits import Bins, RankFit, SurrogateFits, fit_ranks, fit_surrogates, pair_matrices
 
 if TYPE_CHECKING:
@@ -34,19 +35,42 @@ Strongest = tuple[list[tuple[float, frozenset[int]]], np.ndarray]
 
 
 class StartGroups:
-    """Looks at every random start of a rank sweep while it runs: what its components' strongest groups are."""
+    """Looks at every random start of a rank sweep while it runs: what its components' strongest groups are.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    kept : KeptPieces, optional
+        What an interrupted run found is taken from here.
+    """
+
+    def __init__(self, kept: KeptPieces | None = None) -> None:
         self.found: dict[int, list[Strongest]] = {}
         self._bins: Bins | None = None
+        self._kept = kept or KeptPieces(None)
 
     def __call__(self, rank: int, prepared: Prepared, fits: Starts) -> None:
         """Note the groups of all starts of one rank, as they are on the bins on which surrogates are fitted."""
+        piece, count = f"starts{rank} of {len(fits.errors)}", len(prepared.problem.affinity.neurons)
+        known = self._kept.load(piece)
+        if known is not None:
+            self.found[rank] = [
+                _as_groups(*parts) for parts in zip(known["top"], known["members"], known["spread"], strict=True)
+            ]
+            return
         with one_blas_thread():
             if self._bins is None:
                 self._bins = Bins(prepared.problem.affinity, 1, prepared.settings, seed=0, stop=Event())
             pairs = self._bins.refit(fits.factors.pair, fits.factors.own)
-            self.found[rank] = [start_groups(pair_matrices(prepared.problem, factor)) for factor in pairs]
+            found = [start_groups(pair_matrices(prepared.problem, factor)) for factor in pairs]
+        self.found[rank] = found
+        tops = np.array([[top for top, _ in groups] for groups, _ in found])
+        members = np.array([[[k in group for k in range(count)] for _, group in groups] for groups, _ in found])
+        self._kept.save(piece, top=tops, members=members, spread=np.array([spread for _, spread in found]))
+
+
+def _as_groups(tops: np.ndarray, members: np.ndarray, spread: np.ndarray) -> Strongest:
+    groups = [frozenset(np.flatnonzero(mask).tolist()) for mask in members]
+    return list(zip(tops.tolist(), groups, strict=True)), spread
 
 
 def no_components(components: Components, reason: str) -> Components:
@@ -84,15 +108,24 @@ def _judged(components: Components, chance: Chance, alpha: float) -> Components:
 
 
 def refitted(
-    affinity: AffinitySpec, found: Mapping[int, Components], settings: PipelineSettings
+    affinity: AffinitySpec,
+    found: Mapping[int, Components],
+    settings: PipelineSettings,
+    kept: KeptPieces | None = None,
 ) -> dict[int, Components]:
     """Components of some ranks with what is compared with surrogates: their pair factors, fitted to the surrogates' bins.
 
     They are in diagnostics["chance"]["pair"], (pair, component) float32, weights included.
     """
+    kept = kept or KeptPieces(None)
+    known = {rank: kept.load(f"bins{rank}") for rank in found}
+    pairs = {rank: arrays["pair"] for rank, arrays in known.items() if arrays is not None}
     with one_blas_thread():
-        bins = Bins(affinity, 1, settings.factorization, seed=settings.seed, stop=Event())
-        pairs = {rank: _on_bins(bins, components) for rank, components in found.items()}
+        bins = None
+        for rank in [r for r in found if r not in pairs]:
+            bins = bins or Bins(affinity, 1, settings.factorization, seed=settings.seed, stop=Event())
+            pairs[rank] = _on_bins(bins, found[rank])
+            kept.save(f"bins{rank}", pair=pairs[rank])
     return {
         rank: replace(components, diagnostics={**components.diagnostics, "chance": {"pair": pairs[rank]}})
         for rank, components in found.items()
@@ -112,10 +145,21 @@ def judge_components(
     components: Components,
     settings: PipelineSettings,
     *,
+    kept: KeptPieces | None = None,
+    client: Any = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> Components:
     """Compare components of a rank that the user chose with surrogate cohorts of the same rank.
+
+    Parameters
+    ----------
+    affinity : AffinitySpec
+    cohort : Cohort
+    components : Components
+    settings : PipelineSettings
+    kept, client, progress, cancel
+        As in `judge_sweep`.
 
     Returns
     -------
@@ -133,11 +177,13 @@ def judge_components(
         range(own.surrogates),
         settings.factorization,
         seed=settings.seed,
+        kept=kept,
+        client=client,
         progress=part(progress, 0, 0.95),
         cancel=cancel,
     )
-    data = _data_fits(affinity, ranks, settings, held_out=False)
-    (components,) = refitted(affinity, {components.rank: components}, settings).values()
+    data = _data_fits(affinity, ranks, settings, kept, held_out=False)
+    (components,) = refitted(affinity, {components.rank: components}, settings, kept).values()
     return _judged(components, _chance(fits, data, {}, settings), own.alpha)
 
 
@@ -148,6 +194,8 @@ def judge_sweep(
     settings: PipelineSettings,
     *,
     starts: Mapping[int, Sequence[Strongest]] | None = None,
+    kept: KeptPieces | None = None,
+    client: Any = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> RankSweep:
@@ -163,6 +211,10 @@ def judge_sweep(
     starts : mapping, optional
         For every rank and random start the strongest groups and the spreads of its components, to see how often each rank is
         suggested.
+    kept : KeptPieces, optional
+        What an interrupted run finished is taken from here, and what is finished now is kept.
+    client : dask.distributed.Client, optional
+        Surrogates are fitted there; the result is the same.
     progress, cancel : callable, optional
 
     Returns
@@ -180,9 +232,9 @@ def judge_sweep(
         return replace(sweep, components=found, chance=unknown, reason=reason)
     ranks = sorted({1, *sweep.components})
     report(progress, 0.0, "the cohort as its surrogates are fitted")
-    data = _data_fits(affinity, ranks, settings, held_out=own.held_out_surrogates > 0)
+    data = _data_fits(affinity, ranks, settings, kept, held_out=own.held_out_surrogates > 0)
     few = min(own.sweep_surrogates, own.surrogates)
-    how: dict[str, Any] = {"seed": settings.seed, "cancel": cancel}
+    how: dict[str, Any] = {"seed": settings.seed, "kept": kept, "client": client, "cancel": cancel}
     fits = fit_surrogates(
         shifter,
         ranks,
@@ -193,7 +245,7 @@ def judge_sweep(
         **how,
     )
     check_cancel(cancel)
-    compared = refitted(affinity, sweep.components, settings)
+    compared = refitted(affinity, sweep.components, settings, kept)
     groups = {r: (component_groups(c), spreads(c)) for r, c in compared.items()}
     rounds = 0
 
@@ -221,13 +273,36 @@ def _shifter(affinity: AffinitySpec, cohort: Cohort, settings: PipelineSettings)
     return shifter, shifter.why_not()
 
 
-def _data_fits(
+def _own_fits(
     affinity: AffinitySpec, ranks: Sequence[int], settings: PipelineSettings, *, held_out: bool
 ) -> dict[int, RankFit]:
     """The cohort itself, fitted exactly as its surrogates are."""
     how: dict[str, Any] = {"seed": settings.seed, "stop": Event(), "held_out": held_out, "statistics": False}
     with one_blas_thread():  # as surrogates are: more threads would only wait for each other on such small products
         return fit_ranks(affinity, ranks, settings.factorization, **how)
+
+
+def _data_fits(
+    affinity: AffinitySpec,
+    ranks: Sequence[int],
+    settings: PipelineSettings,
+    kept: KeptPieces | None,
+    *,
+    held_out: bool,
+) -> dict[int, RankFit]:
+    """As `_own_fits`, without matrices, taken from `kept` where an interrupted run did it."""
+    kept, piece = kept or KeptPieces(None), f"data ranks {' '.join(map(str, ranks))} {'held out' * held_out}"
+    known = kept.load(piece)
+    if known is None:
+        found = _own_fits(affinity, ranks, settings, held_out=held_out)
+        known = {"rank": np.array(list(found), int)}
+        known |= {
+            name: np.array([getattr(f, name) for f in found.values()], float) for name in ("explained", "held_out")
+        }
+        kept.save(piece, **known)
+    nan = float("nan")
+    rows = zip(*(known[name].tolist() for name in ("rank", "explained", "held_out")), strict=True)
+    return {rank: RankFit(explained, error, nan, nan, []) for rank, explained, error in rows}
 
 
 def gains(explained: Mapping[int, Any]) -> dict[int, Any]:
@@ -391,7 +466,7 @@ def try_without(
         report(progress, number / len(blocks), f"without {block.worm}")
         rest = replace(affinity, blocks=tuple(b for b in blocks if b is not block))
         try:
-            fits = _data_fits(rest, ranks, settings, held_out=False)
+            fits = _own_fits(rest, ranks, settings, held_out=False)
         except DynamicConnectomeError:
             continue  # the rest cannot be fitted without this worm: it has no say in the rank
         counts = {}

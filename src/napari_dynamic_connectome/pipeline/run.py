@@ -27,7 +27,7 @@ from ..io.fingerprint import fingerprint
 from ..io.ownership import claim_folder, remove_folder
 from ..model.cohort import Cohort
 from ..model.errors import InputError
-from ..model.execution import one_blas_thread
+from ..model.execution import stream
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.provenance import Provenance, versions
 from ..model.recording import Recording
@@ -39,6 +39,7 @@ from ..session.session import Session
 from .contrasts import give_attributes
 from .earlier import back_up, held_session, withdraw
 from .images import extract_files
+from .kept import KeptPieces
 from .opinions import find_baselines, find_signed
 from .partition import partition
 from .provenance import provenance_of, settings_hash
@@ -202,7 +203,8 @@ def load_recordings(
 
     paths, volumes = find_inputs(settings)
     jobs = len(volumes) * 10 + len(paths)
-    done = 0
+    done, judging = 0, part(progress, 0.5, 1)
+    progress = part(progress, 0, 0.5)
     recordings: list[Recording] = []
     for volume in volumes:
         step = part(progress, done / jobs, (done + 10) / jobs)
@@ -215,7 +217,8 @@ def load_recordings(
     for path in paths:
         check_cancel(cancel)
         report(progress, done / jobs, f"reading {path.name}")
-        for recording in read_as_said(path, settings, **_collection_options(path, settings)):
+        options = _collection_options(path, settings, part(progress, done / jobs, (done + 1) / jobs), cancel)
+        for recording in read_as_said(path, settings, **options):
             recordings.append(
                 correct_traces(recording, settings.correction, cancel=cancel)
                 if settings.correct == "all"
@@ -233,17 +236,27 @@ def load_recordings(
     if twice is not None:
         raise InputError(f"two recordings are called '{twice}'", where="input", fix="Rename one of them.")
     recordings = give_attributes(recordings, settings.input)
-    with one_blas_thread():  # products of single worms are small: more threads would only wait for each other
-        return [assess_quality(r, settings.quality, cancel=cancel) if r.quality is None else r for r in recordings]
+
+    def judged(recording: Recording) -> Recording:
+        known = recording.quality is not None
+        return recording if known else assess_quality(recording, settings.quality, cancel=cancel)
+
+    found: list[Recording] = []
+    for recording, result in stream(judged, recordings, cancel=cancel):
+        found.append(result)
+        report(judging, len(found) / len(recordings), f"quality of {recording.name}")
+    return found
 
 
-def _collection_options(path: Path, settings: PipelineSettings) -> dict[str, Any]:
-    """Options that choose worms, for the files that are a homogenized collection."""
+def _collection_options(
+    path: Path, settings: PipelineSettings, progress: ProgressCallback | None, cancel: CancelCallback | None
+) -> dict[str, Any]:
+    """Options that choose worms, for the files that are a homogenized collection, and who is told about each worm."""
     from ..io.formats.parquet import is_collection
 
     if not (path.is_dir() or path.suffix.lower() in (".parquet", ".pq")) or not is_collection(path):
         return {}
-    return settings.input.collection.options
+    return {**settings.input.collection.options, "progress": progress, "cancel": cancel}
 
 
 def _extract(
@@ -339,6 +352,9 @@ def decompose(
     affinity = compute_affinity(cohort, settings.affinity, cancel=cancel)
     settings = settings.model_copy(update={"factorization": enough_worms(cohort, settings.factorization)})
     rank = settings.rank
+    about = (settings.seed, rank.starts, settings.chance.method, settings.chance.min_shift_s, settings.factorization)
+    kept = KeptPieces(None if checkpoint is None else checkpoint / "chance", about)
+    how: dict[str, Any] = {"kept": kept, "client": client, "cancel": cancel}
     if rank.rank is not None:
         components = factorize(
             affinity,
@@ -354,9 +370,9 @@ def decompose(
         return (
             affinity,
             None,
-            judge_components(affinity, cohort, components, settings, progress=part(progress, 0.5, 1), cancel=cancel),
+            judge_components(affinity, cohort, components, settings, progress=part(progress, 0.5, 1), **how),
         )
-    starts = StartGroups()
+    starts = StartGroups(kept)
     sweep = sweep_ranks(
         affinity,
         range(rank.smallest, rank.largest + 1),
@@ -370,9 +386,7 @@ def decompose(
         checkpoint=checkpoint,
         inspect=starts,
     )
-    sweep = judge_sweep(
-        affinity, cohort, sweep, settings, starts=starts.found, progress=part(progress, 0.5, 1), cancel=cancel
-    )
+    sweep = judge_sweep(affinity, cohort, sweep, settings, starts=starts.found, progress=part(progress, 0.5, 1), **how)
     if settings.chance.without_each_worm:
         sweep = try_without(affinity, sweep, settings, cancel=cancel)
     if sweep.nothing:

@@ -6,8 +6,10 @@ threads; every surrogate has a seed of its own, so that the number of threads ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,18 +24,19 @@ from ..factorization.problem import Problem
 from ..factorization.settings import FactorizationSettings
 from ..factorization.solver import Factors, Solver, random_factors
 from ..factorization.starts import fit_factors
-from ..model.execution import InlineWorkers, workers
+from ..model.cluster import on_cluster
+from ..model.execution import InlineWorkers, Workers, one_blas_thread, workers
 from ..model.progress import CancelCallback, ProgressCallback, report
+from .kept import KeptPieces
 
 if TYPE_CHECKING:
-    from threading import Event
-
     from ..affinity.spec import AffinitySpec
 
 Array = np.ndarray
 TOLERANCE = 1e-4
 """Surrogates differ by more than their last digits."""
 FIRST_SEED = 1000
+FIELDS = ("explained", "held_out", "top", "top_modules")
 COURSES = 8
 """Sweeps in which courses and loadings follow pair factors that stay as they are."""
 
@@ -224,8 +227,47 @@ class SurrogateFits:
 
     def joined(self, other: SurrogateFits) -> SurrogateFits:
         """Both, the values of `other` where this one has none."""
-        names = ("explained", "held_out", "top", "top_modules")
-        return SurrogateFits(*(getattr(self, n).combine_first(getattr(other, n)) for n in names))
+        return SurrogateFits(*(getattr(self, n).combine_first(getattr(other, n)) for n in FIELDS))
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What is to be fitted to surrogates, wherever that is done.
+
+    Parameters
+    ----------
+    shifter : Shifter
+    ranks : tuple of int
+    settings : FactorizationSettings
+    seed : int
+    held_out : int
+        Of so many surrogates, the first ones, fibres are held out, too.
+    """
+
+    shifter: Shifter
+    ranks: tuple[int, ...]
+    settings: FactorizationSettings
+    seed: int
+    held_out: int
+
+    def fit(self, number: int, stop: Event) -> dict[str, Array]:
+        """Columns of numbers of one surrogate, a row a rank that its bins can hold."""
+        own = FIRST_SEED * (self.seed + 1) + number
+        affinity, held_out = self.shifter.make(own), number < self.held_out
+        found = fit_ranks(affinity, self.ranks, self.settings, seed=own, stop=stop, held_out=held_out)
+        columns = {name: np.array([getattr(fit, name) for fit in found.values()], float) for name in FIELDS}
+        return {"rank": np.array(list(found), int), **columns}
+
+    def piece(self, number: int) -> str:
+        """Name of what is kept of one surrogate."""
+        ranks = " ".join(map(str, self.ranks))
+        return f"surrogate{number} seed {self.seed} ranks {ranks} {'held out' * (number < self.held_out)}"
+
+
+def _fit_alone(task: _Task, number: int) -> dict[str, Array]:
+    """One surrogate in a process of its own."""
+    with one_blas_thread():
+        return task.fit(number, Event())
 
 
 def fit_surrogates(
@@ -236,6 +278,8 @@ def fit_surrogates(
     *,
     seed: int = 0,
     held_out: int = 0,
+    kept: KeptPieces | None = None,
+    client: Any = None,
     progress: ProgressCallback | None = None,
     cancel: CancelCallback | None = None,
 ) -> SurrogateFits:
@@ -248,26 +292,54 @@ def fit_surrogates(
     numbers : sequence of int
         Which surrogates; one with the same number and seed is the same one.
     settings : FactorizationSettings
+    seed : int
     held_out : int
         Of so many of them, the first ones, fibres are held out, too.
+    kept : KeptPieces, optional
+        Surrogates that an interrupted run finished are taken from here.
+    client : dask.distributed.Client, optional
+        They are fitted there; the result is the same.
     progress, cancel : callable, optional
     """
-    rows: dict[int, dict[int, RankFit]] = {}
-    with workers(settings.threads, cancel) as pool:
+    kept = kept or KeptPieces(None)
+    task = _Task(shifter, tuple(ranks), settings, seed, held_out)
+    known = {number: kept.load(task.piece(number)) for number in numbers}
+    rows = {number: found for number, found in known.items() if found is not None}
+    missing = [number for number in numbers if number not in rows]
 
-        def one(number: int) -> dict[int, RankFit]:
-            own = FIRST_SEED * (seed + 1) + number
-            return fit_ranks(shifter.make(own), ranks, settings, seed=own, stop=pool.stop, held_out=number < held_out)
+    def take(results: Iterable[tuple[int, dict[str, Array]]]) -> None:
+        for number, found in results:
+            rows[number] = found
+            kept.save(task.piece(number), **found)
 
-        for first in range(0, len(numbers), pool.threads):
-            batch = numbers[first : first + pool.threads]
-            report(progress, first / len(numbers), f"surrogate cohort {batch[0] + 1}")
-            rows.update(zip(batch, pool.map(one, batch), strict=True))
+    if missing and client is not None:
+
+        def tell(_: int) -> None:
+            report(progress, len(rows) / len(numbers), f"{len(rows)} of {len(numbers)} surrogate cohorts")
+
+        with closing(on_cluster(client, _fit_alone, task, missing, cancel=cancel, tell=tell)) as elsewhere:
+            take(elsewhere)
+    elif missing:
+        with workers(settings.threads, cancel) as pool:
+            take(_fitted_here(task, missing, pool, len(numbers), progress))
 
     def table(field: str) -> pd.DataFrame:
-        values: dict[int, Any] = {n: {r: getattr(f, field) for r, f in row.items()} for n, row in rows.items()}
+        values = {n: dict(zip(rows[n]["rank"].tolist(), rows[n][field].tolist(), strict=True)) for n in numbers}
         made = pd.DataFrame.from_dict(values, orient="index", columns=None).reindex(columns=sorted(ranks))
         made.index.name = "surrogate"
         return made.astype(float)
 
-    return SurrogateFits(*(table(f) for f in ("explained", "held_out", "top", "top_modules")))
+    return SurrogateFits(*(table(f) for f in FIELDS))
+
+
+def _fitted_here(
+    task: _Task, numbers: Sequence[int], pool: Workers, total: int, progress: ProgressCallback | None
+) -> Iterator[tuple[int, dict[str, Array]]]:
+    """Surrogates with their fits, in the order of the numbers."""
+    begun = total - len(numbers)
+    report(progress, begun / total, f"surrogate cohort {numbers[0] + 1}")
+    stream = pool.stream(lambda number: task.fit(number, pool.stop), numbers)
+    for done, (number, found) in enumerate(stream, start=1):
+        yield number, found
+        if done < len(numbers):
+            report(progress, (begun + done) / total, f"surrogate cohort {numbers[done] + 1}")

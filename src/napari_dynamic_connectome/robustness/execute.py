@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 from ..factorization.prepare import USUAL_MB
-from ..model.errors import Cancelled, DynamicConnectomeError, MissingExtraError
+from ..model.cluster import on_cluster
 from ..model.execution import thread_count, workers
 from ..model.memory import SHARE, free_mb
 from ..model.progress import CancelCallback, ProgressCallback, report
 from .pieces import Context, Piece, PieceResult, run_piece
 
-POLL_S = 0.1
 Found = Callable[[Piece, PieceResult], None]
 
 
@@ -80,37 +79,11 @@ def _on_cluster(
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
 ) -> None:
-    try:
-        from distributed import KilledWorker
-    except ImportError as error:
-        raise MissingExtraError("distributed", "cluster", "running on a dask cluster") from error
-    # a graph key, not scattered data: data that was scattered to a worker that dies is lost for good
-    shared = client.submit(_identity, replace(context, threads=1), pure=False)
-    waiting = {client.submit(run_piece, shared, piece, pure=False, retries=2): piece for piece in pieces}
-    everything = [shared, *waiting]
-    try:
-        while waiting:
-            done = [f for f in waiting if f.done()]
-            for future in done:
-                piece = waiting.pop(future)
-                found(piece, future.result())
-                count = len(pieces) - len(waiting)
-                report(progress, count / len(pieces), _said(piece, count, len(pieces)))
-            if cancel is not None and cancel():
-                raise Cancelled
-            if not done:
-                time.sleep(POLL_S)
-    except KilledWorker as error:
-        raise DynamicConnectomeError(
-            "workers of the cluster died again and again, probably for lack of memory"
-        ) from error
-    finally:
-        client.cancel(everything)
+    with closing(on_cluster(client, run_piece, replace(context, threads=1), pieces, cancel=cancel)) as elsewhere:
+        for count, (piece, result) in enumerate(elsewhere, start=1):
+            found(piece, result)
+            report(progress, count / len(pieces), _said(piece, count, len(pieces)))
 
 
 def _said(piece: Piece, count: int, total: int) -> str:
     return f"{count} of {total}: {piece.part} {piece.name}"
-
-
-def _identity(context: Context) -> Context:
-    return context

@@ -120,6 +120,8 @@ def read_recordings(
     time_column: str | None = None,
     worm_column: str | None = None,
     other_columns: str | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
 ) -> list[Recording]:
     """Read recordings from Parquet.
 
@@ -145,6 +147,8 @@ def read_recordings(
         Wide and long tables: the column that tells worms (or trials) apart, where its name does not tell; "none" if all rows are of one.
     other_columns : {"behaviour", "left out", "neurons"}, optional
         Wide and long tables: what becomes of columns that are no neurons and change in the course of a worm.
+    progress, cancel : callable, optional
+        Collection only: told after, and asked before, every worm.
     """
     path = existing(path)
     if is_collection(path):
@@ -157,6 +161,8 @@ def read_recordings(
             min_named=min_named,
             min_neurons=min_neurons,
             min_duration_s=min_duration_s,
+            progress=progress,
+            cancel=cancel,
         )
         return list(found)
     if path.is_dir():

@@ -1,0 +1,81 @@
+"""Pieces of a long step on a dask cluster, beside `execution`, which has the threads of this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, TypeVar
+
+from .errors import Cancelled, DynamicConnectomeError, MissingExtraError
+from .progress import CancelCallback
+
+S = TypeVar("S")
+T = TypeVar("T")
+C = TypeVar("C")
+POLL_S = 0.1
+RETRIES = 2
+
+
+def on_cluster(
+    client: Any,
+    function: Callable[[C, S], T],
+    common: C,
+    items: Sequence[S],
+    *,
+    cancel: CancelCallback | None = None,
+    tell: Callable[[int], None] | None = None,
+) -> Generator[tuple[S, T]]:
+    """Items with `function(common, item)`, one by one as they are finished.
+
+    A piece that is lost with its worker is run again by the scheduler.
+
+    Parameters
+    ----------
+    client : dask.distributed.Client
+    function : callable
+        Of a module, so that workers find it.
+    common : object
+        Sent once.
+    items : sequence
+    cancel : callable, optional
+    tell : callable, optional
+        Told how many are finished.
+
+    Raises
+    ------
+    Cancelled
+        Within a second of `cancel()` returning True.
+    DynamicConnectomeError
+        Workers died again and again.
+    """
+    try:
+        from distributed import KilledWorker
+    except ImportError as error:
+        raise MissingExtraError("distributed", "cluster", "running on a dask cluster") from error
+    # a graph key, not scattered data: data that was scattered to a worker that dies is lost for good
+    shared = client.submit(_identity, common, pure=False)
+    waiting = {client.submit(function, shared, item, pure=False, retries=RETRIES): item for item in items}
+    everything, finished = [shared, *waiting], 0
+    try:
+        while waiting:
+            done = [future for future in waiting if future.done()]
+            for future in done:
+                item = waiting.pop(future)
+                yield item, future.result()
+                finished += 1
+                if tell is not None:
+                    tell(finished)
+            if cancel is not None and cancel():
+                raise Cancelled
+            if not done:
+                time.sleep(POLL_S)
+    except KilledWorker as error:
+        raise DynamicConnectomeError(
+            "workers of the cluster died again and again, probably for lack of memory"
+        ) from error
+    finally:
+        client.cancel(everything)
+
+
+def _identity(common: C) -> C:
+    return common
