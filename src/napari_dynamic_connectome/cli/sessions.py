@@ -121,6 +121,20 @@ def report_of(session: Session, output: str | None) -> Path:
     return (Path(output) if output else Path(str(session.path)).parent) / "report.html"
 
 
+def add_layout(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what columns and rows of a connectome are."""
+    from ..io.formats.connection_matrix import CHOICES
+
+    parser.add_argument(
+        "--weight", metavar="COLUMN", help="that holds the weights of connectomes whose columns do not tell which it is"
+    )
+    parser.add_argument(
+        "--rows",
+        choices=CHOICES,
+        help="of connectomes that are matrices: rows are presynaptic, postsynaptic, or of what has no direction",
+    )
+
+
 def add_networks(parser: argparse.ArgumentParser) -> None:
     """Add the options that name connectomes and other networks."""
     parser.add_argument(
@@ -129,14 +143,7 @@ def add_networks(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="CSV or GraphML with pre, post, type, synapses, or cect:NAME (package cect); repeatable, for several adults",
     )
-    parser.add_argument(
-        "--weight", metavar="COLUMN", help="that holds the weights of connectomes whose columns do not tell which it is"
-    )
-    parser.add_argument(
-        "--rows",
-        choices=("pre", "post", "gap junctions", "contact"),
-        help="of connectomes that are matrices: rows are presynaptic, postsynaptic, or of what has no direction",
-    )
+    add_layout(parser)
     parser.add_argument(
         "--propagation",
         metavar="FILE",

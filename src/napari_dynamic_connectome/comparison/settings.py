@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from ..io.formats.connection_matrix import Rows
 from ..model.settings import StepSettings, setting
 
 
@@ -21,7 +22,7 @@ class StructureSettings(StepSettings):
         "",
         "Column, or attribute of GraphML, that holds the weights of connectomes whose names do not tell which it is.",
     )
-    rows: Literal["", "pre", "post", "gap junctions", "contact"] = setting(
+    rows: Literal["", Rows] = setting(
         "",
         "Of connectomes that are matrices: their rows are presynaptic (pre) or postsynaptic (post), or they count what has no "
         "direction.",

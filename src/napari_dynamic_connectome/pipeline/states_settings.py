@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from ..io.formats.connection_matrix import Rows
 from ..model.settings import setting
 from ..states.settings import StatesSettings
 
@@ -14,7 +15,7 @@ class StatesStepSettings(StatesSettings):
     fit: bool = setting(False, "Whether `run` looks for states; the States dock and the command `states` always do.")
     connectome: str = setting("", "CSV or GraphML of synapses for the prior of the weights; none by default.")
     weight: str = setting("", "Column of the connectome that holds the weights, where its name does not tell.")
-    rows: Literal["", "pre", "post", "gap junctions", "contact"] = setting(
+    rows: Literal["", Rows] = setting(
         "",
         "Of a connectome that is a matrix: its rows are presynaptic (pre) or postsynaptic, or of what has no direction.",
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..numbers import seed_of
 from ..progress import progress_bar
-from ..sessions import kept_in_session, report_of
+from ..sessions import add_layout, kept_in_session, report_of
 
 if TYPE_CHECKING:
     from ...pipeline.states_settings import StatesStepSettings
@@ -22,12 +22,7 @@ def add(commands: Any) -> None:
     states.add_argument("session", help="session.zarr, or the output folder of a run")
     states.add_argument("-o", "--output", help="folder (default: the folder that holds the session)")
     states.add_argument("--connectome", metavar="FILE", help="CSV or GraphML of synapses for the prior")
-    states.add_argument("--weight", metavar="COLUMN", help="that holds its weights, if its columns do not tell")
-    states.add_argument(
-        "--rows",
-        choices=("pre", "post", "gap junctions", "contact"),
-        help="of a connectome that is a matrix: rows are presynaptic, postsynaptic, or of what has no direction",
-    )
+    add_layout(states)
     states.add_argument(
         "--held-out",
         choices=("no", "blocks", "worms"),

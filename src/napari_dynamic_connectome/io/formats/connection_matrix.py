@@ -7,6 +7,7 @@ written in such a file, so it is asked, unless the matrix is symmetric.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,9 @@ from .text_tables import plain_cell, to_numbers
 DIRECTED = {"pre": "each row is presynaptic", "post": "each row is postsynaptic"}
 UNDIRECTED = {"gap junctions": "electrical", "contact": "contact"}
 """What a symmetric matrix may hold, and the type of its connections."""
-CHOICES = (*DIRECTED, *UNDIRECTED)
+Rows = Literal["pre", "post", "gap junctions", "contact"]
+"""What the rows of a matrix of connections may be."""
+CHOICES: tuple[str, ...] = get_args(Rows)
 _KNOWN = ("canonical", "spelling", "no side", "unsure")
 
 

@@ -134,7 +134,7 @@ def read_recordings(
         An npy says neither which of its axes is time nor how fast it was sampled.
     """
     path = existing(path)
-    if not zipfile.is_zipfile(path) and head(path, 6) == b"\x93NUMPY":
+    if head(path, 6) == b"\x93NUMPY":
         return [_bare_traces(path, name or path.name.split(".")[0], rate_hz, axes)]
     held = load_fields(path)
     if not name and not any(k in held for k in ("worm", "name", "uid")):

@@ -34,7 +34,7 @@ from ..units import micrometres
 from ..volumes.hdf5 import Hdf5Array, check_dataset, is_local, is_nwb, member, opened, read_all
 from ..volumes.volume import Volume, build_volume
 from .fields import recording_from_fields, stimulus_table, texts
-from .nwb_about import ABOUT, checked_about
+from .nwb_about import about_in, our_provenance
 from .side_tables import onto_clock
 
 ORDER = 40
@@ -61,7 +61,6 @@ STIMULUS_COLUMNS = (
     "stimulus_type",
     "tags",
 )
-OURS = "dynamic_connectome"
 MOMENT_S = 1e-5
 """An invalid interval that is no longer than this marks an interruption, not missing samples."""
 
@@ -120,19 +119,16 @@ def read_recordings(path: str | Path, *, name: str = "", signal: str | None = No
         if not name:
             name = _animal(file) or path.stem
         recording = recording_from_fields(fields, spot, name=name)
-        provenance: dict[str, Any] = {
-            "nwb": {"file": path.name, "series": series_path, "units": units}
-        } | _our_provenance(file)
+        ours = our_provenance(file)
+        provenance: dict[str, Any] = {"nwb": {"file": path.name, "series": series_path, "units": units}} | ours
         if notes:
             provenance["reading"] = "; ".join(notes)
-        if _our_provenance(file):
-            provenance["names_decided"] = True
         provenance.pop(UNIT_SAID, None)
-        if (
-            _our_provenance(file) or "timestamps" not in series
-        ):  # ours, or a rate in Hz; any timestamps are called seconds
+        if ours or "timestamps" not in series:  # ours, or a rate in Hz; any timestamps are called seconds
             provenance[UNIT_SAID] = True
-        if not _our_provenance(file) and (about := _about(file)):
+        if ours:
+            provenance["names_decided"] = True
+        elif about := about_in(file):
             provenance[ATTRIBUTES] = about
         return [
             recording.replace(
@@ -417,51 +413,6 @@ def _animal(file: Any) -> str:
             if found and found[0]:
                 return found[0]
     return ""
-
-
-_ABOUT = {
-    "general/subject/strain": "strain", "general/subject/genotype": "genotype", "general/subject/sex": "sex",
-    "general/subject/age": "age", "general/subject/growth_stage": "stage", "session_start_time": "session_start",
-    "general/experimenter": "experimenter", "general/lab": "lab", "general/institution": "institution",
-}  # fmt: skip
-"""Where NWB says what our attributes of a worm say; growth_stage is of the extension for multichannel volumes."""
-MOST_TEXTS = 50
-_NOT_SAID = ("", "unknown", "not stated", "none", "n/a", "na", "unspecified")
-
-
-def _about(file: Any) -> dict[str, str]:
-    """Return what another program's file says of the worm and its session, as attributes."""
-    found = {}
-    for place, attribute in _ABOUT.items():
-        node = member(file, place, "")
-        few = node is not None and hasattr(node, "shape") and (node.size or 0) <= MOST_TEXTS
-        held = texts(node[()]) if few else None
-        said = ", ".join(t.strip() for t in held or () if t.strip())
-        if said.lower() not in _NOT_SAID and _can_be_written(attribute, said):
-            found[attribute] = said
-    return found
-
-
-def _can_be_written(attribute: str, said: str) -> bool:
-    """Whether our own export takes it: a sex or an age in words of another kind would stop it later."""
-    try:
-        checked_about({attribute: said} if attribute in ABOUT else {}, "")
-    except InputError:
-        return False
-    return True
-
-
-def _our_provenance(file: Any) -> dict[str, Any]:
-    import json
-
-    found = texts(file["general/data_collection"][()]) if "general/data_collection" in file else None
-    if found and found[0].startswith('{"' + OURS):
-        try:
-            held = json.loads(found[0])[OURS]
-        except (ValueError, KeyError):
-            return {}
-        return held if isinstance(held, dict) else {}
-    return {}
 
 
 def _invalid_times(file: Any, where: str) -> list[tuple[float, float]]:

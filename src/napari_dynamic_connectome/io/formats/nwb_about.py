@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,6 +10,8 @@ from typing import Any
 
 from ...model.errors import InputError
 from ...model.settings import StepSettings, setting
+from ..volumes.hdf5 import member
+from .fields import texts
 
 
 class AboutSettings(StepSettings):
@@ -27,6 +30,8 @@ class AboutSettings(StepSettings):
     institution: str = setting("", "Where: university or institute.")
 
 
+OURS = "dynamic_connectome"
+"""Key under which a file holds the provenance of its recording."""
 ABOUT = tuple(AboutSettings.model_fields)
 """Names of what NWB wants to know; attributes of worms of these names are written."""
 _DURATION = r"P(?=[\dT])(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?"
@@ -74,3 +79,47 @@ def checked_about(given: Mapping[str, str], where: str) -> dict[str, Any]:
             f"the age '{said['age']}' is no duration", where=where, fix="For example P2D (two days) or PT60H."
         )
     return said
+
+
+PLACES = {
+    "general/subject/strain": "strain", "general/subject/genotype": "genotype", "general/subject/sex": "sex",
+    "general/subject/age": "age", "general/subject/growth_stage": "stage", "session_start_time": "session_start",
+    "general/experimenter": "experimenter", "general/lab": "lab", "general/institution": "institution",
+}  # fmt: skip
+"""Where NWB says what our attributes of a worm say; growth_stage is of the extension for multichannel volumes."""
+MOST_TEXTS = 50
+_NOT_SAID = ("", "unknown", "not stated", "none", "n/a", "na", "unspecified")
+
+
+def about_in(file: Any) -> dict[str, str]:
+    """Return what another program's file says of the worm and its session, as attributes."""
+    found = {}
+    for place, attribute in PLACES.items():
+        node = member(file, place, "")
+        few = node is not None and hasattr(node, "shape") and (node.size or 0) <= MOST_TEXTS
+        held = texts(node[()]) if few else None
+        said = ", ".join(t.strip() for t in held or () if t.strip())
+        if said.lower() not in _NOT_SAID and _can_be_written(attribute, said):
+            found[attribute] = said
+    return found
+
+
+def _can_be_written(attribute: str, said: str) -> bool:
+    """Whether our own export takes it: a sex or an age in words of another kind would stop it later."""
+    try:
+        checked_about({attribute: said} if attribute in ABOUT else {}, "")
+    except InputError:
+        return False
+    return True
+
+
+def our_provenance(file: Any) -> dict[str, Any]:
+    """Return what this program noted of a recording when it wrote the file; empty for a file of another program."""
+    found = texts(file["general/data_collection"][()]) if "general/data_collection" in file else None
+    if found and found[0].startswith('{"' + OURS):
+        try:
+            held = json.loads(found[0])[OURS]
+        except (ValueError, KeyError):
+            return {}
+        return held if isinstance(held, dict) else {}
+    return {}
