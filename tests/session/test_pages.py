@@ -16,8 +16,8 @@ from napari_dynamic_connectome.model.memory import SHARE
 from napari_dynamic_connectome.model.recording import MAX_NAME_LENGTH
 from napari_dynamic_connectome.session import codec, lock, store
 from napari_dynamic_connectome.session.edits import MAX_NOTE_LENGTH
-from napari_dynamic_connectome.session.migrate import SCHEMA_VERSION
 from napari_dynamic_connectome.session.save_load import save_session
+from napari_dynamic_connectome.session.schema import SCHEMA_VERSION
 
 TESTS = Path(__file__).parents[1]
 PAGES = TESTS.parent / "docs" / "pages"
@@ -68,8 +68,9 @@ CLAIMS = {
     "say so and offer **Take over**": "widgets/workspace/test_recovery.py::test_a_session_of_a_silent_machine_is_taken_over_by_a_button",
     "is touched is never taken over": "session/test_lock.py::test_another_machine_has_it_as_long_as_its_lock_is_touched",
     "The schema has a number": f"{HERE}::test_numbers_on_the_pages_are_those_of_the_code",
+    "Older ones are refused with what to do": "session/test_save_load.py::test_an_older_schema_is_refused_with_what_to_do",
     "newer ones are refused": "session/test_save_load.py::test_a_newer_schema_is_refused_with_what_to_do",
-    "open a session of every schema": "session/test_save_load.py::test_sessions_of_every_released_schema_open",
+    "open a session that was saved some time ago": "session/test_save_load.py::test_a_session_that_was_saved_some_time_ago_opens",
     "keeps what is finished in `checkpoints/`": "pipeline/test_resume.py::test_a_stopped_run_goes_on_and_gives_the_same",
     "make it begin again where they matter": "pipeline/test_resume.py::test_a_stage_is_done_again_when_a_setting_that_it_depends_on_was_changed",
     "The docks keep as much in the cache folder": "widgets/docks/test_recording_dock.py::test_a_cancelled_extraction_goes_on_where_it_was",

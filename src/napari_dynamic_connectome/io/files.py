@@ -12,7 +12,9 @@ from pathlib import Path
 
 from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.system import is_reserved
+from . import limits
 from .atomic import writing
+from .format import ZIP
 from .once import once
 
 MAX_LINKS = 40
@@ -128,7 +130,7 @@ def matching(pattern: str | Path) -> list[Path]:
 def head(path: Path, n_bytes: int = 1024) -> bytes:
     """Return the first bytes of a file."""
     if n_bytes <= START:
-        return _start(path)[:n_bytes]
+        return _first_look(path)[0][:n_bytes]
     with path.open("rb") as stream:
         return stream.read(n_bytes)
 
@@ -138,9 +140,37 @@ START = 1 << 16
 
 
 @once
-def _start(path: str | Path) -> bytes:
+def _first_look(path: str | Path) -> tuple[bytes, list[str] | Exception]:
+    """Read the first bytes and, of a zip archive, the names of its members (or why they cannot be read)."""
+    import zipfile
+
     with Path(path).open("rb") as stream:
-        return stream.read(START)
+        start = stream.read(START)
+        if not start.startswith(ZIP) or not zipfile.is_zipfile(stream):
+            return start, []
+        try:
+            return start, zipfile.ZipFile(stream).namelist()[: limits.MAX_MEMBERS]
+        except Exception as error:
+            return start, error
+
+
+def members(path: str | Path) -> list[str]:
+    """Return the names of the members of a zip archive, at most `limits.MAX_MEMBERS`; of anything else none.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Raises
+    ------
+    FormatError
+        The archive is damaged.
+    """
+    names = _first_look(path)[1]
+    if isinstance(names, Exception):
+        with reading(path, "zip archive"):
+            raise names
+    return names
 
 
 @contextmanager

@@ -6,21 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..model.errors import FormatError
+from .files import members
 from .format import is_binary, is_json
 from .markup import root_name
 
 
 def refuse_office(path: Path) -> None:
     """Name a workbook or document for what it is."""
-    import zipfile
-
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = {i.filename for i in archive.infolist()[:1000]}
-    except (zipfile.BadZipFile, OSError):
+        names = set(members(path))
+    except FormatError:
         return
-    if "[Content_Types].xml" in members or "mimetype" in members:
-        sheet = any(m.startswith("xl/") for m in members) or path.suffix.lower() in (".xlsx", ".xlsm", ".ods")
+    if "[Content_Types].xml" in names or "mimetype" in names:
+        sheet = any(m.startswith("xl/") for m in names) or path.suffix.lower() in (".xlsx", ".xlsm", ".ods")
         raise FormatError(
             "this is an Excel workbook or another office document" if sheet else "this is an office document, not data",
             where=str(path),

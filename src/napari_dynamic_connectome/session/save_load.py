@@ -18,8 +18,9 @@ from uuid import uuid4
 
 import xarray as xr
 
+from ..io import limits
 from ..io.atomic import recover, writing
-from ..io.files import head
+from ..io.files import members
 from ..model.cohort import Cohort, CohortSettings
 from ..model.errors import DynamicConnectomeError, FormatError, InputError
 from ..model.evidence import Chance
@@ -32,12 +33,13 @@ from .codec import Decoder, Encoder
 from .edits import Action, Edit, now
 from .fingerprints import checked_print, cohort_prints
 from .lock import busy_elsewhere, is_silent
-from .migrate import SCHEMA_VERSION, check_version, migrate
 from .named import write_named
 from .relink import check_references, decode_reference, encode_reference
+from .schema import SCHEMA_VERSION, check_version
 from .session import COMMUNITY_SETTINGS, COMPONENT_SETTINGS, Session
 from .state import OPINIONS, SessionState, fields_of
 from .store import (
+    JSON_NAME,
     ArrayPool,
     ArrayReader,
     Put,
@@ -169,12 +171,17 @@ def read_revision(path: Path) -> str:
 
 def _read_head(path: Path) -> dict[str, Any]:
     try:
-        if path.is_dir() or (path.is_file() and head(path, 2) == b"PK"):
+        if path.is_dir() or (path.is_file() and _may_be_packed(members(path))):
             with open_store(path) as source:
                 return read_head(source)
     except (FormatError, OSError, ValueError):
         pass
     return {}
+
+
+def _may_be_packed(names: list[str]) -> bool:
+    """Whether an archive with these members can be a session; of one with more than are listed it is not known."""
+    return JSON_NAME in names or len(names) == limits.MAX_MEMBERS
 
 
 def _check_target(session: Session, path: Path, overwrite: bool) -> None:
@@ -212,7 +219,8 @@ def _load(path: Path) -> Session:
         with open_store(path) as source:
             head = read_head(source)
             check_version(head.get("schema_version"))
-            body = migrate(read_body(source, head))
+            body = read_body(source, head)
+            check_version(body.get("schema_version"))
             return decode_session(body, source, path.parent.resolve())
     except InputError as error:
         place = f"{where} ({error.where})" if error.where and where not in error.where else error.where or where

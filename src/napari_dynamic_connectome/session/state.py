@@ -1,7 +1,7 @@
 """What a session holds: one field a thing. Copies, results, files and the opening of a session follow from these fields.
 
 A new thing is one line of `SessionState`. `session.save_load` writes and reads it by its type; what is no text, number, mapping,
-list of edits or result has two functions there, in `SPECIAL`. Its file has a new schema version (`session.migrate`).
+list of edits or result has two functions there, in `SPECIAL`. Its file has a new schema version (`session.schema`).
 """
 
 from __future__ import annotations

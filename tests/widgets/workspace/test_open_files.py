@@ -226,9 +226,10 @@ def test_every_file_that_is_dropped_opens(viewer, answers, tmp_path, qtbot) -> N
             np.testing.assert_array_equal(np.asarray(new[0].data[2]), VOXELS[2])
 
 
-def test_a_table_that_is_dropped_is_opened_to_know_it_and_to_read_it(viewer, tmp_path, monkeypatch) -> None:
-    path = tmp_path / "a.csv"
-    MAKERS["a.csv"][1](path)
+@pytest.mark.parametrize("name", ["a.csv", "a.npz"])
+def test_a_file_that_is_dropped_is_opened_to_know_it_and_to_read_it(viewer, tmp_path, monkeypatch, name) -> None:
+    path = tmp_path / name
+    MAKERS[name][1](path)
     opened, real = [], io.open
 
     def counting(file: Any, *args: Any, **more: Any) -> Any:

@@ -19,12 +19,14 @@ from .. import limits
 from ..choice import ChoiceNeeded
 from ..files import atomic_file, existing, head, reading, summary
 from ..format import ZIP, About, Format
+from ..once import once
 from ..volumes.volume import Volume, build_volume
 from .fields import ALIASES, recording_fields, recording_from_fields
 
 ORDER = 60
 
 
+@once
 def load_fields(path: Path) -> dict[str, np.ndarray]:
     """Return all arrays of an npz after checking every header.
 
@@ -239,7 +241,7 @@ def open_volume(path: str | Path, *, labels: bool = False, array: str | None = N
     """
     path = existing(path)
     where = str(path)
-    if zipfile.is_zipfile(path):
+    if head(path, 4).startswith(ZIP):
         fields = load_fields(path)
         pictures = {k: v for k, v in fields.items() if v.ndim >= 3 and v.dtype.kind in "uifb"}
         if array is None and len(pictures) != 1:

@@ -20,7 +20,7 @@ from ...model.voxels import read_voxels
 from .. import limits
 from ..axes import resolve_axes
 from ..choice import ChoiceNeeded
-from ..files import existing, files_below, inside, is_plain, reading, summary
+from ..files import existing, files_below, inside, is_plain, members, reading, summary
 from ..format import ZIP, Format
 from ..once import once
 from ..units import micrometres, seconds
@@ -144,13 +144,7 @@ def is_zarr(path: Path) -> bool:
     """Whether a folder (or a zip) is a zarr hierarchy."""
     if path.is_dir():
         return any((path / name).is_file() for name in MARKERS)
-    import zipfile
-
-    if not zipfile.is_zipfile(path):
-        return False
-    with reading(path, "zip archive"), zipfile.ZipFile(path) as archive:
-        names = archive.namelist()[: limits.MAX_MEMBERS]
-    return any(name in MARKERS for name in names)
+    return any(name in MARKERS for name in members(path))
 
 
 def attributes(path: Path, group: str = "") -> dict[str, Any]:
