@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -19,6 +20,7 @@ import pytest
 
 import napari_dynamic_connectome as ndc
 from napari_dynamic_connectome.cli import main
+from napari_dynamic_connectome.cli.cluster import client_of
 from napari_dynamic_connectome.pipeline.partition import partition
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 
@@ -238,6 +240,9 @@ def test_extract_unnamed_axes_reference_channel_and_centres(tmp_path: Path) -> N
         (["run", "{settings}", "--set", "rank.rank=0"], "rank.rank"),
         (["run", "{settings}", "--set", "nonsense"], "TABLE.FIELD=VALUE"),
         (["run", "{settings}", "--scheduler", "tcp://127.0.0.1:1"], "--executor dask"),
+        (["run", "{settings}", "--executor", "dask"], "--workers"),
+        (["run", "{settings}", "--workers", "0"], "--workers: 0 workers"),
+        (["run", "{settings}", "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "two clusters"),
         (["run", "{settings}", "-o", "{full}"], "not empty"),
         (["run", "{settings}", "-o", "{settings}"], "not a folder"),
         (["run", "{settings}", "--set", 'input.worms=["nobody"]'], "nobody"),
@@ -394,3 +399,16 @@ def test_four_real_worms_give_the_known_biology_without_tuning(shared_data: Path
     assert {"AVA", "AVE", "AIB"} <= leaders
     pairs = pd.read_csv(tmp_path / "out" / "tables" / "score_left_right_pairs.csv").set_index("component")
     assert pairs.loc["all", "percentile"] > 0.82
+
+
+def test_workers_are_processes_on_this_machine_that_end_with_the_command() -> None:
+    pytest.importorskip("distributed")
+    options = argparse.Namespace(executor="local", scheduler=None, workers=1)
+    client = client_of(options)
+    try:
+        pid = client.submit(os.getpid).result()
+        assert pid != os.getpid() and [w["nthreads"] for w in client.scheduler_info()["workers"].values()] == [1]
+    finally:
+        client.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...model.errors import InputError
-from ..cluster import client_of
+from ..cluster import add_cluster, client_of
 from ..progress import progress_bar
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ def add(commands: Any) -> None:
     extract.add_argument(
         "--resume", metavar="FOLDER", help="keep finished blocks here, and go on from them after a stop"
     )
-    extract.add_argument("--executor", choices=("local", "dask"), default="local")
-    extract.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler (with --executor dask)")
+    add_cluster(extract)
     extract.add_argument(
         "--set",
         action="append",

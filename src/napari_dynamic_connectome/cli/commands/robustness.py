@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..cluster import client_of
+from ..cluster import add_cluster, client_of
 from ..progress import progress_bar
 from ..reading import add_reading, with_reading
 
@@ -24,8 +24,7 @@ def add(commands: Any) -> None:
         "--set", action="append", default=[], metavar="TABLE.FIELD=VALUE", help="override a setting; repeatable"
     )
     robustness.add_argument("--fresh", action="store_true", help="do not go on from an interrupted run")
-    robustness.add_argument("--executor", choices=("local", "dask"), default="local")
-    robustness.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler (with --executor dask)")
+    add_cluster(robustness)
     add_reading(robustness)
     robustness.set_defaults(action=execute)
 

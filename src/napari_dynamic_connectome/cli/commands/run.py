@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..as_json import add_json, print_json, run_of
-from ..cluster import client_of
+from ..cluster import add_cluster, client_of
 from ..outputs import print_summary, run_and_write
 from ..reading import add_reading, with_reading
 
@@ -29,8 +29,7 @@ def add(commands: Any) -> None:
         help="replace a session in the output folder that no run made or that cannot be read; a backup is kept",
     )
     run.add_argument("--no-screenshot", action="store_true", help="skip the picture of the napari window")
-    run.add_argument("--executor", choices=("local", "dask"), default="local")
-    run.add_argument("--scheduler", metavar="ADDRESS", help="of a running dask scheduler (with --executor dask)")
+    add_cluster(run)
     add_json(run)
     add_reading(run)
     run.set_defaults(action=execute)
