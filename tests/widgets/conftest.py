@@ -24,6 +24,13 @@ def _modules_are_no_garbage() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _modules_imported_since_are_none_either(_modules_are_no_garbage) -> None:
+    """napari collects garbage whenever a layer is removed: each time through all that earlier modules have imported."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _settings_stay_in_memory(monkeypatch) -> None:
     """Every reset of napari's settings, two a test, would write their file for every field, a tenth of the time of a short test."""
@@ -112,6 +119,74 @@ def module_viewer(qapp, tmp_path_factory) -> Iterator[Any]:
     left = len(QtViewer._instances)
     QtViewer._instances.clear()  # not the fault of the next module
     assert left == 0, "the window is still there"
+
+
+@pytest.fixture(scope="module")
+def module_docks(module_viewer) -> dict[str, Any]:
+    """All docks, laid out once in the window of the module."""
+    from napari_dynamic_connectome.widgets.app.arrange import arrange_windows
+
+    return arrange_windows(module_viewer)
+
+
+def begin_again(viewer, session: Any) -> None:
+    """Open a session in a window that tests share, with the first way to look at it, as if it were the first one there.
+
+    What the docks themselves hold stays: what is unfolded, and how a table is sorted.
+    """
+    from napari_dynamic_connectome.session.session import Selection
+    from napari_dynamic_connectome.widgets.viewer.layers import OURS
+    from napari_dynamic_connectome.widgets.workspace.open_files import adopt
+    from napari_dynamic_connectome.widgets.workspace.workspace import ViewState, workspace_of
+
+    work = workspace_of(viewer)
+    assert not work.jobs.running, "the test before this one has left a job running"
+    for layer in [one for one in viewer.layers if one.name not in OURS]:
+        viewer.layers.remove(layer)
+    adopt(work, session)
+    work.session.select(**vars(Selection()))
+    work.view.set(**vars(ViewState()))
+    work.remembered.clear()
+    viewer.theme = "dark"
+    viewer.dims.ndisplay = 2
+    work.scene.show_again()
+    assert list(work.session.recordings) == list(session.recordings)
+    assert work.session.components is session.components and work.session.communities == session.communities
+    assert not work.session.history and not work.session.done
+
+
+@pytest.fixture
+def reused_viewer(request: pytest.FixtureRequest, module_viewer, qtbot):
+    """The window of the module with an empty session, or with that of `helpers.fill` in tests that are marked `filled`.
+
+    From one filled session to the next the layers stay: to make them is most of what such a test costs.
+    """
+    from napari_dynamic_connectome.session.session import Session
+
+    from .helpers import fill
+
+    session = Session()
+    if request.node.get_closest_marker("filled"):
+        fill(session)
+    begin_again(module_viewer, session)
+    qtbot.wait(10)
+    return module_viewer
+
+
+@pytest.fixture
+def add_dock(viewer):
+    """Add a dock of a kind to the window; it goes after the test."""
+    made: list[Any] = []
+
+    def add(kind: type, area: str = "right") -> Any:
+        made.append(kind(viewer))
+        viewer.window.add_dock_widget(made[-1], name=kind.title, area=area, add_vertical_stretch=False)
+        return made[-1]
+
+    yield add
+    for one in made:
+        viewer.window.remove_dock_widget(one)
+        one.deleteLater()
 
 
 @pytest.fixture

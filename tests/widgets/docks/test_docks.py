@@ -1,11 +1,11 @@
-"""Real docks in a real viewer: one session, shown the same way everywhere."""
+"""Real docks in a real viewer: one session, shown the same way everywhere. The tests share the window with its docks."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from tests.widgets.helpers import NAMES, fill, recording
+from tests.widgets.helpers import NAMES, recording
 
 from napari_dynamic_connectome.display import scene as resolve
 from napari_dynamic_connectome.display.palette import rgb
@@ -15,12 +15,15 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def docks(viewer, qtbot):
-    from napari_dynamic_connectome.widgets.app.arrange import arrange_windows
+def viewer(reused_viewer):
+    return reused_viewer
 
-    found = arrange_windows(viewer)
-    qtbot.wait(30)
-    return found
+
+@pytest.fixture
+def docks(module_docks, viewer, qtbot):
+    for one in ("Communities", "Recording"):  # in front of their groups, as after the docks were arranged
+        show(module_docks[one], qtbot)
+    return module_docks
 
 
 def show(dock, qtbot):
@@ -32,7 +35,7 @@ def show(dock, qtbot):
     return dock
 
 
-def test_every_dock_opens_and_says_what_to_do_next(docks) -> None:
+def test_every_dock_opens_and_says_what_to_do_next(docks, qtbot) -> None:
     assert set(docks) == {
         "Recording",
         "Neurons",
@@ -45,6 +48,7 @@ def test_every_dock_opens_and_says_what_to_do_next(docks) -> None:
         "Export",
     }
     for dock in docks.values():
+        show(dock, qtbot)
         assert len({id(d.session) for d in docks.values()}) == 1
         if dock.title == "Recording":
             assert not dock.start.isHidden() and not dock.start.sample.isHidden()
@@ -63,125 +67,6 @@ def test_every_control_has_a_tooltip(docks) -> None:
         for line in dock.findChildren(QLineEdit):
             inside = isinstance(line.parent(), (QAbstractSpinBox, QComboBox))
             assert inside or line.toolTip(), (dock.title, line.placeholderText())
-
-
-def test_naming_by_keyboard_undo_and_refusal(docks, work, qtbot) -> None:
-    work.session.add(recording())
-    dock = show(docks["Neurons"], qtbot)
-    unnamed = [n for n in work.session.recording.neurons.index if n.startswith("#")]
-    work.session.select(neurons=(unnamed[0],))
-    dock.flush()
-    dock.edit.setFocus()
-    qtbot.keyClicks(dock.edit, "rid")
-    qtbot.keyClick(dock.edit, Qt.Key.Key_Return)
-    assert "RID" in work.session.recording.neurons.index
-    assert work.session.selection.neurons == (unnamed[1],)  # it goes on to the next
-    dock.edit.clear()
-    qtbot.keyClicks(dock.edit, "ava l")
-    qtbot.keyClick(dock.edit, Qt.Key.Key_Return)
-    assert "AVAL already" in dock.refusal.text()
-    dock.jump.click()
-    assert work.session.selection.neurons == ("AVAL",)
-    dock.flush()
-    dock.undo_button.click()
-    assert "RID" not in work.session.recording.neurons.index
-    dock.flush()
-    dock.redo_button.click()
-    assert "RID" in work.session.recording.neurons.index
-
-
-def test_swapping_sides_exchanges_two_names(docks, work, qtbot) -> None:
-    work.session.add(recording())
-    dock = show(docks["Neurons"], qtbot)
-    work.session.select(neurons=("AVAL",))
-    dock.flush()
-    before = int(work.session.recording.neurons.loc["AVAL", "label"])
-    dock.swap_button.click()
-    assert int(work.session.recording.neurons.loc["AVAR", "label"]) == before
-
-
-def test_colours_of_the_moment_reach_the_canvas_from_cursor_and_slider(viewer, docks, work, qtbot) -> None:
-    fill(work.session)
-    work.view.set(color_by="activity")
-    viewer.dims.ndisplay = 3
-    work.scene.flush()
-    layer = work.scene.layers["neurons"]
-    visual = viewer.window._qt_viewer.canvas.layer_to_visual[layer]
-    times = work.session.recording.time_s
-
-    def drawn() -> np.ndarray:
-        return np.asarray(visual.node.points_markers._data["a_bg_color"])[:, :3]
-
-    seen = []
-    for frame, move in [
-        (5, lambda k: work.session.select(time_s=float(times[k]))),
-        (40, lambda k: viewer.dims.set_current_step(viewer.dims.ndim - 4, k)),
-        (7, lambda k: work.session.select(time_s=float(times[k]))),
-        (7, lambda k: work.session.select(time_s=float(times[k]) + 1e-6)),
-    ]:
-        move(frame)
-        wanted = resolve.colors_at(work.scene.drawn, float(times[frame]))[work.scene.drawn.shown]
-        np.testing.assert_allclose(drawn(), wanted[:, :3], atol=2e-3)
-        seen.append(drawn())
-    assert np.abs(seen[0] - seen[1]).max() > 0.02
-    viewer.layers.remove("time")  # without a slider nothing is sliced again
-    work.session.select(time_s=float(times[60]))
-    wanted = resolve.colors_at(work.scene.drawn, float(times[60]))[work.scene.drawn.shown]
-    np.testing.assert_allclose(drawn(), wanted[:, :3], atol=2e-3)
-    assert np.abs(drawn() - seen[-1]).max() > 0.02
-
-
-def test_pixels_of_a_neuron_have_its_communitys_colour(viewer, work, qtbot) -> None:
-    fill(work.session)
-    work.session.set_current("worm A")
-    work.view.set(names=False, edges=False)
-    viewer.dims.ndisplay = 3
-    work.scene.flush()
-    work.scene.home()
-    work.scene.layers["neurons"].shading = "none"
-    qtbot.wait(60)
-    picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(float) / 255
-    drawn = work.scene.drawn
-    for community in (0, 1, 2):
-        wanted = rgb(drawn.styles[community].color)
-        close = np.abs(picture - wanted).max(axis=2) < 0.03
-        assert close.sum() > 60, community
-
-
-def test_a_theme_change_keeps_the_colours_readable(viewer, docks, work, qtbot) -> None:
-    fill(work.session)
-    dark = work.scene.drawn
-    work.scene.flush()
-    dark = work.scene.drawn.base.copy()
-    viewer.theme = "light"
-    work.scene.flush()
-    assert not np.allclose(dark, work.scene.drawn.base)
-    assert work.scene.drawn.base.max() < 0.99
-
-
-def test_a_removed_overlay_layer_stays_away_until_asked_for(viewer, work) -> None:
-    work.session.add(recording())
-    work.scene.flush()
-    viewer.layers.remove("neurons")
-    work.session.select(neurons=("AVAL",))
-    work.scene.flush()
-    assert "neurons" not in viewer.layers
-    work.scene.show_again()
-    assert "neurons" in viewer.layers
-
-
-def test_an_image_opened_later_does_not_cover_the_neurons(viewer, work) -> None:
-    fill(work.session)
-    work.session.select(community=1)
-    work.scene.flush()
-    viewer.add_image(np.zeros((4, 20, 30)), name="late")
-    work.scene.flush()
-    names = [layer.name for layer in viewer.layers]
-    assert names.index("late") < names.index("edges") < names.index("neurons") < names.index("names")
-    viewer.layers.move(names.index("late"), len(names))  # the user's own order stays
-    work.session.select(community=0)
-    work.scene.flush()
-    assert viewer.layers[-1].name == "late"
 
 
 def test_fewer_points_can_be_drawn_into_a_hidden_layer(viewer, work) -> None:
@@ -235,29 +120,6 @@ def test_a_failure_is_one_notification_with_details(work, wait_for) -> None:
     assert last.actions[0][0] == "Details"
 
 
-def test_closing_ends_running_jobs(work) -> None:
-    import time
-
-    def slow(progress, cancel):
-        while not cancel():
-            time.sleep(0.01)
-        raise Cancelled
-
-    job = work.jobs.start("slow", slow)
-    work.close()
-    assert not job.running
-    assert job._thread.isFinished()
-
-
-def test_a_step_that_ends_while_the_window_closes_touches_nothing(viewer, docks, work, qtbot) -> None:
-    reached: list[int] = []
-    job = work.jobs.start("quick", lambda progress, cancel: 1, reached.append)
-    job.wait()  # it has ended; the GUI thread does not know yet
-    viewer.close()
-    qtbot.waitUntil(lambda: not job.running)
-    assert work.scene.closed and reached == []
-
-
 def test_shortcuts_are_in_the_docs() -> None:
     from pathlib import Path
 
@@ -270,20 +132,134 @@ def test_settings_are_remembered(viewer, docks, work, qtbot) -> None:
     from napari_dynamic_connectome.widgets.docks.cohort_dock import CohortDock
     from napari_dynamic_connectome.widgets.workspace.preferences import load
 
-    dock = docks["Cohort"]
-    dock.forms["rank"].controls["largest"].value = 5
+    control = docks["Cohort"].forms["rank"].controls["largest"]
+    before = control.value
+    control.value = 5
     assert load()["Cohort"]["rank"] == {"largest": 5}
     again = CohortDock(viewer)
     assert again.forms["rank"].value().largest == 5
     again.deleteLater()
+    control.value = before
+    assert load()["Cohort"]["rank"] == {}
 
 
+@pytest.mark.filled
+def test_naming_by_keyboard_undo_and_refusal(docks, work, qtbot) -> None:
+    work.session.set_current("worm A")
+    dock = show(docks["Neurons"], qtbot)
+    unnamed = [n for n in work.session.recording.neurons.index if n.startswith("#")]
+    work.session.select(neurons=(unnamed[0],))
+    dock.flush()
+    dock.edit.setFocus()
+    qtbot.keyClicks(dock.edit, "rid")
+    qtbot.keyClick(dock.edit, Qt.Key.Key_Return)
+    assert "RID" in work.session.recording.neurons.index
+    assert work.session.selection.neurons == (unnamed[1],)  # it goes on to the next
+    dock.edit.clear()
+    qtbot.keyClicks(dock.edit, "ava l")
+    qtbot.keyClick(dock.edit, Qt.Key.Key_Return)
+    assert "AVAL already" in dock.refusal.text()
+    dock.jump.click()
+    assert work.session.selection.neurons == ("AVAL",)
+    dock.flush()
+    dock.undo_button.click()
+    assert "RID" not in work.session.recording.neurons.index
+    dock.flush()
+    dock.redo_button.click()
+    assert "RID" in work.session.recording.neurons.index
+
+
+@pytest.mark.filled
+def test_swapping_sides_exchanges_two_names(docks, work, qtbot) -> None:
+    work.session.set_current("worm A")
+    dock = show(docks["Neurons"], qtbot)
+    work.session.select(neurons=("AVAL",))
+    dock.flush()
+    before = int(work.session.recording.neurons.loc["AVAL", "label"])
+    dock.swap_button.click()
+    assert int(work.session.recording.neurons.loc["AVAR", "label"]) == before
+
+
+@pytest.mark.filled
+def test_colours_of_the_moment_reach_the_canvas_from_cursor_and_slider(viewer, docks, work, qtbot) -> None:
+    work.view.set(color_by="activity")
+    viewer.dims.ndisplay = 3
+    work.scene.flush()
+    layer = work.scene.layers["neurons"]
+    visual = viewer.window._qt_viewer.canvas.layer_to_visual[layer]
+    times = work.session.recording.time_s
+
+    def drawn() -> np.ndarray:
+        return np.asarray(visual.node.points_markers._data["a_bg_color"])[:, :3]
+
+    seen = []
+    for frame, move in [
+        (5, lambda k: work.session.select(time_s=float(times[k]))),
+        (40, lambda k: viewer.dims.set_current_step(viewer.dims.ndim - 4, k)),
+        (7, lambda k: work.session.select(time_s=float(times[k]))),
+        (7, lambda k: work.session.select(time_s=float(times[k]) + 1e-6)),
+    ]:
+        move(frame)
+        wanted = resolve.colors_at(work.scene.drawn, float(times[frame]))[work.scene.drawn.shown]
+        np.testing.assert_allclose(drawn(), wanted[:, :3], atol=2e-3)
+        seen.append(drawn())
+    assert np.abs(seen[0] - seen[1]).max() > 0.02
+    viewer.layers.remove("time")  # without a slider nothing is sliced again
+    work.session.select(time_s=float(times[60]))
+    wanted = resolve.colors_at(work.scene.drawn, float(times[60]))[work.scene.drawn.shown]
+    np.testing.assert_allclose(drawn(), wanted[:, :3], atol=2e-3)
+    assert np.abs(drawn() - seen[-1]).max() > 0.02
+
+
+@pytest.mark.filled
+def test_pixels_of_a_neuron_have_its_communitys_colour(viewer, work, qtbot) -> None:
+    work.session.set_current("worm A")
+    work.view.set(names=False, edges=False)
+    viewer.dims.ndisplay = 3
+    work.scene.flush()
+    work.scene.home()
+    work.scene.layers["neurons"].shading = "none"
+    qtbot.wait(60)
+    picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(float) / 255
+    drawn = work.scene.drawn
+    for community in (0, 1, 2):
+        wanted = rgb(drawn.styles[community].color)
+        close = np.abs(picture - wanted).max(axis=2) < 0.03
+        assert close.sum() > 60, community
+
+
+@pytest.mark.filled
+def test_a_removed_overlay_layer_stays_away_until_asked_for(viewer, work) -> None:
+    work.session.set_current("worm A")
+    work.scene.flush()
+    viewer.layers.remove("neurons")
+    work.session.select(neurons=("AVAL",))
+    work.scene.flush()
+    assert "neurons" not in viewer.layers
+    work.scene.show_again()
+    assert "neurons" in viewer.layers
+
+
+@pytest.mark.filled
+def test_an_image_opened_later_does_not_cover_the_neurons(viewer, work) -> None:
+    work.session.select(community=1)
+    work.scene.flush()
+    viewer.add_image(np.zeros((4, 20, 30)), name="late")
+    work.scene.flush()
+    names = [layer.name for layer in viewer.layers]
+    assert names.index("late") < names.index("edges") < names.index("neurons") < names.index("names")
+    viewer.layers.move(names.index("late"), len(names))  # the user's own order stays
+    work.session.select(community=0)
+    work.scene.flush()
+    assert viewer.layers[-1].name == "late"
+
+
+@pytest.mark.filled
 def test_every_worm_is_written_as_nwb(docks, work, qtbot, tmp_path, wait_for, monkeypatch) -> None:
     pytest.importorskip("pynwb")
     from napari_dynamic_connectome.io.formats import nwb_write
     from napari_dynamic_connectome.io.registry import read_recording
 
-    fill(work.session)
     export = show(docks["Export"], qtbot)
     wait_for(export.export("nwb", tmp_path))
     assert sorted(p.name for p in tmp_path.glob("*.nwb")) == ["worm_A.nwb", "worm_B.nwb"]
@@ -296,6 +272,7 @@ def test_every_worm_is_written_as_nwb(docks, work, qtbot, tmp_path, wait_for, mo
     assert "napari-dynamic-connectome[nwb]" in export.bar.failure.text() and not (tmp_path / "no").exists()
 
 
+@pytest.mark.filled
 def test_what_nwb_wants_to_know_is_asked_once_and_kept(docks, work, qtbot, tmp_path, wait_for, monkeypatch) -> None:
     pytest.importorskip("pynwb")
     from qtpy.QtWidgets import QDialogButtonBox
@@ -306,7 +283,6 @@ def test_what_nwb_wants_to_know_is_asked_once_and_kept(docks, work, qtbot, tmp_p
     from napari_dynamic_connectome.widgets.docks.about_worms import AboutDialog
     from napari_dynamic_connectome.widgets.workspace.preferences import load
 
-    fill(work.session)
     for name, strain in (("worm A", "N2"), ("worm B", "CB1")):
         worm = with_attributes(work.session.recordings[name], {"condition": f"in {name}", "genotype": strain})
         work.session.add(worm, replace=True, make_current=False)
@@ -348,10 +324,10 @@ def test_what_nwb_wants_to_know_is_asked_once_and_kept(docks, work, qtbot, tmp_p
     assert len(shown) == 2 and shown[1].said["strain"] == "OH16230"
 
 
+@pytest.mark.filled
 def test_graph_and_movie_are_written(viewer, docks, work, qtbot, tmp_path, wait_for) -> None:
     import networkx as nx
 
-    fill(work.session)
     work.session.set_current("worm A")
     work.scene.flush()
     export = show(docks["Export"], qtbot)
@@ -369,3 +345,14 @@ def test_graph_and_movie_are_written(viewer, docks, work, qtbot, tmp_path, wait_
     wait_for(export.save_movie(tmp_path / "m.gif") if export.seconds.setValue(0.5) is None else None)
     assert (tmp_path / "m.gif").stat().st_size > 1000
     assert not list(tmp_path.glob(".*m.gif"))
+
+
+@pytest.mark.filled
+def test_a_theme_change_keeps_the_colours_readable(viewer, docks, work, qtbot) -> None:
+    dark = work.scene.drawn
+    work.scene.flush()
+    dark = work.scene.drawn.base.copy()
+    viewer.theme = "light"
+    work.scene.flush()
+    assert not np.allclose(dark, work.scene.drawn.base)
+    assert work.scene.drawn.base.max() < 0.99
