@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,9 +27,20 @@ def _modules_are_no_garbage() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _modules_imported_since_are_none_either(_modules_are_no_garbage) -> None:
-    """napari collects garbage whenever a layer is removed: each time through all that earlier modules have imported."""
+    """What earlier modules of tests have imported stays, too."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_removed_layer_is_collected_with_the_rest() -> Iterator[None]:
+    """napari goes through all objects whenever a layer is removed, for drivers of Windows: a tenth of the time of these tests."""
+    if sys.platform == "win32":
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari._vispy.canvas.gc", SimpleNamespace(collect=lambda: 0))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -134,13 +146,18 @@ def begin_again(viewer, session: Any) -> None:
 
     What the docks themselves hold stays: what is unfolded, and how a table is sorted.
     """
+    from qtpy.QtTest import QTest
+
     from napari_dynamic_connectome.session.session import Selection
     from napari_dynamic_connectome.widgets.viewer.layers import OURS
     from napari_dynamic_connectome.widgets.workspace.open_files import adopt
     from napari_dynamic_connectome.widgets.workspace.workspace import ViewState, workspace_of
 
     work = workspace_of(viewer)
-    assert not work.jobs.running, "the test before this one has left a job running"
+    end = time.monotonic() + 20
+    while work.jobs.running and time.monotonic() < end:
+        QTest.qWait(5)
+    assert not work.jobs.running, "a job of the test before this one does not end"
     for layer in [one for one in viewer.layers if one.name not in OURS]:
         viewer.layers.remove(layer)
     adopt(work, session)
@@ -156,10 +173,10 @@ def begin_again(viewer, session: Any) -> None:
 
 
 @pytest.fixture
-def reused_viewer(request: pytest.FixtureRequest, module_viewer, qtbot):
-    """The window of the module with an empty session, or with that of `helpers.fill` in tests that are marked `filled`.
+def opened(request: pytest.FixtureRequest) -> Any:
+    """The session with which a test begins in a shared window: empty, or as `helpers.fill` makes it with the mark `filled`.
 
-    From one filled session to the next the layers stay: to make them is most of what such a test costs.
+    From one session with worms to the next the layers stay: to make them is most of what such a test costs.
     """
     from napari_dynamic_connectome.session.session import Session
 
@@ -168,7 +185,13 @@ def reused_viewer(request: pytest.FixtureRequest, module_viewer, qtbot):
     session = Session()
     if request.node.get_closest_marker("filled"):
         fill(session)
-    begin_again(module_viewer, session)
+    return session
+
+
+@pytest.fixture
+def reused_viewer(module_viewer, opened, qtbot):
+    """The window of the module, in which a session was opened."""
+    begin_again(module_viewer, opened)
     qtbot.wait(10)
     return module_viewer
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.widgets.helpers import NAMES, cohort, communities, components, fill
+from tests.widgets.helpers import NAMES, cohort, communities, components
 
 from napari_dynamic_connectome.model.evidence import SUPPORT, Chance
 from napari_dynamic_connectome.model.results import RankSweep
@@ -57,15 +57,19 @@ def judged(worms):
     return replace(found, labels=labels, state=state, claims=claims, overlaps=overlaps, answer=answer)
 
 
+@pytest.fixture
+def viewer(reused_viewer):
+    return reused_viewer
+
+
 @pytest.mark.parametrize("kept", [True, False], ids=["rank 0", "no components"])
-def test_nothing_beyond_chance_is_said_everywhere_and_nothing_is_coloured(viewer, work, qtbot, kept) -> None:
+def test_nothing_beyond_chance_is_said_everywhere_and_nothing_is_coloured(add_dock, work, qtbot, kept) -> None:
     from napari_dynamic_connectome.widgets.docks.communities_dock import CommunitiesDock
     from napari_dynamic_connectome.widgets.docks.components_dock import ComponentsDock
 
     docks = {}
     for kind in (ComponentsDock, CommunitiesDock):
-        docks[kind.__name__] = kind(viewer)
-        viewer.window.add_dock_widget(docks[kind.__name__], area="right", add_vertical_stretch=False)
+        docks[kind.__name__] = add_dock(kind)
     qtbot.wait(100)
     worms = cohort()
     for one in worms.recordings:
@@ -89,8 +93,8 @@ def test_nothing_beyond_chance_is_said_everywhere_and_nothing_is_coloured(viewer
     assert not drawn.styles and not drawn.ring_width.any() and (drawn.community == -1).all()
 
 
+@pytest.mark.filled
 def test_members_background_unsure_and_overlapping_look_different(viewer, work, qtbot) -> None:
-    fill(work.session)
     found = judged(cohort())
     work.session.set_communities({(1, "core"): found})
     work.session.select(component=1, kind="core", level=found.chosen_level)
@@ -111,12 +115,11 @@ def test_members_background_unsure_and_overlapping_look_different(viewer, work, 
     assert not np.asarray(viewer.layers["neurons"].border_width).any()
 
 
-def test_the_answer_comes_first_and_p_values_are_corrected(viewer, work, qtbot) -> None:
+@pytest.mark.filled
+def test_the_answer_comes_first_and_p_values_are_corrected(add_dock, work, qtbot) -> None:
     from napari_dynamic_connectome.widgets.docks.communities_dock import CommunitiesDock
 
-    dock = CommunitiesDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Communities", area="right", add_vertical_stretch=False)
-    fill(work.session)
+    dock = add_dock(CommunitiesDock)
     found = judged(cohort())
     work.session.set_communities({(1, "core"): found})
     work.session.select(component=1, kind="core", level=found.chosen_level, community=0)
@@ -128,12 +131,11 @@ def test_the_answer_comes_first_and_p_values_are_corrected(viewer, work, qtbot) 
     assert "4.0 x outside (3.0 to 5.5)" in dock.facts.text()
 
 
-def test_cards_say_what_speaks_for_a_component(viewer, work, qtbot) -> None:
+@pytest.mark.filled
+def test_cards_say_what_speaks_for_a_component(add_dock, work, qtbot) -> None:
     from napari_dynamic_connectome.widgets.docks.components_dock import ComponentsDock
 
-    dock = ComponentsDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Components", area="right", add_vertical_stretch=False)
-    fill(work.session)
+    dock = add_dock(ComponentsDock)
     support = pd.DataFrame(np.nan, index=pd.Index([1, 2], name="component"), columns=list(SUPPORT)).astype(
         {"warning": object}
     )

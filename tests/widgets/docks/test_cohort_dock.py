@@ -15,25 +15,35 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def dock(viewer, work, qtbot):
+def opened(opened):
+    """Two worms, of which the second has another neuron."""
+    if not opened.recordings:
+        opened.add(recording("worm A", 0))
+        opened.add(recording("worm B", 1).with_names({1: "", 2: "RIS"}), make_current=False)
+    return opened
+
+
+@pytest.fixture
+def viewer(reused_viewer):
+    return reused_viewer
+
+
+@pytest.fixture
+def dock(add_dock, qtbot):
     from napari_dynamic_connectome.widgets.docks.cohort_dock import CohortDock
 
-    made = CohortDock(viewer)
-    viewer.window.add_dock_widget(made, name="Cohort", area="right", add_vertical_stretch=False)
+    made = add_dock(CohortDock)
     qtbot.wait(20)
+    made.flush()
     return made
 
 
-def fill(dock, qtbot) -> None:
-    first, second = recording("worm A", 0), recording("worm B", 1)
-    dock.session.add(first)
-    dock.session.add(second.with_names({1: "", 2: "RIS"}), make_current=False)
-    qtbot.wait(10)
-    dock.flush()
+def remove_worms(work) -> None:
+    for name in list(work.session.recordings):
+        work.session.remove(name)
 
 
 def test_presence_follows_ticks_coverage_and_pairs(dock, qtbot) -> None:
-    fill(dock, qtbot)
     presence, neurons, worms = dock._presence
     assert worms == ("worm A", "worm B") and set(neurons) == {*NAMES, "RIS"}
     assert presence[1, neurons.index("RIS")] and not presence[0, neurons.index("RIS")]
@@ -55,7 +65,6 @@ def test_presence_follows_ticks_coverage_and_pairs(dock, qtbot) -> None:
 
 
 def test_a_double_click_opens_a_worm(dock, work, qtbot) -> None:
-    fill(dock, qtbot)
     item = dock.list.item(1)
     place = dock.list.visualItemRect(item).center()
     qtbot.mouseClick(dock.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
@@ -79,7 +88,6 @@ def test_a_double_click_opens_a_worm(dock, work, qtbot) -> None:
 
 
 def test_a_worm_is_closed(dock, work, qtbot) -> None:
-    fill(dock, qtbot)
     dock.list.setCurrentRow(0)
     dock.close_button.click()
     qtbot.wait(10)
@@ -89,6 +97,7 @@ def test_a_worm_is_closed(dock, work, qtbot) -> None:
 
 
 def test_forty_worms_of_302_neurons(dock, work, qtbot) -> None:
+    remove_worms(work)
     rng = np.random.default_rng(0)
     base = rng.normal(size=(30, len(CANONICAL)))
     for i in range(40):
@@ -108,6 +117,7 @@ def test_forty_worms_of_302_neurons(dock, work, qtbot) -> None:
 def test_real_worms(dock, work, qtbot, shared_data) -> None:
     from napari_dynamic_connectome.widgets.workspace.open_files import open_paths
 
+    remove_worms(work)
     paths = sorted((shared_data / "traces").glob("dag2023_*.npz"))
     open_paths(work, paths)
     qtbot.waitUntil(lambda: not work.jobs.running, timeout=60000)
@@ -123,7 +133,6 @@ def test_a_cancelled_analysis_goes_on_where_it_was(dock, qtbot, wait_for, monkey
     from napari_dynamic_connectome.factorization import jobs
     from napari_dynamic_connectome.model.places import cache_folder
 
-    fill(dock, qtbot)
     dock.forms["rank"].set_value(dock.forms["rank"].model(smallest=2, largest=3, starts=2, folds=2))
     dock.forms["communities"].set_value(dock.forms["communities"].model(samples=20, null_fits=0, starts=1))
     ran: list[tuple[int, int | None]] = []
@@ -153,12 +162,10 @@ def test_a_cancelled_analysis_goes_on_where_it_was(dock, qtbot, wait_for, monkey
     qtbot.waitUntil(lambda: not folder.exists())
 
 
-def test_affinity_tried_out_in_the_preview_is_the_one_that_is_analyzed(dock, viewer, work, qtbot) -> None:
+def test_affinity_tried_out_in_the_preview_is_the_one_that_is_analyzed(dock, add_dock, qtbot) -> None:
     from napari_dynamic_connectome.widgets.docks.components_dock import ComponentsDock
 
-    fill(dock, qtbot)
-    other = ComponentsDock(viewer)
-    viewer.window.add_dock_widget(other, name="Components", area="right", add_vertical_stretch=False)
+    other = add_dock(ComponentsDock)
     qtbot.wait(20)
     tried = other.preview.form.value().model_copy(update={"sigma_s": 2.5, "sign": "absolute"})
     other.preview.form.set_value(tried)
@@ -174,10 +181,8 @@ def test_affinity_tried_out_in_the_preview_is_the_one_that_is_analyzed(dock, vie
     assert other.preview.form.value().sigma_s == 0.5
 
 
+@pytest.mark.filled
 def test_choosing_a_community_marks_its_worms(dock, work, qtbot) -> None:
-    from tests.widgets.helpers import fill as fill_all
-
-    fill_all(work.session)
     work.session.add(recording("worm C", 2).with_names({i + 1: "" for i in range(4)}), make_current=False)
     qtbot.wait(10)
     plain = [dock.list.item(i).text() for i in range(3)]

@@ -38,11 +38,15 @@ def collection(path, worms=WORMS):
 
 
 @pytest.fixture
-def dock(viewer, qtbot):
+def viewer(reused_viewer):
+    return reused_viewer
+
+
+@pytest.fixture
+def dock(add_dock, qtbot):
     from napari_dynamic_connectome.widgets.docks.cohort_dock import CohortDock
 
-    made = CohortDock(viewer)
-    viewer.window.add_dock_widget(made, name="Cohort", area="right", add_vertical_stretch=False)
+    made = add_dock(CohortDock)
     qtbot.wait(20)
     return made
 

@@ -14,12 +14,16 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def dock(viewer, qtbot):
+def viewer(reused_viewer):
+    return reused_viewer
+
+
+@pytest.fixture
+def dock(viewer, add_dock, qtbot):
     from napari_dynamic_connectome.widgets.docks.components_dock import ComponentsDock
 
-    made = ComponentsDock(viewer)
-    viewer.window.add_dock_widget(made, name="Components", area="right", add_vertical_stretch=False)
     viewer.window.resize(1400, 900)
+    made = add_dock(ComponentsDock)
     qtbot.wait(30)
     return made
 
@@ -82,8 +86,8 @@ def test_choosing_the_same_neuron_twice_says_so(dock, work, qtbot) -> None:
     assert "two different" in dock.preview.note.text()
 
 
+@pytest.mark.filled
 def test_the_sweep_shows_errors_and_restarts_and_a_click_uses_a_rank(dock, work, qtbot) -> None:
-    fill(work.session)
     work.session.set_sweep(sweep(work.session.cohort))
     work.by_rank[3] = dict(work.session.communities)
     dock.sweep_fold.head.setChecked(True)
@@ -153,11 +157,11 @@ def test_a_component_with_its_own_clock_shows_the_course_of_the_current_worm(doc
     assert "own clock" in dock.worms_view.note.text()
 
 
+@pytest.mark.filled
 def test_matching_finds_the_partners_in_another_rank_and_in_a_session(dock, work, qtbot, tmp_path, wait_for) -> None:
     from napari_dynamic_connectome.session.save_load import save_session
     from napari_dynamic_connectome.session.session import Session
 
-    fill(work.session)
     work.session.set_sweep(sweep(work.session.cohort))
     dock.match_fold.head.setChecked(True)
     dock.flush()
@@ -178,8 +182,8 @@ def test_matching_finds_the_partners_in_another_rank_and_in_a_session(dock, work
     assert work.session.selection.component == 2
 
 
+@pytest.mark.filled
 def test_a_pair_is_previewed_and_a_community_marks_its_worms(dock, work, qtbot) -> None:
-    fill(work.session)
     work.session.set_current("worm A")
     dock.pairs_fold.head.setChecked(True)
     dock.preview_fold.head.setChecked(True)
@@ -195,11 +199,10 @@ def test_a_pair_is_previewed_and_a_community_marks_its_worms(dock, work, qtbot) 
     assert dock.cards[1].marked is None
 
 
-def test_components_without_communities_offer_to_find_them(viewer, work, qtbot, wait_for) -> None:
+def test_components_without_communities_offer_to_find_them(add_dock, work, qtbot) -> None:
     from napari_dynamic_connectome.widgets.docks.communities_dock import CommunitiesDock
 
-    made = CommunitiesDock(viewer)
-    viewer.window.add_dock_widget(made, name="Communities", area="right", add_vertical_stretch=False)
+    made = add_dock(CommunitiesDock)
     worms = cohort()
     work.session.set_cohort(worms)
     work.session.set_components(components(worms))
@@ -214,13 +217,13 @@ def test_components_without_communities_offer_to_find_them(viewer, work, qtbot, 
     assert made.table.rows_model.rowCount() >= 1
 
 
+@pytest.mark.filled
 def test_chance_is_shown_on_demand_kept_and_only_for_its_components(dock, work, qtbot, wait_for, tmp_path) -> None:
     from napari_dynamic_connectome.pipeline.settings import PipelineSettings
     from napari_dynamic_connectome.pipeline.surrogates import surrogate_components
     from napari_dynamic_connectome.session.save_load import load_session, save_session
     from napari_dynamic_connectome.widgets.workspace.open_files import adopt
 
-    fill(work.session)
     work.session.set_current("worm A")
     qtbot.wait(30)
     assert dock.cards[0].band is None and dock.pairs.isColumnHidden(2)

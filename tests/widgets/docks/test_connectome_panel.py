@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.widgets.helpers import fill
 
-pytestmark = pytest.mark.gui
+pytestmark = [pytest.mark.gui, pytest.mark.filled]
 
 
 def write_connectome(path, pairs):
@@ -16,13 +15,15 @@ def write_connectome(path, pairs):
 
 
 @pytest.fixture
-def dock(viewer, work, qtbot):
+def viewer(reused_viewer):
+    return reused_viewer
+
+
+@pytest.fixture
+def dock(add_dock, qtbot):
     from napari_dynamic_connectome.widgets.docks.communities_dock import CommunitiesDock
 
-    made = CommunitiesDock(viewer)
-    viewer.window.add_dock_widget(made, area="right", add_vertical_stretch=False)
-    qtbot.wait(100)
-    fill(work.session)
+    made = add_dock(CommunitiesDock)
     qtbot.wait(200)
     made.flush()
     return made

@@ -13,12 +13,21 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def dock(viewer, work, qtbot):
+def opened(opened):
+    opened.add(recording(unnamed=4))
+    return opened
+
+
+@pytest.fixture
+def viewer(reused_viewer):
+    return reused_viewer
+
+
+@pytest.fixture
+def dock(add_dock, qtbot):
     from napari_dynamic_connectome.widgets.docks.neurons_dock import NeuronsDock
 
-    work.session.add(recording(unnamed=4))
-    made = NeuronsDock(viewer)
-    viewer.window.add_dock_widget(made, name="Neurons", area="right", add_vertical_stretch=False)
+    made = add_dock(NeuronsDock)
     qtbot.wait(20)
     made.flush()
     return made

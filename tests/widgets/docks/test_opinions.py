@@ -6,23 +6,24 @@ import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
-from tests.widgets.helpers import components, fill
+from tests.widgets.helpers import components
 
 from napari_dynamic_connectome.session.save_load import load_session, save_session
 
-pytestmark = pytest.mark.gui
+pytestmark = [pytest.mark.gui, pytest.mark.filled]
 
 
 @pytest.fixture
-def docks(viewer, work, qtbot):
+def viewer(reused_viewer):
+    return reused_viewer
+
+
+@pytest.fixture
+def docks(add_dock, qtbot):
     from napari_dynamic_connectome.widgets.docks.communities_dock import CommunitiesDock
     from napari_dynamic_connectome.widgets.docks.components_dock import ComponentsDock
 
-    made = ComponentsDock(viewer), CommunitiesDock(viewer)
-    for one in made:
-        viewer.window.add_dock_widget(one, area="right", add_vertical_stretch=False)
-    qtbot.wait(50)
-    fill(work.session)
+    made = add_dock(ComponentsDock), add_dock(CommunitiesDock)
     qtbot.wait(100)
     return made
 

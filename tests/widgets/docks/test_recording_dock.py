@@ -38,11 +38,15 @@ def volume(moving: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.fixture
-def dock(viewer, qtbot):
+def viewer(reused_viewer):
+    return reused_viewer
+
+
+@pytest.fixture
+def dock(add_dock, qtbot):
     from napari_dynamic_connectome.widgets.docks.recording_dock import RecordingDock
 
-    made = RecordingDock(viewer)
-    viewer.window.add_dock_widget(made, name="Recording", area="right", add_vertical_stretch=False)
+    made = add_dock(RecordingDock)
     qtbot.wait(20)
     return made
 

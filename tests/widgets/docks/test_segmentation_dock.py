@@ -29,11 +29,15 @@ def pair() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture
-def dock(viewer, qtbot):
+def viewer(reused_viewer):
+    return reused_viewer
+
+
+@pytest.fixture
+def dock(add_dock, qtbot):
     from napari_dynamic_connectome.widgets.docks.segmentation_dock import SegmentationDock
 
-    made = SegmentationDock(viewer)
-    viewer.window.add_dock_widget(made, area="right", add_vertical_stretch=False)
+    made = add_dock(SegmentationDock)
     qtbot.wait(50)
     return made
 

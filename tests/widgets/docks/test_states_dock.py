@@ -7,7 +7,6 @@ import pytest
 from qtpy.QtCore import QPointF, Qt
 from tests.session.session_sample import make_states
 from tests.states.conftest import plant
-from tests.widgets.helpers import fill
 
 from napari_dynamic_connectome.display.palette import rgb
 from napari_dynamic_connectome.display.states import state_color
@@ -21,18 +20,21 @@ QUICK = {
 
 
 @pytest.fixture
-def dock(viewer, qtbot):
+def viewer(reused_viewer):
+    return reused_viewer
+
+
+@pytest.fixture
+def dock(add_dock, qtbot):
     from napari_dynamic_connectome.widgets.docks.states_dock import StatesDock
 
-    made = StatesDock(viewer)
-    viewer.window.add_dock_widget(made, area="right", add_vertical_stretch=False)
+    made = add_dock(StatesDock)
     qtbot.wait(50)
     return made
 
 
 @pytest.fixture
 def filled(dock, work, qtbot):
-    fill(work.session)
     work.session.set_states(make_states(work.session.cohort, 0, n_time=120), work.session.cohort)
     qtbot.wait(100)
     return dock
@@ -50,6 +52,7 @@ def pixels_of(widget, colour: str) -> int:
     return count
 
 
+@pytest.mark.filled
 def test_ribbons_dwell_times_and_sentences_are_shown(filled, work, qtbot):
     assert "They predict held-out frames better" in filled.answer.text()
     assert filled.notes.text() == "a note"
@@ -63,6 +66,7 @@ def test_ribbons_dwell_times_and_sentences_are_shown(filled, work, qtbot):
     assert "1 of 2 beyond chance" in filled.folds["agreement"].summary.text()
 
 
+@pytest.mark.filled
 def test_a_click_in_the_ribbon_shows_that_worm_at_that_time(filled, work, qtbot):
     plot = filled.ribbons.plot
     view = plot.getViewBox()
@@ -75,6 +79,7 @@ def test_a_click_in_the_ribbon_shows_that_worm_at_that_time(filled, work, qtbot)
     assert filled.now.text().startswith(f"state {state} at")
 
 
+@pytest.mark.filled
 def test_the_network_of_a_state_is_coloured_in_3d_by_its_communities(filled, work, qtbot):
     from napari_dynamic_connectome.display.states import communities_of, group_styles
     from napari_dynamic_connectome.widgets.viewer.layers import EDGES, NEURONS
@@ -172,6 +177,7 @@ def test_a_fit_is_cancelled_and_leaves_the_session_as_it_was(dock, work, wait_fo
     assert not [e for e in work.session.history if e.action == "results"]
 
 
+@pytest.mark.filled
 def test_other_components_ask_only_for_the_agreement_again(filled, work, wait_for, qtbot):
     from tests.widgets.helpers import components
 

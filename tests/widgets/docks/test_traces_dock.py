@@ -23,12 +23,22 @@ def behaving():
 
 
 @pytest.fixture
-def dock(viewer, work, qtbot):
+def opened(opened):
+    if not opened.recordings:
+        opened.add(behaving())
+    return opened
+
+
+@pytest.fixture
+def viewer(reused_viewer):
+    return reused_viewer
+
+
+@pytest.fixture
+def dock(add_dock, qtbot):
     from napari_dynamic_connectome.widgets.docks.traces_dock import TracesDock
 
-    work.session.add(behaving())
-    made = TracesDock(viewer)
-    viewer.window.add_dock_widget(made, name="Traces", area="bottom", add_vertical_stretch=False)
+    made = add_dock(TracesDock, "bottom")
     qtbot.wait(40)
     made.flush()
     return made
@@ -186,14 +196,11 @@ def test_what_is_drawn_keeps_the_extremes() -> None:
     assert window(image, 0, 50, 100).shape == (5, 50)
 
 
+@pytest.mark.filled
 def test_the_chosen_neuron_is_seen_in_all_worms_and_around_events(dock, work, qtbot, wait_for) -> None:
-    from tests.widgets.helpers import fill
-
     from napari_dynamic_connectome.comparison.onsets import average_onsets
     from napari_dynamic_connectome.display.community_names import community_names
 
-    work.session.remove("worm A")
-    fill(work.session)
     work.session.set_current("worm A")
     work.session.select(neurons=("AVAR",), community=None)
     dock.stack_mode.setCurrentText("All worms")

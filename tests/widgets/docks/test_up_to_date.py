@@ -20,17 +20,25 @@ QUICK = {
 
 
 @pytest.fixture
-def docks(viewer, work, qtbot):
+def opened(opened):
+    opened.settings = PipelineSettings.parse(QUICK).model_dump(mode="json")
+    fill(opened)
+    opened.set_current("worm A")
+    return opened
+
+
+@pytest.fixture
+def viewer(reused_viewer):
+    return reused_viewer
+
+
+@pytest.fixture
+def docks(add_dock, qtbot):
     from napari_dynamic_connectome.widgets.docks.cohort_dock import CohortDock
     from napari_dynamic_connectome.widgets.docks.communities_dock import CommunitiesDock
     from napari_dynamic_connectome.widgets.docks.components_dock import ComponentsDock
 
-    work.session.settings = PipelineSettings.parse(QUICK).model_dump(mode="json")
-    fill(work.session)
-    work.session.set_current("worm A")
-    made = [kind(viewer) for kind in (CohortDock, ComponentsDock, CommunitiesDock)]
-    for one in made:
-        viewer.window.add_dock_widget(one, name=one.title, area="right", add_vertical_stretch=False)
+    made = [add_dock(kind) for kind in (CohortDock, ComponentsDock, CommunitiesDock)]
     qtbot.wait(20)
     return made
 
@@ -102,11 +110,10 @@ def test_settings_that_nobody_edited_are_not_called_changed(docks, work, qtbot) 
     assert shown(docks, qtbot) == {"Components and communities are older than the affinity settings."}
 
 
-def test_a_name_that_moves_keeps_the_colours_of_the_cells(viewer, docks, work, qtbot) -> None:
+def test_a_name_that_moves_keeps_the_colours_of_the_cells(viewer, docks, add_dock, work, qtbot) -> None:
     from napari_dynamic_connectome.widgets.docks.neurons_dock import NeuronsDock
 
-    dock = NeuronsDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Neurons", area="right", add_vertical_stretch=False)
+    dock = add_dock(NeuronsDock)
     work.view.set(color_by="community")
     qtbot.wait(50)
 
@@ -131,11 +138,10 @@ def test_a_name_that_moves_keeps_the_colours_of_the_cells(viewer, docks, work, q
     assert "not up to date" in viewer.canvas.overlays.text.text
 
 
-def test_a_name_typed_after_the_analysis_is_followed_everywhere(viewer, docks, work, qtbot, wait_for) -> None:
+def test_a_name_typed_after_the_analysis_is_followed_everywhere(viewer, docks, add_dock, work, qtbot, wait_for) -> None:
     from napari_dynamic_connectome.widgets.docks.neurons_dock import NeuronsDock
 
-    dock = NeuronsDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Neurons", area="right", add_vertical_stretch=False)
+    dock = add_dock(NeuronsDock)
     work.view.set(color_by="community")
     communities = docks[2]
 

@@ -110,7 +110,7 @@ class ComponentsDock(Dock):
         for widget in (*self.results[:9], self.preview_fold, self.match_fold):
             layout.addWidget(widget)
         layout.addStretch(1)
-        self._matched: Any = None
+        self._matched: tuple[Any, Any] = (None, None)
         self._pairs_of: tuple[Any, ...] = ()
 
     # --- showing ----------------------------------------------------------------------------------------------------
@@ -267,8 +267,8 @@ class ComponentsDock(Dock):
     def _show_sweep(self, components: Components) -> None:
         sweep = self.session.sweep
         self.sweep_fold.setVisible(sweep is not None)
-        if self._matched is not components:
-            self._matched = components
+        if self._matched[0] is not components or self._matched[1] is not sweep:
+            self._matched = (components, sweep)
             self.match.fill(sweep, components.rank)
         self.match.table.set_colours(self.colours)
         if sweep is None:
