@@ -12,6 +12,7 @@ import xarray as xr
 from napari_dynamic_connectome.communities.judge import (
     LEAST,
     Candidate,
+    Tested,
     _membership,
     _overlaps,
     candidates,
@@ -282,6 +283,6 @@ def test_only_where_weights_are_co_activity_it_is_said_who_takes_turns(co_activi
     found = Communities(row, 0, row.astype(float).rename("probability"), "modules", "nested sbm")
     listed = [Candidate(0, 5.0, 0.01), Candidate(1, 5.0, 0.01)]
     made = claim(
-        found, weights, listed, {0: 0.01, 1: 0.01}, alpha=0.05, where="X", chance="nothing", co_activity=co_activity
+        found, weights, Tested(listed, {0: 0.01, 1: 0.01}, 0.05, "nothing"), where="X", co_activity=co_activity
     )
     assert ("hardly ever active together" in made.answer) == co_activity and made.rule.startswith(made.answer)

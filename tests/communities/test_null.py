@@ -81,7 +81,7 @@ def compared(gain: float, gains: list[float], community: list[float], tops: list
     told: list[tuple[float, str]] = []
     result = _p_values(
         gain, np.array(community), [lambda k=k: k for k in range(len(gains))], statistics,
-        SimpleNamespace(null_fits=len(gains)), 70, "what",
+        SimpleNamespace(null_fits=len(gains)), 70,
         **{"progress": lambda share, text="": told.append((share, text)), "cancel": None} | more,
     )  # fmt: skip
     return result, told
@@ -90,7 +90,7 @@ def compared(gain: float, gains: list[float], community: list[float], tops: list
 def test_nulls_that_reach_the_gain_are_counted_and_so_are_their_best_communities() -> None:
     result, told = compared(5.0, [1.0, 5.0, 6.0, 2.0], [3.0, 9.0], [3.0, 2.0, 4.0, 1.0])
     assert result.p_value == 3 / 5 and result.community_p.tolist() == [3 / 5, 1 / 5]
-    assert (result.gain, result.fits, result.what) == (5.0, 4, "what")
+    assert (result.gain, result.fits) == (5.0, 4)
     assert result.null_gain.tolist() == [1.0, 5.0, 6.0, 2.0]
     assert result.null_groups == ((1.0, 1.0), (5.0, 1.0), (6.0, 1.0), (2.0, 1.0))
     assert told == [(0.25, "null 1"), (0.5, "null 2"), (0.75, "null 3"), (1.0, "null 4")]

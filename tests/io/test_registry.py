@@ -92,7 +92,7 @@ VOXELS = """
 import numpy as np
 
 from napari_dynamic_connectome.io.format import Format
-from napari_dynamic_connectome.io.volumes.volume import build_volume
+from napari_dynamic_connectome.io.volumes.volume import Stored, build_volume
 
 ORDER = 35
 FORMAT = Format(
@@ -102,7 +102,7 @@ FORMAT = Format(
 
 def open_volume(path, *, labels=False, **options):
     held = np.frombuffer(path.read_bytes()[4:], "u2").reshape(2, 3, 4, 5)
-    return build_volume(held, list("tzyx"), str(path), labels=labels, **options)
+    return build_volume(Stored(held, list("tzyx")), str(path), labels=labels, **options)
 """
 
 

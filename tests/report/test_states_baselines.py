@@ -83,7 +83,8 @@ def test_report_has_a_section_of_states_only_when_they_were_computed(cohort, sta
         session.add(recording)
     session.cohort = cohort
     assert "Switching states" not in build_report(session)
-    text = build_report(session, states=replace(states, held_out=held(0.1, 0.02)))
+    session.set_states(replace(states, held_out=held(0.1, 0.02)), cohort)
+    text = build_report(session)
     assert "Switching states" in text
     assert "held-out frames better" in text
     assert "<script" not in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from threading import RLock
 from typing import Any
@@ -127,7 +128,8 @@ def find_communities(
         used[np.flatnonzero(used)[~linked]] = False
         inner = inner.subset(linked)
     if model.consensus:
-        return _by_consensus(graph, used, inner, model, settings, kind, seed, null_graphs, progress, cancel, provenance)
+        task = _Task(graph, used, inner, model, settings, kind, seed, provenance)
+        return _by_consensus(task, null_graphs, progress, cancel)
     fits, model, inner, settings = _best_weights(
         graph.subset(used), inner, model, settings, kind, seed, part(progress, 0.02, 0.6), cancel
     )
@@ -152,7 +154,37 @@ def find_communities(
             cancel=cancel,
         )
     check_cancel(cancel)
-    return _result(graph, used, fits, model, posterior, null, settings, kind, provenance)
+    task = _Task(graph, used, inner, model, settings, kind, seed, provenance)
+    return _result(task, fits, posterior, null)
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """A graph whose communities are looked for, and how.
+
+    Parameters
+    ----------
+    graph : WeightedGraph
+    used : ndarray of bool
+        (N,), nodes that take part.
+    inner : WeightedGraph
+        Graph of these, as the model takes it.
+    model : BlockModel
+    settings : CommunitySettings
+    kind : str
+    seed : int
+    provenance : dict
+        Of the result.
+    """
+
+    graph: WeightedGraph
+    used: Array
+    inner: WeightedGraph
+    model: BlockModel
+    settings: CommunitySettings
+    kind: CommunityKind
+    seed: int
+    provenance: dict[str, Any]
 
 
 def _inputs_of(weights: Any) -> list[dict[str, Any]]:
@@ -161,19 +193,17 @@ def _inputs_of(weights: Any) -> list[dict[str, Any]]:
 
 
 def _by_consensus(
-    graph: WeightedGraph,
-    used: Array,
-    inner: WeightedGraph,
-    model: BlockModel,
-    settings: CommunitySettings,
-    kind: CommunityKind,
-    seed: int,
-    null_graphs: Iterable[Any] | None,
-    progress: ProgressCallback | None,
-    cancel: CancelCallback | None,
-    provenance: dict[str, Any],
+    task: _Task, null_graphs: Iterable[Any] | None, progress: ProgressCallback | None, cancel: CancelCallback | None
 ) -> Communities:
     """Consensus of sampled partitions, the levels above it, and its nulls."""
+    graph, used, inner, model, settings, seed = (
+        task.graph,
+        task.used,
+        task.inner,
+        task.model,
+        task.settings,
+        task.seed,
+    )
     chains = CHAINS_PER_START * settings.starts
     found = find_consensus(
         inner,
@@ -192,7 +222,7 @@ def _by_consensus(
     alone = null_graphs is None and settings.null_fits > 0 and settings.level == "auto"
     alone = alone and graph.subset(used).density >= NEARLY_COMPLETE and graph.n <= DENSE_LIMIT
     if null_graphs is not None or settings.null_fits:
-        brought = None if null_graphs is None else (_prepared(one, settings, kind, used) for one in null_graphs)
+        brought = None if null_graphs is None else (_prepared(one, settings, task.kind, used) for one in null_graphs)
         null = compare_consensus(
             inner,
             model,
@@ -205,7 +235,7 @@ def _by_consensus(
             groups=(lambda one, row: group_statistics(_observed_matrix(one), row)) if alone else None,
         )
     check_cancel(cancel)
-    result = _result(graph, used, [fit], model, posterior, null, settings, kind, provenance, labels, found)
+    result = _result(task, [fit], posterior, null, labels, found)
     if alone and null is not None and null.fits and len(labels) > 1:
         chance = f"{null.fits} graphs with the same strengths and shuffled pairs"
         return settle(result, _observed_matrix(graph), null, alpha=settings.alpha, chance=chance)
@@ -309,19 +339,15 @@ def _other_method(
 
 
 def _result(
-    graph: WeightedGraph,
-    used: Array,
+    task: _Task,
     fits: list[Fit],
-    model: BlockModel,
     posterior: Posterior | None,
     null: NullResult | None,
-    settings: CommunitySettings,
-    kind: CommunityKind,
-    provenance: dict[str, Any],
     inner: Array | None = None,
     found: Consensus | None = None,
 ) -> Communities:
     """Put fit, samples and p values together, under the final numbers of the communities."""
+    graph, used, model, settings = task.graph, task.used, task.model, task.settings
     best = fits[0]
     inner = expand(best.levels) if inner is None else inner
     raw = np.full((len(inner), graph.n), -1, dtype=np.int64)
@@ -368,14 +394,14 @@ def _result(
     return _assemble(
         graph.names,
         labels,
-        kind,
+        task.kind,
         "nested sbm",
         probability=probability,
         chosen_level=chosen,
         description_length=float(best.cost + model.offset),
         rule=rule,
         diagnostics=diagnostics,
-        provenance=provenance,
+        provenance=task.provenance,
         **extra,
     )
 

@@ -166,15 +166,33 @@ def _density(matrix: Standardised, members: Array) -> float:
     return float(matrix.values[np.ix_(members, members)].sum() / pairs) if pairs else -np.inf
 
 
+@dataclass(frozen=True)
+class Tested:
+    """What a comparison with chance said of some communities.
+
+    Parameters
+    ----------
+    listed : sequence of Candidate
+    q_values : mapping
+        Community -> p value corrected over all that was tested.
+    alpha : float
+        What counts as beyond chance.
+    chance : str
+        What was compared with, in words.
+    """
+
+    listed: Sequence[Candidate]
+    q_values: Mapping[int, float]
+    alpha: float
+    chance: str
+
+
 def claim(
     found: Communities,
     weights: Array,
-    listed: Sequence[Candidate],
-    q_values: Mapping[int, float],
+    tested: Tested,
     *,
-    alpha: float,
     where: str,
-    chance: str,
     second: Communities | None = None,
     undecided: Collection[int] = (),
     co_activity: bool = False,
@@ -186,14 +204,9 @@ def claim(
     found : Communities
     weights : ndarray of float
         (N, N), NaN: not observed.
-    listed : sequence of Candidate
-    q_values : mapping
-        Community -> p value corrected over all that was tested.
-    alpha : float
+    tested : Tested
     where : str
         Where these communities are, for the answer ("component 3").
-    chance : str
-        What was compared with, in words.
     co_activity : bool
         Whether the weights say who moves the same way at the same time: then it is said which communities take turns. In a graph
         of another kind groups without links are nothing special.
@@ -203,6 +216,7 @@ def claim(
         Communities that stay although chance explains each by itself, because together they are beyond chance: all of their
         neurons are unsure.
     """
+    listed, q_values, alpha = tested.listed, tested.q_values, tested.alpha
     chosen = found.chosen_level
     old = found.labels.values
     passed = [c for c in listed if q_values.get(c.community, 1.0) <= alpha or c.community in undecided]
@@ -251,7 +265,7 @@ def claim(
         state=xr.DataArray(states, dims=found.labels.dims, coords=found.labels.coords, name="state"),
         claims=table,
         overlaps=overlaps,
-        rule=f"{answer} Compared with {chance}; corrected over all components, kinds and communities.",
+        rule=f"{answer} Compared with {tested.chance}; corrected over all components, kinds and communities.",
         answer=answer,
     )
 

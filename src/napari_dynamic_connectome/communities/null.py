@@ -119,17 +119,17 @@ def compare_with_null(
         return max(null_gain, 0.0), best, ()
 
     nulls = _graphs(graph, model, settings, seed, null_graphs)
-    return _p_values(
+    null = _p_values(
         gain,
         community,
         nulls,
         statistics,
         settings,
         seed,
-        _what(settings, null_graphs),
         progress=progress,
         cancel=cancel,
     )
+    return replace(null, what=_what(settings, null_graphs))
 
 
 def compare_consensus(
@@ -168,9 +168,9 @@ def compare_consensus(
         return null.gain, float(null.group_gain.max()), more
 
     nulls = _graphs(graph, model, settings, seed, null_graphs)
-    what = _what(settings, null_graphs)
     how: dict[str, Any] = {"progress": progress, "cancel": cancel, "early": groups is None}
-    null = _p_values(found.gain, found.group_gain, nulls, statistics, settings, seed, what, **how)
+    null = _p_values(found.gain, found.group_gain, nulls, statistics, settings, seed, **how)
+    null = replace(null, what=_what(settings, null_graphs))
     if groups is None or not null.fits:
         return null
     gain, _, own = statistics(graph, seed - 1, cancel or (lambda: False))
@@ -214,7 +214,6 @@ def _p_values(
     statistics: Callable[[WeightedGraph, int, CancelCallback], Statistics],
     settings: CommunitySettings,
     seed: int,
-    what: str,
     *,
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
@@ -244,7 +243,7 @@ def _p_values(
     total = 1 + len(gains)
     p_value = (1 + sum(g >= gain for g in gains)) / total if gains else float("nan")
     each = np.array([(1 + sum(t >= c for t in tops)) / total if gains else np.nan for c in community])
-    return NullResult(gain, p_value, community, each, len(gains), np.array(gains), what, tuple(others))
+    return NullResult(gain, p_value, community, each, len(gains), np.array(gains), null_groups=tuple(others))
 
 
 def _shuffled(graph: WeightedGraph, model: BlockModel, seed: int) -> Callable[[], WeightedGraph]:

@@ -19,7 +19,7 @@ import pandas as pd
 import xarray as xr
 
 from ..model.results import Communities
-from .judge import Candidate, claim
+from .judge import Candidate, Tested, claim
 from .null import NullResult
 from .scan import LEAST
 from .tail import counted_p_value, false_discovery
@@ -79,11 +79,8 @@ def settle(found: Communities, weights: Array, null: NullResult, *, alpha: float
     kept = claim(
         base,
         ratios,
-        listed if something else [],
-        q_values,
-        alpha=alpha,
+        Tested(listed if something else [], q_values, alpha, chance),
         where="this graph",
-        chance=chance,
         undecided=groups if something and none_alone else (),
     )
     if kept.claims is None or not len(kept.claims):

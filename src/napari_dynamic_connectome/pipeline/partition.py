@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from ..communities.judge import Candidate, candidates, claim, judged_matrix, tighten, untested
+from ..communities.judge import Candidate, Tested, candidates, claim, judged_matrix, tighten, untested
 from ..communities.scan import strongest_group
 from ..communities.tail import false_discovery, tail_p_value
 from ..model.cohort import Cohort
@@ -141,11 +141,8 @@ def _claimed(
         judged[key] = claim(
             one,
             _weights(components, key),
-            listed[key],
-            values[key],
-            alpha=alpha,
+            Tested(listed[key], values[key], alpha, what),
             where=f"component {key[0]}",
-            chance=what,
             second=seconds.get(key),
             co_activity=settings.affinity.sign == "same",
         )

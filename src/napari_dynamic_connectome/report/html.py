@@ -134,7 +134,6 @@ def build_report(
     title: str = "Dynamic functional connectome",
     pictures: Mapping[str, Path] | None = None,
     scores: Mapping[str, pd.DataFrame] | None = None,
-    states: StatesResult | None = None,
     drawn: Mapping[str, Path] | None = None,
     structure: SessionStructure | None = None,
     next_tests: NextTests | None = None,
@@ -151,8 +150,6 @@ def build_report(
         Caption -> PNG file (screenshots of the viewer), shown first.
     scores : dict, optional
         Heading -> table (recovery against the truth, left/right control, behaviour).
-    states : StatesResult, optional
-        Switching states; those of the session by default.
     drawn : dict, optional
         Name of a figure -> its PNG file, of those that `write_figures` has drawn of this session: they are not drawn again.
     structure : SessionStructure, optional
@@ -164,7 +161,6 @@ def build_report(
     parts: list[str] = [f"<h1>{html.escape(title)}</h1>"]
     drawn = drawn or {}
     components = session.components
-    states = session.states if states is None else states
     older = freshness(session).text
     if older:
         parts.append(f'<p class="older"><b>Not up to date.</b> {html.escape(older)} {AT_THE_TIME}</p>')
@@ -186,8 +182,8 @@ def build_report(
         for component in range(1, components.rank + 1):
             report(progress, component / (components.rank + 1), f"component {component}")
             parts.append(_component_section(session, component, drawn, cancel))
-    if states is not None:
-        parts.append(_states_section(session, states, drawn, cancel))
+    if session.states is not None:
+        parts.append(_states_section(session, session.states, drawn, cancel))
     parts.append(opinions_html(session, picture=partial(_picture, drawn=drawn, cancel=cancel), table=html_table))
     parts += [_scores(heading, table) for heading, table in (scores or {}).items()]
     if structure is not None:

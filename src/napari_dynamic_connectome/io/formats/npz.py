@@ -20,7 +20,7 @@ from ..choice import ChoiceNeeded
 from ..files import atomic_file, existing, head, reading, summary
 from ..format import ZIP, About, Format
 from ..once import once
-from ..volumes.volume import Volume, build_volume
+from ..volumes.volume import Stored, Volume, build_volume
 from .fields import ALIASES, recording_fields, recording_from_fields
 
 ORDER = 60
@@ -265,7 +265,7 @@ def open_volume(path: str | Path, *, labels: bool = False, array: str | None = N
 
         held = texts(fields.get("axes"))
         found = list(held[0]) if held and held[0] else None
-        volume = build_volume(fields[key], found, where, labels=labels, **options)
+        volume = build_volume(Stored(fields[key], found), where, labels=labels, **options)
     else:
         with reading(where, "npy file"), path.open("rb") as stream:
             shape, fortran, dtype = _header(stream, where, path.stat().st_size)
@@ -273,7 +273,7 @@ def open_volume(path: str | Path, *, labels: bool = False, array: str | None = N
             if math.prod(shape) * dtype.itemsize > path.stat().st_size - offset:
                 raise FormatError("the file is cut off", where=where, fix="Copy or export it again.")
         mapped = MappedArray(where, shape, dtype.str, offset, "F" if fortran else "C")
-        volume = build_volume(mapped, None, where, labels=labels, **options)
+        volume = build_volume(Stored(mapped), where, labels=labels, **options)
     if labels:
         from ..volumes.omezarr import check_first_frame
 

@@ -32,7 +32,7 @@ from ..files import existing
 from ..format import Format, is_hdf5
 from ..units import micrometres
 from ..volumes.hdf5 import Hdf5Array, check_dataset, is_local, is_nwb, member, opened, read_all
-from ..volumes.volume import Volume, build_volume
+from ..volumes.volume import Stored, Volume, build_volume
 from .fields import recording_from_fields, stimulus_table, texts
 from .nwb_about import about_in, our_provenance
 from .side_tables import onto_clock
@@ -618,8 +618,7 @@ def open_volume(path: str | Path, *, dataset: str | None = None, labels: bool = 
         stimuli = _stimuli(file, where)
     array = Hdf5Array(where, f"{dataset}/data")
     volume = build_volume(
-        array, list(axes) or None, f"{where}", labels=labels,
-        file_voxel_size_um=size.tolist() if size is not None else (math.nan,) * 3, file_frame_rate_hz=rate,
+        Stored(array, list(axes) or None, (math.nan,) * 3 if size is None else size.tolist(), rate), where, labels=labels,
         stimuli=stimuli if len(stimuli) else None, time_s=times, **options,
     )  # fmt: skip
     if labels:

@@ -23,7 +23,7 @@ from ..choice import ChoiceNeeded
 from ..clock import with_unit_said, without_unit_said
 from .fields import BEHAVIOUR_PREFIX
 from .text_tables import find_column, find_time, plain_cell, says_unit, time_unit, to_numbers
-from .worm_columns import Part, parts_of
+from .worm_columns import Layout, Part, parts_of
 
 NEURON_COLUMN = ("neuron", "neuron_id", "roi", "cell")
 VALUE_COLUMN = ("value", "trace", "dff", "df/f", "dff0", "f", "activity", "calcium", "signal", "intensity")
@@ -86,16 +86,14 @@ def recordings_from_table(
     if not len(table):
         raise InputError("the table has no rows", where=where, fix="Give a row for every time point.")
     long = is_long(table)
-    parts = parts_of(
-        table,
-        where,
-        name=name,
+    layout = Layout(
         used=sorted(_needed(table, long)),
         restarts=lambda rows: _restarts(rows, where, long),
+        neurons=neurons,
         as_neurons=not long,
         floats=None if long else lambda rows, names: _with_floats(rows, names, where),
-        **columns,
     )
+    parts = parts_of(table, where, layout, name=name, worm_column=worm_column, other_columns=other_columns)
     found = []
     for part in parts:
         one = _from_long(part, where, rate_hz) if long else _from_wide(part, where, rate_hz, neurons)

@@ -75,18 +75,39 @@ class Part:
     said: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Layout:
+    """How a table of traces is laid out.
+
+    Parameters
+    ----------
+    used : sequence of str
+        Columns that the table needs: times, and in a long table neuron, value and what belongs to them.
+    restarts : callable
+        Whether rows cannot be one recording: the clock starts again, or a neuron has two values at a time.
+    neurons : collection of str
+        Headers that are known to be neurons, whatever they are called.
+    as_neurons : bool
+        Whether columns that are not known are neurons (wide); they are left as they are.
+    floats : callable, optional
+        Makes numbers of columns of a table with several worms before it is split, so that messages count the rows of the file.
+    """
+
+    used: Sequence[str]
+    restarts: Callable[[pd.DataFrame], bool]
+    neurons: Collection[str] = ()
+    as_neurons: bool = True
+    floats: Callable[[pd.DataFrame, list[str]], pd.DataFrame] | None = None
+
+
 def parts_of(
     table: pd.DataFrame,
     where: str,
+    layout: Layout,
     *,
     name: str,
-    used: Sequence[str],
-    restarts: Callable[[pd.DataFrame], bool],
     worm_column: str | None = None,
     other_columns: str | None = None,
-    neurons: Collection[str] = (),
-    as_neurons: bool = True,
-    floats: Callable[[pd.DataFrame, list[str]], pd.DataFrame] | None = None,
 ) -> list[Part]:
     """Return the rows of every worm, with the columns that are no neurons taken out and explained.
 
@@ -95,22 +116,13 @@ def parts_of(
     table : pandas.DataFrame
         Cells may be texts or numbers.
     where : str
+    layout : Layout
     name : str
         Of the worm, where no column tells.
-    used : sequence of str
-        Columns that the table needs: times, and in a long table neuron, value and what belongs to them.
-    restarts : callable
-        Whether the rows cannot be one recording: the clock starts again, or a neuron has two values at a time.
     worm_column : str, optional
         The column that tells the worms (or trials) apart; "none" if all rows are of one.
     other_columns : {"behaviour", "left out", "neurons"}, optional
         What becomes of columns that are no neurons and change in the course of a worm.
-    neurons : collection of str
-        Headers that are known to be neurons, whatever they are called.
-    as_neurons : bool
-        Whether columns that are not known are neurons (wide); they are left as they are.
-    floats : callable, optional
-        Makes numbers of columns of a table with several worms before it is split, so that messages count the rows of the file.
 
     Raises
     ------
@@ -121,17 +133,19 @@ def parts_of(
         raise InputError(
             f"other_columns cannot be '{other_columns}'", where=where, fix=f"Choose one of: {', '.join(CHOICES)}."
         )
-    left = [str(c) for c in table.columns if str(c) not in used and not str(c).lower().startswith(BEHAVIOUR_PREFIX)]
-    left = [c for c in left if c.strip() not in neurons]
+    left = [
+        str(c) for c in table.columns if str(c) not in layout.used and not str(c).lower().startswith(BEHAVIOUR_PREFIX)
+    ]
+    left = [c for c in left if c.strip() not in layout.neurons]
     kinds = {c: kind for c in left if (kind := _kind(table, c, where, asked=worm_column))}
-    by = _worms_by(table, where, kinds, worm_column, restarts)
-    if by and floats is not None:
-        sure = [str(c) for c in table.columns if str(c).strip() in neurons]
-        table = floats(table, [*sure, *(c for c in left if c not in kinds)])
+    by = _worms_by(table, where, kinds, worm_column, layout.restarts)
+    if by and layout.floats is not None:
+        sure = [str(c) for c in table.columns if str(c).strip() in layout.neurons]
+        table = layout.floats(table, [*sure, *(c for c in left if c not in kinds)])
     parts = []
     for title, rows in _split(table, by, where, name):
         part = Part(title, rows.drop(columns=by) if by else rows)
-        _explain(part, {c: k for c, k in kinds.items() if c not in by}, where, other_columns, as_neurons)
+        _explain(part, {c: k for c, k in kinds.items() if c not in by}, where, other_columns, layout.as_neurons)
         parts.append(part)
     return parts
 

@@ -21,7 +21,7 @@ from ..files import existing, head, reading
 from ..once import once
 from ..units import micrometres
 from .hdf5_chunks import ChunkReader
-from .volume import Volume, build_volume
+from .volume import Stored, Volume, build_volume
 
 
 def open_file(path: str | Path) -> Any:
@@ -249,7 +249,7 @@ def open_volume(path: str | Path, *, dataset: str | None = None, labels: bool = 
     full = f"{where}:{dataset}"
     resolve_axes(found, shape, options.get("axes"), full)
     array = Hdf5Array(where, dataset)
-    volume = build_volume(array, found, where, labels=labels, file_voxel_size_um=size, **options)
+    volume = build_volume(Stored(array, found, size), where, labels=labels, **options)
     if labels:
         from .omezarr import check_first_frame
 

@@ -24,7 +24,7 @@ from ..files import existing, files_below, inside, is_plain, members, reading, s
 from ..format import ZIP, Format
 from ..once import once
 from ..units import micrometres, seconds
-from .volume import Volume, build_volume, check_label_values, sizes_below
+from .volume import Stored, Volume, build_volume, check_label_values, sizes_below
 
 ORDER = 10
 
@@ -223,14 +223,9 @@ def open_volume(path: str | Path, *, group: str = "", level: int = 0, labels: bo
     assert isinstance(ours, dict)
     main, remark = _with_chunks_that_are_there(path, main, where, labels)
     return build_volume(
-        main,
-        found or None,
+        Stored(main, found or None, size, rate, _channel_names(attrs), coarser),
         where,
-        channels=_channel_names(attrs),
-        file_voxel_size_um=size,
-        file_frame_rate_hz=rate,
         labels=labels,
-        levels=coarser,
         time_s=_times(ours, main.shape, letters, where),
         stimuli=_stimuli(ours, where),
         remark=remark,
@@ -411,7 +406,7 @@ def _plain_array(path: Path, group: str, attrs: dict[str, Any], where: str, *, l
     array, remark = _with_chunks_that_are_there(path, array, where, labels)
     names = attrs.get("_ARRAY_DIMENSIONS") or getattr(array.array.metadata, "dimension_names", None)
     found = [str(n or "") for n in names] if names else None
-    return build_volume(array, found, where, labels=labels, remark=remark, **options)
+    return build_volume(Stored(array, found), where, labels=labels, remark=remark, **options)
 
 
 def _store(path: Path) -> Any:

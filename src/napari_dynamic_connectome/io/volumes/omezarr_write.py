@@ -43,7 +43,6 @@ def create_volume(
     dtype: Any = "uint16",
     channels: Sequence[str] = (),
     version: str = "0.4",
-    name: str = "image",
 ) -> Any:
     """Make an OME-Zarr image of one resolution, filled with zeros.
 
@@ -62,7 +61,6 @@ def create_volume(
     channels : sequence of str
     version : str
         "0.4" or "0.5".
-    name : str
 
     Returns
     -------
@@ -74,7 +72,7 @@ def create_volume(
     layout = _layout(version)
     _check_axes_order(axes, shape)
     root = zarr.open_group(str(path), mode="w-", zarr_format=layout.zarr_format)
-    attrs: dict[str, Any] = {"multiscales": [_multiscale(name, axes, voxel_size_um, frame_rate_hz, layout)]}
+    attrs: dict[str, Any] = {"multiscales": [_multiscale("image", axes, voxel_size_um, frame_rate_hz, layout)]}
     if channels:
         attrs["omero"] = {
             "channels": [

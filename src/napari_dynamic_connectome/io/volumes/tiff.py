@@ -21,7 +21,7 @@ from ..files import existing, followed, is_network, is_plain, reading, summary
 from ..format import Format
 from ..mapping import is_sparse, without_ahead
 from ..units import micrometres, seconds
-from .volume import Volume, build_volume
+from .volume import Stored, Volume, build_volume
 
 ORDER = 20
 
@@ -280,12 +280,12 @@ def open_volume(path: str | Path, *, series: int | None = None, labels: bool = F
             example="zyx" if array.ndim == 3 else "tzyx",
         )
     letters = resolve_axes(found, array.shape, options.get("axes"), where)
-    times = known["time_s"]
+    times = known.pop("time_s")
     if times is not None and ("t" not in letters or array.shape[letters.index("t")] != len(times)):
-        known["time_s"] = None  # the description is of another image
+        times = None  # the description is of another image
     if "z" not in letters:
-        known["file_voxel_size_um"] = flat_size(known["file_voxel_size_um"])
-    volume = build_volume(array, found, where, labels=labels, **known, **options)
+        known["voxel_size_um"] = flat_size(known["voxel_size_um"])
+    volume = build_volume(Stored(array, found, **known), where, labels=labels, time_s=times, **options)
     if labels:
         from .omezarr import check_first_frame
 
@@ -452,7 +452,7 @@ def _metadata(file: Any, where: str, asked: Mapping[str, Any]) -> dict[str, Any]
         spacing = info.get("voxel_size_um")
         if isinstance(spacing, list) and len(spacing) == 3 and all(isinstance(v, (int, float)) for v in spacing):
             size = [float(v) for v in spacing]
-    return {"file_voxel_size_um": size, "file_frame_rate_hz": rate, "channels": channels, "time_s": times}
+    return {"voxel_size_um": size, "frame_rate_hz": rate, "channels": channels, "time_s": times}
 
 
 def _plane_times(planes: list[dict[str, str]], where: str, asked: object) -> np.ndarray | None:

@@ -24,7 +24,7 @@ from ..files import existing, matching, reading
 from ..format import Format
 from .tiff import flat_size, open_stored, open_tiff
 from .tiff import open_volume as open_one
-from .volume import Volume, build_volume
+from .volume import Stored, Volume, build_volume
 
 ORDER = 30
 
@@ -181,12 +181,12 @@ def open_volume(path: str | Path, *, labels: bool = False, **options: Any) -> Vo
     if _spread(files[0]):  # one OME-TIFF in several files: the first knows the others
         return open_one(files[0], labels=labels, **options)
     first, found, known = open_stored(existing(files[0]), 0, options)
-    known["time_s"] = None  # of the first file only
+    known.pop("time_s")  # of the first file only
     asked = options.pop("axes", None)
     array, axes = _arrange(files, first, found, asked, where)
     if "z" not in axes:
-        known["file_voxel_size_um"] = flat_size(known["file_voxel_size_um"])
-    volume = build_volume(array, list(axes), where, labels=labels, **known, **options)
+        known["voxel_size_um"] = flat_size(known["voxel_size_um"])
+    volume = build_volume(Stored(array, list(axes), **known), where, labels=labels, **options)
     if labels:
         from .omezarr import check_first_frame
 

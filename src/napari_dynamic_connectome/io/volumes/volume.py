@@ -95,43 +95,56 @@ class Volume:
         return replace(self, **changes)
 
 
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """An image as a file holds it, and what the file says of it.
+
+    Parameters
+    ----------
+    array : array-like
+        In the file's order, with shape, dtype and slicing; `chunks` if it is stored in chunks.
+    axes : sequence of str or None
+        The file's names of the axes.
+    voxel_size_um, frame_rate_hz
+        NaN where the file is silent.
+    channels : sequence of str
+        Their names.
+    levels : sequence of array-like
+        Coarser versions in the file's order.
+    """
+
+    array: Any
+    axes: Sequence[str] | None = None
+    voxel_size_um: Sequence[float] = UNKNOWN_SIZE
+    frame_rate_hz: float = math.nan
+    channels: Sequence[str] = ()
+    levels: Sequence[Any] = ()
+
+
 def build_volume(
-    array: Any,
-    found_axes: Sequence[str] | None,
+    stored: Stored,
     path: str | Path,
     *,
     axes: str | None = None,
     channel: int | str | None = None,
-    channels: Sequence[str] = (),
     voxel_size_um: Sequence[float] | None = None,
     frame_rate_hz: float | None = None,
-    file_voxel_size_um: Sequence[float] = UNKNOWN_SIZE,
-    file_frame_rate_hz: float = math.nan,
     labels: bool = False,
-    levels: Sequence[Any] = (),
     **more: Any,
 ) -> Volume:
     """Bring a lazily opened array into our order and check it.
 
     Parameters
     ----------
-    array : array-like
-        In the file's order, with shape, dtype and slicing; `chunks` if it is stored in chunks.
-    found_axes : sequence of str or None
-        The file's names of the axes.
+    stored : Stored
     path : str or Path
     axes, channel, voxel_size_um, frame_rate_hz
         What the user says; wins over the file.
-    channels : sequence of str
-        Names in the file.
-    file_voxel_size_um, file_frame_rate_hz
-        What the file says; NaN where it is silent.
     labels : bool
-    levels : sequence of array-like
-        Coarser versions in the file's order.
     **more
         Further fields of `Volume`.
     """
+    array, channels = stored.array, stored.channels
     where = str(path)
     if any(n == 0 for n in array.shape) or array.ndim == 0:
         raise FormatError(
@@ -139,7 +152,7 @@ def build_volume(
             where=where,
             fix="It may be damaged or cut off; copy or export it again.",
         )
-    letters = resolve_axes(found_axes, array.shape, axes, where)
+    letters = resolve_axes(stored.axes, array.shape, axes, where)
     whole = OrderedArray(array, letters, "tczyx")
     n_channels = whole.shape[1]
     names = tuple(str(c) for c in channels) if len(channels) == n_channels else tuple(str(i) for i in range(n_channels))
@@ -157,7 +170,7 @@ def build_volume(
     one = OrderedArray(array, letters, order, {"c": chosen})
     data = as_dask(one, one.chunks or _blocks(one))
     coarser = []
-    for level in levels:
+    for level in stored.levels:
         coarse = OrderedArray(level, letters, order, {"c": chosen})
         coarser.append(as_dask(coarse, coarse.chunks or _blocks(coarse)))
     if labels:
@@ -166,10 +179,10 @@ def build_volume(
         raise InputError(
             f"voxels are of type {data.dtype}, not real numbers", where=where, fix="Save it as whole numbers or floats."
         )
-    size = _checked_size(voxel_size_um if voxel_size_um is not None else file_voxel_size_um, where)
+    size = _checked_size(voxel_size_um if voxel_size_um is not None else stored.voxel_size_um, where)
     if frame_rate_hz is not None:
         more["time_s"] = None  # what the user says wins over the times in the file too
-    rate = _checked_rate(frame_rate_hz if frame_rate_hz is not None else file_frame_rate_hz, where)
+    rate = _checked_rate(frame_rate_hz if frame_rate_hz is not None else stored.frame_rate_hz, where)
     shape = tuple(int(n) for n in data.shape)
     reference = VolumeReference(where, shape, order, size, rate)
     channels_data = as_dask(whole, whole.chunks or _blocks(whole))

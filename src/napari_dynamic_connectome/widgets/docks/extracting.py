@@ -94,11 +94,27 @@ class Extraction:
             Thread(target=one.remove).start()
 
 
+@dataclass(frozen=True, eq=False)
+class ChosenLayers:
+    """Layers of napari that an extraction reads.
+
+    Parameters
+    ----------
+    image, labels : layers
+    reference : layer, optional
+        Channel that does not depend on calcium.
+    colours : mapping of colour to layer or None
+        Channels of NeuroPAL.
+    """
+
+    image: Any
+    labels: Any
+    reference: Any | None = None
+    colours: Mapping[str, Any | None] = field(default_factory=dict)
+
+
 def extraction_of(
-    image: Any,
-    labels: Any,
-    reference: Any | None,
-    colours: Mapping[str, Any | None],
+    layers: ChosenLayers,
     parent: Any,
     *,
     name: str,
@@ -113,8 +129,7 @@ def extraction_of(
 
     Parameters
     ----------
-    image, labels, reference : napari layers
-    colours : mapping of colour to layer or None
+    layers : ChosenLayers
     parent : QWidget
         Of the dialogs.
 
@@ -123,10 +138,11 @@ def extraction_of(
     InputError
         Voxels cannot be read as they must be, or a question was not answered.
     """
+    image, labels, reference = layers.image, layers.labels, layers.reference
     about = image.metadata.get("dynamic_connectome", {})
     about_labels = labels.metadata.get("dynamic_connectome", {})
     volume, mask = layer_voxels(image, parent), layer_voxels(labels, parent)
-    channels = {colour: layer_voxels(one, parent) for colour, one in colours.items() if one is not None}
+    channels = {colour: layer_voxels(one, parent) for colour, one in layers.colours.items() if one is not None}
     times = None if about.get("time_s") is None else np.asarray(about["time_s"], float)
     options: dict[str, Any] = {
         "name": name,
@@ -286,7 +302,7 @@ def known_extraction(work: Any, name: str) -> Callable[[], Any] | None:
     if any(h["operation"] == "z-score" for h in steps):
         corrected["zscore"] = True
     step = extraction_of(
-        images[0], labels, None, {}, None,
+        ChosenLayers(images[0], labels), None,
         name=name,
         stimuli=recording.stimuli,
         voxel_size_um=recording.volume.voxel_size_um,

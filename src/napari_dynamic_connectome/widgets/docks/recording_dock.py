@@ -33,7 +33,7 @@ from ..workspace.open_files import layer_voxels
 from ..workspace.raw_traces import keep_edits, same_source, uncorrected
 from ..workspace.recording_names import unique
 from .base import Dock
-from .extracting import Extraction, again_of, extraction_of, recall_of
+from .extracting import ChosenLayers, Extraction, again_of, extraction_of, recall_of
 from .layer_choice import LayerChoice, number
 
 ORDER = 10
@@ -426,11 +426,9 @@ class RecordingDock(Dock):
         if self.rate.value() <= 0 and not about.get("time_s"):
             raise InputError("the frame rate is not known", where=image.name, fix="Set the rate in volumes per second.")
         self.choice.scale_layers(image, labels)
+        colours = {colour: self.choice.layer(box) for colour, box in self.colour_boxes.items()}
         return extraction_of(
-            image,
-            labels,
-            self.choice.layer(self.reference),
-            {colour: self.choice.layer(box) for colour, box in self.colour_boxes.items()},
+            ChosenLayers(image, labels, self.choice.layer(self.reference), colours),
             self,
             name=self._own_name(image, about.get("path")),
             stimuli=stimuli,
