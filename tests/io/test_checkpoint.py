@@ -7,10 +7,11 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_dynamic_connectome.io import checkpoint
-from napari_dynamic_connectome.io.checkpoint import CheckpointFolder, tidy
+from napari_dynamic_connectome.io.checkpoint import CheckpointFolder, keep_arrays, load_arrays, tidy
 
 
 def test_a_folder_is_found_again_for_the_same_question_alone(tmp_path: Path) -> None:
@@ -72,3 +73,16 @@ def test_there_is_room_for_as_many_as_are_said(tmp_path: Path, count: int) -> No
     for number in range(3):
         CheckpointFolder(tmp_path, "analyze", {"n": number}).folder()
     assert len(list(tmp_path.iterdir())) == checkpoint.MOST
+
+
+def test_arrays_of_a_piece_come_back_and_damaged_ones_are_made_again(tmp_path: Path, caplog) -> None:
+    place = tmp_path / "new" / "piece.npz"
+    assert load_arrays(place) is None
+    keep_arrays(place, values=np.arange(3.0), text=np.asarray("a"))
+    found = load_arrays(place)
+    assert found is not None and found["values"].tolist() == [0, 1, 2] and str(found["text"]) == "a"
+    place.write_bytes(place.read_bytes()[:-9])
+    assert load_arrays(place) is None
+    (tmp_path / "file").write_text("")
+    keep_arrays(tmp_path / "file" / "piece.npz", values=np.arange(3.0))  # no folder can be made there
+    assert "a finished piece is not kept" in caplog.text

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import time
-import zipfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -15,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..io.atomic import writing
-from ..model.errors import Cancelled, DynamicConnectomeError, InputError, MissingExtraError
+from ..io.checkpoint import keep_arrays, load_arrays
+from ..model.errors import Cancelled, DynamicConnectomeError, MissingExtraError
 from ..model.execution import Workers, workers
 from ..model.progress import CancelCallback, ProgressCallback, part, report
 from .prepare import Prepared
@@ -139,24 +137,26 @@ class FitCheckpoint:
 
     def load(self, job: FitJob) -> JobResult | None:
         """Return the result of a job, or None if it has to be run."""
+        data = load_arrays(self._path(job))
+        if data is None:
+            return None
         try:
-            with np.load(io.BytesIO(self._path(job).read_bytes()), allow_pickle=False) as data:
-                factors = Factors(data["time"], data["worm"], data["pair"], data["own"])
-                ends = np.cumsum(data["lengths"])[:-1]
-                histories = [h.tolist() for h in np.split(data["histories"], ends)]
-                ends_of = (data["sweeps"].tolist(), data["converged"].tolist())
-                fits = Starts(factors, data["errors"], histories, *ends_of, data["predicted"])
-                if factors.shape != (len(job.starts), job.rank) or len(fits.errors) != len(job.starts):
-                    return None
-                return JobResult(fits, float(data["held_out"]))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # absent or damaged: running it again is safe
+            factors = Factors(data["time"], data["worm"], data["pair"], data["own"])
+            ends = np.cumsum(data["lengths"])[:-1]
+            histories = [h.tolist() for h in np.split(data["histories"], ends)]
+            ends_of = (data["sweeps"].tolist(), data["converged"].tolist())
+            fits = Starts(factors, data["errors"], histories, *ends_of, data["predicted"])
+            if factors.shape != (len(job.starts), job.rank) or len(fits.errors) != len(job.starts):
+                return None
+            return JobResult(fits, float(data["held_out"]))
+        except (ValueError, KeyError):
+            return None  # of another make: running it again is safe
 
     def save(self, job: FitJob, result: JobResult) -> None:
         """Write the result of a job; it appears in one piece or not at all."""
-        fits, buffer = result.fits, io.BytesIO()
-        np.savez(
-            buffer,
+        fits = result.fits
+        keep_arrays(
+            self._path(job),
             time=fits.factors.time,
             worm=fits.factors.worm,
             pair=fits.factors.pair,
@@ -169,11 +169,6 @@ class FitCheckpoint:
             converged=fits.converged,
             held_out=result.held_out,
         )
-        try:
-            with writing(self._path(job)) as temporary:
-                temporary.write_bytes(buffer.getvalue())
-        except InputError as error:  # it is run again after a stop
-            log.warning("a finished fit is not kept: %s", error)
 
 
 def _on_cluster(

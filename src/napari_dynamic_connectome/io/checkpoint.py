@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import logging
 import shutil
 import time
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from ..model.errors import InputError
+from .atomic import writing
 
 log = logging.getLogger("napari_dynamic_connectome")
 MOST = 10
@@ -70,3 +77,37 @@ def tidy(root: Path, *, keep: Path) -> None:
     for place, (changed, item) in enumerate(found):
         if place >= MOST - 1 or time.time() - changed > OLD_S:
             shutil.rmtree(item, ignore_errors=True)
+
+
+def load_arrays(path: str | Path) -> dict[str, np.ndarray] | None:
+    """Return the arrays of a finished piece, or None if it has to be done: its file is absent or damaged.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+    try:
+        with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as data:
+            return {name: data[name] for name in data.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def keep_arrays(path: str | Path, **arrays: Any) -> None:
+    """Write the arrays of a finished piece; they appear together, or not at all where they cannot be written.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its folder is made if need be.
+    **arrays
+        As of `numpy.savez`.
+    """
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        with writing(Path(path)) as temporary:
+            temporary.write_bytes(buffer.getvalue())
+    except (InputError, OSError) as error:  # it is done again after a stop
+        log.warning("a finished piece is not kept: %s", error)

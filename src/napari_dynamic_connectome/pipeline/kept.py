@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from ..io.atomic import writing
-from ..model.errors import InputError
+from ..io.checkpoint import keep_arrays, load_arrays
 
 Array = np.ndarray
 log = logging.getLogger("napari_dynamic_connectome")
@@ -37,23 +34,9 @@ class KeptPieces:
 
     def load(self, piece: str) -> dict[str, Array] | None:
         """Return the arrays of a piece, or None if it has to be done."""
-        if self.folder is None:
-            return None
-        try:
-            with np.load(io.BytesIO(self._path(self.folder, piece).read_bytes()), allow_pickle=False) as data:
-                return {name: data[name] for name in data.files}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # absent or damaged: doing it again is safe
+        return None if self.folder is None else load_arrays(self._path(self.folder, piece))
 
     def save(self, piece: str, **arrays: Array) -> None:
         """Write the arrays of a piece; they appear together or not at all."""
-        if self.folder is None:
-            return
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)  # type: ignore[arg-type]
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with writing(self._path(self.folder, piece)) as temporary:
-                temporary.write_bytes(buffer.getvalue())
-        except (InputError, OSError) as error:  # it is done again after a stop
-            log.warning("a finished piece is not kept: %s", error)
+        if self.folder is not None:
+            keep_arrays(self._path(self.folder, piece), **arrays)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ..comparison.functional import functional_matrices
+from ..comparison.structure import COLUMNS
 from ..model.progress import CancelCallback, check_cancel
 from ..pipeline.structure import SessionStructure, shown_communities
 from .structure_figures import plot_correlations, plot_split_matrix
@@ -20,20 +21,7 @@ if TYPE_CHECKING:
     from ..comparison.next_tests import NextTests
     from ..session.session import Session
 
-TEST_COLUMNS = [
-    "function",
-    "network",
-    "kind",
-    "r",
-    "low",
-    "high",
-    "p_value",
-    "q_value",
-    "p_degrees",
-    "r_partial",
-    "p_partial",
-    "ceiling",
-]
+TEST_COLUMNS = [c for c in COLUMNS if c not in ("n_neurons", "n_pairs")]
 
 
 def split_figures(session: Session, structure: SessionStructure) -> dict[str, Callable[[], Figure]]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..io.atomic import writing
+from ..io.checkpoint import keep_arrays, load_arrays
 from ..model.cohort import Cohort
-from ..model.errors import InputError
 from ..model.provenance import versions
 from ..model.results import Components
 from ..pipeline.provenance import settings_hash
@@ -75,23 +72,25 @@ class PieceCheckpoint:
 
     def load(self, piece: Piece) -> PieceResult | None:
         """Return what a piece found, or None if it has to be done."""
+        data = load_arrays(self._path(piece))
+        if data is None:
+            return None
         try:
-            with np.load(io.BytesIO(self._path(piece).read_bytes()), allow_pickle=False) as data:
-                about = json.loads(str(data["about"]))
-                if about["key"] != piece.key:
-                    return None
-                return PieceResult(
-                    match=data["match"],
-                    strength=data["strength"],
-                    leading=data["leading"],
-                    error=float(data["error"]),
-                    rank=int(about["rank"]),
-                    chosen=int(about["chosen"]),
-                    held_out={name: data[f"held_out_{name}"] for name in about["held_out"]},
-                    notes=tuple(about["notes"]),
-                )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None  # absent or damaged: doing it again is safe
+            about = json.loads(str(data["about"]))
+            if about["key"] != piece.key:
+                return None
+            return PieceResult(
+                match=data["match"],
+                strength=data["strength"],
+                leading=data["leading"],
+                error=float(data["error"]),
+                rank=int(about["rank"]),
+                chosen=int(about["chosen"]),
+                held_out={name: data[f"held_out_{name}"] for name in about["held_out"]},
+                notes=tuple(about["notes"]),
+            )
+        except (ValueError, KeyError):
+            return None  # of another make: doing it again is safe
 
     def save(self, piece: Piece, result: PieceResult) -> None:
         """Write what a piece found; it appears in one piece or not at all."""
@@ -102,18 +101,12 @@ class PieceCheckpoint:
             "held_out": list(result.held_out),
             "notes": list(result.notes),
         }
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
+        keep_arrays(
+            self._path(piece),
             about=np.asarray(json.dumps(about)),
             match=result.match,
             strength=result.strength,
             leading=result.leading,
             error=result.error,
-            **{f"held_out_{name}": values for name, values in result.held_out.items()},  # type: ignore[arg-type]
+            **{f"held_out_{name}": values for name, values in result.held_out.items()},
         )
-        try:
-            with writing(self._path(piece)) as temporary:
-                temporary.write_bytes(buffer.getvalue())
-        except InputError as error:  # it is done again after a stop
-            log.warning("a finished piece is not kept: %s", error)

@@ -10,8 +10,10 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
+from ...model.errors import InputError
 from ..qt.controls import JobBar, button, guard_wheel, label
 from ..qt.dialogs import real_viewer
+from ..qt.forms import SettingsForm
 from ..qt.notify import show_failure
 from ..qt.theme import NAME, Colours, colours_of, style_sheet
 from ..views.up_to_date_strip import UpToDateStrip
@@ -186,6 +188,13 @@ class Dock(QWidget):
     def remembered(self, key: str, default: Any = None) -> Any:
         """Value that this dock remembered."""
         return self.work.remembered.get(self.title, {}).get(key, default)
+
+    def restore(self, form: SettingsForm, key: str) -> None:
+        """Put what was remembered into a form; what cannot be used any more, of an earlier version, gives way to the defaults."""
+        try:
+            form.set_value(form.model.parse(self.remembered(key, {})))
+        except InputError:
+            form.set_value(form.model())
 
     def remember(self, key: str, value: Any) -> None:
         """Keep a value for the next start."""

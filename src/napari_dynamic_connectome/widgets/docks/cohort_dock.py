@@ -115,10 +115,7 @@ class CohortDock(Dock):
         self.folds: dict[str, Fold] = {}
         for key, title, model in FORMS:
             form = SettingsForm(model)
-            try:
-                form.set_value(model.parse(self.remembered(key, {})))
-            except InputError:
-                form.set_value(model())
+            self.restore(form, key)
             fold = Fold(title, form, summary=form.summary(), is_open=key == "cohort")
             form.edited.connect(lambda key=key: self._edited(key))
             self.forms[key], self.folds[key] = form, fold

@@ -153,10 +153,7 @@ class RecordingDock(Dock):
             ("correction", self.correction, self.correction_fold),
             ("quality", self.quality_form, self.quality_fold),
         ):
-            try:
-                form.set_value(form.model.parse(self.remembered(key, {})))
-            except InputError:
-                form.set_value(form.model())
+            self.restore(form, key)
             form.edited.connect(lambda key=key, form=form, fold=fold: self._edited(key, form, fold))
             fold.summary.setText(form.summary())
             layout.addWidget(fold)

@@ -60,10 +60,7 @@ class SegmentationDock(Dock):
         self.state = label("", "secondary")
         layout.addLayout(row(self.run_button, self.state))
         self.form = SettingsForm(LabelSettings, fields=FIELDS)
-        try:
-            self.form.set_value(LabelSettings.parse(self.remembered("labels", {})))
-        except InputError:
-            self.form.set_value(LabelSettings())
+        self.restore(self.form, "labels")
         self.fold = Fold("Settings", self.form, summary=self.form.summary())
         self.form.edited.connect(self._edited)
         layout.addWidget(self.fold)

@@ -51,10 +51,7 @@ class StatesDock(Dock):
         self.now = label("", "secondary")
         self.foot.addLayout(row(self.now, self.wires, self.run_button))
         self.form = SettingsForm(StatesStepSettings, fields=FIELDS)
-        try:
-            self.form.set_value(StatesStepSettings.parse(self.remembered("states", {})))
-        except InputError:
-            self.form.set_value(StatesStepSettings())
+        self.restore(self.form, "states")
         self.fold = Fold("Settings", self.form, summary=self.form.summary())
         self.form.edited.connect(self._edited)
         layout.addWidget(self.fold)
