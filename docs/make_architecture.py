@@ -1,4 +1,4 @@
-"""Figures of docs/pages/architecture.md: size, longest files and functions, long argument lists, circles of imports, types.
+"""Figures of docs/pages/architecture.md: size, longest files and functions, long argument lists, circles of imports, types, a journey.
 
     python docs/make_architecture.py [FOLDER or COMMIT ...]
 
@@ -29,6 +29,40 @@ print(sum(len(graph.nominate_cycle_breakers(m)) for m in packages))
 """
 
 
+JOURNEY = f"""
+import importlib, importlib.util, sys, tempfile
+import numpy as np, pandas as pd
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+package = importlib.import_module("{PACKAGE}")
+name = next(n for n in ("layer_data", "layers") if importlib.util.find_spec(f"{PACKAGE}.io.{{n}}"))
+read = importlib.import_module(f"{PACKAGE}.io.{{name}}").read_layers
+times = np.arange(40) / 2
+root, files, calls = str(Path(package.__file__).parent), set(), 0
+
+def follow(frame, event, arg):
+    global calls
+    here = frame.f_code.co_filename
+    if event != "call" or not here.startswith(root):
+        return
+    files.add(here)
+    caller = frame.f_back
+    while caller is not None and not caller.f_code.co_filename.startswith(root):
+        caller = caller.f_back
+    calls += caller is not None and caller.f_code.co_filename != here
+
+with tempfile.TemporaryDirectory() as folder:
+    path = Path(folder) / "worm.csv"
+    pd.DataFrame({{"time_s": times, "AVAL": np.sin(times), "AVAR": np.cos(times)}}).to_csv(path, index=False)
+    read(path)
+    sys.setprofile(follow)
+    read(path)
+    sys.setprofile(None)
+print(len(files), calls, sep=", ")
+"""
+"""Files in which a function runs while a CSV of traces becomes a layer, and calls from one file into another."""
+
+
 def functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
 
@@ -45,6 +79,11 @@ def arguments(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     found = function.args
     names = [a.arg for a in (*found.posonlyargs, *found.args, *found.kwonlyargs)]
     return len([n for n in names if n not in ("self", "cls")])
+
+
+def compiled(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether numba compiles a function, which takes arrays and numbers one by one."""
+    return any("njit" in ast.unparse(one) for one in function.decorator_list)
 
 
 @contextmanager
@@ -69,13 +108,22 @@ def type_errors(folder: Path) -> int:
     return sum("/widgets/" in line and ": error:" in line for line in done.stdout.splitlines())
 
 
+def asked(program: str, folder: Path) -> str:
+    """What a program prints about a source tree, in a process of its own."""
+    command = [sys.executable, "-c", program, str(folder.resolve())]
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=env).stdout.strip()
+
+
 def measure(folder: Path) -> dict[str, str]:
     """Return the figures of one source tree."""
     files = {p.relative_to(folder / PACKAGE).as_posix(): p.read_text() for p in sorted(folder.rglob("*.py"))}
     lines = {name: len(text.splitlines()) for name, text in files.items()}
     longest = max(lines, key=lambda name: lines[name])
     found = [
-        (code_lines(f), arguments(f), f.name, name) for name, text in files.items() for f in functions(ast.parse(text))
+        (code_lines(f), 0 if compiled(f) else arguments(f), f.name, name)
+        for name, text in files.items()
+        for f in functions(ast.parse(text))
     ]
     plain = [f for f in found if KERNELS not in f[3]]
     size, _, function, where = max(plain)
@@ -85,13 +133,6 @@ def measure(folder: Path) -> dict[str, str]:
         place = name.rpartition("/")[0]
         folders[place] = folders.get(place, 0) + 1
     fullest = max(folders, key=lambda place: folders[place])
-    circles = subprocess.run(
-        [sys.executable, "-c", CIRCLES, str(folder.resolve())],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
-    )
     return {
         "lines": f"{sum(lines.values()):,}",
         "files": str(len(files)),
@@ -101,9 +142,12 @@ def measure(folder: Path) -> dict[str, str]:
         "longest function outside kernels, without its docstring": f"{size} (`{where}`: `{function}`)",
         "functions of more than 90 lines outside kernels": str(sum(f[0] > 90 for f in plain)),
         "longest kernel": f"{kernel_size} (`{kernel_where}`: `{kernel}`)",
-        "functions with more than 9 arguments": str(sum(f[1] > 9 for f in found)),
-        "imports that close a circle": circles.stdout.strip(),
+        "functions with more than 9 arguments, those that numba compiles aside": str(sum(f[1] > 9 for f in found)),
+        "imports that close a circle": asked(CIRCLES, folder),
         "errors of `mypy --strict` in `widgets`": str(type_errors(folder)),
+        "reading a CSV of traces as layers: files in which a function runs, calls from one file into another": asked(
+            JOURNEY, folder
+        ),
     }
 
 

@@ -14,7 +14,8 @@ from ..model.results import Components
 from ..model.settings import StepSettings
 from .build import build_components
 from .jobs import FitCheckpoint, FitJob, run_jobs
-from .prepare import prepare
+from .prepare import prepare_problem
+from .problem import build_problem
 from .settings import FactorizationSettings
 from .starts import fit_starts, join_starts
 from .warm_start import initial_factors, known_pairs
@@ -108,18 +109,9 @@ def factorize(
     _check_fixed(fixed, init, rank)
     wanted = known_pairs(affinity, init) if init is not None and "pair" in fixed else None
     with workers(chosen.threads, cancel) as pool:
-        prepared = prepare(
-            affinity,
-            rank,
-            chosen,
-            pool,
-            starts=starts,
-            seed=seed,
-            worms=worms,
-            worm_weights=worm_weights,
-            pairs_wanted=wanted,
-            progress=part(progress, 0.0, 0.3),
-        )
+        problem = build_problem(affinity, chosen, worms=worms, worm_weights=worm_weights, pairs_wanted=wanted)
+        early = part(progress, 0.0, 0.3)
+        prepared = prepare_problem(problem, rank, chosen, pool, starts=starts, seed=seed, progress=early)
         initial = None if init is None else initial_factors(prepared.problem, init, seed)
         if checkpoint is not None and initial is None:
             groups = [tuple(range(a, min(a + prepared.batch, starts))) for a in range(0, starts, prepared.batch)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from ..model.errors import InputError
 from ..model.execution import Workers
-from ..model.memory import budget_mb, check_room, free_mb
+from ..model.memory import budget_mb, free_mb
 from ..model.progress import ProgressCallback, report
 from .problem import Problem, build_problem
 from .settings import FactorizationSettings
@@ -75,12 +74,9 @@ def prepare(
     *,
     starts: int,
     seed: int,
-    worms: Sequence[str] | None = None,
-    worm_weights: Mapping[str, float] | None = None,
-    pairs_wanted: Array | None = None,
     progress: ProgressCallback | None = None,
 ) -> Prepared:
-    """Build the problem, check every value once, and choose how the values are held.
+    """Build the problem of a whole affinity, check every value once, and choose how the values are held.
 
     Parameters
     ----------
@@ -94,8 +90,7 @@ def prepare(
     InputError
         See `build_problem`; NaN or negative observed values; all-zero affinity; rank too high; memory budget too small.
     """
-    check_room("a factorization")
-    problem = build_problem(affinity, settings, worms=worms, worm_weights=worm_weights, pairs_wanted=pairs_wanted)
+    problem = build_problem(affinity, settings)
     return prepare_problem(problem, rank, settings, pool, starts=starts, seed=seed, progress=progress)
 
 

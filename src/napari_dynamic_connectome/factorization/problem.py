@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..model.errors import InputError
+from ..model.memory import check_room
 from ..model.text import counted
 from .settings import FactorizationSettings
 
@@ -260,6 +261,7 @@ def build_problem(
     InputError
         Duplicate names, unknown worms, a single time point, nothing to fit, or a worm that cannot be tied to the others.
     """
+    check_room("a factorization")
     _check_names(affinity)
     model = _choose_model(affinity, settings)
     chosen = [b for b in affinity.blocks if worms is None or b.worm in set(worms)]

@@ -19,7 +19,8 @@ from .consistency import core_consistency
 from .factorize import provenance
 from .folds import draw_folds, split_one_worm
 from .jobs import FitCheckpoint, FitJob, run_jobs
-from .prepare import Prepared, prepare, prepare_problem
+from .prepare import Prepared, prepare_problem
+from .problem import build_problem
 from .settings import FactorizationSettings
 from .starts import Starts, join_starts
 
@@ -86,17 +87,9 @@ def sweep_ranks(
     chosen = FactorizationSettings.parse(settings, where="factorization settings", **options)
     wanted = _check(ranks, starts, folds, fold_starts, held_out_share)
     with workers(chosen.threads, cancel) as pool:
-        prepared = prepare(
-            affinity,
-            max(wanted),
-            chosen,
-            pool,
-            starts=starts,
-            seed=seed,
-            worms=worms,
-            worm_weights=worm_weights,
-            progress=part(progress, 0.0, 0.1),
-        )
+        problem = build_problem(affinity, chosen, worms=worms, worm_weights=worm_weights)
+        early = part(progress, 0.0, 0.1)
+        prepared = prepare_problem(problem, max(wanted), chosen, pool, starts=starts, seed=seed, progress=early)
         judged, masks, notes = _held_out_problem(prepared, pool, max(wanted), folds, fold_starts, held_out_share, seed)
         how = {"pool": pool, "client": client, "cancel": cancel}
         full = [FitJob(r, group, seed) for r in wanted for group in _groups(starts, prepared.batch)]
