@@ -166,6 +166,16 @@ def test_every_command_has_the_options_of_loudness() -> None:
     assert sys.modules["napari_dynamic_connectome.cli.progress"].QUIET in (True, False)
 
 
+def test_help_loads_no_step() -> None:
+    code = (
+        "import contextlib, io, sys\nfrom napari_dynamic_connectome.cli import main\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n    main(['--help'])\n"
+        "print(sorted({'pandas', 'xarray', 'scipy', 'h5py', 'zarr', 'numba', 'matplotlib'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n", found.stderr
+
+
 def test_a_file_is_a_command(tmp_path: Path, capsys, monkeypatch) -> None:
     (tmp_path / "count_worms.py").write_text(
         "ORDER = 55\n\n\ndef add(commands):\n    one = commands.add_parser('count-worms', help='say how many')\n"

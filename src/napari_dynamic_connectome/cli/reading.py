@@ -35,7 +35,7 @@ def add_reading(parser: Any, *, images: bool = False) -> None:
     images : bool
         The command reads images and centres, too: `--axes` may be those of an image, and there are `--channel`, `--units`, `--radius`.
     """
-    from ..pipeline.settings import ReadingSettings
+    from ..pipeline.input_settings import ReadingSettings
 
     group = parser.add_argument_group("how files are read, where they leave something open")
     for name, field in ReadingSettings.model_fields.items():
@@ -85,7 +85,7 @@ def reading_of(options: argparse.Namespace) -> dict[str, Any]:
     ----------
     options : argparse.Namespace
     """
-    from ..pipeline.settings import ReadingSettings
+    from ..pipeline.input_settings import ReadingSettings
 
     held: dict[str, Any] = {}
     for name in ReadingSettings.model_fields:
@@ -151,7 +151,7 @@ def in_flags(text: str, flags: Container[str]) -> str:
     >>> in_flags('Pass axes="tn" (time, neuron), and rate_hz=.', {"--axes", "--rate"})
     'Pass --axes tn (time, neuron), and --rate.'
     """
-    from ..pipeline.settings import ReadingSettings
+    from ..pipeline.input_settings import ReadingSettings
 
     known = set(ReadingSettings.model_fields) - {"files"}
 

@@ -123,14 +123,14 @@ def report_of(session: Session, output: str | None) -> Path:
 
 def add_layout(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what columns and rows of a connectome are."""
-    from ..io.formats.connection_matrix import CHOICES
+    from ..io.choice import ROWS
 
     parser.add_argument(
         "--weight", metavar="COLUMN", help="that holds the weights of connectomes whose columns do not tell which it is"
     )
     parser.add_argument(
         "--rows",
-        choices=CHOICES,
+        choices=ROWS,
         help="of connectomes that are matrices: rows are presynaptic, postsynaptic, or of what has no direction",
     )
 

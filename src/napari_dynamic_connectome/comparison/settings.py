@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from ..io.formats.connection_matrix import Rows
+from ..io.choice import Rows
 from ..model.settings import StepSettings, setting
 
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Literal, get_args
 
 from ..model.errors import InputError
+
+Rows = Literal["pre", "post", "gap junctions", "contact"]
+"""What the rows of a matrix of connections may be: `rows=`."""
+ROWS: tuple[str, ...] = get_args(Rows)
 
 
 class ChoiceNeeded(InputError):

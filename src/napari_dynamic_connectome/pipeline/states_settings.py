@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..io.formats.connection_matrix import Rows
+from ..io.choice import Rows
 from ..model.settings import setting
 from ..states.settings import StatesSettings
 

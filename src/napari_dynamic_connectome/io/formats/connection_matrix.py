@@ -7,22 +7,18 @@ written in such a file, so it is asked, unless the matrix is symmetric.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from ...model.errors import InputError
 from ...model.neurons import read_name
-from ..choice import ChoiceNeeded
+from ..choice import ROWS, ChoiceNeeded
 from .text_tables import plain_cell, to_numbers
 
 DIRECTED = {"pre": "each row is presynaptic", "post": "each row is postsynaptic"}
 UNDIRECTED = {"gap junctions": "electrical", "contact": "contact"}
 """What a symmetric matrix may hold, and the type of its connections."""
-Rows = Literal["pre", "post", "gap junctions", "contact"]
-"""What the rows of a matrix of connections may be."""
-CHOICES: tuple[str, ...] = get_args(Rows)
 _KNOWN = ("canonical", "spelling", "no side", "unsure")
 
 
@@ -62,8 +58,8 @@ def edges_of(table: pd.DataFrame, rows: str | None, where: str) -> pd.DataFrame:
     InputError
         A name that is there twice, a cell that is no number, or a matrix that is not symmetric of what has no direction.
     """
-    if rows is not None and rows not in CHOICES:
-        raise InputError(f"rows cannot be '{rows}'", where=where, fix=f"Choose one of: {', '.join(CHOICES)}.")
+    if rows is not None and rows not in ROWS:
+        raise InputError(f"rows cannot be '{rows}'", where=where, fix=f"Choose one of: {', '.join(ROWS)}.")
     down = [plain_cell(str(c).strip()) for c in table.iloc[:, 0]]
     across = [plain_cell(str(c).strip()) for c in table.columns[1:]]
     for names, what in ((down, "row"), (across, "column")):
