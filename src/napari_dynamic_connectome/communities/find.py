@@ -196,14 +196,8 @@ def _by_consensus(
     task: _Task, null_graphs: Iterable[Any] | None, progress: ProgressCallback | None, cancel: CancelCallback | None
 ) -> Communities:
     """Consensus of sampled partitions, the levels above it, and its nulls."""
-    graph, used, inner, model, settings, seed = (
-        task.graph,
-        task.used,
-        task.inner,
-        task.model,
-        task.settings,
-        task.seed,
-    )
+    graph, used, inner = task.graph, task.used, task.inner
+    model, settings, seed = task.model, task.settings, task.seed
     chains = CHAINS_PER_START * settings.starts
     found = find_consensus(
         inner,
