@@ -30,8 +30,8 @@ IN_PYTHON_ONLY = {
     "shape", "like", "radius_voxels",  # of a table of centres: the image that it belongs to says them
     "min_named", "min_neurons", "min_duration_s",  # which worms of a collection: [input.collection], and the command worms
 }  # fmt: skip
-INSIDE = {"path", "options", "labels", "more", "group", "array", "series"}
-"""No options: the file itself, and what `dataset` is called inside of some readers."""
+INSIDE = {"path", "options", "labels", "more", "group", "array", "series", "progress", "cancel"}
+"""No options: the file itself, who is told meanwhile, and what `dataset` is called inside of some readers."""
 
 
 def flags(command: str) -> set[str]:
