@@ -16,6 +16,7 @@ import xarray as xr
 from ..model.errors import InputError
 from ..model.recording import empty_stimuli
 from ..model.results import Model
+from ..model.summary import Summary, listed
 from .features import Features
 from .settings import AffinitySettings
 
@@ -23,8 +24,8 @@ Array = np.ndarray
 ROW_TILE, TIME_TILE = 256, 1024
 
 
-@dataclass(frozen=True, eq=False)
-class WormBlock:
+@dataclass(frozen=True, eq=False, repr=False)
+class WormBlock(Summary):
     """The affinities of one worm (or of one event).
 
     Parameters
@@ -112,8 +113,8 @@ class WormBlock:
         return np.stack([self.tile(0, self.n_rows, 0, self.n_times, s) for s in range(len(self.layers))])
 
 
-@dataclass(frozen=True, eq=False)
-class AffinitySpec:
+@dataclass(frozen=True, eq=False, repr=False)
+class AffinitySpec(Summary):
     """Time-varying affinities of a cohort, evaluated on demand.
 
     Parameters
@@ -159,6 +160,18 @@ class AffinitySpec:
     breaks_s: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def _head(self) -> str:
+        return f" {self.kind}, {self.model}"
+
+    def _lines(self) -> list[str]:
+        clock = f"{len(self.time_s)} times of one clock" if self.time_s is not None else "every worm its own"
+        return [
+            f"worms    {listed(self.worms)}",
+            f"neurons  {listed(self.neurons)}; {len(self.pairs)} pairs, signs: {', '.join(self.signs)}",
+            f"time     {clock}, {self.rate_hz:.4g} Hz ({self.model_reason})",
+            *(f"note     {note}" for note in self.notes),
+        ]
 
     @property
     def worms(self) -> tuple[str, ...]:

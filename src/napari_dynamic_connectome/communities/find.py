@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from threading import RLock
 from typing import Any
@@ -19,6 +19,7 @@ from ..model.provenance import graph_of, record_of
 from ..model.results import Communities, CommunityKind, Components
 from .consensus import KEPT, Consensus, find_consensus, posterior_of
 from .graph import DENSE_LIMIT, WeightedGraph, apply_threshold, normalize_strength, read_graph
+from .judge import untested
 from .levels import expand, number_levels
 from .model import NEARLY_COMPLETE, BlockModel, consensus_fit, fit_model, prepare
 from .null import NullResult, compare_consensus, compare_with_null
@@ -31,6 +32,11 @@ Array = np.ndarray[Any, Any]
 NESTED = "nested sbm"
 CHAINS_PER_START = 2
 NO_LINKS = "there are no links, so nobody is in a community"
+NOT_SHOWN = (
+    "a component alone does not show what chance gives, and shuffling its weights does not either; analyze or partition compare with "
+    "surrogate cohorts"
+)
+ONLY_GRAPH = "That is said of this graph; whether chance gives such components, analyze or partition compare with surrogate cohorts."
 
 
 def find_communities(
@@ -61,7 +67,9 @@ def find_communities(
     seed : int
     null_graphs : iterable, optional
         Graphs to compare with (anything that `weights` may be, such as components of circularly shifted affinities); by
-        default, `settings.null_fits` graphs with shuffled weights.
+        default, `settings.null_fits` graphs with shuffled weights. Components are compared with those only if `null_fits` is given:
+        shuffled weights say whether this graph has structure, and the factors of noise have it, too. `analyze` and
+        `partition` compare with surrogate cohorts.
     progress, cancel : callable, optional
     **options
         Fields of `CommunitySettings` that override `settings`, such as `method="leiden"`.
@@ -87,7 +95,47 @@ def find_communities(
     >>> found.sizes(0).tolist()
     [20, 20]
     """
-    settings = CommunitySettings.parse(settings, where="communities", **options)
+    own = CommunitySettings.parse(settings, where="communities", **options)
+    of_component = own.method == "sbm" and null_graphs is None and _is_component(weights)
+    if of_component and "null_fits" not in own.model_fields_set:
+        own = own.model_copy(update={"null_fits": 0})
+    found = fit_communities(
+        weights,
+        own,
+        component=component,
+        kind=kind,
+        names=names,
+        seed=seed,
+        null_graphs=null_graphs,
+        progress=progress,
+        cancel=cancel,
+    )
+    if not of_component or found.rule == NO_LINKS:
+        return found
+    if own.null_fits:
+        return replace(found, answer=f"{found.answer} {ONLY_GRAPH}".strip())
+    matrix = weights.matrix(component or 1) if isinstance(weights, Components) else weights
+    return untested(found, np.asarray(matrix.values, float), NOT_SHOWN)
+
+
+def _is_component(weights: Any) -> bool:
+    """Whether a graph is a component of a cohort: of Components, or what their `matrix` gives."""
+    return isinstance(weights, Components) or (isinstance(weights, xr.DataArray) and "component" in weights.attrs)
+
+
+def fit_communities(
+    weights: Any,
+    settings: CommunitySettings,
+    *,
+    component: int | None = None,
+    kind: CommunityKind = "modules",
+    names: Sequence[str] | None = None,
+    seed: int = 0,
+    null_graphs: Iterable[Any] | None = None,
+    progress: ProgressCallback | None = None,
+    cancel: CancelCallback | None = None,
+) -> Communities:
+    """Find nested communities, as `find_communities` does, and say nothing of whether recordings give them by chance."""
     method = settings.method
     if kind not in ("modules", "core"):
         raise SettingsError(f"kind '{kind}' is unknown", where="find_communities", fix="Kinds: modules, core.")

@@ -21,6 +21,7 @@ from ..model.cohort import Cohort
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.results import Components
+from ..model.summary import Summary
 from .measures import false_discovery_rate
 from .settings import ContrastSettings
 
@@ -28,8 +29,8 @@ Array = np.ndarray
 STATISTICS = ("worms_a", "worms_b", "mean_a", "mean_b", "difference", "effect", "effect_low", "effect_high")
 
 
-@dataclass(frozen=True, eq=False)
-class GroupDifference:
+@dataclass(frozen=True, eq=False, repr=False)
+class GroupDifference(Summary):
     """Differences between two groups of worms.
 
     Parameters

@@ -20,6 +20,7 @@ from ..model.neurons import mirror, natural_key
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.results import Communities, Components
 from ..model.settings import StepSettings, setting
+from ..model.summary import Summary
 
 Array = np.ndarray
 
@@ -51,8 +52,8 @@ class NextTestSettings(StepSettings):
     pairs: int = setting(100, "Rows of the list of pairs, at most.", ge=0, le=100_000)
 
 
-@dataclass(frozen=True, eq=False)
-class NextTests:
+@dataclass(frozen=True, eq=False, repr=False)
+class NextTests(Summary):
     """Suggestions for experiments, best first.
 
     Parameters

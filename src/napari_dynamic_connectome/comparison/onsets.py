@@ -23,6 +23,7 @@ from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.recording import Recording
 from ..model.results import Communities, CommunityKind, Components
+from ..model.summary import Summary
 from .measures import false_discovery_rate
 from .settings import ContrastSettings
 
@@ -32,8 +33,8 @@ LEAST_SHIFT_S = 5.0
 """Events are moved by at least this much, or by a fifth of the recording if that is less."""
 
 
-@dataclass(frozen=True, eq=False)
-class OnsetAverages:
+@dataclass(frozen=True, eq=False, repr=False)
+class OnsetAverages(Summary):
     """Mean courses around the onsets of one stimulus or behaviour.
 
     Parameters

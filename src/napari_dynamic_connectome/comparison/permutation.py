@@ -21,6 +21,7 @@ import pandas as pd
 
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
+from ..model.summary import Summary
 from .matrix_kernels import permuted_correlations, permuted_products, rewired_block_products, rewired_products
 from .pairs import (
     BLOCK,
@@ -45,8 +46,8 @@ from .pairs import (
 Array = np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class MatrixTest:
+@dataclass(frozen=True, eq=False, repr=False)
+class MatrixTest(Summary):
     """Agreement of two matrices.
 
     Parameters

@@ -10,14 +10,15 @@ import pandas as pd
 
 from ..factorization.match import ComponentMatch, match_components
 from ..model.results import Communities, CommunityKind, Components
+from ..model.summary import Summary
 from ..model.text import counted
 
 Array = np.ndarray
 Found = Mapping[tuple[int, CommunityKind], Communities]
 
 
-@dataclass(frozen=True, eq=False)
-class ResultComparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class ResultComparison(Summary):
     """Two results, matched.
 
     Parameters

@@ -18,6 +18,7 @@ from ..io.volumes.volume import Volume, check_label_type, check_label_values
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.settings import StepSettings, setting
+from ..model.summary import Summary
 from ..model.voxels import read_voxels
 from .overlap import Overlap
 from .tracks import track_table
@@ -49,8 +50,8 @@ class LabelSettings(StepSettings):
     )
 
 
-@dataclass(frozen=True, eq=False)
-class LabelComparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class LabelComparison(Summary):
     """A segmentation beside a reference.
 
     Parameters

@@ -20,6 +20,7 @@ from ..model.errors import InputError
 from ..model.network import Network, Symmetrize
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Communities
+from ..model.summary import Summary
 from .ceiling import agreement_of_networks
 from .covariates import distances, left_right_matrix
 from .enrichment import ALL, enrichment, with_q
@@ -55,8 +56,8 @@ CLAIMED = 0.05
 """Corrected p value up to which a sentence says that two matrices agree."""
 
 
-@dataclass(frozen=True, eq=False)
-class StructureComparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class StructureComparison(Summary):
     """How far an analysis agrees with networks that were measured by other means.
 
     Parameters

@@ -17,6 +17,7 @@ from ..model.network import Network
 from ..model.neurons import info
 from ..model.recording import Recording
 from ..model.results import Communities, Components
+from ..model.summary import Summary
 from ..naming.confidence import doubtful
 from ..session.freshness import at_analysis, freshness
 from ..session.session import Session
@@ -34,8 +35,8 @@ PALE = 0.6
 """Share of grey in the colour of an unsure neuron."""
 
 
-@dataclass(frozen=True, eq=False)
-class Drawn:
+@dataclass(frozen=True, eq=False, repr=False)
+class Drawn(Summary):
     """Everything that is drawn for one recording.
 
     Parameters

@@ -10,12 +10,13 @@ from scipy.optimize import linear_sum_assignment
 
 from ..model.errors import InputError
 from ..model.results import Components
+from ..model.summary import Summary
 
 Array = np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class ComponentMatch:
+@dataclass(frozen=True, eq=False, repr=False)
+class ComponentMatch(Summary):
     """A one-to-one matching of the components of two fits.
 
     Parameters

@@ -15,6 +15,7 @@ import xarray as xr
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, check_cancel
 from ..model.results import Components
+from ..model.summary import Summary
 from .match import pair_keys
 
 Array = np.ndarray
@@ -25,8 +26,8 @@ SPLITS = 4
 """Random halves of a worm's neurons over which the error on other neurons is averaged."""
 
 
-@dataclass(frozen=True, eq=False)
-class WormProjection:
+@dataclass(frozen=True, eq=False, repr=False)
+class WormProjection(Summary):
     """One worm, projected on pair factors that it had no part in.
 
     Parameters

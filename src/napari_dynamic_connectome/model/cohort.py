@@ -14,6 +14,7 @@ import xarray as xr
 from .errors import InputError
 from .recording import Recording
 from .settings import StepSettings, setting
+from .summary import Summary, listed
 from .text import counted
 
 Alignment = Literal["auto", "absolute", "stimulus onset", "stimulus identity", "events", "none"]
@@ -28,8 +29,8 @@ class CohortSettings(StepSettings):
     include_unnamed: bool = setting(False, "Keep unnamed neurons too (only of use with one worm).")
 
 
-@dataclass(frozen=True, init=False, eq=False)
-class Cohort:
+@dataclass(frozen=True, init=False, eq=False, repr=False)
+class Cohort(Summary):
     """Recordings of several worms, compared neuron by neuron.
 
     Parameters
@@ -53,6 +54,17 @@ class Cohort:
     worms: tuple[str, ...] = field(init=False)
     presence: xr.DataArray = field(init=False)
     _trace_ids: tuple[dict[str, list[str]], ...] = field(init=False, repr=False)
+
+    def _head(self) -> str:
+        return f" of {counted(len(self.recordings), 'worm')}"
+
+    def _lines(self) -> list[str]:
+        shared = int(self.presence.all("worm").sum())
+        return [
+            f"worms    {listed(self.worms)}",
+            f"neurons  {listed(self.neurons)}; {shared} in every worm",
+            f"times    {min(r.n_times for r in self.recordings)} to {max(r.n_times for r in self.recordings)} a worm",
+        ]
 
     def __init__(
         self, recordings: Iterable[Recording], settings: CohortSettings | dict[str, Any] | None = None, **options: Any

@@ -13,12 +13,13 @@ import numpy as np
 import xarray as xr
 
 from .errors import InputError
+from .summary import Summary
 
 Symmetrize = Literal["sum", "mean", "larger"]
 
 
-@dataclass(frozen=True, eq=False)
-class Network:
+@dataclass(frozen=True, eq=False, repr=False)
+class Network(Summary):
     """Weights between neurons, one kind of connection of one source.
 
     Parameters

@@ -12,10 +12,11 @@ import xarray as xr
 
 from .errors import InputError
 from .results import Components
+from .summary import Summary
 
 
-@dataclass(frozen=True, eq=False)
-class BaselinePanel:
+@dataclass(frozen=True, eq=False, repr=False)
+class BaselinePanel(Summary):
     """What the static methods found.
 
     Parameters
@@ -99,8 +100,8 @@ class BaselinePanel:
         return pd.DataFrame(rows)
 
 
-@dataclass(frozen=True, eq=False)
-class SignedComparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class SignedComparison(Summary):
     """Signed loadings beside non-negative ones of the same rank.
 
     Parameters

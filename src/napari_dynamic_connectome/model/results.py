@@ -16,6 +16,8 @@ import xarray as xr
 
 from .errors import InputError
 from .evidence import Chance
+from .summary import NAMES, Summary, listed
+from .text import counted
 
 Model = Literal["aligned", "unaligned", "mixed"]
 Clock = Literal["common", "own"]
@@ -25,8 +27,8 @@ CLAIMS = ("q_value", "inside", "outside", "ratio", "ratio_low", "ratio_high")
 """Columns of `Communities.table` that come from `Communities.claims`."""
 
 
-@dataclass(frozen=True, eq=False)
-class Components:
+@dataclass(frozen=True, eq=False, repr=False)
+class Components(Summary):
     """Non-negative components of the (time x worm x neuron pair) tensor.
 
     Components are numbered from 1 and sorted by falling weight; every factor column has unit 2-norm.
@@ -92,6 +94,28 @@ class Components:
     def __post_init__(self) -> None:
         if (self.model == "mixed") != (self.own_time is not None):
             raise InputError("courses of the worms' own belong to the mixed model, and to no other", where="components")
+
+    def _head(self) -> str:
+        return f": {self.rank}, {self.model}"
+
+    def _lines(self) -> list[str]:
+        lines = [
+            f"worms    {listed([str(w) for w in self.worm['worm'].values])}",
+            f"neurons  {listed(self.neurons)}; {self.pair.sizes['pair']} pairs",
+            f"error    {self.error:.3f} of what was observed",
+        ]
+        return lines + [f"{f'{n}.':<8} {self._in_words(n)}" for n in self._numbers]
+
+    def _in_words(self, component: int) -> str:
+        """Clock, evidence and leading neurons of one component."""
+        parts = [f"{self.clock(component)} clock"]
+        if self.support is not None and component in self.support.index:
+            row = self.support.loc[component]
+            parts.append("background" if bool(row["background"]) else f"corrected p {float(row['q_value']):.2g}")
+            parts += [str(row["warning"])] if row["warning"] else []
+        else:
+            parts.append("not compared with chance")
+        return f"{', '.join(parts)}; led by {' '.join(self.leading(component).index[:NAMES])}"
 
     @property
     def rank(self) -> int:
@@ -323,8 +347,8 @@ class Components:
         return table.sort_values("shrunk", ascending=False, kind="stable")
 
 
-@dataclass(frozen=True, eq=False)
-class RankSweep:
+@dataclass(frozen=True, eq=False, repr=False)
+class RankSweep(Summary):
     """Fits of several ranks and what speaks for each.
 
     Parameters
@@ -361,14 +385,20 @@ class RankSweep:
     chance: Chance | None = None
     choices: pd.DataFrame = field(default_factory=pd.DataFrame)
 
+    def _head(self) -> str:
+        return f": ranks {listed([str(r) for r in self.table['rank']], 12)}; suggested {self.suggested}"
+
+    def _lines(self) -> list[str]:
+        return [self.reason, *self.notes] + ([] if self.chance is not None else ["Not compared with chance."])
+
     @property
     def nothing(self) -> bool:
         """Whether there is no structure beyond chance."""
         return self.suggested == 0
 
 
-@dataclass(frozen=True, eq=False)
-class Communities:
+@dataclass(frozen=True, eq=False, repr=False)
+class Communities(Summary):
     """A nested partition of neurons.
 
     Parameters
@@ -428,6 +458,25 @@ class Communities:
     claims: pd.DataFrame | None = None
     overlaps: pd.DataFrame | None = None
     answer: str = ""
+
+    def _head(self) -> str:
+        of = self.provenance.get("component")
+        where = f"of component {of}" if of else f"of {counted(len(self.neurons), 'neuron')}"
+        return f" {where}: {self.kind}, {self.method}"
+
+    def _lines(self) -> list[str]:
+        table = self.table()
+        answer = self.answer or (
+            f"{counted(len(table), 'group')}, not compared with chance (`analyze` and `partition` do it)."
+            if self.claims is None
+            else ""
+        )
+        groups = []
+        for _, row in table.iterrows():
+            p = row["q_value"] if self.claims is not None else row["p_value"]
+            found = "" if p != p else f", {'corrected ' if self.claims is not None else ''}p {p:.2g}"
+            groups.append(f"{row['size']} neurons{found}: {listed(str(row['members']).split(), 24)}")
+        return [*([answer] if answer else []), *groups]
 
     @property
     def n_levels(self) -> int:

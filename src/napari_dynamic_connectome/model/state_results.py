@@ -13,12 +13,13 @@ import xarray as xr
 
 from .errors import InputError
 from .results import Communities
+from .summary import Summary
 
 Part = Literal["absolute", "positive", "negative"]
 
 
-@dataclass(frozen=True, eq=False)
-class StatesResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class StatesResult(Summary):
     """States of several worms, and the network of each.
 
     Parameters
@@ -75,6 +76,9 @@ class StatesResult:
     communities: Mapping[int, Communities] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def _head(self) -> str:
+        return f": {self.n_states}"
 
     @property
     def n_states(self) -> int:

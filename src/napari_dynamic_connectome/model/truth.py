@@ -8,9 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from .summary import Summary
 
-@dataclass(frozen=True, eq=False)
-class Truth:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Truth(Summary):
     """Planted motifs of a simulated cohort.
 
     Parameters

@@ -32,6 +32,7 @@ from ..model.progress import CancelCallback, ProgressCallback, check_cancel, par
 from ..model.provenance import Provenance, versions
 from ..model.recording import Recording
 from ..model.results import Communities, CommunityKind, Components
+from ..model.summary import Summary
 from ..model.truth import Truth
 from ..session.carry_over import carry_over, edits_state
 from ..session.freshness import LEFT_FREE, freshness
@@ -57,8 +58,8 @@ SAVE_EVERY_S = 5.0
 log = logging.getLogger("napari_dynamic_connectome")
 
 
-@dataclass(frozen=True)
-class AnalysisResult:
+@dataclass(frozen=True, repr=False)
+class AnalysisResult(Summary):
     """What `analyze` returns: the affinity's description, the sweep (if one ran), components, communities, how they were made."""
 
     affinity: AffinitySpec
@@ -66,6 +67,14 @@ class AnalysisResult:
     components: Components
     communities: dict[tuple[int, CommunityKind], Communities]
     provenance: Provenance
+
+    def _lines(self) -> list[str]:
+        lines = [] if self.sweep is None else [self.sweep.reason]
+        lines += repr(self.components).splitlines()[1:]
+        said = {
+            number: str(one.answer) for (number, kind), one in self.communities.items() if kind == "core" and one.answer
+        }
+        return [line.strip() for line in lines] + list(said.values())
 
     def put_into(self, session: Session, cohort: Cohort) -> None:
         """Make this what a session shows: `cohort`, of which it is, all results, and how they were made."""

@@ -8,11 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from ..model.summary import Summary
 from ..pipeline.robustness_settings import RobustnessSettings
 
 
-@dataclass(frozen=True, eq=False)
-class Robustness:
+@dataclass(frozen=True, eq=False, repr=False)
+class Robustness(Summary):
     """How much of an analysis stays when worms, seeds and settings change.
 
     Parameters

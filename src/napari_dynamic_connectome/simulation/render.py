@@ -19,6 +19,7 @@ from ..model import execution
 from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.recording import Recording, VolumeReference
+from ..model.summary import Summary
 from ..model.system import replace
 from ..model.text import check_seed
 from .layout import LABELS_NAME, image_attributes, label_attributes, write_tables
@@ -31,8 +32,8 @@ Array = np.ndarray
 _DRIFT_AXES = np.array([0.2, 1.0, 1.0])
 
 
-@dataclass(frozen=True)
-class RenderedRecording:
+@dataclass(frozen=True, repr=False)
+class RenderedRecording(Summary):
     """A rendered volume.
 
     Parameters
