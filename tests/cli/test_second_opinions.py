@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from napari_dynamic_connectome.cli import main
 from napari_dynamic_connectome.comparison import read_networks
 from napari_dynamic_connectome.display.community_names import community_names
 from napari_dynamic_connectome.model.neurons import CANONICAL
+from napari_dynamic_connectome.model.provenance import KEYS
 from napari_dynamic_connectome.model.results import Communities, Components
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 
@@ -93,6 +95,10 @@ def test_compare_structure_says_sentences_and_writes_tables(folder: Path, tmp_pa
     tests = pd.read_csv(tmp_path / "out" / "structure_tests.csv")
     assert tests["p_value"].tolist() == [0.01] and tests["r"][0] > 0.2
     assert (tmp_path / "out" / "structure_component1.png").stat().st_size > 5000
+    made = json.loads((tmp_path / "out" / "provenance.json").read_text())
+    assert set(KEYS) <= set(made) and made["settings"]["connectome"]
+    worms, network = made["inputs"][:-1], made["inputs"][-1]
+    assert len(worms) and all("worm" in one for one in worms) and network["links"] > 100
 
 
 def test_a_connectome_that_does_not_tell_its_weights_asks_and_is_told(folder: Path, tmp_path: Path, capsys) -> None:

@@ -12,9 +12,10 @@ from napari_dynamic_connectome.model.attributes import attributes_of
 from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.errors import InputError
 from napari_dynamic_connectome.model.recording import Recording
-from napari_dynamic_connectome.pipeline.contrasts import give_attributes
+from napari_dynamic_connectome.pipeline.contrasts import contrasts, give_attributes
 from napari_dynamic_connectome.pipeline.run import decompose, stage_hashes
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
+from napari_dynamic_connectome.report.contrasts import write_contrasts
 
 
 def cohort() -> Cohort:
@@ -73,3 +74,12 @@ def test_an_analysis_is_that_of_the_residuals() -> None:
     raw = compute_affinity(worms).mean_affinity()
     assert float(raw.sel(neuron="N0", neuron_b="N1")) > 2 * float(raw.sel(neuron="N0", neuron_b="N4"))
     assert float(driven) < 1.3 * float(rest)
+
+
+def test_the_page_of_contrasts_says_how_they_were_made(tmp_path) -> None:
+    settings = PipelineSettings.parse({"confounds": {"channels": ["speed"]}, "seed": 4})
+    found = contrasts(cohort(), settings)
+    assert found.provenance["seed"] == 4 and [one["worm"] for one in found.provenance["inputs"]] == ["w0", "w1", "w2"]
+    write_contrasts(found, tmp_path / "out")
+    page = (tmp_path / "out" / "contrasts.html").read_text()
+    assert "<h2>Provenance</h2>" in page and found.provenance["inputs"][0]["sha256"] in page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ..comparison.next_tests import NextTests
     from ..comparison.settings import StructureSettings
+    from ..io.ownership import OurFiles
     from ..model.network import Network
     from ..pipeline.settings import PipelineSettings
     from ..pipeline.structure import SessionStructure
@@ -153,6 +154,24 @@ def write_outputs(
             next_tests=following,
         )
         mine.finish(stale=False)
+
+
+def write_provenance(mine: OurFiles, made: Mapping[str, Any], name: str = "provenance.json") -> None:
+    """Write how tables were made beside them.
+
+    Parameters
+    ----------
+    mine : OurFiles
+    made : mapping
+    name : str
+        Of the file.
+    """
+    import json
+
+    from ..io.files import atomic_file
+
+    with atomic_file(mine.path(name)) as temporary:
+        temporary.write_text(json.dumps(dict(made), indent=1, default=str, ensure_ascii=False), encoding="utf-8")
 
 
 def second_opinions(structure: SessionStructure | None, following: NextTests | None) -> dict[str, pd.DataFrame]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +15,7 @@ from ..model.errors import InputError
 from ..model.progress import CancelCallback, ProgressCallback, part, report
 from ..model.recording import Recording
 from ..model.results import Communities, CommunityKind, Components
+from .provenance import provenance_of
 from .settings import InputSettings, PipelineSettings
 
 
@@ -28,11 +30,13 @@ class Contrasts:
     groups : GroupDifference, optional
     confounds : pandas.DataFrame
         How much of every neuron the confounds explain (`comparison.confounds.confound_report`); empty if nothing is partialled out.
+    provenance : dict
     """
 
     onsets: tuple[OnsetAverages, ...] = ()
     groups: GroupDifference | None = None
     confounds: pd.DataFrame | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """All tables by name."""
@@ -161,4 +165,4 @@ def contrasts(
             progress=part(progress, 0.7, 1),
             cancel=cancel,
         )
-    return Contrasts(tuple(found), groups, explained)
+    return Contrasts(tuple(found), groups, explained, provenance_of(settings, cohort).record())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from ..model.errors import InputError
 from ..model.network import Network
 from ..model.progress import CancelCallback, ProgressCallback
+from ..model.provenance import fingerprint_of, graph_of, record_of
 from ..model.results import Communities, CommunityKind
 
 if TYPE_CHECKING:
@@ -84,7 +86,20 @@ def compare_session(
         progress=progress,
         cancel=cancel,
     )
-    return SessionStructure(comparison, tuple(held))
+    made = record_of(settings, seed, _inputs(session, held), step="structure")
+    return SessionStructure(replace(comparison, provenance=made), tuple(held))
+
+
+def _inputs(session: Session, networks: Sequence[Network]) -> list[dict[str, Any]]:
+    """What the components of a session were made from (its worms, where they do not say it), and the networks beside them."""
+    said = None if session.components is None else session.components.provenance.get("inputs")
+    found = [dict(one) for one in said or map(fingerprint_of, session.recordings.values())]
+    for one in networks:
+        weight = np.nan_to_num(one.weight.values)
+        edges = np.argwhere(weight)
+        names = [str(n) for n in one.weight[one.weight.dims[0]].values]
+        found.append({"network": one.name} | graph_of(names, edges, weight[edges[:, 0], edges[:, 1]]))
+    return found
 
 
 def suggest_for_session(
@@ -97,16 +112,18 @@ def suggest_for_session(
     cancel: CancelCallback | None = None,
 ) -> NextTests:
     """Rank what to test next for the communities of a session; see `comparison.next_tests.suggest_tests`."""
-    from ..comparison.next_tests import suggest_tests
+    from ..comparison.next_tests import NextTestSettings, suggest_tests
 
     if session.components is None:
         raise InputError("this session has no components", where="session", fix="Run the analysis first.")
-    return suggest_tests(
+    chosen = settings or NextTestSettings()
+    found = suggest_tests(
         session.components,
         shown_communities(session),
         networks=networks,
         access=access,
-        settings=settings,
+        settings=chosen,
         progress=progress,
         cancel=cancel,
     )
+    return replace(found, provenance=record_of(chosen, 0, _inputs(session, networks), step="next tests"))

@@ -16,7 +16,7 @@ from ..io.formats.text_tables import write_csv
 from ..io.ownership import OurFiles, our_files
 from ..pipeline.contrasts import Contrasts
 from .figure_style import ACCENT, HAIRLINE, INK, MUTED, SHADE, new_figure, save_figure, styled
-from .html import figure_image, figure_png, html_table, page
+from .html import figure_image, figure_png, html_table, page, provenance_html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -138,6 +138,8 @@ def _write(found: Contrasts, mine: OurFiles, title: str) -> list[Path]:
         parts.append(html_table(table))
     if found.groups is not None and len(found.groups.pairs) and len(found.groups.components):
         parts.append("<h3>Pairs</h3>" + html_table(found.groups.pairs))
+    if found.provenance:
+        parts.append(provenance_html(found.provenance))
     path = mine.path("contrasts.html")
     with atomic_file(path) as temporary:
         temporary.write_text(page(title, "\n".join(parts)), encoding="utf-8")

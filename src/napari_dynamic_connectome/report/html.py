@@ -194,11 +194,19 @@ def build_report(
     check_cancel(cancel)
     if session.recording is not None:
         parts.append(_traces(session, session.recording, drawn, cancel))
-    record = json.dumps(session.provenance, indent=1, default=str, ensure_ascii=False)
-    parts.append(
-        f"<h2>Provenance</h2><details><summary>Versions, settings, seeds</summary><pre>{html.escape(record)}</pre></details>"
-    )
+    parts.append(provenance_html(session.provenance))
     return page(title, "\n".join(parts))
+
+
+def provenance_html(made: Mapping[str, Any]) -> str:
+    """Return a section that says how results were made.
+
+    Parameters
+    ----------
+    made : mapping
+    """
+    record = html.escape(json.dumps(dict(made), indent=1, default=str, ensure_ascii=False))
+    return f"<h2>Provenance</h2><details><summary>Versions, settings, seeds</summary><pre>{record}</pre></details>"
 
 
 def _lead(session: Session) -> list[str]:

@@ -29,7 +29,7 @@ def execute(options: argparse.Namespace) -> None:
     from ...model.errors import InputError
     from ...pipeline.structure import compare_session
     from ...report.named_suggestions import name_connections
-    from ..outputs import second_opinions
+    from ..outputs import second_opinions, write_provenance
 
     output = output_folder(options.output, make=False) if options.output else None
     session, _ = opened(options.session)
@@ -54,5 +54,6 @@ def execute(options: argparse.Namespace) -> None:
     for name, draw in split_figures(session, found).items():
         with atomic_file(mine.path(f"{name}.png")) as temporary:
             save_figure(draw(), temporary, "png")
+    write_provenance(mine, found.comparison.provenance)
     mine.finish(stale=False)
     print(f"wrote {output}")

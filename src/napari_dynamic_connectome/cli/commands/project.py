@@ -39,15 +39,17 @@ def execute(options: argparse.Namespace) -> None:
     from ...io.ownership import OurFiles
     from ...io.registry import read_recordings
     from ...model.errors import InputError
+    from ...model.provenance import record_of
     from ...pipeline.project import project_recordings, projection_tables
+    from ..outputs import write_provenance
 
     session, cohort, output = open_run(options.session, options.output)
     components = session.components
     if components is None:
         raise InputError("the session holds no components", where=options.session, fix="Run the pipeline first.")
     mine = OurFiles(output / "tables", part="projection")
-    for name in ("projection", "projection_time"):
-        mine.path(f"{name}.csv")  # what cannot be written is said before the work
+    for name in ("projection.csv", "projection_time.csv", "projection.json"):
+        mine.path(name)  # what cannot be written is said before the work
     given = reading_of(options)
     recordings = [one for path in options.recordings for one in read_recordings(Path(path), **given)]
     with progress_bar("project") as progress:
@@ -59,6 +61,9 @@ def execute(options: argparse.Namespace) -> None:
     tables = projection_tables(found, components)
     for name, table in tables.items():
         write_csv(table, mine.path(f"{name}.csv"))
+    asked = {"splits": options.splits}
+    made = record_of(asked, options.seed, [*components.provenance.get("inputs", ()), *recordings], step="project")
+    write_provenance(mine, made, "projection.json")
     mine.finish()
     if options.json:
         print_json({"folder": folder, "worms": rows_of(tables["projection"])})

@@ -35,7 +35,7 @@ def execute(options: argparse.Namespace) -> None:
     from ...io.ownership import OurFiles
     from ...pipeline.structure import suggest_for_session
     from ...report.named_suggestions import name_suggestions
-    from ..outputs import second_opinions
+    from ..outputs import second_opinions, write_provenance
 
     output = output_folder(options.output, make=False) if options.output else None
     access = read_access(options.access) if options.access else None
@@ -61,6 +61,7 @@ def execute(options: argparse.Namespace) -> None:
         mine = OurFiles(output)
         for name, table in second_opinions(None, found).items():
             write_csv(table, mine.path(f"{name}.csv"))
+        write_provenance(mine, found.provenance)
         mine.finish(stale=False)
         if not options.json:
             print(f"wrote {output}")
