@@ -306,3 +306,23 @@ def test_two_adults_share_about_two_thirds_of_their_connections(shared_data: Pat
     table = agreement_of_networks(nets).set_index("kind")
     assert 0.5 < table.loc["chemical", "share_of_first"] < 0.8
     assert 0.3 < table.loc["chemical", "r"] < 0.9
+
+
+def test_one_community_beside_networks_with_as_many_links_of_every_neuron() -> None:
+    """Hubs are linked to each other without preferring each other; only links beyond that are claimed."""
+    rng = np.random.default_rng(4)
+    names, labels = list(CANONICAL[:40]), [0] * 10 + [-1] * 30
+    hub = np.where(np.arange(40) < 10, 0.4, -0.9)
+    sums = hub[:, None] + hub[None]  # given every neuron's number of links, all such networks are equally likely
+    inside = np.arange(40) < 10
+
+    def p(more: float) -> tuple[float, float]:
+        chance = 1 / (1 + np.exp(-sums - more * (inside[:, None] & inside[None])))
+        link = np.triu(rng.random((40, 40)) < chance, 1).astype(float)
+        net = network("made", "chemical", names, link, quantity="synapses")
+        row = enrichment(partition(names, labels), net, permutations=199, rewired=199, pairs_together=False).iloc[0]
+        return row["p_value"], row["p_degrees"]
+
+    hubs, preferring = p(0.0), p(2.0)
+    assert hubs[0] <= 0.05 and 0.05 < hubs[1] < 1.0
+    assert preferring[0] <= 0.05 and preferring[1] <= 0.05

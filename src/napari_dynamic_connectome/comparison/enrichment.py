@@ -78,8 +78,8 @@ def enrichment(
         inside that are linked; `outside`: share of the pairs with exactly one neuron in the community (row "all": in different
         communities, or one in a community and one in the background). `odds_ratio` with its 95 % interval (half a pair is added to
         each of the four counts; the error of its logarithm allows for pairs that share a neuron), `weight_ratio`
-        of the mean weights. `p_value`: community labels exchange neurons. `p_degrees`: rewired networks. `p_partial`: beside the
-        covariates (row "all" only). All two-sided. Values that cannot be computed are NaN.
+        of the mean weights. `p_value`: community labels exchange neurons. `p_degrees`: number of links inside in rewired networks,
+        in which all known pairs take part. `p_partial`: beside the covariates (row "all" only). All two-sided. Values that cannot be computed are NaN.
 
     Raises
     ------
@@ -160,7 +160,10 @@ def _one(
     except InputError:
         return result
     if rewired:
-        result["p_degrees"] = degree_test(inside, link, networks=rewired, sides=sides, **common).p_value
+        # links between background neurons are exchanged, too: without them the links of a single community inside and outside add
+        # up to its neurons' numbers of links, and no network with these numbers has others
+        among = np.where(np.isfinite(inside), inside, 0.0)
+        result["p_degrees"] = degree_test(among, link, networks=rewired, sides=sides, **common).p_value
     if covariates:
         try:
             found = matrix_regression(
