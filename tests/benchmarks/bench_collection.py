@@ -25,7 +25,6 @@ from napari_dynamic_connectome.model.neurons import CANONICAL
 
 NEURONS_OF_A_WORM, NAMED, SAMPLES = 100, 45, 1000
 GROUPS = 3
-STARTS = 6
 SOURCES = ("Kato2015", "Nichols2017", "Skora2018", "Kaplan2020", "Yemini2021", "Uzel2022", "Dag2023", "Atanas2023")
 
 
@@ -88,18 +87,16 @@ def write_collection(
 
 
 STAGES = {
-    "reading a file": "reading",
-    "quality": "quality of every neuron",
+    "quality of": "quality of every neuron",
     "reading affinities": "affinities, read once",
     "finding": "time patterns",
-    "sweep": "ranks: fits",
-    "starts": "ranks: fits",
-    "folds": "ranks: held-out folds",
-    "the cohort": "the cohort as its surrogates are fitted",
-    "surrogate": "surrogate cohorts",
+    "sweep": "ranks: fits and held-out folds",
+    " jobs": "ranks: fits and held-out folds",
+    "the cohort as": "the cohort as its surrogates are fitted",
+    "surrogate cohort": "surrogate cohorts",
     "communities": "communities",
-    "a second": "communities",
 }
+"""Words of the progress, and the stage that begins there."""
 
 
 class Clock:
@@ -132,11 +129,7 @@ class Clock:
 
     def progress(self, share: float, text: str = "") -> None:
         """A stage ends where the text is that of another."""
-        if text.startswith("sweep") and self.stage in ("ranks: fits", "ranks: held-out folds"):
-            return
-        found = next((stage for word, stage in STAGES.items() if text.startswith(word)), self.stage)
-        if text.endswith("starts done") and not text.startswith(f"{STARTS} "):
-            found = STAGES["folds"]
+        found = next((stage for word, stage in STAGES.items() if word in text), self.stage)
         if found != self.stage:
             self.close(found)
 
