@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
+# where the environment says otherwise, every process of a test would translate all modules again, and every run all tests
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 os.environ.setdefault("NAPARI_ASYNC", "0")
 os.environ.setdefault("DYNAMIC_CONNECTOME_PRELOAD", "0")
@@ -19,7 +23,10 @@ os.environ.setdefault("DYNAMIC_CONNECTOME_PRELOAD", "0")
 
 LONGEST = (
     "widgets/test_tour.py", "widgets/workspace/test_recovery.py", "cli/test_command_line.py", "soak/test_short.py",
-    "widgets/workspace/test_on_disk_when.py", "robustness/test_robustness.py", "widgets/test_leaks.py", "widgets/app/test_layout.py",
+    "widgets/workspace/test_on_disk_when.py", "robustness/test_robustness.py", "communities/test_find.py", "widgets/test_leaks.py",
+    "widgets/app/test_layout.py", "widgets/docks/test_recording_dock.py", "widgets/workspace/test_open_files.py",
+    "integration/test_examples.py", "cli/test_two_processes.py", "widgets/docks/test_docks.py", "factorization/test_sweep.py",
+    "widgets/app/test_keys.py", "pipeline/test_earlier.py",
 )  # fmt: skip
 
 
