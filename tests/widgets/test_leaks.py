@@ -1,6 +1,6 @@
 """Opening and closing the viewer with all docks again and again leaves nothing behind: no Qt objects, threads, layers, memory.
 
-A few times here; DYNAMIC_CONNECTOME_REPEATS=50 (`make soak`) does it fifty times.
+Twice here; DYNAMIC_CONNECTOME_REPEATS=50 (`make soak`) does it fifty times.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QApplication
 from .helpers import fill
 
 pytestmark = pytest.mark.gui
-REPEATS = int(os.environ.get("DYNAMIC_CONNECTOME_REPEATS", "4"))
+REPEATS = int(os.environ.get("DYNAMIC_CONNECTOME_REPEATS", "2"))
 WARM_UP = 2
 """First openings fill caches of napari, Qt and the fonts."""
 GROWTH_MB = 1.5
