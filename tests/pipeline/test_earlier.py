@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +39,25 @@ def settings_of(paths: list[Path], **more: object) -> PipelineSettings:
     )
 
 
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Files of three worms, which no test changes."""
+    folder = tmp_path_factory.mktemp("worms")
+    return [write_worm(folder, name, seed) for seed, name in enumerate("abc")]
+
+
+@pytest.fixture(scope="module")
+def first(paths: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a first run over them, which no test changes."""
+    folder = tmp_path_factory.mktemp("first") / "out"
+    run_pipeline(settings_of(paths), folder)
+    return folder
+
+
 @pytest.fixture
-def paths(tmp_path: Path) -> list[Path]:
-    return [write_worm(tmp_path, name, seed) for seed, name in enumerate("abc")]
+def output(first: Path, tmp_path: Path) -> Path:
+    """A copy of the first run."""
+    return shutil.copytree(first, tmp_path / "out")
 
 
 def correct(output: Path) -> None:
@@ -60,9 +77,8 @@ def check_corrected(session: Session) -> None:
 
 
 @pytest.mark.parametrize("change", ["one more file", "another setting", "another version of numpy", "fresh"])
-def test_corrections_survive_a_run_that_reads_everything_again(paths, tmp_path, monkeypatch, change) -> None:
-    output = tmp_path / "out"
-    first = run_pipeline(settings_of(paths), output)
+def test_corrections_survive_a_run_that_reads_everything_again(paths, output, tmp_path, monkeypatch, change) -> None:
+    before = load_session(output / "session.zarr")
     correct(output)
     settings, resume = settings_of(paths), True
     if change == "one more file":
@@ -78,18 +94,16 @@ def test_corrections_survive_a_run_that_reads_everything_again(paths, tmp_path, 
     session = run_pipeline(settings, output, resume=resume)
     check_corrected(session)
     check_corrected(load_session(output / "session.zarr"))
-    assert session.uid == first.uid
+    assert session.uid == before.uid
     assert session.cohort is not None
     assert "c" not in session.cohort.worms and "AVEL" in session.cohort.neurons
     assert not session.provenance.get("not carried over")
     assert {e.who for e in session.history if e.recording == "a"} == {"ada"}
 
 
-def test_the_analysis_is_done_again_with_corrected_names_and_only_then(paths, tmp_path, monkeypatch) -> None:
+def test_the_analysis_is_done_again_with_corrected_names_and_only_then(paths, output, monkeypatch) -> None:
     import napari_dynamic_connectome.pipeline.run as run
 
-    output = tmp_path / "out"
-    run_pipeline(settings_of(paths), output)
     monkeypatch.setattr(run, "load_recordings", lambda *a, **k: pytest.fail("the recordings are as they were"))
     correct(output)
     session = run_pipeline(settings_of(paths), output)
@@ -99,9 +113,7 @@ def test_the_analysis_is_done_again_with_corrected_names_and_only_then(paths, tm
     run_pipeline(settings_of(paths), output)
 
 
-def test_what_cannot_be_carried_over_is_listed_and_kept_in_a_backup(paths, tmp_path) -> None:
-    output = tmp_path / "out"
-    run_pipeline(settings_of(paths), output)
+def test_what_cannot_be_carried_over_is_listed_and_kept_in_a_backup(paths, output) -> None:
     correct(output)
     session = run_pipeline(settings_of(paths[1:]), output)
     assert session.provenance["not carried over"] == ["worm 'a' is no longer among the inputs: 1 corrected neurons"]
@@ -110,7 +122,8 @@ def test_what_cannot_be_carried_over_is_listed_and_kept_in_a_backup(paths, tmp_p
     assert session.left_out == {"c"}
 
 
-def test_a_name_that_the_file_gives_to_another_neuron_now_is_listed(paths, tmp_path) -> None:
+def test_a_name_that_the_file_gives_to_another_neuron_now_is_listed(tmp_path) -> None:
+    paths = [write_worm(tmp_path, name, seed) for seed, name in enumerate("abc")]
     output = tmp_path / "out"
     run_pipeline(settings_of(paths), output)
     correct(output)
@@ -125,9 +138,7 @@ def test_a_name_that_the_file_gives_to_another_neuron_now_is_listed(paths, tmp_p
     assert "neuron 5 of worm 'a'" in line and "AVEL" in line
 
 
-def test_a_session_that_no_run_made_is_not_replaced_unasked(paths, tmp_path) -> None:
-    output = tmp_path / "out"
-    run_pipeline(settings_of(paths), output)
+def test_a_session_that_no_run_made_is_not_replaced_unasked(paths, output) -> None:
     mine = Session()
     mine.add(load_session(output / "session.zarr").recordings["a"])
     save_session(mine, output / "session.zarr", overwrite=True)
@@ -139,9 +150,7 @@ def test_a_session_that_no_run_made_is_not_replaced_unasked(paths, tmp_path) -> 
     assert load_session(backup).uid == mine.uid
 
 
-def test_a_damaged_session_is_not_replaced_unasked(paths, tmp_path) -> None:
-    output = tmp_path / "out"
-    run_pipeline(settings_of(paths), output)
+def test_a_damaged_session_is_not_replaced_unasked(paths, output) -> None:
     (output / "session.zarr" / "session.json").write_text("{")
     with pytest.raises(InputError, match="cannot be read"):
         run_pipeline(settings_of(paths), output)
@@ -149,11 +158,9 @@ def test_a_damaged_session_is_not_replaced_unasked(paths, tmp_path) -> None:
     assert list(output.glob("session-backup-*.zarr"))
 
 
-def test_a_session_that_is_open_elsewhere_is_refused_before_anything_is_computed(paths, tmp_path, monkeypatch) -> None:
+def test_a_session_that_is_open_elsewhere_is_refused_before_anything_is_computed(paths, output, monkeypatch) -> None:
     import napari_dynamic_connectome.pipeline.run as run
 
-    output = tmp_path / "out"
-    run_pipeline(settings_of(paths), output)
     window = load_session(output / "session.zarr")
     journal = Journal.attach(window)
     monkeypatch.setattr(run, "load_recordings", lambda *a, **k: pytest.fail("computed"))
@@ -164,12 +171,10 @@ def test_a_session_that_is_open_elsewhere_is_refused_before_anything_is_computed
         journal.close()
 
 
-def test_a_lock_of_a_silent_machine_is_taken_only_if_the_user_says_so(paths, tmp_path) -> None:
+def test_a_lock_of_a_silent_machine_is_taken_only_if_the_user_says_so(paths, output) -> None:
     import json
     import os
 
-    output = tmp_path / "out"
-    run_pipeline(settings_of(paths), output)
     lock = output / "session.zarr.journal" / "lock"
     lock.parent.mkdir(exist_ok=True)
     lock.write_text(json.dumps({"pid": 12, "host": "node-17", "place": "b pid:[1]", "token": "theirs", "user": "ada"}))
@@ -199,11 +204,9 @@ def test_a_second_run_is_refused_until_the_first_has_written_everything(paths, t
     assert run_pipeline(settings_of(paths), output).components is not None
 
 
-def test_a_session_that_was_saved_while_its_lock_was_taken_is_not_overwritten(paths, tmp_path, monkeypatch) -> None:
+def test_a_session_that_was_saved_while_its_lock_was_taken_is_not_overwritten(paths, output, monkeypatch) -> None:
     from napari_dynamic_connectome.pipeline import earlier
 
-    output = tmp_path / "out"
-    run_pipeline(settings_of(paths), output)
     attach = Journal.attach
 
     def late(session: Session, **more: object) -> Journal:
@@ -217,9 +220,7 @@ def test_a_session_that_was_saved_while_its_lock_was_taken_is_not_overwritten(pa
     check_corrected(run_pipeline(settings_of(paths), output))
 
 
-def test_edits_of_a_window_that_crashed_are_taken_in(paths, tmp_path) -> None:
-    output = tmp_path / "out"
-    run_pipeline(settings_of(paths), output)
+def test_edits_of_a_window_that_crashed_are_taken_in(paths, output) -> None:
     window = load_session(output / "session.zarr")
     journal = Journal.attach(window)
     window.edit("a", {5: {"name": "AVEL"}}, who="ada")
