@@ -86,6 +86,14 @@ def rest(work, qtbot) -> None:
     qtbot.wait(20)
 
 
+def with_docks(viewer, *kinds) -> dict:
+    """Add docks of these kinds, one below the other."""
+    made = {kind.title: kind(viewer) for kind in kinds}
+    for title, one in made.items():
+        viewer.window.add_dock_widget(one, name=title, area="right", add_vertical_stretch=False)
+    return made
+
+
 def test_every_edit_is_on_disk_before_it_shows(work) -> None:
     seen = []
     work.session.add(recording())
@@ -142,14 +150,14 @@ def test_edits_that_were_not_saved_are_offered_when_the_session_is_opened(work, 
 def test_a_second_window_is_read_only_says_so_and_cannot_save_over_the_first(
     viewer, work, second, tmp_path, qtbot, wait_for
 ) -> None:
-    from napari_dynamic_connectome.widgets.app.arrange import arrange_windows, raise_dock
     from napari_dynamic_connectome.widgets.app.shortcuts import _undo
+    from napari_dynamic_connectome.widgets.docks.export_dock import ExportDock
+    from napari_dynamic_connectome.widgets.docks.neurons_dock import NeuronsDock
 
     path = saved(tmp_path)
     opened(work, path, qtbot)
     opened(second, path, qtbot)
-    docks = arrange_windows(second.viewer)
-    raise_dock(docks["Neurons"])
+    docks = with_docks(second.viewer, NeuronsDock, ExportDock)
     qtbot.wait(20)
     docks["Neurons"].flush()
     assert "Read-only" in docks["Neurons"].banner.text() and docks["Neurons"].banner.isVisible()
@@ -167,16 +175,14 @@ def test_a_second_window_is_read_only_says_so_and_cannot_save_over_the_first(
     assert not docks["Neurons"].banner.isVisible()
     docks["Neurons"].reject()
     assert second.session.recording.neurons["rejected"].sum() == 1
-    from napari_dynamic_connectome.widgets.app.arrange import open_docks
-
-    job = wait_for(open_docks(viewer)["Export"].save_session(path))
+    job = wait_for(with_docks(viewer, ExportDock)["Export"].save_session(path))
     assert job.error is None and "RID" in load_session(path).recordings["worm A"].named
 
 
 def test_a_session_of_a_silent_machine_is_taken_over_by_a_button(work, second, tmp_path, qtbot) -> None:
     import os
 
-    from napari_dynamic_connectome.widgets.app.arrange import arrange_windows, raise_dock
+    from napari_dynamic_connectome.widgets.docks.neurons_dock import NeuronsDock
 
     path = saved(tmp_path)
     opened(work, path, qtbot)
@@ -185,10 +191,8 @@ def test_a_session_of_a_silent_machine_is_taken_over_by_a_button(work, second, t
     crash(work)
     lock.write_text(json.dumps({"pid": 12, "host": "node-17", "place": "b pid:[1]", "token": "theirs", "user": "ada"}))
     opened(second, path, qtbot)
-    docks = arrange_windows(second.viewer)
-    raise_dock(docks["Neurons"])
+    dock = with_docks(second.viewer, NeuronsDock)["Neurons"]
     qtbot.wait(20)
-    dock = docks["Neurons"]
     dock.flush()
     assert "ada, process 12 on node-17" in dock.banner.text() and dock.take_over.isHidden()
     os.utime(lock, (1e9, 1e9))
@@ -261,11 +265,11 @@ def test_results_that_cannot_be_kept_show_with_a_warning_and_their_fits_stay(
 def test_worms_that_are_left_out_stay_so(work, tmp_path, qtbot, viewer) -> None:
     from qtpy.QtCore import Qt
 
-    from napari_dynamic_connectome.widgets.app.arrange import arrange_windows, raise_dock
+    from napari_dynamic_connectome.widgets.docks.cohort_dock import CohortDock
 
     fill(work.session)
-    dock = arrange_windows(viewer)["Cohort"]
-    raise_dock(dock)
+    dock = with_docks(viewer, CohortDock)["Cohort"]
+    qtbot.wait(20)
     dock.flush()
     dock.list.item(1).setCheckState(Qt.CheckState.Unchecked)
     assert work.session.left_out == {"worm B"} and [r.name for r in dock.chosen()] == ["worm A"]
@@ -416,6 +420,7 @@ def test_another_image_under_the_same_name_is_not_taken_by_mistake(work, tmp_pat
 
 def test_reopening_a_session_gives_the_same_picture(make_napari_viewer, tmp_path, qtbot, wait_for) -> None:
     from napari_dynamic_connectome.widgets.app.arrange import open_docks
+    from napari_dynamic_connectome.widgets.docks.export_dock import ExportDock
     from napari_dynamic_connectome.widgets.workspace.open_files import adopt
     from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
@@ -441,7 +446,7 @@ def test_reopening_a_session_gives_the_same_picture(make_napari_viewer, tmp_path
     first.camera.zoom *= 1.3
     before = picture(first)
     assert np.unique(before.reshape(-1, 4), axis=0).shape[0] > 50  # there is something to see
-    wait_for(open_docks(first)["Export"].save_session(tmp_path / "s.zarr"))
+    wait_for(with_docks(first, ExportDock)["Export"].save_session(tmp_path / "s.zarr"))
     work.close()
     first.close()
     again = make_napari_viewer(show=True)
