@@ -38,11 +38,13 @@ print(affinity.model, "-", affinity.model_reason)
 # %%
 # Components and communities
 # --------------------------
-# Four motifs were planted. Where nobody knows the number, ``ndc.sweep_ranks`` suggests one, and ``ndc.analyze`` does everything,
-# with tests against chance.
+# Four motifs were planted. ``ndc.analyze`` factorizes, looks for communities, and compares both with surrogate cohorts, whose neurons
+# were shifted in time. Where nobody knows the number of components, leave ``rank`` out: it is suggested then.
 
-components = ndc.factorize(affinity, 4, starts=4, seed=0)
-communities = {r: ndc.find_communities(components, component=r, samples=50, null_fits=0, seed=0) for r in (1, 2, 3, 4)}
+result = ndc.analyze(cohort, ndc.PipelineSettings.parse({"rank": {"rank": 4, "starts": 4}, "kinds": ["core"]}))
+print(result)
+components = result.components
+communities = {number: found for (number, kind), found in result.communities.items()}
 plot_components(components, cohort).savefig(folder / "cohort_components.png", dpi=120)
 
 # %%

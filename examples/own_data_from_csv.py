@@ -71,10 +71,12 @@ for recording in recordings:
 # %%
 # Components
 # ----------
+# Two components, each compared with cohorts whose neurons were shifted in time; so are the communities.
 
 cohort = ndc.Cohort(recordings, min_worms=2)
-affinity = ndc.compute_affinity(cohort)
-components = ndc.factorize(affinity, 2, starts=4, seed=0)
+result = ndc.analyze(cohort, ndc.PipelineSettings.parse({"rank": {"rank": 2, "starts": 4}, "kinds": ["core"]}))
+print(result)
+components = result.components
 plot_components(components, cohort).savefig(folder / "own_data_components.png", dpi=120)
 
 # %%
@@ -82,8 +84,8 @@ plot_components(components, cohort).savefig(folder / "own_data_components.png", 
 # -----------
 
 strongest = max((1, 2), key=lambda r: float(components.matrix(r).sel(neuron="AVAL", neuron_b="AVAR")))
-communities = ndc.find_communities(components, component=strongest, kind="core", samples=50, null_fits=0, seed=0)
-print(communities.table().to_string(index=False))
+communities = result.communities[strongest, "core"]
+print(communities)
 components.matrix(strongest).to_pandas().to_csv(folder / "own_data_matrix.csv")
 plot_matrix(components, strongest, communities).savefig(folder / "own_data.png", dpi=120)
 

@@ -25,7 +25,10 @@ from napari_dynamic_connectome.simulation import sample_worm
 
 
 def analyzed() -> tuple[ndc.Session, object, object]:
-    """Extract the sample worm and find the communities of the component that is strongest."""
+    """Extract the sample worm and find groups of the component that is strongest.
+
+    They are not compared with chance here (``ndc.analyze`` does that), so all of them are drawn as unsure, in pale colours.
+    """
     image = sample_worm()
     volume, labels = open_volume(image), open_labels(image)
     recording = extract_recording(volume, labels, name="sample worm", names=labels.names, stimuli=volume.stimuli)

@@ -32,11 +32,10 @@ Array = np.ndarray[Any, Any]
 NESTED = "nested sbm"
 CHAINS_PER_START = 2
 NO_LINKS = "there are no links, so nobody is in a community"
-NOT_SHOWN = (
-    "a component alone does not show what chance gives, and shuffling its weights does not either; analyze or partition compare with "
-    "surrogate cohorts"
+NOT_SHOWN = "a component alone does not show what chance gives, and shuffling its weights does not either; analyze compares with surrogate cohorts"
+ONLY_GRAPH = (
+    "That is said of this graph; whether chance gives such components, analyze finds out from surrogate cohorts."
 )
-ONLY_GRAPH = "That is said of this graph; whether chance gives such components, analyze or partition compare with surrogate cohorts."
 
 
 def find_communities(

@@ -70,11 +70,11 @@ class AnalysisResult(Summary):
 
     def _lines(self) -> list[str]:
         lines = [] if self.sweep is None else [self.sweep.reason]
-        lines += repr(self.components).splitlines()[1:]
+        lines += self.components._lines()
         said = {
             number: str(one.answer) for (number, kind), one in self.communities.items() if kind == "core" and one.answer
         }
-        return [line.strip() for line in lines] + list(said.values())
+        return lines + list(said.values())
 
     def put_into(self, session: Session, cohort: Cohort) -> None:
         """Make this what a session shows: `cohort`, of which it is, all results, and how they were made."""
