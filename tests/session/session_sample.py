@@ -200,7 +200,8 @@ def make_baselines(cohort: Cohort, seed: int) -> BaselinePanel:
 
 
 def make_signed(cohort: Cohort, seed: int) -> SignedComparison:
-    made = {"affinity": {"sigma_s": 1.5, "sign": "signed"}, "confounds": {}, "seed": seed}
+    of = {"affinity": {"sigma_s": 1.5, "sign": "signed"}, "confounds": {}}
+    made = {"settings": of, "seed": seed}
     return SignedComparison(make_components(cohort, 3, seed), make_components(cohort, 3, seed + 1), 0.5, 0.25, made)
 
 
