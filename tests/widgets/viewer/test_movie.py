@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.widgets.helpers import fill
 
-pytestmark = pytest.mark.gui
+pytestmark = [pytest.mark.gui, pytest.mark.filled]
 
 
 @pytest.fixture
-def export(viewer, qtbot):
+def viewer(reused_viewer):
+    return reused_viewer
+
+
+@pytest.fixture
+def export(viewer, add_dock, qtbot):
     from napari_dynamic_connectome.widgets.docks.export_dock import ExportDock
     from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
-    dock = ExportDock(viewer)
-    viewer.window.add_dock_widget(dock, name="Export", area="right", add_vertical_stretch=False)
+    dock = add_dock(ExportDock)
     work = workspace_of(viewer)
-    fill(work.session)
     work.session.set_current("worm A")
     viewer.dims.ndisplay = 3
     work.view.set(color_by="activity")
