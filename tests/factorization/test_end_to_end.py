@@ -70,18 +70,15 @@ def test_signed_affinities_give_one_component_with_two_graphs(spontaneous):
     np.testing.assert_allclose(components.matrix(1).values, same.values + opposite.values)
     # planted: members of a motif with unlike signs oppose each other
     sign = truth.members.groupby("motif")
+    matrices = {(c, s): components.matrix(c, sign=s) for c in (1, 2, 3) for s in components.signs}
+    difference = sum(matrices[c, "same"] - matrices[c, "opposite"] for c in (1, 2, 3))
     gains = {True: [], False: []}
     for _, members in sign:
         rows = members[members["neuron"].isin(components.neurons)]
         for k, (a, s) in enumerate(zip(rows["neuron"], rows["sign"], strict=True)):
             for b, other in list(zip(rows["neuron"], rows["sign"], strict=True))[:k]:
                 if a != b:
-                    difference = sum(
-                        float(components.matrix(c, sign="same").sel(neuron=a, neuron_b=b))
-                        - float(components.matrix(c, sign="opposite").sel(neuron=a, neuron_b=b))
-                        for c in (1, 2, 3)
-                    )
-                    gains[s == other].append(difference)
+                    gains[s == other].append(float(difference.sel(neuron=a, neuron_b=b)))
     assert np.nanmean(gains[True]) > 0 > np.nanmean(gains[False])
     with pytest.raises(InputError, match="no sign 'any'"):
         components.matrix(1, sign="any")
