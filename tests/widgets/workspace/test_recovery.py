@@ -39,10 +39,7 @@ def second(make_napari_viewer):
 
 @pytest.fixture
 def unseen(make_napari_viewer):
-    """A second window that is not shown, where nothing of it is looked at: to draw it is most of what it costs.
-
-    Of two canvases that draw images, vispy may hand what one has to draw to the other.
-    """
+    """A second window that is not shown: of two canvases that draw images, vispy may hand what one has to draw to the other."""
     from napari_dynamic_connectome.widgets.workspace.workspace import workspace_of
 
     made = workspace_of(make_napari_viewer(show=False))
@@ -112,42 +109,42 @@ def test_every_edit_is_on_disk_before_it_shows(work) -> None:
     assert edits_on_disk(folder)[-1] == "correct traces of worm A"
 
 
-def test_work_that_was_never_saved_is_offered_and_comes_back(work, unseen, qtbot) -> None:
+def test_work_that_was_never_saved_is_offered_and_comes_back(work, second, qtbot) -> None:
     work.session.add(recording())
     work.session.name_neuron(14, "RID")
     work.session.leave_out("worm A")
     crash(work)
-    dialog = unseen.recovery.look_for_lost_work()
+    dialog = second.recovery.look_for_lost_work()
     assert [(f.edits, f.recordings, f.session) for f in dialog.list.rows_model.rows] == [(2, ("worm A",), "")]
     dialog.open_button.click()
     qtbot.wait(20)
-    assert "RID" in unseen.session.recordings["worm A"].named
-    assert unseen.session.left_out == {"worm A"}
-    unseen.session.undo(), unseen.session.undo()  # the undo history survived
-    assert "RID" not in unseen.session.recordings["worm A"].named and not unseen.session.left_out
-    assert unseen.recovery.look_for_lost_work() is None  # it is open here now
+    assert "RID" in second.session.recordings["worm A"].named
+    assert second.session.left_out == {"worm A"}
+    second.session.undo(), second.session.undo()  # the undo history survived
+    assert "RID" not in second.session.recordings["worm A"].named and not second.session.left_out
+    assert second.recovery.look_for_lost_work() is None  # it is open here now
     # a second crash, after the first recovery, loses nothing either
-    unseen.session.name_neuron(15, "ALA")
-    texts = [e.text for e in unseen.session.history]
-    folder = unseen.recovery.journal.folder
-    crash(unseen)
+    second.session.name_neuron(15, "ALA")
+    texts = [e.text for e in second.session.history]
+    folder = second.recovery.journal.folder
+    crash(second)
     assert edits_on_disk(folder) == texts
 
 
-def test_edits_that_were_not_saved_are_offered_when_the_session_is_opened(work, unseen, tmp_path, qtbot) -> None:
+def test_edits_that_were_not_saved_are_offered_when_the_session_is_opened(work, second, tmp_path, qtbot) -> None:
     from napari_dynamic_connectome.widgets.qt.dialogs import open_dialogs
 
     path = saved(tmp_path)
     opened(work, path, qtbot)
     work.session.name_neuron(13, "RID", recording="worm A")
     crash(work)
-    opened(unseen, path, qtbot)
-    assert "RID" not in unseen.session.recordings["worm A"].named
+    opened(second, path, qtbot)
+    assert "RID" not in second.session.recordings["worm A"].named
     (dialog,) = [d for d in open_dialogs if type(d).__name__ == "PendingDialog"]
     assert [p.edit.text for p in dialog.list.rows_model.rows] == ["name neuron 13 RID"]
     dialog.back.click()
-    assert "RID" in unseen.session.recordings["worm A"].named
-    assert unseen.recovery.journal.pending == []
+    assert "RID" in second.session.recordings["worm A"].named
+    assert second.recovery.journal.pending == []
 
 
 def test_a_second_window_is_read_only_says_so_and_cannot_save_over_the_first(
@@ -210,13 +207,13 @@ def test_a_session_of_a_silent_machine_is_taken_over_by_a_button(work, second, t
     second.session.undo()
 
 
-def test_opening_another_session_gives_the_lock_back(work, unseen, tmp_path, qtbot) -> None:
+def test_opening_another_session_gives_the_lock_back(work, second, tmp_path, qtbot) -> None:
     path = saved(tmp_path)
     opened(work, path, qtbot)
     opened(work, saved(tmp_path / "other"), qtbot)
-    opened(unseen, path, qtbot)
-    assert not unseen.recovery.journal.read_only
-    work.close(), unseen.close()
+    opened(second, path, qtbot)
+    assert not second.recovery.journal.read_only
+    work.close(), second.close()
     assert not list(tmp_path.glob("**/*.journal"))  # nothing stays where nothing was edited
 
 
