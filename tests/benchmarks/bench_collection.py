@@ -1,7 +1,7 @@
 """The default analysis of a collection of many worms, stage by stage: CPU seconds and peak memory.
 
 Run alone: python tests/benchmarks/bench_collection.py 900 [FOLDER] [--workers N] [--json FILE]. With a folder, the collection and every
-finished fit are kept there, so that the same call goes on after a stop. The collection is synthetic, in the layout of the homogenized one (Simeon et al. 2024):
+finished fit are kept there, so that the same call goes on after a stop. `--table FILE` prints what `--json FILE` has collected. The collection is synthetic, in the layout of the homogenized one (Simeon et al. 2024):
 100 neurons a worm, 45 of them named (drawn from the 302 names), 1,000 samples at 1.7 to 3.3 Hz, three groups of neurons that are active together
 at times of each worm's own.
 """
@@ -194,6 +194,23 @@ def cluster(workers: int) -> Iterator[Any]:
         yield client
 
 
+def table(lines: list[dict[str, Any]]) -> str:
+    """CPU seconds of every stage (row) of every run (column), as Markdown."""
+    lines = sorted(lines, key=lambda line: (line["worms"], line["workers"]))
+    heads = [f"{r['worms']}, {where(r['workers'], r['threads'])}" for r in lines]
+    stages = ["reading", "affinities", *dict.fromkeys(STAGES.values())]
+    rows = [["CPU s", *heads], ["---"] * (1 + len(lines))]
+    rows += [[s, *(f"{r['stages'].get(s, 0):.0f}" for r in lines)] for s in stages]
+    rows += [["all", *(f"{r['cpu_s']:.0f}" for r in lines)]]
+    rows += [["peak memory of a process, MB", *(str(r["peak_mb"]) for r in lines)]]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def where(workers: int, threads: int) -> str:
+    """Who did the work."""
+    return f"{workers} workers" if workers else f"{threads} threads"
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("worms", type=int, nargs="?", default=900)
@@ -202,7 +219,13 @@ if __name__ == "__main__":
         "--workers", type=int, default=0, help="processes of a local cluster; 0: threads of this process"
     )
     parser.add_argument("--json", type=Path, help="a line is added here")
+    parser.add_argument(
+        "--table", type=Path, metavar="FILE", help="print a table of this file's lines, and measure nothing"
+    )
     options = parser.parse_args()
+    if options.table:
+        print(table([json.loads(line) for line in options.table.read_text().splitlines()]))
+        raise SystemExit
     with tempfile.TemporaryDirectory() as temporary:
         line = main(options.worms, options.folder or Path(temporary), options.workers)
     if options.json:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..io.checkpoint import keep_arrays, load_arrays
+from ..model.cluster import sent
 from ..model.errors import Cancelled, DynamicConnectomeError, MissingExtraError
 from ..model.execution import Workers, workers
 from ..model.progress import CancelCallback, ProgressCallback, part, report
@@ -184,8 +185,7 @@ def _on_cluster(
         from distributed import KilledWorker
     except ImportError as error:
         raise MissingExtraError("distributed", "cluster", "running on a dask cluster") from error
-    # a graph key, not scattered data: data that was scattered to a worker that dies is lost for good
-    shared = client.submit(_identity, prepared, pure=False)
+    shared = sent(client, prepared)
     futures = [client.submit(_remote, shared, job, pure=False, retries=2) for job in jobs]
     try:
         for given in range(len(jobs)):
@@ -202,10 +202,6 @@ def _on_cluster(
         ) from error
     finally:
         client.cancel([*futures, shared])
-
-
-def _identity(prepared: Prepared) -> Prepared:
-    return prepared
 
 
 def _remote(prepared: Prepared, job: FitJob) -> JobResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
@@ -52,8 +53,7 @@ def on_cluster(
         from distributed import KilledWorker
     except ImportError as error:
         raise MissingExtraError("distributed", "cluster", "running on a dask cluster") from error
-    # a graph key, not scattered data: data that was scattered to a worker that dies is lost for good
-    shared = client.submit(_identity, common, pure=False)
+    shared = sent(client, common)
     waiting = {client.submit(function, shared, item, pure=False, retries=RETRIES): item for item in items}
     everything, finished = [shared, *waiting], 0
     try:
@@ -75,6 +75,16 @@ def on_cluster(
         ) from error
     finally:
         client.cancel(everything)
+
+
+def sent(client: Any, common: Any) -> Any:
+    """Return a future of what all pieces need, sent once.
+
+    It is part of the graph: data that was scattered to a worker that dies is lost for good. That it is large is meant so.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sending large graph")
+        return client.submit(_identity, common, pure=False)
 
 
 def _identity(common: C) -> C:
