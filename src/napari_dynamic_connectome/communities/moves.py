@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numba import njit
 
+from ..model.sort_kernels import order_of
 from .kernels import APPLY, ASK, INNER, KEEP, NONE, ONCE, ONE, THREE, WEIGHT, ZERO, choose, uniform
 from .shift import (
     free_slot,
@@ -227,7 +228,7 @@ def merge_down(p, st, level, target):
         used = np.zeros(st.size.shape[1], dtype=np.bool_)
         done = 0
         allowed = max((n - target + 1) // 2, 1) if n > 8 else 1
-        for a in np.argsort(best_cost):
+        for a in order_of(best_cost):
             if st.groups[level] <= target or done >= allowed:
                 break
             r, s = alive[a], best_to[a]
@@ -342,7 +343,7 @@ def split_group(p, st, level, r, style):
             score[k] = uniform(st.random)
     share = 0.5 if style != 1 else 0.15 + 0.7 * uniform(st.random)
     take = min(max(int(n * share), 1), n - 1)
-    order = np.argsort(score)
+    order = order_of(score)
     change = 0.0
     for k in order[:take]:
         change += move_node(p, st, level, members[k], slot, parent, APPLY)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from ..model.sort_kernels import sort_values
+
 NEGATIVE = -2
 """Status of `sum_labels` where a label is negative."""
 PIECE = 1 << 13
@@ -262,6 +264,7 @@ def reduce_regions(
     for r in range(n_regions):
         largest = max(largest, offsets[r + 1] - offsets[r])
     good = np.empty(largest)
+    other = np.empty(largest)
     for t in range(n_t):
         for r in range(n_regions):
             n = 0
@@ -278,11 +281,11 @@ def reduce_regions(
             first = 0
             last = n
             if kind == 1:
-                chosen = np.sort(good[:n])
-                results[t, r] = 0.5 * (chosen[(n - 1) // 2] + chosen[n // 2])
+                sort_values(good[:n], other)
+                results[t, r] = 0.5 * (good[(n - 1) // 2] + good[n // 2])
                 continue
             if kind == 2:
-                good[:n] = np.sort(good[:n])
+                sort_values(good[:n], other)
                 first = int(trim * n)
                 last = n - first
             total = 0.0
