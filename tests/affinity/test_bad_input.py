@@ -9,6 +9,7 @@ import pytest
 
 from napari_dynamic_connectome import Cohort, InputError, Recording
 from napari_dynamic_connectome.affinity.compute import compute_affinity
+from napari_dynamic_connectome.affinity.measures import KINDS
 from napari_dynamic_connectome.model.errors import SettingsError
 
 NAMES = ["AVAL", "AVAR", "AVEL", "RIBL", "SMDVL", "SMDVR"]
@@ -63,7 +64,7 @@ def test_a_worm_without_a_pair_stays_listed_with_no_rows():
 
 def test_constant_traces_are_silent_not_an_error():
     flat = Recording.from_arrays(np.ones((50, 3)), name="w", rate_hz=4.0, names=NAMES[:3])
-    for kind in ("differential", "edge time series", "sliding correlation"):
+    for kind in KINDS:
         spec = compute_affinity(Cohort([flat]), kind=kind)
         assert len(spec.pairs) == 3
         assert not spec.blocks[0].dense().any()
@@ -103,7 +104,7 @@ def test_pair_affinity_is_a_row_of_the_tiles_in_either_order():
 
 
 def test_a_spec_can_be_sent_to_another_process():
-    for kind in ("differential", "edge time series", "sliding correlation"):
+    for kind in KINDS:
         spec = compute_affinity(Cohort([record()]), kind=kind)
         again = pickle.loads(pickle.dumps(spec))
         np.testing.assert_array_equal(again.blocks[0].dense(), spec.blocks[0].dense())

@@ -7,10 +7,10 @@ import pytest
 
 from napari_dynamic_connectome import Cohort, Recording
 from napari_dynamic_connectome.affinity.compute import compute_affinity
+from napari_dynamic_connectome.affinity.measures import KINDS
 from napari_dynamic_connectome.affinity.sampling import complete_part, even_clock, sample_worm
 
 NAMES = ["AVAL", "AVAR", "AVEL", "RIBL"]
-KINDS = ["differential", "edge time series", "sliding correlation"]
 RATE = 4.0
 
 

@@ -12,6 +12,7 @@ from napari_dynamic_connectome import Cohort, Recording
 from napari_dynamic_connectome.affinity.compute import compute_affinity
 from napari_dynamic_connectome.affinity.features import LongRunFeatures
 from napari_dynamic_connectome.affinity.kernels import ANY, OPPOSITE, SAME, run_lengths
+from napari_dynamic_connectome.affinity.measures import KINDS
 from napari_dynamic_connectome.affinity.measures.differential import run_features
 from napari_dynamic_connectome.affinity.sampling import sample_worm
 
@@ -201,7 +202,7 @@ def test_slope_inside_is_the_derivative_of_a_gaussian():
     np.testing.assert_allclose(slope[0, inside], smooth[inside], rtol=0, atol=2e-3 * np.abs(smooth).max())
 
 
-@pytest.mark.parametrize("kind", ["differential", "edge time series", "sliding correlation"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_any_tile_is_a_part_of_the_whole(kind):
     block = compute_affinity(worm(make_traces(6)), kind=kind, sign="signed").blocks[0]
     whole = block.dense()

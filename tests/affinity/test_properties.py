@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from napari_dynamic_connectome import Cohort, Recording
 from napari_dynamic_connectome.affinity.compute import compute_affinity
+from napari_dynamic_connectome.affinity.measures import KINDS
 
 NAMES = ["AVAL", "AVAR", "AVEL", "RIBL"]
-KINDS = ["differential", "edge time series", "sliding correlation"]
 SIGNS = ["absolute", "same", "opposite", "signed"]
 some = settings(max_examples=25, deadline=None)
 seeds = st.integers(0, 10_000)
@@ -93,7 +93,7 @@ def test_sign_flips_do_not_matter_to_absolute_and_swap_the_signed_layers(seed, k
 def test_time_reversal_reverses_the_affinity(seed, kind):
     """Odd windows are centred, slopes change sign together: nothing prefers the past to the future."""
     x = traces(seed, n_times=61)
-    options = {"kind": kind, "window_s": 7.0} if kind == "sliding correlation" else {"kind": kind}
+    options = {"kind": kind, "window_s": 7.0}
     np.testing.assert_allclose(dense(x[::-1], **options), dense(x, **options)[:, :, ::-1], atol=2e-5)
 
 

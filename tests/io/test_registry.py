@@ -130,7 +130,7 @@ def test_one_file_is_a_format_of_recordings(tmp_path: Path, added) -> None:
     (tmp_path / "worm.json").write_text('{"names": ["AVAL", "AVAR"], "traces": [[1, 2, 4], [0, 1, 0]]}')
     with pytest.raises(FormatError, match="JSON file, which has no agreed layout"):
         identify(tmp_path / "worm.json")
-    added(formats, "json_traces", JSON_TRACES)
+    added(formats, "added_in_a_test", JSON_TRACES)
     assert [f.key for f in registry.all_formats()][5:8] == ["npz", "json", "mat"]
     ((_, keywords, kind),) = layer_data.read_layers(tmp_path / "worm.json")
     assert kind == "points" and keywords["name"] == "worm"

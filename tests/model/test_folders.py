@@ -59,5 +59,6 @@ def test_every_choice_has_its_function_and_is_taken(place, function, parameters,
 
 
 def test_another_name_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(SettingsError, match="'differential', 'edge time series' or 'sliding correlation'"):
+    *first, last = (f"'{kind}'" for kind in KINDS)
+    with pytest.raises(SettingsError, match=f"{', '.join(first)} or {last}"):
         PipelineSettings.parse({"affinity": {"kind": "rank"}})

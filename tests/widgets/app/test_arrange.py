@@ -19,8 +19,8 @@ from napari_dynamic_connectome.widgets.qt.controls import button
 ORDER = 75
 
 
-class CountDock(Dock):
-    title = "Count"
+class AddedInATestDock(Dock):
+    title = "Added in a test"
     place = "lower"
 
     def build(self, layout):
@@ -40,15 +40,15 @@ def test_the_groups_of_tabs_are_those_that_the_docks_name() -> None:
 
 
 def test_one_file_is_a_dock(viewer, work, tmp_path: Path, monkeypatch, qtbot) -> None:
-    (tmp_path / "count_dock.py").write_text(DOCK)
+    (tmp_path / "added_in_a_test_dock.py").write_text(DOCK)
     monkeypatch.setattr(dock_files, "__path__", [*dock_files.__path__, str(tmp_path)])
     monkeypatch.setattr(arrange, "DOCKS", arrange.find_docks())
-    monkeypatch.delitem(sys.modules, f"{dock_files.__name__}.count_dock")
-    assert arrange.groups(1000)[1] == ("Communities", "Count", "States", "Export")
+    monkeypatch.delitem(sys.modules, f"{dock_files.__name__}.added_in_a_test_dock")
+    assert arrange.groups(1000)[1] == ("Communities", "Added in a test", "States", "Export")
     work.session.add(Recording.from_arrays([[1.0], [2.0]], names=["AVAL"], rate_hz=2.0, name="worm A"))
     opened = arrange.open_docks(viewer)
-    arrange.raise_dock(opened["Count"])
-    qtbot.waitUntil(lambda: opened["Count"].count.text() == "1 worms")
+    arrange.raise_dock(opened["Added in a test"])
+    qtbot.waitUntil(lambda: opened["Added in a test"].count.text() == "1 worms")
 
 
 def test_one_file_is_a_button_of_the_export_dock(viewer, work, tmp_path: Path, monkeypatch, wait_for) -> None:

@@ -1,6 +1,6 @@
 """Measures of the affinity of two neurons; a file a measure, whose name is that of the measure in the settings.
 
-Each has `features(sampling, neurons, times, usable, settings)`, which returns what its pairs are computed from (`affinity.features`):
+Each has `features(sampling, neurons, times, usable, settings)`, which returns what its pairs are computed from (`affinity.features`): a `Features` of that file, or one of its own kind;
 
 * sampling : `Sampling`, one worm on its own even clock;
 * neurons : int array (n,), which of its neurons take part;

@@ -29,7 +29,7 @@ def features(
         if spread > 0 and not constant[neuron]:
             trace[row, ok] = (levels[neuron, ok] - levels[neuron, ok].mean()) / spread
     width = max(MIN_WINDOW, round(settings.window_s * sampling.rate_hz))
-    lo, hi = _window_bounds(times, sampling.breaks, width)
+    lo, hi = window_bounds(times, sampling.breaks, width)
     x = trace.astype(np.float64)
     zero = np.zeros((len(x), 1))
     sums, squares = np.hstack([zero, x.cumsum(axis=1)]), np.hstack([zero, (x * x).cumsum(axis=1)])
@@ -43,7 +43,7 @@ def features(
     return WindowFeatures(trace, mean, inverse, lo, hi)
 
 
-def _window_bounds(times: Array, breaks: Array, width: int) -> tuple[Array, Array]:
+def window_bounds(times: Array, breaks: Array, width: int) -> tuple[Array, Array]:
     """Window of `width` samples around each observed time, shifted inwards at the ends of a piece, shorter in short ones."""
     length = len(times)
     lo, hi = np.zeros(length, np.int32), np.zeros(length, np.int32)

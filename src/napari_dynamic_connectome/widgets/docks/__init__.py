@@ -1,4 +1,4 @@
-"""The nine docks."""
+"""The docks."""
 
 from ..qt.present import require_qt
 

@@ -1,4 +1,4 @@
-"""Dock 4, Cohort: which worms take part, which neurons they have, and the analysis of all of them."""
+"""Cohort: which worms take part, which neurons they have, and the analysis of all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dock 6, Communities of a component: level, table, matrix, and what the selected one is."""
+"""Communities of a component: level, table, matrix, and what the selected one is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dock 5, Components: how many, and what each one is: time course over the stimuli, worms, strongest pairs."""
+"""Components: how many, and what each one is: time course over the stimuli, worms, strongest pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dock 7, Export: session, tables, graph, figures, movie, report, and text that reproduces the result."""
+"""Export: session, tables, graph, figures, movie, report, and text that reproduces the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dock 2, Neurons: naming them. The table and the 3D view are one; everything can be done from the keyboard."""
+"""Neurons: naming them. The table and the 3D view are one; everything can be done from the keyboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dock 1, Recording: volume and labels (or files), extraction and correction of traces, quality of the neurons."""
+"""Recording: volume and labels (or files), extraction and correction of traces, quality of the neurons."""
 
 from __future__ import annotations
 

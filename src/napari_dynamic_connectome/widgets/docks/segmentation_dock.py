@@ -1,4 +1,4 @@
-"""Dock 8, Segmentation: labels corrected where they are seen, and compared with a reference, the errors coloured where they are."""
+"""Segmentation: labels corrected where they are seen, and compared with a reference, the errors coloured where they are."""
 
 from __future__ import annotations
 

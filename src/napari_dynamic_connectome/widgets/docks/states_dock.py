@@ -1,4 +1,4 @@
-"""Dock 7, States: a few states that switch, over the worms' time, with the network of each and what speaks for them."""
+"""States: a few states that switch, over the worms' time, with the network of each and what speaks for them."""
 
 from __future__ import annotations
 

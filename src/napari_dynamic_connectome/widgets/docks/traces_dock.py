@@ -1,4 +1,4 @@
-"""Dock 3, Traces: all neurons as a heatmap, the selection as stacked traces; the time cursor is napari's time slider."""
+"""Traces: all neurons as a heatmap, the selection as stacked traces; the time cursor is napari's time slider."""
 
 from __future__ import annotations
 
