@@ -357,9 +357,9 @@ def test_an_interrupted_run_leaves_nothing_half_written_and_goes_on(worms: Path,
 def test_an_interrupt_inside_executed_text_ends_with_its_exit_code(tmp_path: Path) -> None:
     """As in an import that makes a dataclass: `python -m` would end by the signal although the interrupt was caught."""
     (tmp_path / "interrupted.py").write_text(
-        "import sys\nimport napari_dynamic_connectome.cli as cli\n"
+        "import sys\nimport napari_dynamic_connectome.cli as cli\nfrom napari_dynamic_connectome.cli.commands import settings\n"
         "text = 'import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(5)'\n"
-        "cli.command_line.settings.execute = lambda options: exec(text)\n"
+        "settings.execute = lambda options: exec(text)\n"
         "sys.exit(cli.main(['settings']))\n"
     )
     command = [sys.executable, "-m", "interrupted"]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..model.text import clean_text
+
 if TYPE_CHECKING:
     import argparse
 
@@ -26,7 +28,7 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value: what is not finite, and what a table lacks, is null."""
-    print(json.dumps(_plain(value), indent=1, ensure_ascii=False))
+    print(clean_text(json.dumps(_plain(value), indent=1, ensure_ascii=False)))
 
 
 def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:

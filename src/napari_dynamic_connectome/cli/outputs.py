@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..model.errors import InputError
 from ..model.progress import part
+from ..model.text import clean_text
 from .progress import progress_bar
 from .told import tell
 from .window import window_command
@@ -171,7 +172,8 @@ def write_provenance(mine: OurFiles, made: Mapping[str, Any], name: str = "prove
     from ..io.files import atomic_file
 
     with atomic_file(mine.path(name)) as temporary:
-        temporary.write_text(json.dumps(dict(made), indent=1, default=str, ensure_ascii=False), encoding="utf-8")
+        text = json.dumps(dict(made), indent=1, default=str, ensure_ascii=False)
+        temporary.write_text(clean_text(text), encoding="utf-8")
 
 
 def second_opinions(structure: SessionStructure | None, following: NextTests | None) -> dict[str, pd.DataFrame]:

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from ..io.files import atomic_file
+from ..model.text import clean_text
 
 PACKAGE = "datapackage.json"
 PRODUCT = (
@@ -546,7 +547,8 @@ def write_package(
     if provenance:
         package["provenance"] = dict(provenance)
     with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps(package, indent=1, ensure_ascii=False, default=str), encoding="utf-8")
+        text = json.dumps(package, indent=1, ensure_ascii=False, default=str)
+        temporary.write_text(clean_text(text), encoding="utf-8")
     return path
 
 
