@@ -45,6 +45,14 @@ def test_paths_come_out_as_texts() -> None:
     assert Path(plain_value(pickle.dumps(Path("a/b.tif")), "here")) == Path("a/b.tif")
 
 
+@pytest.mark.parametrize("module", ["pathlib", "pathlib._local"])
+@pytest.mark.parametrize("kind", ["PosixPath", "WindowsPath"])
+def test_paths_of_every_python_come_out_as_texts(module: str, kind: str) -> None:
+    """As 3.13 pickles them, and the others."""
+    written = b"c" + f"{module}\n{kind}\n".encode() + b"(Va\nVb.tif\ntR."
+    assert Path(plain_value(written, "here")) == Path("a/b.tif")
+
+
 class Calls:
     def __init__(self, function: Any, *arguments: Any) -> None:
         self.made = function, arguments

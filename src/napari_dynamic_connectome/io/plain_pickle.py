@@ -92,8 +92,8 @@ _OTHERS: dict[tuple[str, str], Any] = {
     ("datetime", "date"): datetime.date,
     ("datetime", "timedelta"): datetime.timedelta,
     ("datetime", "timezone"): datetime.timezone,
-    ("pathlib", "PosixPath"): _path,
-    ("pathlib", "WindowsPath"): _path,
+    # Python 3.13 names its paths by the module that they are made in; each version reads the files of the other's.
+    **{(module, name): _path for module in ("pathlib", "pathlib._local") for name in ("PosixPath", "WindowsPath")},
 }
 """What else suite2p keeps: when it ran, and where; paths come back as texts."""
 
