@@ -173,7 +173,7 @@ def _search(
         return found, listed
     if key[1] == "modules":
         # What is densest once strengths are divided out need not hold together, if the block model does not find it: of three such
-        # claims on planted cohorts none was there. The question was asked and counts in the correction.
+        # claims on planted cohorts none matched a motif. The question was asked and counts in the correction.
         return found, listed or [Candidate(-1, best.statistic, 1.0)]
     labels = np.full(len(components.neurons), -1)
     labels[list(best.members)] = 0
