@@ -81,3 +81,83 @@ def test_groups_survive_a_save_and_a_crash(session, tmp_path) -> None:
     assert [p.edit.action for p in journal.pending] == ["group", "group"]
     assert journal.recover() == [] and again.groups == {"one": ("AVAR",), "two": ("RIML",)}
     journal.close()
+
+
+def test_groups_are_undone_and_redone_among_other_edits(session) -> None:
+    states = [dict(session.groups)]
+    told: list[int] = []
+    session.groups_changed.connect(lambda: told.append(1))
+    for change in (
+        lambda: session.set_group("one", ["AVAL"]),
+        lambda: session.set_group("two", ["RIML"]),
+        lambda: session.name_neuron(13, "RIS"),
+        lambda: session.rename_group("one", " 1 "),
+        lambda: session.set_group("1", ["AVAL", "AVAR"]),
+        lambda: session.set_group("1", ()),
+    ):
+        change()
+        states.append(dict(session.groups))
+    assert list(states[4]) == ["1", "two"]  # another name keeps its place, and so its colour
+    assert session.done[-1].text == "remove group 1" and session.done[3].text == "rename group one to 1"
+    assert len(told) == 5
+    for state in reversed(states[:-1]):
+        assert session.undo() is not None
+        assert list(session.groups.items()) == list(state.items())  # their order, too
+    assert session.undo() is None and "RIS" not in session.recording.neurons.index
+    for state in states[1:]:
+        assert session.redo() is not None
+        assert list(session.groups.items()) == list(state.items())
+    assert session.redo() is None
+    assert [e.action for e in session.history] == [*["group"] * 2, "edit", *["group"] * 3, *["undo"] * 6, *["redo"] * 6]
+    session.undo()
+    session.set_group("three", ["AIBL"])
+    assert session.redo() is None  # a new change ends what could be done again
+    for bad, why in (("gone", "no group"), ("two", "already"), ("", "needs a name")):
+        with pytest.raises(InputError, match=why):
+            session.rename_group("three" if bad != "gone" else bad, bad)
+
+
+def test_undone_groups_survive_a_save_and_a_crash(session, tmp_path) -> None:
+    session.set_group("one", ["AVAL"])
+    session.rename_group("one", "first")
+    session.undo()
+    path = save_session(session, tmp_path / "s.zarr")
+    loaded = load_session(path)
+    assert loaded.groups == {"one": ("AVAL",)} and [e.text for e in loaded.undone] == ["rename group one to first"]
+    journal = Journal.attach(loaded)
+    loaded.redo()
+    loaded.set_group("first", ())
+    loaded.undo()
+    journal._file.close()  # as if the program was gone
+    journal.lock.release()
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert [p.edit.action for p in journal.pending] == ["redo", "group", "undo"]
+    assert journal.recover() == [] and again.groups == {"first": ("AVAL",)}
+    assert [e.text for e in again.done] == ["group one: 1 neuron", "rename group one to first"]
+    assert again.redo().text == "remove group first" and again.groups == {}
+    journal.close()
+
+
+def test_a_group_edit_that_does_not_fit_is_refused(session) -> None:
+    from dataclasses import replace
+
+    session.set_group("one", ["AVAL"])
+    edit = session.history[-1]
+    with pytest.raises(InputError, match="does not fit the present groups"):
+        session.replay(edit)  # the group is there already
+    with pytest.raises(InputError, match="holds no members"):
+        session.replay(replace(edit, changes=((0, "two", 5, ("AVAL",)),)))
+    assert session.groups == {"one": ("AVAL",)}
+
+
+def test_a_window_that_only_looks_changes_no_group(session, tmp_path) -> None:
+    path = save_session(session, tmp_path / "s.zarr")
+    first, second = load_session(path), load_session(path)
+    journals = [Journal.attach(first), Journal.attach(second)]
+    assert journals[1].read_only
+    with pytest.raises(InputError, match="open in another window"):
+        second.set_group("one", ["AVAL"])
+    assert second.groups == {} and second.history == first.history
+    for journal in journals:
+        journal.close()

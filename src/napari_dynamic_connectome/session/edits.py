@@ -15,7 +15,7 @@ from ..model.neurons import normalize
 from ..model.recording import MAX_NAME_LENGTH
 
 Action = Literal["edit", "undo", "redo", "replace", "open", "close", "results", "rank", "group"]
-WHOLE: frozenset[Action] = frozenset({"open", "close", "results", "rank", "group"})
+WHOLE: frozenset[Action] = frozenset({"open", "close", "results", "rank"})
 """What is done to the session as a whole. It is kept like an edit, but not refused where it cannot be kept."""
 EDITABLE = ("name", "confidence", "rejected", "note")
 MAX_NOTE_LENGTH = 10_000
@@ -41,7 +41,8 @@ class Edit:
         Whether it was done for the first time, taken back, or done again; the undo history is rebuilt from it. "replace"
         (without changes): the recording itself was extracted or corrected again. "open", "close": it was added or taken out.
         "results", "rank" (of no recording): results were made; another rank of the sweep was chosen. "group" (of no recording): a
-        named group of neurons was kept, changed or removed; one change, whose column is its name.
+        named group of neurons was kept, changed, renamed or removed: (place among the groups, name, members before, members after),
+        two such changes for another name.
     """
 
     recording: str
@@ -50,6 +51,11 @@ class Edit:
     when: str
     text: str
     action: Action = "edit"
+
+    @property
+    def of_groups(self) -> bool:
+        """Whether it changes named groups, or takes such a change back."""
+        return not self.recording and self.action in ("group", "undo", "redo")
 
     def inverse(self) -> Edit:
         """The edit that takes this one back."""

@@ -245,7 +245,7 @@ class Journal:
             if before and before != self._results:
                 (self.folder / before).unlink(missing_ok=True)
             return
-        if edit.action in WHOLE and recording is None:
+        if (edit.action in WHOLE or edit.of_groups) and recording is None:
             self._file.append(record)
             return
         known = self._covered.get(edit.recording) if recording is None else None

@@ -65,7 +65,7 @@ class Session(SessionState):
     touched_changed(recording name)
         Labels, voxel size or rate that traces were extracted from were corrected.
     groups_changed()
-        A named group of neurons was kept, changed or removed.
+        Named groups of neurons were kept, changed, renamed or removed.
     """
 
     recordings_changed = Signal()
@@ -338,6 +338,12 @@ class Session(SessionState):
         if edit.action in WHOLE:
             self._replay_whole(edit)
             return
+        if edit.of_groups:
+            for _, name, old, _ in edit.changes:
+                if self.groups.get(str(name), ()) != _members(old):
+                    raise InputError(f"the edit '{edit.text}' does not fit the present groups", where="groups")
+            self._redo_recorded(edit)
+            return
         table = self._known(edit.recording).neurons
         for label, column, old, _ in edit.changes:
             rows = table.index[table["label"] == int(label)]
@@ -349,13 +355,16 @@ class Session(SessionState):
                 raise InputError(
                     f"the edit '{edit.text}' does not fit the present table", where=f"recording '{edit.recording}'"
                 )
+        self._redo_recorded(edit)
+
+    def _redo_recorded(self, edit: Edit) -> None:
         with self.lock:
             self._apply(edit)
             if edit.action == "undo" and self.done:
                 self.undone.append(self.done.pop())
             elif edit.action == "redo" and self.undone:
                 self.done.append(self.undone.pop())
-            elif edit.action == "edit":
+            elif edit.action in ("edit", "group"):
                 self.done.append(edit)
                 self.undone.clear()
         self._tell(edit)
@@ -366,16 +375,18 @@ class Session(SessionState):
             self._keep(edit, self.recordings.get(edit.recording) if edit.action == "open" else None)
         if edit.action == "close" and edit.recording in self.recordings:
             self.remove(edit.recording)
-        if edit.action == "group":
-            for _, name, _, members in edit.changes:
-                self._put_group(str(name), tuple(map(str, members)))
-            self.groups_changed.emit()
         rank = next((new for _, column, _, new in edit.changes if column == "rank"), None)
         if edit.action == "rank" and self.sweep is not None and rank in self.sweep.components:
             self.set_components(self.sweep.components[rank])
 
     def _apply(self, edit: Edit) -> None:
         """Put an edit on disk, then make it; nothing is told yet."""
+        if edit.of_groups:
+            wanted = [(int(place), str(name), _members(members)) for place, name, _, members in edit.changes]
+            self._keep(edit)
+            for one in wanted:
+                self._put_group(*one)
+            return
         recording = self._known(edit.recording)
         table = recording.neurons.copy()
         row_of = {int(label): row for row, label in enumerate(table["label"])}
@@ -403,6 +414,10 @@ class Session(SessionState):
 
     def _tell(self, edit: Edit) -> None:
         """Tell everyone about an edit; the selection follows neurons that have another name now."""
+        if edit.of_groups:
+            self.groups_changed.emit()
+            self.history_changed.emit()
+            return
         renamed, self._renamed = self._renamed, {}
         if edit.recording == self.current and any(n in renamed for n in self.selection.neurons):
             self.select(neurons=tuple(renamed.get(n, n) for n in self.selection.neurons))
@@ -501,7 +516,7 @@ class Session(SessionState):
         return components
 
     def set_group(self, name: str, members: Iterable[str]) -> None:
-        """Keep a named group of neurons, change it, or remove it; journalled as an edit.
+        """Keep a named group of neurons, change it, or remove it; an edit like those of neurons.
 
         Parameters
         ----------
@@ -514,25 +529,50 @@ class Session(SessionState):
         InputError
             A name that is empty, too long, or cannot be printed.
         """
-        name, new = str(name).strip(), tuple(dict.fromkeys(map(str, members)))
-        if not name or len(name) > MAX_NAME_LENGTH or any(not c.isprintable() for c in name):
-            raise InputError(
-                "a group needs a name" if not name else f"'{name[:40]}' is no name for a group",
-                where="groups",
-                fix=f"Up to {MAX_NAME_LENGTH} characters that can be printed.",
-            )
+        name, new = _group_name(name), tuple(dict.fromkeys(map(str, members)))
         old = self.groups.get(name, ())
         if old == new:
             return
         words = f"group {name}: {counted(len(new), 'neuron')}" if new else f"remove group {name}"
-        with self.lock:
-            self._keep(Edit("", ((0, name, old, new),), user(), now(), words, "group"))
-            self._put_group(name, new)
-        self.groups_changed.emit()
-        self.history_changed.emit()
+        self._do(Edit("", ((self._place_of_group(name), name, old, new),), user(), now(), words, "group"))
 
-    def _put_group(self, name: str, members: tuple[str, ...]) -> None:
-        self.groups = {k: v for k, v in (self.groups | {name: members}).items() if v}
+    def rename_group(self, name: str, new: str) -> None:
+        """Give a named group another name; its place among the groups, and so its colour, stays. An edit like those of neurons.
+
+        Parameters
+        ----------
+        name, new : str
+
+        Raises
+        ------
+        InputError
+            No such group, a name that another group has, or that `set_group` refuses.
+        """
+        members = self.groups.get(name, ())
+        if not members:
+            raise InputError(
+                f"there is no group '{name[:40]}'", where="groups", fix=f"Groups: {', '.join(self.groups) or 'none'}."
+            )
+        new = _group_name(new)
+        if new == name:
+            return
+        if new in self.groups:
+            raise InputError(f"there is a group '{new[:40]}' already", where="groups", fix="Choose another name.")
+        place = self._place_of_group(name)
+        changes = ((place, name, members, ()), (place, new, (), members))
+        self._do(Edit("", changes, user(), now(), f"rename group {name} to {new}", "group"))
+
+    def _place_of_group(self, name: str) -> int:
+        return list(self.groups).index(name) if name in self.groups else len(self.groups)
+
+    def _put_group(self, place: int, name: str, members: tuple[str, ...]) -> None:
+        held = list(self.groups.items())
+        if name in self.groups:
+            place = self._place_of_group(name)
+            del held[place]
+        if members:
+            held.insert(place, (name, members))
+        self.groups = dict(held)
 
     def set_cohort(self, cohort: Cohort | None) -> None:
         """Replace the cohort; results made from another one are dropped."""
@@ -729,3 +769,22 @@ class Session(SessionState):
             return
         self.selection = new
         self.selection_changed.emit(new, changed)
+
+
+def _group_name(name: str) -> str:
+    """Return a name as a group may have it; refuse others."""
+    name = str(name).strip()
+    if not name or len(name) > MAX_NAME_LENGTH or any(not c.isprintable() for c in name):
+        raise InputError(
+            "a group needs a name" if not name else f"'{name[:40]}' is no name for a group",
+            where="groups",
+            fix=f"Up to {MAX_NAME_LENGTH} characters that can be printed.",
+        )
+    return name
+
+
+def _members(held: Any) -> tuple[str, ...]:
+    """Return the members that an edit holds; a file can hold anything."""
+    if not isinstance(held, (list, tuple)):
+        raise InputError("an edit of a group holds no members", where="groups")
+    return tuple(map(str, held))

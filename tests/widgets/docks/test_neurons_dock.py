@@ -304,8 +304,39 @@ def test_groups_are_kept_chosen_again_and_coloured(viewer, work, dock, qtbot) ->
     work.scene.flush()
     assert work.scene.colour_of(names[0]) == category(0, work.scene.colours.dark)
     assert work.scene.colour_of(names[2]) != category(0, work.scene.colours.dark)
+    qtbot.keyClicks(panel.name, "motor")
+    qtbot.mouseClick(panel.rename_button, Qt.MouseButton.LeftButton)
+    assert list(session.groups) == ["motor"] and panel.list.currentText() == "motor" and panel.name.text() == ""
     qtbot.mouseClick(panel.remove_button, Qt.MouseButton.LeftButton)
     assert session.groups == {} and work.view.color_by == "community"
+
+    # undone and done again with the buttons and the keys of names
+    dock.flush()
+    assert dock.undo_button.toolTip() == "Take back: remove group motor (Ctrl+Z)."
+    qtbot.mouseClick(dock.undo_button, Qt.MouseButton.LeftButton)
+    dock.flush()
+    assert list(session.groups) == ["motor"] and panel.list.currentText() == "motor"
+    qtbot.keyClick(dock.table, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    dock.flush()
+    assert list(session.groups) == ["command"] and panel.list.currentText() == "command"
+    assert "rename group command to motor" in dock.history.item(0).text()
+    session.select(neurons=(names[2],))
+    qtbot.mouseClick(dock.history_fold.head, Qt.MouseButton.LeftButton)
+    qtbot.wait(20)
+    place = dock.history.visualItemRect(dock.history.item(0)).center()
+    for press in (qtbot.mouseClick, qtbot.mouseDClick):
+        press(dock.history.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert set(session.selection.neurons) == set(names[:2])
+    qtbot.mouseClick(dock.redo_button, Qt.MouseButton.LeftButton)
+    dock.flush()
+    assert "motor" in session.groups
+    session.set_group("other", (names[2],))
+    dock.flush()
+    qtbot.keyClicks(panel.name, "motor")
+    panel.list.setCurrentText("other")
+    qtbot.mouseClick(panel.rename_button, Qt.MouseButton.LeftButton)
+    assert "already" in panel.bar.failure.text() and list(session.groups) == ["motor", "other"]
+    panel.name.clear()
 
     # the limits of a column are dragged, moved with keys and put back
     from napari_dynamic_connectome.display.features import column_values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -41,15 +42,20 @@ class GroupsPanel(Panel):
         self.name.setAccessibleName("name of a group")
         self.name.returnPressed.connect(self.keep)
         self.keep_button = button("Keep chosen", self.keep, "Keep the chosen neurons as a group of this name.")
+        self.rename_button = button(
+            "Rename", self.rename, "Give the group that is shown the name that was typed; its colour stays."
+        )
         self.choose_button = button("Choose", self.choose, "Choose the neurons of the group, in all views.")
-        self.remove_button = button("Remove", self.remove, "Remove the group; its neurons stay as they are.")
+        self.remove_button = button(
+            "Remove", self.remove, "Remove the group; its neurons stay as they are. Undo brings it back."
+        )
         self.colour_button = button(
             "Colour",
             self.colour,
             "Colour neurons by their groups; the key is in the canvas. Default: no.",
             checkable=True,
         )
-        for one in (self.keep_button, self.choose_button, self.remove_button, self.colour_button):
+        for one in (self.keep_button, self.rename_button, self.choose_button, self.remove_button, self.colour_button):
             one.setObjectName("tight")
         self.text = label("", "secondary", wrap=True)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -59,22 +65,25 @@ class GroupsPanel(Panel):
             first.addWidget(one)
         second.addWidget(self.name, 1)
         second.addWidget(self.keep_button)
+        second.addWidget(self.rename_button)
         self.stack(first, second, self.text, self.bar)
 
     def show_groups(self) -> str:
         """Show what there is; return it in a few words."""
         session, chosen = self.work.session, self.list.currentText()
         names = list(session.groups)
+        place = self.list.currentIndex() if self.list.count() == len(names) else len(names) - 1
         if [self.list.itemText(i) for i in range(self.list.count())] != names:
             self.list.clear()
             self.list.addItems(names)
-        self.list.setCurrentIndex(names.index(chosen) if chosen in names else len(names) - 1)
+        self.list.setCurrentIndex(names.index(chosen) if chosen in names else place)
         here = bool(names)
-        for one in (self.list, self.choose_button, self.remove_button, self.colour_button):
+        for one in (self.list, self.choose_button, self.remove_button, self.rename_button):
             one.setEnabled(here)
         self.keep_button.setEnabled(bool(session.selection.neurons))
         view = self.work.view
         self.colour_button.setChecked(view.color_by == "column" and view.column == GROUPS)
+        self.colour_button.setEnabled(here or self.colour_button.isChecked())
         self.text.setText(self._about(self.list.currentText()))
         self.text.setVisible(bool(self.text.text()))
         return f"{len(names)} kept" if names else "none kept"
@@ -109,12 +118,26 @@ class GroupsPanel(Panel):
         name = self.name.text().strip() or self.list.currentText()
         if not session.selection.neurons:
             return
+        if self._done(lambda: keep_group(session, name, session.selection.neurons)):
+            self._show(name)
+
+    def rename(self) -> None:
+        """Give the group that is shown the name that was typed."""
+        new = self.name.text().strip()
+        if self._done(lambda: self.work.session.rename_group(self.list.currentText(), new)):
+            self._show(new)
+
+    def _done(self, change: Callable[[], None]) -> bool:
+        """Change groups; what refuses it stays beside the buttons."""
         self.bar.clear()
         try:
-            keep_group(session, name, session.selection.neurons)
+            change()
         except InputError as error:
             self.bar.fail(str(error))
-            return
+            return False
+        return True
+
+    def _show(self, name: str) -> None:
         self.name.clear()
         self.show_groups()
         self.list.setCurrentText(name)
@@ -130,8 +153,9 @@ class GroupsPanel(Panel):
 
     def remove(self) -> None:
         """Remove the group."""
-        if self.list.currentText():
-            self.work.session.set_group(self.list.currentText(), ())
+        name = self.list.currentText()
+        if name:
+            self._done(lambda: self.work.session.set_group(name, ()))
         if not self.work.session.groups and self.work.view.column == GROUPS:
             self.work.view.set(color_by="community")
 

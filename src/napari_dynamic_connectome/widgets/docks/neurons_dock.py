@@ -22,6 +22,7 @@ from ...model.neurons import info, mirror, normalize
 from ...model.recording import Recording
 from ...naming.confidence import doubtful, scale_of
 from ...naming.name_completion import completions
+from ...session.groups import members_here
 from ..qt.controls import Fold, button, label, row
 from ..qt.notify import show_failure, show_info
 from ..views.colour_by import ColourBy
@@ -204,7 +205,7 @@ class NeuronsDock(Dock):
         self.missing.linkActivated.connect(self._missing_chosen)
         self.find_fold = Fold("Still to find", self.missing, is_open=True)
         inner.addWidget(self.find_fold)
-        self.history = HistoryList(self._go_to_label)
+        self.history = HistoryList(self._go_to)
         self.history_fold = Fold("History", self.history)
         inner.addWidget(self.history_fold)
 
@@ -490,11 +491,15 @@ class NeuronsDock(Dock):
     def _map_chosen(self, neurons: list[str], more: bool) -> None:
         self.session.select(neurons=(*self.session.selection.neurons, *neurons) if more else tuple(neurons))
 
-    def _go_to_label(self, number: int) -> None:
+    def _go_to(self, what: int | str) -> None:
+        """Go to a neuron by its label, or choose a group by its name."""
         recording = self.session.recording
         if recording is None:
             return
-        found = recording.neurons.index[recording.neurons["label"] == number]
+        if isinstance(what, str):
+            self.session.select(neurons=members_here(self.session, what, recording))
+            return
+        found = recording.neurons.index[recording.neurons["label"] == what]
         if len(found):
             self.session.select(neurons=(str(found[0]),))
             self.work.scene.fly_to(str(found[0]))
