@@ -131,7 +131,7 @@ class Recording:
 
     def __repr__(self) -> str:
         """What it is in a few lines; `traces`, `neurons` and the others show themselves."""
-        seconds = self.time_s[-1] - self.time_s[0] if self.n_times else 0.0
+        seconds = self.time_s[-1] - self.time_s[0]
         lines = [
             f"<Recording {self.name!r}>",
             f"  neurons    {self.n_neurons}, {len(self.named)} named, "
