@@ -10,11 +10,16 @@ import pytest
 import xarray as xr
 
 from napari_dynamic_connectome.communities.judge import (
+    ACROSS,
+    HALF,
     LEAST,
     Candidate,
     Tested,
+    _bystanders,
     _membership,
     _overlaps,
+    _second_side,
+    _unsure,
     candidates,
     claim,
     effect,
@@ -25,6 +30,7 @@ from napari_dynamic_connectome.communities.judge import (
     stronger_inside,
     taking_turns,
     tighten,
+    untested,
 )
 from napari_dynamic_connectome.communities.scan import beyond_strength, standardise
 from napari_dynamic_connectome.model.results import Communities
@@ -286,3 +292,182 @@ def test_only_where_weights_are_co_activity_it_is_said_who_takes_turns(co_activi
         found, weights, Tested(listed, {0: 0.01, 1: 0.01}, 0.05, "nothing"), where="X", co_activity=co_activity
     )
     assert ("hardly ever active together" in made.answer) == co_activity and made.rule.startswith(made.answer)
+
+
+def whole_numbers(n: int, seed: int, most: int = 4) -> np.ndarray:
+    """Symmetric weights of a few whole numbers, so that ties are frequent, with gaps."""
+    rng = np.random.default_rng(seed)
+    weights = np.triu(rng.integers(0, most + 1, (n, n)).astype(float), 1)
+    weights[np.triu(rng.random((n, n)) < 0.35, 1)] = np.nan
+    weights = weights + weights.T
+    np.fill_diagonal(weights, np.nan)
+    return weights
+
+
+def test_who_is_nearer_to_the_outside_than_to_the_inside_is_a_bystander() -> None:
+    ties = 0
+    for seed in range(300):
+        weights = whole_numbers(8, seed, 2 + seed % 3)
+        members, others = list(range(4)), list(range(4, 8)) if seed % 5 else []
+        inside = np.arange(8) < 4
+        if not others:
+            weights, inside = weights[:4, :4], inside[:4]
+        low, high = mean_of(weights, members, others), mean_of(weights, members, members)
+        low = 0.0 if np.isnan(low) else low
+        expected = np.zeros(len(inside), bool)
+        for node in members if high > low else []:
+            mean = mean_of(weights, [node], members)
+            ties += mean - low == HALF * (high - low)
+            expected[node] = mean - low < HALF * (high - low)  # not of a node that nothing is known about
+        np.testing.assert_array_equal(_bystanders(weights, inside), expected)
+    assert ties > 5
+
+
+def test_the_weaker_side_leaves_where_links_across_are_strong_and_it_is_hardly_more_linked_inside_than_outside() -> (
+    None
+):
+    left, stayed = 0, 0
+    for first, second, between, out in itertools.product(range(4), range(4), range(1, 7), range(3)):
+        values = np.full((9, 9), float(out))
+        values[:3, :3], values[3:6, 3:6] = first, second
+        values[:3, 3:6] = values[3:6, :3] = between
+        values[6:, 6:] = 1.0
+        np.fill_diagonal(values, np.nan)
+        for inside in (np.arange(9) < 6, np.arange(6) < 6):
+            own = values[: len(inside), : len(inside)]
+            got = _second_side(own, inside)
+            outside = float(out) if len(inside) == 9 else 0.0
+            mean = (first * 6 + second * 6 + between * 18) / 30
+            vector = np.linalg.eigh(np.where(np.eye(6) > 0, mean, own[:6, :6]))[1][:, 0]
+            if len({*(vector[:3] < 0)}) > 1 or len({*(vector[3:] < 0)}) > 1 or (vector[0] < 0) == (vector[3] < 0):
+                continue  # split in another way
+            apart = between**2 > ACROSS * first * second
+            goes = apart and min(first, second) - outside < HALF / 2 * (mean - outside)
+            assert got.sum() == 3 * goes
+            if goes and first != second:
+                assert got[:3].all() == (first < second)
+            left, stayed = left + goes, stayed + (not goes)
+    assert left > 20 and stayed > 20
+
+
+def test_tightening_ignores_what_stands_on_the_diagonal_and_keeps_a_group_of_the_least_size() -> None:
+    weights = np.full((8, 8), 0.5)
+    weights[:3, :3] = 2.0
+    labels = np.r_[np.zeros(3, int), np.full(5, -1)]
+    for diagonal in (0.0, 100.0):
+        np.fill_diagonal(weights, diagonal)
+        np.testing.assert_array_equal(tighten(weights, labels), labels)
+    weights[:4, :4] = 2.0
+    weights[3, :3] = weights[:3, 3] = 0.5
+    np.fill_diagonal(weights, 1000.0)
+    four = np.r_[np.zeros(4, int), np.full(4, -1)]
+    np.testing.assert_array_equal(tighten(weights, four), labels)  # the fourth leaves, whatever it has with itself
+
+
+def test_the_interval_of_a_ratio_is_that_of_members_drawn_anew() -> None:
+    weights = whole_numbers(14, 3, 9)
+    inside = np.arange(14) < 6
+    rng = np.random.default_rng(0)
+    ratios = []
+    for _ in range(200):
+        drawn = rng.integers(6, size=6)
+        own = [weights[i, j] for i in drawn for j in drawn if i != j]
+        across = [weights[i, j] for i in drawn for j in range(6, 14)]
+        if np.isfinite(own).any() and np.nansum(across) > 0:
+            ratios.append(np.nanmean(own) / np.nanmean(across))
+    got = effect(weights, inside)
+    np.testing.assert_allclose([got["ratio_low"], got["ratio_high"]], np.percentile(ratios, [2.5, 97.5]))
+    weights[:6, 6:] *= -1
+    weights[6:, :6] *= -1
+    got = effect(weights, inside)
+    assert got["ratio"] == np.inf and np.isnan(got["ratio_low"])  # less than nothing outside
+
+
+def two_levels(rows: list[list[int]], chosen: int, probability: np.ndarray) -> Communities:
+    coords = {"level": range(len(rows)), "neuron": [f"N{i:02d}" for i in range(len(rows[0]))]}
+    labels = xr.DataArray(np.array(rows), dims=("level", "neuron"), coords=coords, name="community")
+    return Communities(labels, chosen, labels.copy(data=probability).rename("probability"), "core", "nested sbm")
+
+
+def test_a_claim_says_of_everyone_what_they_are() -> None:
+    coarse = [0] * 6 + [1] * 6 + [-1] * 4
+    fine = [5] * 3 + [2] * 3 + [0] * 3 + [4] * 3 + [-1] * 4
+    probability = np.ones((2, 16))
+    probability[1, 1], probability[1, 4] = 0.5, 0.49  # a half is enough
+    found = two_levels([coarse, fine], 1, probability)
+    weights = np.ones((16, 16))
+    for first in (0, 3, 6, 9):
+        weights[first : first + 3, first : first + 3] = 9.0
+    weights[9:12, 9:12] = 1.0  # not stronger inside
+    for node, group, value in ((0, 3, 7.0), (13, 3, 9.0), (12, 0, 4.0)):
+        weights[node, group : group + 3] = weights[group : group + 3, node] = value
+    weights[15], weights[:, 15] = np.nan, np.nan
+    np.fill_diagonal(weights, 50.0)
+    listed = [Candidate(5, 7.0, 0.001), Candidate(2, 6.0, 0.002), Candidate(0, 5.0, 0.4), Candidate(4, 4.0, 0.003)]
+    q_values = {5: 0.004, 2: 0.05, 0: 0.5, 4: 0.006}
+    made = claim(found, weights, Tested(listed, q_values, 0.05, "chance"), where="X")
+    row = made.labels.values[1]
+    assert (row[6:] == -1).all() and len({*row[:3]}) == 1 and len({*row[3:6]}) == 1 and row[0] != row[3]
+    assert {*row[:6]} == {0, 1} and (made.labels.values[0][6:] == -1).all()
+    assert made.claims.index.tolist() == [0, 1]
+    for community, one, members in ((row[0], listed[0], range(3)), (row[3], listed[1], range(3, 6))):
+        line = made.claims.loc[community]
+        assert line[["p_value", "q_value", "statistic"]].tolist() == [
+            one.p_value,
+            q_values[one.community],
+            one.statistic,
+        ]
+        own = effect(weights, np.isin(np.arange(16), list(members)))
+        assert line[list(own)].to_dict() == own
+    states = made.state.values
+    towards = pulls(weights, row, made.claims)
+    for node in range(15):
+        pull = towards.loc[node]
+        if node < 6:
+            mine, other = pull[row[node]], pull[1 - row[node]]
+            kind = "overlapping" if other >= 0.5 else "member"
+            kind = "unsure" if mine < 0.5 or node == 4 else kind
+        else:
+            kind = "unsure" if pull.max() >= 0.5 else "background"
+        assert states[1, node] == kind, node
+    assert (states[:, 15] == "not observed").all()
+    assert states[1, 0] == "overlapping" and states[1, 13] == "unsure" and states[0, 1] == "member"
+    assert made.significance["gain"].tolist() == made.claims["statistic"].tolist()
+    assert made.significance.attrs["p_more_than_one"] == 0.001
+    np.testing.assert_array_equal(np.isnan(made.probability.values), made.labels.values < 0)
+    twice = claim(found, weights, Tested(listed, q_values, 0.05, "chance"), where="X", second=found)
+    np.testing.assert_array_equal(twice.state.values, states)  # groups of the second run that nobody claims say nothing
+    moved = two_levels([coarse, [*fine[:2], 2, *fine[3:12], 5, -1, -1, -1]], 1, probability)
+    other = claim(found, weights, Tested(listed, q_values, 0.05, "chance"), where="X", second=moved)
+    changed = np.isin(np.arange(16), [2, 12])  # one went over, one came in
+    np.testing.assert_array_equal(other.state.values[1] == "unsure", (states[1] == "unsure") | changed)
+    loose = claim(found, weights, Tested(listed, q_values, 0.01, "chance"), where="X", undecided=[2])
+    assert (loose.state.values[1, 3:6] == "unsure").all() and loose.labels.values[1, 3] >= 0
+    none = claim(found, weights, Tested(listed, {}, 0.05, "chance"), where="X")
+    assert (none.labels.values == -1).all() and none.claims.empty
+
+
+def test_without_a_comparison_every_member_is_unsure() -> None:
+    found = two_levels([[0, 0, 0, 1, 1, -1, 0]], 0, np.ones((1, 7)))
+    weights = np.full((7, 7), 0.5)
+    weights[6] = weights[:, 6] = np.nan
+    weights[6, 6] = 3.0
+    made = untested(found, weights, "too few")
+    assert made.state.values.tolist() == [["unsure"] * 5 + ["background", "not observed"]]
+    assert made.answer == "Not compared with chance: too few."
+
+
+@pytest.mark.parametrize(
+    "second", [[0, 0, 0, 1, 1, -1], [1, 1, 1, 0, 0, -1], [0, 0, 1, 1, 1, -1], [-1] * 6, [0, 0, 0, 1, 1, 1]]
+)
+def test_who_changes_sides_in_a_second_run_is_unsure(second: list[int]) -> None:
+    row = np.array([0, 0, 0, 1, 1, -1])
+    found = two_levels([row.tolist()], 0, np.ones((1, 6)))
+    other = two_levels([second, [0] * 6], 0, np.ones((2, 6)))
+    towards = pd.DataFrame({0: [1.0, 1, 0.5, 0, 0, 0.49], 1: [0, np.nan, 0, 1, 1, np.nan]})
+    got = _unsure(found, 0, row, towards, other, row < 0)
+    changed = {(1, 1, 1, 0, 0, -1): [], (0, 0, 1, 1, 1, -1): [2], (-1,) * 6: [0, 1, 2, 3, 4], (0, 0, 0, 1, 1, 1): [5]}
+    np.testing.assert_array_equal(np.flatnonzero(got), changed.get(tuple(second), []))
+    pulled = towards.assign(**{"0": 0})[[0, 1]]
+    pulled.loc[5, 1], pulled.loc[4, 1], pulled.loc[2, 0] = 0.5, 0.49, 0.5
+    np.testing.assert_array_equal(np.flatnonzero(_unsure(found, 0, row, pulled, None, row < 0)), [4, 5])
