@@ -107,10 +107,11 @@ def test_groups_too_small_or_larger_than_half_are_no_candidates() -> None:
         if sum(sizes) > 10:
             continue
         labels = np.full(12, -1)
-        labels[: sizes[0]], labels[sizes[0] : sum(sizes)] = 3, 5
+        labels[: sizes[0]], labels[sizes[0] : sum(sizes)] = 0, 5
         found = SimpleNamespace(labels=SimpleNamespace(values=np.stack([labels * 0, labels])), chosen_level=1)
+        found.labels.values[0] = 7
         listed = [c.community for c in candidates(found, matrix, [0.0])]
-        assert listed == [name for name, size in zip((3, 5), sizes, strict=True) if LEAST <= size <= 5]
+        assert listed == [name for name, size in zip((0, 5), sizes, strict=True) if LEAST <= size <= 5]
 
 
 @pytest.mark.parametrize("renamed", [{}, {4: 0}, {2: 1, 7: 0}, {7: 2, 2: 0, 4: 1}])
@@ -181,12 +182,15 @@ def test_members_that_are_all_alike_have_a_narrow_interval_and_none_outside_make
 def test_pulls_are_0_at_the_mean_outside_and_1_at_the_mean_inside() -> None:
     weights = gappy(20, 5)
     weights[3, :6] = weights[:6, 3] = np.nan  # nothing is known about it and the first group
+    weights[19, :6] = weights[:6, 19] = np.nan
+    weights[19, 2] = weights[2, 19] = 2.5  # one pair is
     labels = np.r_[np.zeros(6, int), np.ones(5, int), np.full(9, -1)]
     table = pd.DataFrame({"inside": [3.0, 2.0, 1.0], "outside": [1.0, 2.0, 0.5]}, index=[0, 1, 2])
     got = pulls(weights, labels, table)
     for node in range(20):
         expected = (mean_of(weights, [node], list(range(6))) - 1.0) / 2.0
         np.testing.assert_allclose(got.loc[node, 0], expected)
+    assert got.loc[19, 0] == 0.75
     assert np.isnan(got.loc[3, 0]) and got[1].isna().all()  # not stronger inside than outside
     assert got[2].isna().all()  # no members
     own = effect(weights, labels == 0)
@@ -289,7 +293,7 @@ def test_only_where_weights_are_co_activity_it_is_said_who_takes_turns(co_activi
     found = Communities(row, 0, row.astype(float).rename("probability"), "modules", "nested sbm")
     listed = [Candidate(0, 5.0, 0.01), Candidate(1, 5.0, 0.01)]
     made = claim(
-        found, weights, Tested(listed, {0: 0.01, 1: 0.01}, 0.05, "nothing"), where="X", co_activity=co_activity
+        found, weights, Tested(listed, {0: 0.01, 1: 0.05}, 0.05, "nothing"), where="X", co_activity=co_activity
     )
     assert ("hardly ever active together" in made.answer) == co_activity and made.rule.startswith(made.answer)
 

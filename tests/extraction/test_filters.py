@@ -76,7 +76,7 @@ def test_percentiles_roll_over_what_is_there(q: float) -> None:
         for first, last in itertools.pairwise(ends):
             for row in range(first, last):
                 around = values[max(first, row - 2) : min(last, row + 3)]
-                for column in range(35):
+                for column in (0, 3, 31, 34):
                     known = around[np.isfinite(around[:, column]), column]
                     expected = np.percentile(known, q) if len(known) else np.nan
                     np.testing.assert_allclose(got[row, column], expected)
