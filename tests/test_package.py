@@ -153,9 +153,19 @@ def test_the_version_is_that_of_a_build_and_of_the_changelog() -> None:
     assert "version" in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"]
 
 
-def test_lock_file_names_no_host_and_pins_everything() -> None:
-    text = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-demo.lock"])
+def test_lock_file_names_no_host_and_pins_everything(name: str) -> None:
+    text = (ROOT / name).read_text()
     assert "://" not in text
     pinned = [line for line in text.splitlines() if line and line[0].isalnum()]
     assert pinned and all("==" in line for line in pinned)
     assert text.count("--hash=sha256:") >= len(pinned)
+
+
+def test_the_demo_installs_part_of_the_lock_file_in_the_same_versions() -> None:
+    everything, demo = (
+        {line for line in (ROOT / name).read_text().splitlines() if line and line[0].isalnum()}
+        for name in ("requirements.lock", "requirements-demo.lock")
+    )
+    assert demo < everything
+    assert not {line.split("==")[0] for line in demo} & {"pytest", "sphinx", "pyarrow", "cect"}

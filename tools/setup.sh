@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Set up everything that the targets of the Makefile need: Python's own parts and system packages (Debian, Ubuntu), the
 # virtual environment from the lock file, and the package itself in editable mode. Safe to run again; does nothing when
-# all is there. Whatever can make it fail is looked at before anything is installed.
+# all is there. Whatever can make it fail is looked at before anything is installed. With "demo" only what the demo needs
+# is installed (requirements-demo.lock, part of requirements.lock in the same versions); the rest is added when it is needed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -109,10 +110,23 @@ if [ "${1:-}" = "system" ]; then # the caller brings an environment of its own
 fi
 
 # --- the virtual environment -----------------------------------------------------------------------------------------
-stamp=.venv/.lock-sum
-sum=$(cat requirements.lock pyproject.toml | sha256sum | cut -d' ' -f1)
-if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$sum" ]; then
+stamp_of() {
+    cat "$1" pyproject.toml | sha256sum | cut -d' ' -f1
+}
+there() { # whether all of a lock file is installed
+    [ -x .venv/bin/python ] && [ "$(cat ".venv/.$1" 2>/dev/null)" = "$(stamp_of "$1")" ]
+}
+if there requirements.lock; then
     exit 0
+fi
+lock=requirements.lock
+size="2.7 GB"
+if [ "${1:-}" = "demo" ]; then
+    lock=requirements-demo.lock
+    size="1.4 GB"
+    if there "$lock"; then
+        exit 0
+    fi
 fi
 if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
     [ -n "$python" ] || python=$(find_python)
@@ -123,10 +137,10 @@ if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
     echo "Creating .venv with $("$python" --version)"
     "$python" -m venv --clear .venv
 fi
-echo "Installing the locked packages into .venv (some minutes the first time)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock 2>&1 |
+echo "Installing the locked packages into .venv ($size; some minutes the first time)"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" 2>&1 |
     { grep -vE '^ *(WARNING|DEPRECATION)' || true; }
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e . 2>&1 |
     { grep -vE '^ *(WARNING|DEPRECATION)' || true; }
 .venv/bin/python -c 'import napari_dynamic_connectome, napari, numba, tensorly'
-echo "$sum" >"$stamp"
+stamp_of "$lock" >".venv/.$lock"
