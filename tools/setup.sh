@@ -123,7 +123,7 @@ lock=requirements.lock
 size="2.7 GB"
 if [ "${1:-}" = "demo" ]; then
     lock=requirements-demo.lock
-    size="1.4 GB"
+    size="1.5 GB"
     if there "$lock"; then
         exit 0
     fi
