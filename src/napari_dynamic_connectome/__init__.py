@@ -52,6 +52,7 @@ __getattr__, __dir__, __all__ = public(
         "compute_affinity": "affinity.compute",
         "connectome_matrix": "io.formats.connectome",
         "decompose": "pipeline.run",
+        "enrich_groups": "pipeline.groups",
         "extract_traces": "extraction.extract",
         "factorize": "factorization.factorize",
         "factorize_signed": "factorization.signed",
@@ -160,6 +161,7 @@ if TYPE_CHECKING:
     from .model.results import Communities as Communities
     from .model.results import Components as Components
     from .model.state_results import StatesResult as StatesResult
+    from .pipeline.groups import enrich_groups as enrich_groups
     from .pipeline.partition import partition as partition
     from .pipeline.project import project_recordings as project_recordings
     from .pipeline.run import analyze as analyze

@@ -336,6 +336,27 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
         "One row a named group, worm and neuron; a member that no open worm has has no worm.",
         {"group": ("name of the group", "")},
     ),
+    "groups_shared": (
+        "One row a named group and a set of neurons: how many they share, and how many chance gives.",
+        {
+            "group": ("name of the group", ""),
+            "beside": (
+                "what the set is: community of a component (core, modules), class, ganglion or side of cells, another group",
+                "",
+            ),
+            "component": ("number of the component, from 1; empty for what is no community", ""),
+            "community": ("number of the community from 0; empty for what is no community", ""),
+            "set": ("name of the set: number of the community, class, ganglion, side or group", ""),
+            "members": ("members of the group among the neurons that are compared", ""),
+            "set_members": ("members of the set among them", ""),
+            "shared": ("neurons that both have", ""),
+            "expected": ("mean of it when neurons exchange places, pairs together (sides: when left and right do)", ""),
+            "ratio": ("shared over expected", ""),
+            "p_value": ("one-sided: chance of sharing as many or more", ""),
+            "q_value": ("false discovery rate over the rows of the group beside one kind of set", ""),
+            "shared_neurons": ("names of the neurons that both have, with semicolons between them", ""),
+        },
+    ),
     "states_sequence": (
         "One row a frame and worm: the most probable path of states, and the probability of each state.",
         {},

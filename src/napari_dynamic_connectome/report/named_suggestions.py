@@ -1,4 +1,4 @@
-"""What to test next, and connections of communities, with communities called as they are shown."""
+"""What to test next, connections of communities and named groups beside them, with communities called as they are shown."""
 
 from __future__ import annotations
 
@@ -65,6 +65,21 @@ def name_connections(structure: SessionStructure, session: Session) -> SessionSt
     table = table.copy()
     table.insert(table.columns.get_loc("community") + 1, "community_name", names)
     return replace(structure, comparison=replace(structure.comparison, enrichment=table))
+
+
+def name_groups(table: pd.DataFrame, session: Session) -> pd.DataFrame:
+    """Copy of what groups share (`pipeline.groups.enrich_groups`) with the column `community_name`, "" for what is no community.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Made with the communities of this session.
+    session : Session
+    """
+    named = with_names(table.assign(kind=table["beside"]), session.communities).drop(columns="kind")
+    none = named["component"] == 0
+    numbers = named[["component", "community"]].astype("Int64").mask(none)
+    return named.assign(component=numbers["component"], community=numbers["community"])
 
 
 def _kinds(session: Session) -> dict[int, CommunityKind]:

@@ -19,10 +19,12 @@ from ..io.ownership import OurFiles, our_files
 from ..model.opinions import BaselinePanel
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.results import Communities, Components
+from ..pipeline.groups import enrich_groups
 from ..session.freshness import at_analysis, freshness
 from ..session.groups import group_table
 from ..session.session import Session
 from .data_dictionary import PACKAGE, Column, plain_neuron, plain_table, resource, write_package
+from .named_suggestions import name_groups
 from .state_tables import state_tables
 
 
@@ -288,6 +290,9 @@ def _write_tables(
         columns = {str(c): (f"1 if the worm has {c}", "") for c in presence.columns}
         add("presence", presence.reset_index(), "Which worm has which neuron of the cohort.", columns)
     tables["groups"] = group_table(session)
+    if session.groups:
+        report(progress, 0.85, "what groups share")
+        tables["groups_shared"] = name_groups(enrich_groups(session, cancel=cancel), session)
     if session.sweep is not None:
         tables["rank_sweep"] = session.sweep.table
     if session.states is not None:
