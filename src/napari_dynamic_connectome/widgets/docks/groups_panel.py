@@ -79,10 +79,10 @@ class GroupsPanel(Panel):
         self.table = Table(
             [
                 Column("shares with", _short, 0, bold=lambda r: r["q_value"] <= ALPHA),
-                Column("neurons", lambda r: f"{r['shared']} of {r['members']}", 54, right=True),
-                Column("chance", lambda r: f"{r['expected']:.1f}", 46, right=True, tip="mean number that chance gives"),
-                Column("p", lambda r: _p(r["p_value"]), 42, right=True, tip="chance of as many or more"),
-                Column("q", lambda r: _p(r["q_value"]), 42, right=True, tip="p corrected for all sets of this kind"),
+                Column("neurons", lambda r: f"{r['shared']} of {r['members']}", 46, right=True),
+                Column("chance", lambda r: f"{r['expected']:.1f}", 44, right=True, tip="mean number that chance gives"),
+                Column("p", lambda r: _p(r["p_value"]), 48, right=True, tip="chance of as many or more"),
+                Column("q", lambda r: _p(r["q_value"]), 48, right=True, tip="p corrected for all sets of this kind"),
             ]
         )
         self.table.setFixedHeight(128)
