@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import xarray as xr
 from tests.report.test_tables import signed_components
 from tests.widgets.helpers import NAMES, cohort, communities, components, fill, recording
 
+from napari_dynamic_connectome.display.palette import UNASSIGNED, styles
 from napari_dynamic_connectome.io.formats.connectome import read_connectome
 from napari_dynamic_connectome.io.formats.graphml import read_graphml
 from napari_dynamic_connectome.model.errors import InputError
@@ -90,7 +92,7 @@ def test_signs_of_edges_are_kept_apart(tmp_path: Path) -> None:
             assert edge.get(key, np.nan) == pytest.approx(held.loc[one, two], nan_ok=True)
 
 
-def test_unnamed_neurons_have_a_label_and_no_name(tmp_path: Path) -> None:
+def test_unnamed_neurons_have_a_name_of_their_own(tmp_path: Path) -> None:
     worm, parts = recording("worm A"), components(cohort())
     other = {"OLQDL": "worm A#14", "OLQDR": "worm A#15", "SMDVL": "worm B#14"}
     names = {k: np.array([other.get(n, n) for n in parts.pair[k].values], object) for k in ("neuron_a", "neuron_b")}
@@ -98,7 +100,10 @@ def test_unnamed_neurons_have_a_label_and_no_name(tmp_path: Path) -> None:
     parts = replace(parts, neurons=tuple(other.get(n, n) for n in parts.neurons), pair=pair)
     path = write_graphml(tmp_path / "g.graphml", parts, 1, recording=worm)
     graph = nx.read_graphml(path)
-    unnamed = {n: d for n, d in graph.nodes.items() if not d["name"]}
+    unnamed = {n: d for n, d in graph.nodes.items() if "unnamed" in n}
+    assert all(
+        d["name"] == d["label"] == n for n, d in graph.nodes.items()
+    )  # igraph and Cytoscape look neurons up by it
     assert set(unnamed) == {"worm A_unnamed_14", "worm A_unnamed_15", "worm B_unnamed_14"}
     assert "#" not in path.read_text(encoding="utf-8")
     assert unnamed["worm A_unnamed_14"]["segment"] == 14 and "class" not in unnamed["worm A_unnamed_14"]
@@ -143,3 +148,38 @@ def test_an_nwb_file_whose_traces_are_older_than_the_labels_says_so(session: Ses
         with h5py.File(path) as file:
             notes = file["general/notes"][()].decode() if "notes" in file["general"] else ""
         assert notes == ("Not up to date: traces are older than the labels of 2 neurons." if worm == first else "")
+
+
+def test_keys_can_be_read_and_begin_with_the_name(session: Session, tmp_path: Path) -> None:
+    root = ET.parse(write_session_graph(session, tmp_path / "g.graphml", 2)).getroot()
+    keys = [(k.get("for"), k.get("id"), k.get("attr.name")) for k in root if k.tag.endswith("key")]
+    assert keys[0] == ("node", "name", "name") and len({i for _, i, _ in keys}) == len(keys)
+    assert all(i == name for scope, i, name in keys if scope == "node")
+    assert ("edge", "weight", "weight") in keys and ("edge", "edge_worms", "worms") in keys
+    assert ("graph", "graph_weight", "weight") in keys
+    graph = root[-1]
+    kinds = [child.tag.rsplit("}")[-1] for child in graph]
+    assert kinds == sorted(kinds, key=("data", "node", "edge").index) and kinds[0] == "data"
+    assert {d.get("key") for d in graph.iter() if d.tag.endswith("data")} <= {i for _, i, _ in keys}
+
+
+def test_nodes_can_be_drawn_where_they_are_in_the_colours_of_the_window(session: Session, tmp_path: Path) -> None:
+    worm = session.recording
+    lost = worm.neurons.copy()
+    lost.loc[lost["name"].isin(NAMES[:2]), ["x", "y", "z"]] = np.nan
+    worm = replace(worm, neurons=lost)
+    found = session.communities[(1, "core")]
+    numbers = {int(c): 3 - int(c) for c in range(2)}
+    path = write_graphml(tmp_path / "g.graphml", session.components, 1, found, recording=worm, numbers=numbers)
+    graph = nx.read_graphml(path)
+    shown = {n: style.color for n, style in styles(found, found.chosen_level, False, numbers).items()}
+    for name, node in graph.nodes.items():
+        assert node["color"] == shown.get(node["community"], UNASSIGNED[False])
+        assert f"#{node['r']:02x}{node['g']:02x}{node['b']:02x}" == node["color"]
+        if name not in NAMES[:2]:
+            assert (node["x"], node["y"]) == pytest.approx((10 * node["x_um"], -10 * node["y_um"]))
+    assert len({node["color"] for node in graph.nodes.values()}) > 1
+    assert "x_um" not in graph.nodes[NAMES[0]] and graph.nodes[NAMES[0]]["x"] < graph.nodes[NAMES[1]]["x"]
+    assert all(graph.nodes[n]["y"] < min(graph.nodes[m]["y"] for m in NAMES[2:]) for n in NAMES[:2])
+    bare = nx.read_graphml(write_graphml(tmp_path / "bare.graphml", session.components, 1))
+    assert not {"x", "y", "color", "r"} & {key for node in bare.nodes.values() for key in node}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from dataclasses import replace
@@ -170,6 +171,10 @@ def test_explained_and_share_of_weight_are_two_columns(tmp_path: Path) -> None:
 TYPES = {"boolean": "b", "integer": "iu", "number": "iuf", "string": "OUT"}
 
 
+NAMES_OF_DIGITS = ("community_name", "which")
+"""Text, all of which may be made of digits."""
+
+
 def check_package(folder: Path) -> dict:
     """Every CSV of the folder is described: each column, in order, with a type that fits and words."""
     package = json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
@@ -184,7 +189,7 @@ def check_package(folder: Path) -> dict:
         for field in fields:
             assert field.get("description"), (one["path"], field["name"])
             kind = table[field["name"]].dropna().infer_objects().dtype.kind
-            assert kind in TYPES[field["type"]] or table[field["name"]].isna().all() or field["type"] == "string"
+            assert kind in TYPES[field["type"]] or table[field["name"]].isna().all() or field["name"] in NAMES_OF_DIGITS
             for ending, unit in (("_s", "s"), ("_um", "um")):
                 if field["name"].endswith(ending):
                     assert field.get("unit") == unit, field
@@ -200,6 +205,33 @@ def test_every_column_is_described_beside_the_tables(tmp_path: Path) -> None:
     assert len(package["resources"]) == 10
     for path in tmp_path.rglob("*.csv"):
         assert "#" not in path.read_text(encoding="utf-8"), path
+
+
+def test_columns_of_communities_keep_their_types_beside_a_component_without_any(tmp_path: Path) -> None:
+    session = Session()
+    fill(session)
+    none = session.communities[(2, "core")]
+    session.communities[(2, "core")] = replace(none, labels=none.labels * 0 - 1)
+    write_tables(session, tmp_path)
+    package = check_package(tmp_path)
+    claims = next(r for r in package["resources"] if r["name"] == "communities_claims")
+    types = {f["name"]: f["type"] for f in claims["schema"]["fields"]}
+    assert types["size"] == "integer" and types["probability"] == "number" and types["members"] == "string"
+
+
+def test_truth_values_are_written_as_other_programs_read_them(tmp_path: Path) -> None:
+    session = Session()
+    fill(session)
+    worm = next(iter(session.recordings))
+    session.edit(worm, {int(session.recordings[worm].neurons["label"].iloc[0]): {"rejected": True}})
+    write_tables(session, tmp_path)
+    with (tmp_path / "neurons.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {r["rejected"] for r in rows} == {"TRUE", "FALSE"} and sum(r["rejected"] == "TRUE" for r in rows) == 1
+    assert pd.read_csv(tmp_path / "neurons.csv")["rejected"].sum() == 1
+    mixed = pd.DataFrame({"here": [True, None, np.False_], "text": ["=1", "True", "a"]})
+    write_csv(mixed, tmp_path / "mixed.csv")
+    assert (tmp_path / "mixed.csv").read_text(encoding="utf-8") == "here,text\nTRUE,'=1\n,True\nFALSE,a\n"
 
 
 def test_unnamed_neurons_without_a_sign_are_read_again(tmp_path: Path) -> None:

@@ -574,7 +574,7 @@ def write_package(
 
 
 def _type(values: pd.Series) -> str:
-    kind = values.dtype.kind
+    kind = values.infer_objects().dtype.kind  # numbers may stand in a column of objects
     if kind == "b":
         return "boolean"
     if kind in "iu":

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..display.palette import UNASSIGNED, hue_numbers, rgb, styles
 from ..io.files import atomic_file
 from ..io.ownership import our_file
 from ..model.errors import InputError
@@ -20,6 +21,9 @@ from ..session.freshness import freshness
 from ..session.session import Session
 from .data_dictionary import plain_neuron
 
+UNITS_PER_UM = 10.0
+"""Of a picture, a micrometre: programs draw a node some ten units wide."""
+
 
 def write_graphml(
     path: str | Path,
@@ -29,6 +33,7 @@ def write_graphml(
     level: int | None = None,
     *,
     recording: Recording | None = None,
+    numbers: Mapping[int, int] | None = None,
     older: str = "",
     overwrite: bool = False,
 ) -> Path:
@@ -45,6 +50,8 @@ def write_graphml(
         Of these; the chosen level by default.
     recording : Recording, optional
         Positions are those of this worm.
+    numbers : mapping, optional
+        Numbers of the communities, as `display.palette.hue_numbers` gives them, for colours that agree over components.
     older : str
         What the components are older than, in words; it becomes an attribute of the graph.
     overwrite : bool
@@ -52,11 +59,15 @@ def write_graphml(
 
     Notes
     -----
-    Attributes of nodes: `label` (what programs show), `name` ("" for unnamed neurons), `class`, `side`, `ganglion`, `strength`,
-    `worms` (that show the neuron), `x_um`, `y_um`, `z_um` and `segment` (number in the labels of `recording`), and for every kind
-    and level `<kind>_<level>` (community, -1 for none), `<kind>_<level>_probability`, `<kind>_<level>_state` (member, overlapping,
-    unsure, background, not observed). Of edges: `weight`, `worms`, and `weight_same`, `weight_opposite` for signed affinities. What
-    is not known is left out.
+    Attributes of nodes: `name` and `label` (what programs show; "unnamed_7" for an unnamed neuron), `class`, `side`, `ganglion`,
+    `strength`, `worms` (that show the neuron), `x_um`, `y_um`, `z_um` and `segment` (number in the labels of `recording`), and for
+    every kind and level `<kind>_<level>` (community, -1 for none), `<kind>_<level>_probability`, `<kind>_<level>_state` (member,
+    overlapping, unsure, background, not observed). Of edges: `weight`, `worms`, and `weight_same`, `weight_opposite` for signed
+    affinities. What is not known is left out.
+
+    For a picture: `x` and `y` (ten units a micrometre, y upwards; neurons without a place stand in a row below), `color` and its
+    parts `r`, `g`, `b` by `community`. The ids of keys are the attributes' names where these are of one kind, because some programs
+    read nothing else.
     """
     import networkx as nx
 
@@ -76,14 +87,16 @@ def write_graphml(
     leading = components.leading(component)
     belongs = _memberships(kinds, level)
     places = _places(recording)
+    spots = _spots(places, list(ids))
+    colours = _colours(next(iter(kinds.values()), None), level, numbers)
     for neuron, node in ids.items():
-        known: dict[str, Any] = {"label": node} | _identity(neuron)
+        known: dict[str, Any] = {"name": node, "label": node} | _identity(neuron)
         if neuron in leading.index:
             known |= {
                 "strength": float(leading.loc[neuron, "strength"]),
                 "worms": int(leading.loc[neuron, "worms"]),
             }
-        known |= places.get(neuron, {}) | belongs.get(neuron, {})
+        known |= places.get(neuron, {}) | belongs.get(neuron, {}) | spots.get(neuron, {}) | colours.get(neuron, {})
         graph.add_node(node, **known)
     matrices = {"weight": components.matrix(component).values}
     if len(components.signs) > 1:
@@ -94,8 +107,41 @@ def write_graphml(
         values = {key: float(matrix[i, j]) for key, matrix in matrices.items() if np.isfinite(matrix[i, j])}
         graph.add_edge(names[i], names[j], **values, worms=int(shown[i, j]))
     with our_file(path, overwrite=overwrite) as place, atomic_file(place) as temporary:
-        nx.write_graphml(graph, temporary)
+        _write(graph, temporary)
     return Path(path)
+
+
+def _write(graph: Any, path: Path) -> None:
+    """Write a networkx graph with ids of keys that can be read, and keys in the order in which attributes were given.
+
+    cytoscape-graphml knows attributes by the ids of their keys, data frames of R's igraph begin with the name only if it is the first
+    one, and graphology-graphml finds attributes of the graph only before its nodes.
+    """
+    from networkx.readwrite.graphml import GraphMLWriter
+
+    writer = GraphMLWriter(graph=graph, encoding="utf-8", prettyprint=True)
+    keys = [element for element in writer.xml if element.tag == "key"]
+    for element in keys:
+        writer.xml.remove(element)
+    keys.sort(key=lambda e: (("node", "edge", "graph").index(str(e.get("for"))), int(str(e.get("id"))[1:])))
+    ids: dict[str, str] = {}
+    for place, element in enumerate(keys):
+        name, scope, old = (str(element.get(a)) for a in ("attr.name", "for", "id"))
+        new = name if name not in ids.values() else f"{scope}_{name}"
+        while new in ids.values():
+            new += "_"
+        ids[old] = new
+        element.set("id", new)
+        writer.xml.insert(place, element)
+    for element in writer.xml.iter("data"):
+        element.set("key", ids[str(element.get("key"))])
+    for whole in writer.xml.findall("graph"):
+        about = whole.findall("data")
+        for place, element in enumerate(about):
+            whole.remove(element)
+            whole.insert(place, element)
+    with path.open("wb") as stream:
+        writer.dump(stream)
 
 
 def write_session_graph(
@@ -121,7 +167,8 @@ def write_session_graph(
     level = selection.level if component is None else None
     return write_graphml(
         path, components, number, {kind: kinds[kind] for kind in order}, level, recording=session.recording,
-        older=freshness(session).text, overwrite=overwrite,
+        numbers=hue_numbers(session.communities, kinds[order[0]]) if order else None, older=freshness(session).text,
+        overwrite=overwrite,
     )  # fmt: skip
 
 
@@ -140,12 +187,8 @@ def _ids(neurons: tuple[str, ...]) -> dict[str, str]:
 
 
 def _identity(neuron: str) -> dict[str, Any]:
-    named = plain_neuron(neuron) == neuron
-    known: dict[str, Any] = {"name": clean_text(neuron) if named else ""}
     entry = info(neuron)
-    if entry is not None:
-        known |= {"class": entry.neuron_class, "side": entry.side, "ganglion": entry.ganglion}
-    return known
+    return {} if entry is None else {"class": entry.neuron_class, "side": entry.side, "ganglion": entry.ganglion}
 
 
 def _places(recording: Recording | None) -> dict[str, dict[str, Any]]:
@@ -158,6 +201,38 @@ def _places(recording: Recording | None) -> dict[str, dict[str, Any]]:
         here["segment"] = int(row.label)
         keys = [str(row.name)] if row.name else [f"#{row.label}", f"{recording.name}#{row.label}"]
         found |= dict.fromkeys(keys, here)
+    return found
+
+
+def _spots(places: Mapping[str, Mapping[str, Any]], neurons: list[str]) -> dict[str, dict[str, float]]:
+    """Where each neuron is drawn; nothing if no place is known."""
+    found = {
+        n: {"x": UNITS_PER_UM * places[n]["x_um"], "y": -UNITS_PER_UM * places[n]["y_um"]}
+        for n in neurons
+        if {"x_um", "y_um"} <= set(places.get(n, {}))
+    }
+    if not found:
+        return {}
+    left, right = (pick(spot["x"] for spot in found.values()) for pick in (min, max))
+    lost = [n for n in neurons if n not in found]
+    row = np.linspace(left, right, len(lost) + 2)[1:-1].tolist()
+    below = min(spot["y"] for spot in found.values()) - 5 * UNITS_PER_UM
+    return found | {n: {"x": x, "y": below} for n, x in zip(lost, row, strict=True)}
+
+
+def _colours(
+    communities: Communities | None, level: int | None, numbers: Mapping[int, int] | None
+) -> dict[str, dict[str, Any]]:
+    """Colour of every neuron by the community it is shown in, as on paper."""
+    if communities is None:
+        return {}
+    shown = communities.chosen_level if level is None else min(level, communities.n_levels - 1)
+    known = {number: style.color for number, style in styles(communities, shown, False, numbers).items()}
+    found = {}
+    for neuron, label in zip(communities.neurons, communities.labels.values[shown].tolist(), strict=True):
+        color = known.get(int(label), UNASSIGNED[False])
+        red, green, blue = (round(255 * part) for part in rgb(color).tolist())
+        found[neuron] = {"color": color, "r": red, "g": green, "b": blue}
     return found
 
 

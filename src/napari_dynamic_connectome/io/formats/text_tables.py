@@ -85,6 +85,10 @@ def plain_cell(text: str) -> str:
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text
 
 
+def _cell(value: Any) -> Any:
+    return str(bool(value)).upper() if isinstance(value, bool | np.bool_) else safe_cell(value)
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)
@@ -99,6 +103,7 @@ def write_csv(table: pd.DataFrame, path: str | Path, *, index: bool = False) -> 
     Parameters
     ----------
     table : pandas.DataFrame
+        True and False become `TRUE` and `FALSE`: read.csv of R takes other ways of writing them for text.
     path : str or Path
         Ending in `.gz`, it is compressed.
     index : bool
@@ -106,8 +111,8 @@ def write_csv(table: pd.DataFrame, path: str | Path, *, index: bool = False) -> 
     table = table.reset_index() if index else table
     table = table.copy(deep=False)
     for column in table.columns:
-        if table[column].dtype.kind not in "fiub":
-            table[column] = [safe_cell(v) for v in table[column].tolist()]
+        if table[column].dtype.kind not in "fiu":
+            table[column] = [_cell(v) for v in table[column].tolist()]
     table.columns = pd.Index([safe_cell(str(c)) for c in table.columns])
     with atomic_file(path) as temporary:
         text = clean_text(table.to_csv(index=False, lineterminator="\n"))
