@@ -178,3 +178,192 @@ def test_the_column_of_the_neurons_is_found_among_several(columns: dict[str, lis
 def test_two_columns_of_neurons_that_differ_are_asked_about(label: list[int]) -> None:
     with pytest.raises(InputError, match="both 'label' and 'id' could say which neuron a row is"):
         centres._identity(pd.DataFrame({"frame": FRAMES, "id": [5, 6, 5, 6], "label": label}), "here")
+
+
+def ball_labels(shape, rows, radius) -> centres.BallLabels:
+    table = np.array(rows, float)
+    return centres.BallLabels(shape, table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2:], np.array(radius))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_balls_that_overlap_touch_borders_and_tie_are_drawn_as_defined(seed) -> None:
+    rng = np.random.default_rng(seed)
+    shape = (3, 4, 7, 6)
+    keys = rng.permutation([(t, label) for t in range(3) for label in (1, 2, 7)])[:7]
+    rows = [(t, label, *(rng.integers(-2, 16, 3) / 2)) for t, label in keys]  # on voxels and between them
+    radius = rng.choice([0.5, 1.0, 1.5, 2.0], 3)
+    labels = ball_labels(shape, rows, radius)
+    expected = brute_force(shape, rows, radius)
+    assert labels.shape == shape and labels.ndim == 4 and labels.chunks == (1, 4, 7, 6)
+    for box in (
+        slice(None),
+        2,
+        -1,
+        (slice(0, 2), 1),
+        (0, slice(1, 3), slice(None), 2),
+        ([2, 0], 3, 4, 5),
+        (1, 2, 3, 4),
+    ):
+        np.testing.assert_array_equal(labels[box], expected[box if isinstance(box, tuple) else (box,)])
+
+
+def test_a_radius_below_half_a_voxel_is_half_a_voxel_and_many_ids_need_more_bytes() -> None:
+    small = ball_labels((1, 1, 3, 4), [(0, 3, 0.0, 1.0, 1.5)], (0.1, 0.1, 0.1))
+    np.testing.assert_array_equal(small[0], brute_force((1, 1, 3, 4), [(0, 3, 0.0, 1.0, 1.5)], (0.5, 0.5, 0.5))[0])
+    assert small[0].sum() == 6 and small.dtype == np.uint16
+    for label, kind in ((65_535, np.uint16), (65_536, np.uint32)):
+        one = ball_labels((1, 1, 1, 1), [(0, label, 0.0, 0.0, 0.0)], (1, 1, 1))
+        assert one.dtype == kind and one[0].tolist() == [[[label]]]
+
+
+def plain(**change: object) -> pd.DataFrame:
+    columns = {
+        "frame": [0, 0, 1],
+        "id": [1, 2, 1],
+        "z": [0, 0, 1],
+        "y": [1, 2, 1],
+        "x": [3, 3, 3],
+        "name": ["", "A", ""],
+    }
+    return pd.DataFrame(columns | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"frame": [0, 0, -1]}, "frame -1 in row 4 is not a whole number from 0"),
+        ({"frame": [0.5, 0, 1]}, r"frame 0\.5 in row 2 is not"),
+        ({"id": [1, 0, 1]}, "id 0 in row 3 is not a whole number from 1"),
+        ({"id": [1, 2, 2**31]}, r"id 2\.14748e\+09 in row 4 is not"),
+        ({"id": [1, 2.5, -1]}, r"id 2\.5 in row 3 is not"),
+        ({"x": [1, np.inf, 1]}, "a centre is infinite"),
+        ({"frame": [0, 0, 0]}, "id 1 has two centres in frame 0"),
+        ({"parent": [0, 1, 0]}, "track 2 comes from track 1"),
+    ],
+)
+def test_a_table_that_cannot_be_right_is_refused_with_its_row(tmp_path, change, words) -> None:
+    path = tmp_path / "c.csv"
+    plain(**change).to_csv(path, index=False)
+    with pytest.raises(InputError, match=words):
+        read_centres(path)
+
+
+def test_a_table_of_centres_is_read_as_it_is_written(tmp_path) -> None:
+    path = tmp_path / "c.csv"
+    plain(id=[1, 2**31 - 1, 1], parent=[0, 2**31 - 1, 7]).to_csv(path, index=False)  # nobody is a track 0 or 7 here
+    held = read_centres(path)
+    assert held["id"].tolist() == [1, 2**31 - 1, 1] and held["id"].dtype == held["frame"].dtype == np.int64
+    assert held["name"].tolist() == ["", "A", ""] and held["frame"].tolist() == [0, 0, 1]
+    plain().drop(columns=["name", "y", "id"]).to_csv(path, index=False)
+    with pytest.raises(InputError, match="the columns id, y are missing"):
+        read_centres(path)
+    plain().drop(columns=["name"]).to_csv(path, index=False)
+    assert read_centres(path)["name"].tolist() == ["", "", ""]
+    plain().iloc[:0].to_parquet(tmp_path / "c.parquet")
+    with pytest.raises(InputError, match="the table has no rows"):
+        read_centres(tmp_path / "c.parquet")
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_points_of_napari_have_three_or_four_axes(tmp_path, count) -> None:
+    path = tmp_path / "p.csv"
+    table = pd.DataFrame({"Index": [0, 1]} | {f"Axis-{i}": [i + 1, i + 2] for i in range(count)} | {"name": ["b", "a"]})
+    table.columns = [c.lower() for c in table.columns]
+    table.to_csv(path, index=False)
+    assert centres.is_napari_points(table.columns) and centres.is_napari_points(["index", "axis-0", "axis-1"])
+    assert not centres.is_napari_points(["index", "axis-0"])
+    if count not in (3, 4):
+        with pytest.raises(InputError, match=f"of {count} axes"):
+            read_centres(path)
+        return
+    held = read_centres(path)
+    first = [1, 2, 3, 4][:count]
+    assert held.loc[0, ["frame", "z", "y", "x"]].tolist() == (first if count == 4 else [0, *first])
+    assert held["id"].tolist() == [1, 2] and held["name"].tolist() == ["b", "a"]
+    table["name"] = ["b", " "]
+    table.to_csv(path, index=False)
+    with pytest.raises(InputError, match="without a feature that says which neuron"):
+        read_centres(path)
+
+
+def labels_of(**change: object):
+    given: dict[str, object] = {"shape": (2, 3, 4, 5), "radius_voxels": 1.0} | change
+    return centres.labels_of_table(plain(), **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"units": "miles"}, "units 'miles' are not known"),
+        ({"shape": None}, "does not say how large the volume is"),
+        ({"shape": (3, 4, 5)}, "does not say how large the volume is"),
+        ({"shape": (2, 0, 4, 5)}, "is empty"),
+        ({"units": "um"}, "the voxel size is not known"),
+        ({"radius_voxels": None, "radius_um": 1.0}, "the voxel size is not known"),
+        ({"radius_voxels": None, "radius_um": 1.0, "voxel_size_um": (1, 1)}, "the voxel size is not known"),
+        ({"radius_voxels": None, "radius_um": 1.0, "voxel_size_um": (1, 0, 1)}, "the voxel size is not known"),
+        ({"radius_voxels": None, "radius_um": 1.0, "voxel_size_um": (1, np.nan, 1)}, "the voxel size is not known"),
+        ({"radius_voxels": None, "radius_um": 1.0, "voxel_size_um": (1, np.inf, 1)}, "the voxel size is not known"),
+        ({"radius_voxels": None}, "the size of the neurons is not given"),
+        ({"radius_um": 1.0, "voxel_size_um": (1, 1, 1)}, "the size of the neurons is not given"),
+        ({"radius_voxels": 0.0}, "is not positive"),
+        ({"radius_voxels": (1.0, -1, 1)}, "is not positive"),
+        ({"radius_voxels": (1.0, np.inf, 1)}, "is not positive"),
+        ({"shape": (1, 3, 4, 5)}, r"frame 1 does not exist: the volume has 1 \(from 0\)"),
+        ({"shape": (2, 3, 1, 3)}, "all centres lie outside the volume"),
+        ({"shape": (2, 1 << 13, 1 << 14, 5)}, "one frame would take"),
+    ],
+)
+def test_labels_are_made_where_everything_is_known(change, words) -> None:
+    with pytest.raises((InputError, FormatError), match=words):
+        labels_of(**change)
+
+
+def test_a_frame_may_be_as_large_as_a_block() -> None:
+    assert labels_of(shape=(2, 1 << 13, 1 << 14, 4)).data.shape == (2, 1 << 13, 1 << 14, 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "radius", "factor"),
+    [
+        ({"radius_voxels": 1.5}, (1.5, 1.5, 1.5), (1, 1, 1)),
+        ({"radius_um": (2.0, 1.5, 1), "voxel_size_um": (2, 1, 0.5)}, (1, 1.5, 2), (1, 1, 1)),
+        ({"radius_um": 1.0, "units": "um", "voxel_size_um": (0.5, 1, 1.5)}, (2, 1, 2 / 3), (2, 1, 2 / 3)),
+        ({"radius_voxels": 1.0, "units": "micrometer", "voxel_size_um": (0.5, 1, 1.5)}, (1, 1, 1), (2, 1, 2 / 3)),
+        ({"radius_voxels": 1.0, "units": "Pixels", "voxel_size_um": (0.5, 1, 1.5)}, (1, 1, 1), (1, 1, 1)),
+    ],
+)
+def test_radius_and_centres_are_turned_into_voxels(change, radius, factor) -> None:
+    made = labels_of(**({"radius_voxels": None} | change), frame_rate_hz=3.0)
+    table = plain()
+    rows = [(f, i, *(np.array(c) * factor)) for f, i, *c in table[["frame", "id", "z", "y", "x"]].to_numpy().tolist()]
+    np.testing.assert_array_equal(made.data.compute(), brute_force((2, 3, 4, 5), rows, radius))
+    assert made.names == {2: "A"} and made.reference.frame_rate_hz == 3.0 and made.reference.axes == "tzyx"
+    size = change.get("voxel_size_um", (np.nan,) * 3)
+    np.testing.assert_array_equal(made.reference.voxel_size_um, size)
+    assert made.reference.shape == (2, 3, 4, 5)
+
+
+def test_a_volume_gives_what_is_not_said() -> None:
+    like = labels_of(voxel_size_um=(3, 2, 1), frame_rate_hz=2.5)
+    made = labels_of(shape=None, like=like)
+    assert made.reference.voxel_size_um == (3, 2, 1) and made.reference.frame_rate_hz == 2.5
+    assert made.data.shape == (2, 3, 4, 5)
+    other = labels_of(shape=(3, 3, 4, 6), like=like, voxel_size_um=(1, 1, 1), frame_rate_hz=9)
+    assert other.data.shape == (3, 3, 4, 6) and other.reference.voxel_size_um == (1, 1, 1)
+    assert other.reference.frame_rate_hz == 9.0
+
+
+@pytest.mark.parametrize("at", [-0.5, -0.51, 4.5, 4.51])
+def test_a_centre_is_inside_up_to_the_border_of_the_outer_voxels(at) -> None:
+    def made():
+        where = np.array([[0.0, 0.0, at]])
+        return centres.labels_from_centres(np.array([0]), np.array([1]), where, (1, 1, 1, 5), np.ones(3), where="here")
+
+    if abs(at - 2) > 2.5:
+        with pytest.raises(FormatError, match="all centres lie outside"):
+            made()
+    else:
+        volume = made()
+        assert np.isnan(volume.reference.voxel_size_um).all() and np.isnan(volume.reference.frame_rate_hz)
+        assert volume.names == {} and volume.data.compute().any()

@@ -209,8 +209,9 @@ def read_centres(path: str | Path) -> pd.DataFrame:
         raise InputError("a centre is infinite", where=where, fix="Leave out what was not found.")
     for column, least in (("frame", 0), ("id", 1)):
         values = found[column].to_numpy()
-        if (values != np.round(values)).any() or values.min() < least or values.max() > 2**31 - 1:
-            row = int(np.flatnonzero((values != np.round(values)) | (values < least) | (values > 2**31 - 1))[0])
+        wrong = (values != np.round(values)) | (values < least) | (values > 2**31 - 1)
+        if wrong.any():
+            row = int(np.argmax(wrong))
             raise InputError(
                 f"{column} {values[row]:g} in row {row + 2} is not a whole number from {least}",
                 where=where,
