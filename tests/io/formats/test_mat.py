@@ -150,6 +150,9 @@ def test_elements_of_version_5_are_measured_before_they_are_read(tmp_path, monke
     assert size() == 0
     assert size(b"\0" * 7) == 0  # no room for another tag
     assert size(element(14, b"", order)) == 0
+    path.write_bytes(header(mark) + element(14, b"", order, 1))
+    with pytest.raises(FormatError, match="declares 1 bytes, 0 bytes are left"):
+        mat._scan_5(path)
     assert size(element(14, b"x" * 8, order), element(9, b"y" * 16, order)) == 24
     assert size(element(14, b"x" * 11, order) + bytes(5), element(9, b"y" * 16, order)) == 27  # padded to eight
     assert size(element(15, packed, order), element(14, b"x" * 8, order)) == 5008  # packed ones are not padded
@@ -210,6 +213,14 @@ def test_objects_of_matlab_are_refused(kind: str) -> None:
     for _ in range(64):
         deep = cell(deep)
     mat._simplify(deep, "here", 0)
+    struct: object = np.zeros(1)
+    for _ in range(65):
+        level = np.empty(1, dtype=[("a", "O")])
+        level["a"][0] = struct
+        struct = level
+    with pytest.raises(FormatError, match="nested more than 64 deep"):
+        mat._simplify(struct, "here", 0)
+    mat._simplify(struct["a"][0], "here", 0)
     with pytest.raises(FormatError, match="nested more than 64 deep"):
         mat._simplify(cell(deep), "here", 0)
 
@@ -278,6 +289,12 @@ def test_limits_of_version_73(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(mat.limits, "MAX_NESTING", 2)
     with pytest.raises(FormatError, match="nested too deep, or in a circle"):
         mat.load(deep)
+    refs = tmp_path / "refs.mat"
+    save_73(refs, {"cells": cell(cell(cell(np.ones(1))))})
+    with pytest.raises(FormatError, match="nested too deep, or in a circle"):
+        mat.load(refs)
+    monkeypatch.setattr(mat.limits, "MAX_NESTING", 3)
+    assert mat.load(refs)["cells"][0][0][0].tolist() == [[1.0]]
     monkeypatch.setattr(mat.limits, "MAX_NESTING", 64)
     many = tmp_path / "many.mat"
     save_73(many, {"cells": cell(*np.ones(299))})
@@ -292,7 +309,7 @@ def test_fields_of_a_file_are_arrays_of_numbers_or_texts() -> None:
     row, column, square = np.ones((1, 3)), np.ones((3, 1)), np.ones((2, 3))
     got = mat._plain_fields(
         {
-            "t": row, "fs": column, "speed": square, "traces": column, "positions": row, "positions_um": row, "idx_splits": row,
+            "stimuli": "none", "t": row, "fs": column, "speed": square, "traces": column, "positions": row, "positions_um": row, "idx_splits": row,
             "names": ["AVAL", np.array([[3.0]]), np.array([[np.nan]]), np.ones(2), 5.0], "inner": {"a": 1}, "worm": "w",
         },
         "here",
@@ -390,6 +407,8 @@ def test_neuropal_files_that_do_not_fit_are_refused(tmp_path, change, words) -> 
     [
         ([[1, 2], [3, 4]], ["a", "b"], None, [["a", "b"]] * 3),
         ([[1, 2], [3, 4]], ["a"], None, [["a", "stimulus 2"]] * 3),
+        ([[1, 3, 5], [2, 4, 6]], None, None, [["stimulus 1", "stimulus 2", "stimulus 3"]] * 3),
+        ([[1, 2], [3, 4], [5, 6]], ["a", "b"], ["x", "y", "z"], [["x", "y", "z"]] * 3),
         ([[1, 3], [2, 4]], None, None, [["stimulus 1", "stimulus 2"]] * 3),
         ([[1, 2], [3, 4]], ["a", "b"], np.array([[1.0, 2], [2, 1], [2, 2]]), [["a", "b"], ["b", "a"], ["b", "b"]]),
         ([[1, 2], [3, 4]], ["a", "b"], np.array([[1.0, 2, 2], [2, 1, 2]]), [["a", "b"], ["b", "a"], ["b", "b"]]),
@@ -409,8 +428,8 @@ def test_stimuli_of_neuropal_files_in_every_worm(times, known, order, names) -> 
     for index in range(3):
         table = mat._neuropal_stimuli(content, index, 3, "here")
         assert table["name"].tolist() == names[index]
-        columns = sorted(np.array(times).tolist()) if times[0] == [1, 2] else np.array(times).tolist()
-        assert table[["onset", "offset"]].to_numpy().tolist() == columns
+        pairs = np.array(times).T if len(times[0]) == 3 else np.array(times)  # a row of onsets and one of offsets
+        assert table[["onset", "offset"]].to_numpy().tolist() == pairs.tolist()
     assert mat._neuropal_stimuli({"stim_times": np.zeros((0, 2))}, 0, 3, "here").empty
 
 
@@ -423,6 +442,9 @@ def test_what_a_file_without_traces_holds_is_said_and_names_come_from_the_file_o
         read_recordings(path)
     scipy.io.savemat(path, {"x": {"a": 1.0}, "y": {"b": 2.0}})
     with pytest.raises(FormatError, match=r"the file holds x \(a struct\), y \(a struct\)"):
+        read_recordings(path)
+    scipy.io.savemat(path, {f"v{i:02}": {"a": 1.0} for i in range(13)})
+    with pytest.raises(FormatError, match=r"v10 \(a struct\), v11 \(a struct\)\. Save"):
         read_recordings(path)
     scipy.io.savemat(path, {})
     with pytest.raises(FormatError, match="the file holds nothing"):
@@ -443,3 +465,13 @@ def test_what_a_file_without_traces_holds_is_said_and_names_come_from_the_file_o
     scipy.io.savemat(path, {"mine": np.ones((5, 2)), "fs": 1.0, "data": traces})
     assert mat.read_recordings(path, fields={"traces": "mine"})[0].n_times == 5
     assert mat.read_recordings(path)[0].n_times == 4
+
+
+def test_hdf5_without_a_header_of_matlab_is_read_as_version_73(tmp_path) -> None:
+    path = tmp_path / "w.mat"
+    with h5py.File(path, "w") as file:
+        file["traces"] = np.ones((2, 5))
+        file["fs"] = np.array([[2.0]])
+        file["traces"].attrs["MATLAB_class"] = np.bytes_("double")
+    (held,) = mat.read_recordings(path)
+    assert held.traces.shape == (5, 2) and held.rate_hz == 2.0

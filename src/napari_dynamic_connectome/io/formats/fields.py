@@ -180,7 +180,7 @@ def recording_from_fields(
     if (
         names is not None
         and len(names) == traces.shape[0] != traces.shape[1]
-        and (time is None or len(time) == traces.shape[1])
+        and (time is None or len(time) == traces.shape[1] or rate_hz is not None or _find(fields, "t") is None)
     ):
         traces = traces.T  # saved as (neuron, time): names and times tell which axis is which
         time, notes = _times(fields, traces, where, rate_hz)
@@ -337,7 +337,7 @@ def _say_the_same(one: np.ndarray, other: np.ndarray, *, clock: bool) -> bool:
     if one.dtype.kind not in "fiub" or other.dtype.kind not in "fiub" or one.size != other.size:
         return True  # a text, or something else of that name; what is taken is checked by itself
     a, b = one.ravel().astype(float), other.ravel().astype(float)
-    if one.ndim == 2 and one.shape == other.shape[::-1] != one.shape:
+    if one.ndim == 2 and one.shape == other.shape[::-1] != other.shape:
         b = other.T.ravel().astype(float)
     if clock:
         a, b = np.diff(a), np.diff(b)  # a clock may begin elsewhere

@@ -95,10 +95,10 @@ def _scan_5(path: Path) -> None:
     size = path.stat().st_size
     total = 0
     with path.open("rb") as stream:
-        start = stream.read(128)
-        if len(start) < 128 or start[126:128] not in (b"IM", b"MI"):
+        mark = stream.read(128)[126:]
+        if mark not in (b"IM", b"MI"):
             raise FormatError("the header of this MATLAB file is damaged", where=where, fix="Copy or save it again.")
-        order = "little" if start[126:128] == b"IM" else "big"
+        order = "little" if mark == b"IM" else "big"
         at = 128
         while at + 8 <= size:
             stream.seek(at)
@@ -357,7 +357,7 @@ def _neuropal_stimuli(content: dict[str, Any], index: int, n_files: int, where: 
     if times is None or not np.size(times):
         return empty_stimuli()
     windows = np.asarray(times, float)
-    if windows.ndim == 2 and windows.shape[1] != 2 and windows.shape[0] == 2:
+    if windows.ndim == 2 and windows.shape[1] != 2 == windows.shape[0]:
         windows = windows.T
     if windows.ndim != 2 or windows.shape[1] != 2:
         raise FormatError(
