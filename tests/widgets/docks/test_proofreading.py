@@ -126,3 +126,77 @@ def test_labels_are_corrected_where_they_are_seen(viewer, work, docks, qtbot, wa
     chosen = session.selection.neurons
     press("next")
     assert session.selection.neurons != chosen
+
+
+def test_a_label_is_split_in_3d_where_it_is_clicked(viewer, work, docks, qtbot, wait_for) -> None:
+    image, labels, _ = volume()
+    both = np.where(labels[0] == 3, 1, labels[0])  # two neurons in one label
+    add(viewer, qtbot, image, both.copy(), names={1: "AVAL"})
+    extract(docks[0], wait_for, qtbot)
+    session, layer, panel = work.session, viewer.layers["cells"], docks[1].proofread
+    viewer.dims.ndisplay = 3
+    work.scene.home()
+    qtbot.wait(60)
+    layer.visible = False  # as when a result is looked at
+    work.scene.flush()
+    neurons = work.scene.layers["neurons"]
+    assert neurons.visible
+    canvas = viewer.window._qt_viewer.canvas
+
+    def press(name: str) -> None:
+        docks[1].flush()
+        qtbot.mouseClick(panel.buttons[name], LEFT)
+        if work.up_to_date.job is not None:
+            wait_for(work.up_to_date.job)
+        qtbot.wait(10)
+
+    def click(*voxel: int) -> None:
+        """Click on the canvas where a voxel (z, y, x) is drawn, through whatever lies before it."""
+        node = canvas.layer_to_visual[layer].node
+        x, y, _, w = node.get_transform("visual", "canvas").map([*(v + 0.5 for v in voxel[::-1]), 1])
+        place = QPoint(round(x / w), round(y / w))
+        assert canvas.native.rect().contains(place)
+        qtbot.mouseClick(canvas.native, LEFT, pos=place)
+        if work.up_to_date.job is not None:
+            wait_for(work.up_to_date.job)
+        qtbot.wait(10)
+
+    session.select(neurons=("AVAL",))
+    press("split")
+    # the label alone, without the spheres that cover it; pressed again it is as before
+    assert layer.visible and layer.show_selected_label and layer.selected_label == 1 and not neurons.visible
+    work.scene.recolour_labels()  # new colours keep it so
+    assert layer.colormap.use_selection and layer.colormap.selection == 1
+    press("split")
+    assert not layer.visible and not layer.show_selected_label and neurons.visible and panel.waiting == ""
+    press("split")
+    viewer.dims.ndisplay = 2
+    assert neurons.visible and panel.waiting == "split"
+    viewer.dims.ndisplay = 3
+    assert not neurons.visible
+    work.scene.home()
+    qtbot.wait(60)
+
+    (z, y, x), other = (np.argwhere(labels[0] == one).mean(axis=0).round().astype(int) for one in (1, 3))
+    click(z, y + 8, x)
+    assert panel.waiting == "split" and "beside label 1" in panel.what.text()
+    click(z, y, x)
+    assert panel.waiting == "split again" and session.selection.neurons == ("AVAL",)
+    click(*other)
+    assert panel.waiting == "" and not layer.visible and neurons.visible
+    new = int(both.max()) + 1
+    np.testing.assert_array_equal(layer.data, np.where(labels[0] == 3, new, both))
+    assert session.recording.neurons["label"].tolist() == [1, 2, 4, 5, new]
+    raw = work.raw[session.recording.name].values
+    np.testing.assert_allclose(raw[:, 4], image[:, labels[0] == 3].mean(axis=1), rtol=1e-5)
+    press("undo")
+    np.testing.assert_array_equal(layer.data, both)
+    assert session.recording.neurons["label"].tolist() == [1, 2, 4, 5]
+    press("redo")
+    assert (layer.data == new).sum() == (labels[0] == 3).sum()
+
+    # a click chooses neurons again
+    session.select(neurons=())
+    press("next")
+    click(z, y, x)
+    assert session.selection.neurons == ("AVAL",)

@@ -17,12 +17,13 @@ from ..qt.controls import Panel, button, label, row
 from ..qt.notify import show_failure
 from ..viewer.camera import stays
 from ..viewer.label_errors import frame_at
+from ..viewer.layers import NEURONS
 
 ASK = "Choose a neuron (a click in the worm or in a table), then what is wrong with its label."
 NO_LABELS = "The worm that is shown has no labels open."
 WAITS = {
     "merge": "Click the label that is the same neuron as {label}.",
-    "split": "Click in label {label} where one neuron is, then where the other one is.",
+    "split": "Click in label {label} where one neuron is, then where the other one is. Split once more: leave it.",
     "split again": "And now where the other neuron is.",
 }
 
@@ -53,7 +54,8 @@ class ProofreadPanel(Panel):
                     "split",
                     "Split",
                     self.split,
-                    "One label of two neurons is cut where it is thinnest between two clicks; the first click's part keeps the number.",
+                    "One label of two neurons is cut where it is thinnest between two clicks, in 2D or 3D (the label is shown alone there); the "
+                    "first click's part keeps the number. Pressed once more: no split.",
                 ),
                 ("grow", "Grow", self.grow, "Give the label the free voxels around it: one in the plane."),
                 ("shrink", "Shrink", self.shrink, "Take the voxels at the label's edge: one in the plane."),
@@ -79,6 +81,8 @@ class ProofreadPanel(Panel):
         """What the next click in the canvas is for: a key of `WAITS`; "": nothing."""
         self._label = 0
         self._first: tuple[int, int, int] = (0, 0, 0)
+        self._put_aside: tuple[Any, dict[str, Any], Any] | None = None
+        """While one label is shown alone in 3D: its layer, how that was shown, and the neurons that were hidden."""
         self._seen = -1
         first = [self.buttons[n] for n in ("delete", "merge", "split", "grow", "shrink")]
         second = [self.buttons[n] for n in ("undo", "redo", "next")]
@@ -191,9 +195,13 @@ class ProofreadPanel(Panel):
             self._wait("merge", chosen[0])
 
     def split(self) -> None:
-        """Wait for two clicks in the chosen label."""
+        """Wait for two clicks in the chosen label; the button pressed while it waits ends that."""
         chosen = self._chosen()
-        if chosen:
+        if self.waiting.startswith("split"):
+            self.stop()
+            self.what.setText(ASK)
+            self.show_state()
+        elif chosen:
             self._wait("split", chosen[0])
 
     def grow(self) -> None:
@@ -245,11 +253,36 @@ class ProofreadPanel(Panel):
     def _wait(self, what: str, number: int) -> None:
         self.waiting, self._label = what, number
         self.bar.clear()
+        self._look()
         self.show_state()
 
     def stop(self) -> None:
         """Wait for no click any more."""
         self.waiting = ""
+        self._look()
+
+    def _look(self) -> None:
+        """Clicks are for what waits for them; in 3D a label that is to be split is shown alone, without the neurons that cover it."""
+        scene, viewer = self.work.scene, self.work.viewer
+        scene.picks = not self.waiting
+        layer = self.layer
+        alone = self.waiting.startswith("split") and viewer is not None and viewer.dims.ndisplay == 3
+        if alone and layer is not None and self._put_aside is None:
+            before = {name: getattr(layer, name) for name in ("visible", "show_selected_label", "selected_label")}
+            neurons = scene.layers.get(NEURONS)
+            if neurons is not None and not neurons.visible:
+                neurons = None
+            self._put_aside = (layer, before, neurons)
+            layer.selected_label = self._label
+            layer.show_selected_label = layer.visible = True
+            if neurons is not None:
+                neurons.visible = False
+        elif not alone and self._put_aside is not None:
+            (layer, before, neurons), self._put_aside = self._put_aside, None
+            for name, value in before.items():
+                setattr(layer, name, value)
+            if neurons is not None:
+                neurons.visible = True
 
     def _watch_clicks(self) -> None:
         me, viewer = weakref.ref(self), self.work.viewer
@@ -262,13 +295,21 @@ class ProofreadPanel(Panel):
                 return
             panel.clicked(event)
 
+        def turned(event: Any = None) -> None:
+            panel = me()
+            if panel is not None and isalive(panel) and panel.waiting:
+                panel._look()
+
         viewer.mouse_drag_callbacks.insert(0, click)
+        viewer.dims.events.ndisplay.connect(turned)
         callbacks = weakref.ref(viewer)
 
         def gone() -> None:
             found = callbacks()
             if found is not None and click in found.mouse_drag_callbacks:
                 found.mouse_drag_callbacks.remove(click)
+            if found is not None:
+                found.dims.events.ndisplay.disconnect(turned)
 
         self.destroyed.connect(gone)
 
@@ -315,8 +356,12 @@ def voxel_at(layer: Any, labels: np.ndarray, event: Any, wanted: int | None) -> 
     """
     shown = list(event.dims_displayed)
     if len(shown) == 3:
+        own = layer.ndim  # the viewer may have a time that these labels lack
         near, far = layer.get_ray_intersections(
-            position=event.position, view_direction=event.view_direction, dims_displayed=shown, world=True
+            position=np.asarray(event.position, float)[-own:],
+            view_direction=np.asarray(event.view_direction, float)[-own:],
+            dims_displayed=[own - 3, own - 2, own - 1],
+            world=True,
         )
         if near is None or far is None:
             return None

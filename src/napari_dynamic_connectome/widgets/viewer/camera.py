@@ -175,7 +175,7 @@ class Click:
 
     def __call__(self, viewer: Any, event: Any) -> Any:
         scene = self._scene()
-        if scene is None or scene.closed or event.button != 1:
+        if scene is None or scene.closed or not scene.picks or event.button != 1:
             return
         active = viewer.layers.selection.active
         if active is not None and str(getattr(active, "mode", "pan_zoom")) not in ("pan_zoom", "select"):

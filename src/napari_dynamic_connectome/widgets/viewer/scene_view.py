@@ -60,6 +60,8 @@ class SceneView:
         """Labels layer by recording."""
         self.edits: dict[str, LabelEdits] = {}
         """What was painted in the labels of each recording since its extraction."""
+        self.picks = True
+        """Whether a click in the canvas chooses a neuron; not while it is for something else."""
         self.closed = False
         self._busy = False
         self._stepping = False
@@ -440,12 +442,15 @@ class SceneView:
             new = edits.touched | edits.chosen if edits is not None else set()
             new_color = "#f2f2f2" if self.colours.dark else "#202228"
             most = 255 if np.dtype(layer.dtype).itemsize == 1 else 65535
+            colormap: Any
             if len(drawn.labels) and drawn.labels.min() >= 0 and drawn.labels.max() <= most:
                 palette = resolve.label_palette(drawn, time_s, most, new=new, new_color=new_color)
-                layer.colormap = CyclicLabelColormap(colors=palette)
+                colormap = CyclicLabelColormap(colors=palette)
             else:
                 by_label = resolve.label_colors(drawn, time_s, new=new, new_color=new_color)
-                layer.colormap = DirectLabelColormap(color_dict=by_label)
+                colormap = DirectLabelColormap(color_dict=by_label)
+            colormap.use_selection, colormap.selection = layer.show_selected_label, layer.selected_label
+            layer.colormap = colormap
         finally:
             self._busy = False
 
