@@ -98,6 +98,14 @@ def test_graphml_defaults_are_the_weights_of_edges_that_say_none(tmp_path: Path)
         read_connectome(written(tmp_path, text.replace("<default>7</default>", ""), "b.graphml"))
 
 
+def test_graphml_keys_that_are_not_declared_are_names(tmp_path: Path) -> None:
+    # as cytoscape-graphml writes it: no key, no namespace, places as data
+    nodes = "".join(f'<node xmlns="" id="{n}"><data type="position" key="x">0</data></node>' for n in ("AVAL", "AVAR"))
+    edge = '<edge xmlns="" id="e" source="AVAL" target="AVAR"><data key="Synapses">5</data><data key="note">a</data></edge>'
+    edges = read_connectome(written(tmp_path, f"{HEAD}<graph>{nodes}{edge}</graph></graphml>", "a.graphml"))
+    assert edges[["pre", "post", "synapses"]].values.tolist() == [["AVAL", "AVAR", 5]]
+
+
 def test_graphml_edges_without_direction_go_both_ways(tmp_path: Path) -> None:
     edge = '<edge source="AVAL" target="AVAR"/><edge directed="true" source="AVAL" target="RIML"/>'
     text = HEAD + f'<graph edgedefault="undirected">{NODES}{edge}</graph></graphml>'

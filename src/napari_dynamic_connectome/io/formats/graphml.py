@@ -138,7 +138,9 @@ def _edges(graph: Element, keys: dict[str, str], defaults: dict[str, dict[str, s
 
 
 def _data(element: Element, keys: dict[str, str]) -> dict[str, str]:
-    return {keys.get(str(d.get("key")), ""): (d.text or "").strip() for d in element if _local(d.tag) == "data"}
+    """Values of a node or edge by attribute; a key that the file does not declare is its own name (Cytoscape.js writes such)."""
+    held = ((str(d.get("key")), (d.text or "").strip()) for d in element if _local(d.tag) == "data")
+    return {keys.get(key, key.strip().lower()): text for key, text in held}
 
 
 def _local(tag: str) -> str:
