@@ -16,6 +16,7 @@ from tests.widgets.helpers import cohort, mixed_components
 from napari_dynamic_connectome.io.ownership import MARKER
 from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.errors import InputError
+from napari_dynamic_connectome.model.evidence import Chance
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.model.results import Communities, Components
 from napari_dynamic_connectome.report.community_figures import community_order, plot_matrix, plot_traces
@@ -239,7 +240,43 @@ def test_sweep_figure_marks_the_suggestion() -> None:
         }
     )
     figure = plot_sweep(table, 2)
-    assert "suggested: 2" in [axes.get_title("left") for axes in figure.axes]
+    assert figure.get_suptitle() == "suggested: 2"
+    assert all(any(np.allclose(line.get_xdata(), 2) for line in axes.lines) for axes in figure.axes)
+
+
+def test_sweep_beside_chance_has_named_axes_and_bands_on_a_pages_width() -> None:
+    ranks = np.arange(1, 9)
+    table = pd.DataFrame(
+        {
+            "rank": ranks,
+            "error": 0.9 - 0.05 * ranks,
+            "held_out": 0.95 - 0.05 * ranks,
+            "held_out_se": 0.01,
+            "similarity": 1.0,
+        }
+    )
+    beside = pd.DataFrame(
+        {
+            "rank": ranks,
+            "gain": 0.05,
+            "chance_gain": 0.01,
+            "chance_gain_high": 0.02,
+            "held_out": table["held_out"],
+            "chance_held_out": 0.97,
+            "chance_held_out_low": 0.96,
+            "chance_held_out_high": 0.98,
+        }
+    )
+    chance = Chance(table=beside, held_out=pd.DataFrame(np.ones((19, 8))))
+    figure = plot_sweep(table, 0, chance=chance)
+    assert figure.get_size_inches()[0] <= 7.2 and figure.get_suptitle() == "no structure beyond chance"
+    assert len(figure.axes) == 4 and all(axes.get_ylabel() and axes.get_title("left") for axes in figure.axes)
+    added, held = figure.axes[2:]
+    assert "mean of 19 surrogates" in [t.get_text() for t in held.get_legend().get_texts()]
+    band = held.collections[0].get_paths()[0].get_extents()
+    assert (band.y0, band.y1) == pytest.approx((0.96, 0.98))
+    assert added.collections[0].get_paths()[0].get_extents().y1 == pytest.approx(2.0)
+    assert list(held.get_xticks()) == ranks.tolist()
 
 
 def test_bands_are_drawn_where_a_channel_is_on() -> None:

@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = public(
         "plot_onsets": "contrasts",
         "plot_robustness": "robustness",
         "plot_split_matrix": "structure_figures",
+        "plot_state_means": "state_figures",
         "plot_states": "state_figures",
         "plot_sweep": "component_figures",
         "shade_stimuli": "figure_style",
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .nwb import write_nwb_files as write_nwb_files
     from .robustness import plot_neurons as plot_neurons
     from .robustness import plot_robustness as plot_robustness
+    from .state_figures import plot_state_means as plot_state_means
     from .state_figures import plot_states as plot_states
     from .structure_figures import plot_correlations as plot_correlations
     from .structure_figures import plot_split_matrix as plot_split_matrix

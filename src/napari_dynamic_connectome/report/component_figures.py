@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..factorization.sweep import AGREE
 from ..model.cohort import Cohort
 from ..model.evidence import NOTHING, Chance
 from ..model.results import Components
@@ -21,6 +22,7 @@ from .figure_style import (
     new_figure,
     shade_binary,
     shade_stimuli,
+    short_names,
     styled,
 )
 
@@ -115,7 +117,9 @@ def _course(
     axes.margins(x=0)
     _from_zero(axes, course.values)
     if own:
-        axes.set_ylabel(worm[-10:], rotation=0, ha="right", va="center", fontsize=LEAST_PT + 1, color=MUTED, labelpad=2)
+        worms = [str(w) for w in components.worm["worm"].values]
+        short = short_names(worms, 12)[worms.index(worm)]
+        axes.set_ylabel(short, rotation=0, ha="right", va="center", fontsize=LEAST_PT + 1, color=MUTED, labelpad=2)
 
 
 def _from_zero(axes: Any, values: np.ndarray) -> None:
@@ -136,7 +140,8 @@ def _bars(axes: Any, components: Components, component: int, worms: list[str], *
     axes.set_xlim(-0.6, max(len(worms), 4) - 0.4)
     every = int(np.ceil(len(worms) * (LEAST_PT + 1) / (1.2 * 72)))
     listed = list(range(0, len(worms), every)) if names else []
-    axes.set_xticks(listed, [worms[i][-12:] for i in listed], rotation=90, fontsize=LEAST_PT + 0.5)
+    short = short_names(worms, 12)
+    axes.set_xticks(listed, [short[i] for i in listed], rotation=90, fontsize=LEAST_PT + 0.5)
     axes.tick_params(axis="x", labelbottom=True, length=2 if listed else 0)
     if component == 1:
         axes.set_title(f"loading of {len(worms)} worms", fontsize=7, fontweight="normal", color=MUTED)
@@ -165,9 +170,10 @@ def plot_sweep(table: pd.DataFrame, suggested: int, reason: str = "", chance: Ch
     """
     beside = chance is not None and len(chance.table) > 1
     with styled():
-        figure = new_figure(9.6 if beside else 6.4, 2.3)
-        left, right, *more = figure.subplots(1, 4 if beside else 2)
-        left.plot(table["rank"], table["error"], "o-", color=INK, ms=3, label="observed")
+        figure = new_figure(7.2, 4.3 if beside else 2.3)
+        grid = figure.subplots(2 if beside else 1, 2, squeeze=False)
+        left, right = grid[0]
+        left.plot(table["rank"], table["error"], "o-", color=INK, ms=3, label="all data")
         if "held_out" in table and table["held_out"].notna().any():
             left.errorbar(
                 table["rank"],
@@ -176,40 +182,62 @@ def plot_sweep(table: pd.DataFrame, suggested: int, reason: str = "", chance: Ch
                 fmt="s--",
                 color=MUTED,
                 ms=3,
-                label="held out",
+                label="held out (± s.e.)",
             )
-        left.set_xlabel("rank")
-        left.set_ylabel("relative error")
-        left.legend()
+        left.set(ylabel="relative error", title="Error")
+        left.legend(loc="upper right")
         if "similarity" in table:  # another program's table, or an edited one, may lack it
             right.plot(table["rank"], table["similarity"], "o-", color=INK, ms=3)
-        right.axhline(0.9, color=HAIRLINE, lw=0.8)
-        right.set_ylim(0, 1.03)
-        right.set_xlabel("rank")
-        right.set_ylabel("similarity of restarts")
+        right.axhline(AGREE, color=HAIRLINE, lw=0.8, zorder=0)
+        right.set(ylim=(0, 1.05), ylabel="similarity of restarts", title="Agreement of restarts")
+        right.text(
+            1.0,
+            AGREE - 0.02,
+            f"{AGREE:g}",
+            transform=right.get_yaxis_transform(),
+            ha="right",
+            va="top",
+            fontsize=6,
+            color=MUTED,
+        )
         if beside and chance is not None:
-            _plot_chance(more, chance.table)
-        for axes in (left, right, *more):
-            if suggested:
-                axes.axvline(suggested, color=ACCENT, lw=1)
-            axes.set_xticks(table["rank"])
+            _plot_chance(list(grid[1]), chance)
+        _mark_ranks(list(grid.ravel()), table["rank"].tolist(), suggested)
+        for axes in grid[-1]:
+            axes.set_xlabel("rank (number of components)")
         said = f"suggested: {suggested}" if suggested else NOTHING
-        right.set_title(said, color=ACCENT, fontweight="normal", fontsize=8)
+        figure.suptitle(said, x=0.99, ha="right", color=ACCENT, fontsize=8)
         return figure
 
 
-def _plot_chance(panels: Sequence[Any], table: pd.DataFrame) -> None:
-    """What each rank adds, and the error on held-out fibres, of the data beside time-shifted cohorts."""
-    added, held = panels
-    later = table[table["rank"] > 1]
-    added.plot(later["rank"], 100 * later["gain"], "o-", color=INK, ms=3, label="data")
-    added.fill_between(later["rank"], 0, 100 * later["chance_gain_high"], color=HAIRLINE, lw=0)
-    added.plot(later["rank"], 100 * later["chance_gain"], "--", color=MUTED, lw=1, label="chance")
-    added.set_ylabel("added by the last (%)")
-    held.plot(table["rank"], table["held_out"], "s-", color=INK, ms=3, label="data")
-    held.fill_between(table["rank"], table["chance_held_out_low"], table["chance_held_out_high"], color=HAIRLINE, lw=0)
-    held.plot(table["rank"], table["chance_held_out"], "--", color=MUTED, lw=1, label="chance")
-    held.set_ylabel("held-out error (bins)")
+def _mark_ranks(panels: Sequence[Any], ranks: Sequence[int], suggested: int) -> None:
+    """Ticks at ranks that were tried, as many as can be read, and a line at the suggested one."""
+    step = int(np.ceil(len(ranks) / 14))
     for axes in panels:
-        axes.set_xlabel("rank")
-        axes.legend()
+        if suggested:
+            axes.axvline(suggested, color=ACCENT, lw=1, zorder=0)
+        axes.set_xlim(min(ranks) - 0.4, max(ranks) + 0.4)
+        axes.set_xticks(list(ranks)[::step])
+        axes.margins(y=0.12)
+
+
+def _plot_chance(panels: Sequence[Any], chance: Chance) -> None:
+    """What each rank adds, and the error on held-out fibres, of the data beside surrogate cohorts."""
+    added, held = panels
+    table, count = chance.table, len(chance.held_out) or len(chance.gain)
+    surrogates = f"mean of {count} surrogates" if count else "mean of surrogates"
+    later = table[table["rank"] > 1]
+    added.fill_between(
+        later["rank"], 0, 100 * later["chance_gain_high"], color=HAIRLINE, lw=0, label="95 % of surrogates"
+    )
+    added.plot(later["rank"], 100 * later["chance_gain"], "--", color=MUTED, lw=1, label=surrogates)
+    added.plot(later["rank"], 100 * later["gain"], "o-", color=INK, ms=3, label="data")
+    added.set(ylabel="added (% of the data)", title="Explained beyond the rank before")
+    band = (table["chance_held_out_low"], table["chance_held_out_high"])
+    held.fill_between(table["rank"], *band, color=HAIRLINE, lw=0, label="all surrogates")
+    held.plot(table["rank"], table["chance_held_out"], "--", color=MUTED, lw=1, label=surrogates)
+    held.plot(table["rank"], table["held_out"], "s-", color=INK, ms=3, label="data")
+    held.set(ylabel="held-out error", title="Held-out error beside chance (time bins)")
+    for axes in panels:
+        handles, labels = axes.get_legend_handles_labels()
+        axes.legend(handles[::-1], labels[::-1], loc="best")

@@ -34,7 +34,7 @@ from .component_figures import plot_components, plot_sweep, strongest_neurons, s
 from .evidence import support_table, sweep_evidence, tested_against
 from .figure_style import ask_while_drawing, save_figure
 from .opinions_section import opinions_html
-from .state_figures import plot_states
+from .state_figures import plot_state_means, plot_states
 from .state_tables import state_groups
 from .structure_section import next_tests_html, split_figures, structure_html
 
@@ -338,10 +338,12 @@ def _states_section(
 ) -> str:
     parts = [f"<h2>Switching states</h2><p>{html.escape(states.verdict())}</p>"]
     parts += [f"<p>{html.escape(note)}</p>" for note in states.notes]
-    caption = "States of every worm over its traces, dwell times, transitions."
-    draw = partial(plot_states, states, states_cohort(session, states))
-    png = _png("states", draw, drawn if states is session.states else {}, cancel)
-    parts.append(figure_image(png, caption, "states"))
+    cohort, known = states_cohort(session, states), drawn if states is session.states else {}
+    for name, plot, caption, alt in (
+        ("states", plot_states, "States of every worm, some over their traces; dwell times, transitions.", "states"),
+        ("state_means", plot_state_means, "Mean activity of every neuron in every state.", "means of the states"),
+    ):
+        parts.append(figure_image(_png(name, partial(plot, states, cohort), known, cancel), caption, alt))
     parts.append(html_table(states.table()))
     groups = state_groups(states)
     if len(groups):
@@ -400,7 +402,9 @@ def write_figures(
             plot_traces, recording, shown, numbers=numbers, then=at_analysis(session, recording)
         )
     if session.states is not None:
-        figures["states"] = partial(plot_states, session.states, states_cohort(session, session.states))
+        worms = states_cohort(session, session.states)
+        figures["states"] = partial(plot_states, session.states, worms)
+        figures["state_means"] = partial(plot_state_means, session.states, worms)
     if session.baselines is not None:
         figures["baselines"] = partial(plot_baselines, session.baselines)
     if structure is not None:
