@@ -212,3 +212,263 @@ def test_corrections_since_the_traces_are_noted_until_these_are_made_again_and_t
     assert session.touched == {} and told == ["w", "v", "w", "w", "v"]
     with pytest.raises(InputError):
         session.touch("nobody", rate="x")
+
+
+SIGNALS = (
+    "recordings_changed", "current_changed", "neurons_changed", "cohort_changed", "sweep_changed", "components_changed",
+    "communities_changed", "surrogates_changed", "states_changed", "opinions_changed", "selection_changed", "history_changed",
+    "not_kept", "touched_changed", "groups_changed",
+)  # fmt: skip
+
+
+def listen(session: Session) -> list[str]:
+    """Names of the signals that come from now on, with their texts; repeated ones as often as they come."""
+    told: list[str] = []
+
+    def heard(name: str):
+        def hear(*what: object) -> None:
+            words = [w for w in what if isinstance(w, str)]
+            told.append(" ".join([name.removesuffix("_changed"), *words]))
+
+        return hear
+
+    for name in SIGNALS:
+        getattr(session, name).connect(heard(name))
+    return told
+
+
+def journalled(session: Session) -> list[str]:
+    """Texts of what is put on disk from now on."""
+    kept: list[str] = []
+
+    def journal(edit: Edit, *_: object, **__: object) -> None:
+        kept.append(f"{edit.action}: {edit.text}")
+
+    session.journal = journal
+    return kept
+
+
+def two_worms() -> Session:
+    session = open_session()
+    session.add(session.recordings["w"].replace(name="v"))
+    session.set_current("w")
+    return session
+
+
+WHO = [
+    (lambda s: s.add(s.recordings["w"].replace(name="u")), ["recordings", "current u"], []),
+    (lambda s: s.add(s.recordings["w"].replace(name="u"), make_current=False), ["recordings"], []),
+    (lambda s: s.add(s.recordings["w"].replace(name="u"), made="open u", action="open"), ["recordings", "current u"], ["open: open u"]),
+    (lambda s: s.amend(s.recordings["v"], "edit stimuli"), ["neurons v"], ["replace: edit stimuli"]),
+    (lambda s: s.remove("w", made="close w"), ["current v", "recordings", "history"], ["close: close w"]),
+    (lambda s: s.remove("v"), ["recordings", "history"], []),
+    (lambda s: s.set_current("v"), ["current v"], []),
+    (lambda s: s.name_neuron(2, "AVAR"), ["neurons w", "history"], ["edit: name neuron 2 AVAR"]),
+    (lambda s: s.name_neuron(2, ""), [], []),
+    (lambda s: (s.select(neurons=("#2",)), s.name_neuron(2, "AVAR")), ["selection", "selection", "neurons w", "history"], ["edit: name neuron 2 AVAR"]),
+    (lambda s: (s.select(neurons=("#2",)), s.name_neuron(4, "AVAR")), ["selection", "neurons w", "history"], ["edit: name neuron 4 AVAR"]),
+    (lambda s: (s.select(neurons=("#2",)), s.name_neuron(2, "AVAR", recording="v")), ["selection", "neurons v", "history"], ["edit: name neuron 2 AVAR"]),
+    (lambda s: s.leave_out("v"), ["neurons v", "history"], ["edit: leave out v"]),
+    (lambda s: s.leave_out("v", False), [], []),
+    (lambda s: (s.leave_out("v"), s.undo(), s.redo()), ["neurons v", "history"] * 3, ["edit: leave out v", "undo: undo: leave out v", "redo: redo: leave out v"]),
+    (lambda s: (s.undo(), s.redo()), [], []),
+    (lambda s: s.set_group("g", ["a", "b"]), ["groups", "history"], ["group: group g: 2 neurons"]),
+    (lambda s: (s.set_group("g", ["a", "a"]), s.set_group("g", ["a"])), ["groups", "history"], ["group: group g: 1 neuron"]),
+    (lambda s: (s.set_group("g", ["a"]), s.rename_group("g", "h"), s.rename_group("h", "h")), ["groups", "history"] * 2, ["group: group g: 1 neuron", "group: rename group g to h"]),
+    (lambda s: (s.set_group("g", ["a"]), s.set_group("g", [])), ["groups", "history"] * 2, ["group: group g: 1 neuron", "group: remove group g"]),
+    (lambda s: s.set_sweep(None), ["sweep"], []),
+    (lambda s: s.set_components(None), ["components", "communities"], []),
+    (lambda s: s.set_cohort(None), ["cohort", "sweep", "components", "communities"], []),
+    (lambda s: s.set_states(None), ["states"], []), (lambda s: s.set_baselines(None), ["opinions"], []), (lambda s: s.set_signed(None), ["opinions"], []),
+    (lambda s: s.keep_results(s.results(), "analyze"), [], ["results: analyze"]),
+    (lambda s: s.start_again(), [], []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", range(len(WHO)))
+def test_what_is_done_is_told_once_and_put_on_disk_once(case: int) -> None:
+    what, told, kept = WHO[case]
+    session = two_worms()
+    heard, written = listen(session), journalled(session)
+    what(session)
+    assert heard == told
+    assert written == kept
+    assert [f"{e.action}: {e.text}" for e in session.history] == kept
+
+
+def test_groups_keep_their_places() -> None:
+    session = Session()
+    for name in "abc":
+        session.set_group(name, [name.upper()])
+    session.rename_group("b", "x")
+    assert list(session.groups) == ["a", "x", "c"]
+    session.set_group("a", ["Z", "Z", "Y"])
+    assert session.groups == {"a": ("Z", "Y"), "x": ("B",), "c": ("C",)}
+    session.set_group("x", [])
+    session.undo()
+    assert list(session.groups) == ["a", "x", "c"]
+    for _ in range(3):
+        session.undo()
+    assert list(session.groups) == ["a", "b"] and session.groups["a"] == ("A",)
+    while session.redo():
+        pass
+    assert list(session.groups) == ["a", "c"]
+    for name, new, words in (("q", "z", "there is no group 'q'"), ("a", "c", "there is a group 'c' already")):
+        with pytest.raises(InputError, match=words):
+            session.rename_group(name, new)
+
+
+def test_a_recording_that_is_made_again_keeps_its_undo_history_only_where_its_neurons_are_the_same() -> None:
+    session = open_session()
+    session.name_neuron(2, "AVAR")
+    worm = session.recordings["w"]
+    session.add(worm.replace(traces=worm.traces * 2), replace=True)
+    assert len(session.done) == 1
+    session.add(worm.replace(neurons=worm.neurons.assign(confidence=0.5)), replace=True)
+    assert session.done == []
+    v = two_worms()
+    v.name_neuron(2, "AVAR")
+    v.name_neuron(2, "AVAR", recording="v")
+    v.undo()
+    v.remove("v")
+    assert [e.recording for e in v.done] == ["w"] and v.undone == []
+
+
+def test_nothing_changes_where_it_cannot_be_put_on_disk() -> None:
+    session = two_worms()
+    worm = session.recordings["w"]
+    session.raw["w"] = worm.traces
+
+    def full(*_: object, **__: object) -> None:
+        raise InputError("the disk is full")
+
+    session.journal = full
+    heard = listen(session)
+    with pytest.raises(InputError, match="full"):
+        session.add(worm, replace=True, made="extract", raw=worm.traces + 1)
+    assert session.raw["w"] is worm.traces and session.recordings["w"] is worm and heard == []
+    with pytest.raises(InputError, match="full"):
+        session.add(worm.replace(name="u"), made="extract", raw=worm.traces)
+    assert "u" not in session.raw and "u" not in session.recordings
+    session.add(worm.replace(name="u"), made="open u", action="open")  # is in a file anyway
+    assert heard == ["not_kept open u the disk is full", "recordings", "current u"]
+    assert session.keep_results(session.results(), "analyze") is False
+    for call in (
+        lambda: session.amend(worm, "x"),
+        lambda: session.name_neuron(2, "AVAR"),
+        lambda: session.set_group("g", ["a"]),
+    ):
+        with pytest.raises(InputError, match="full"):
+            call()
+    assert session.done == [] and session.groups == {}
+    session.journal = None
+    assert session.keep_results(session.results(), "analyze") is False
+    journalled(session)
+    assert session.keep_results(session.results(), "analyze") is True
+    session.journal.read_only = True  # type: ignore[union-attr]
+    assert session.keep_results(session.results(), "analyze") is False
+
+
+def test_recorded_edits_are_done_again_where_they_fit() -> None:
+    first = two_worms()
+    first.name_neuron(2, "AVAR")
+    first.leave_out("v")
+    first.undo()
+    first.redo()
+    first.undo()
+    first.set_group("g", ["a"])
+    first.undo()
+    second = two_worms()
+    for edit in list(first.history):
+        second.replay(edit)
+    assert [(e.text, e.when, e.who) for e in second.history] == [(e.text, e.when, e.who) for e in first.history]
+    assert [e.text for e in second.done] == [e.text for e in first.done]
+    assert [e.text for e in second.undone] == [e.text for e in first.undone]
+    assert second.left_out == first.left_out == frozenset() and second.groups == {}
+    for wrong in (
+        Edit("w", ((2, "name", "RIML", "AVAL"),), "", "", "x"),
+        Edit("w", ((9, "name", "", "AVAR"),), "", "", "x"),
+        Edit("w", ((2, "z", "", "AVAR"),), "", "", "x"),
+        Edit("v", ((0, "left_out", True, False),), "", "", "x"),
+    ):
+        with pytest.raises(InputError, match="does not fit the present table"):
+            second.replay(wrong)
+    with pytest.raises(InputError, match="does not fit the present groups"):
+        second.replay(Edit("", ((0, "g", ("b",), ("a",)),), "", "", "x", "group"))
+
+
+def test_a_session_becomes_another_one_with_everything_it_shows() -> None:
+    from tests.session.session_sample import make_session
+
+    loaded = make_session(0)
+    kind = next(iter(loaded.communities))[1]
+    loaded.set_current(list(loaded.recordings)[-1])
+    loaded.select(component=2, kind=kind)
+    loaded.select(level=1, community=1, time_s=2.0, neurons=(loaded.recordings[loaded.current].named[0],))
+    loaded.settings = {"seed": 3}
+    session = Session()
+    heard = listen(session)
+    session.adopt(loaded)
+    assert session.same_results(loaded) and session.selection == loaded.selection and session.current == loaded.current
+    assert session.settings == {"seed": 3} and session.uid == loaded.uid and session.history == loaded.history
+    assert (
+        session.made == loaded.made
+        and session.left_out == loaded.left_out
+        and list(session.recordings) == list(loaded.recordings)
+    )
+    for signal in (
+        "recordings",
+        "cohort",
+        "sweep",
+        "components",
+        "communities",
+        "surrogates",
+        "states",
+        "opinions",
+        "groups",
+        "history",
+    ):
+        assert signal in heard
+    assert heard.count(f"current {loaded.current}") == 1
+    other = session.results()
+    assert other.same_results(session) and not other.recordings
+    other.communities = {}
+    assert not other.same_results(session)
+    assert not Session().same_results(session)
+    copy = session.snapshot()
+    assert copy.same_results(session) and copy.references is session.references and copy.groups == session.groups
+
+
+def test_other_components_show_the_first_one_and_communities_their_chosen_level() -> None:
+    session = Session()
+    session.select(component=3, community=2, level=4)
+    session.set_components(None)
+    assert (session.selection.component, session.selection.community, session.selection.level) == (1, None, 0)
+    session.select(community=5)
+    session.set_communities({(1, "modules"): SimpleNamespace(chosen_level=2)})  # type: ignore[dict-item]
+    assert (session.selection.kind, session.selection.level, session.selection.community) == ("modules", 2, None)
+    session.set_communities({(2, "core"): SimpleNamespace(chosen_level=1)})  # type: ignore[dict-item]
+    assert (session.selection.kind, session.selection.level) == ("modules", 2)
+    session.select(component=2)
+    session.set_communities({(2, "core"): SimpleNamespace(chosen_level=3)})  # type: ignore[dict-item]
+    assert (session.selection.kind, session.selection.level) == ("core", 3)
+
+
+def test_only_ranks_that_were_tried_can_be_chosen() -> None:
+    two, three = SimpleNamespace(rank=2), SimpleNamespace(rank=3)
+    session = Session()
+    written = journalled(session)
+    with pytest.raises(InputError, match="rank 2 was not tried"):
+        session.choose_rank(2)
+    session.set_sweep(SimpleNamespace(components={2: two, 3: three}))
+    with pytest.raises(InputError, match="rank 4 was not tried"):
+        session.choose_rank(4)
+    assert session.choose_rank(3) is three and session.components is three and written == ["rank: choose rank 3"]
+    session.choose_rank(2)
+    assert session.history[-1].changes == ((0, "rank", 3, 2),) and session.history[0].changes == ((0, "rank", None, 3),)
+    other = Session()
+    other.set_sweep(SimpleNamespace(components={2: two, 3: three}))
+    other.replay(session.history[0])
+    assert other.components is three
+    other.replay(Edit("", ((0, "rank", 3, 9),), "", "", "x", "rank"))
+    assert other.components is three
