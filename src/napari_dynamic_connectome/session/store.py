@@ -129,7 +129,7 @@ def folder_writer(folder: Path) -> Put:
 @contextmanager
 def zip_writer(path: Path) -> Iterator[Put]:
     """Give a `put` that writes the members of a zip file, uncompressed (the arrays are compressed already)."""
-    with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED, allowZip64=True) as archive:
+    with zipfile.ZipFile(path, "x", zipfile.ZIP_STORED) as archive:
 
         def put(name: str, data: bytes) -> None:
             kind = zipfile.ZIP_DEFLATED if name == JSON_NAME else zipfile.ZIP_STORED

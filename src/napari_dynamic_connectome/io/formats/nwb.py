@@ -154,7 +154,7 @@ def _walk(group: Any, prefix: str, depth: int = 0, seen: list[int] | None = None
     """Yield (path, group) of all groups below, without links to other files; how many there are is checked before they are read."""
     import h5py
 
-    if depth > 8:
+    if depth > 8 or not isinstance(group, h5py.Group):
         return
     seen = [0] if seen is None else seen
     seen[0] += len(group)
@@ -290,7 +290,7 @@ def _ragged(table: Any, column: str, where: str) -> list[Any]:
     if f"{column}_index" not in table:
         return list(values)
     ends = read_all(table[f"{column}_index"], where).astype(int)
-    starts = np.concatenate([[0], ends[:-1]])
+    starts = np.concatenate([[0], ends])[:-1]
     if (np.diff(ends) < 0).any() or (len(ends) and ends[-1] > len(values)):
         raise FormatError(
             f"the index of column '{column}' is damaged",
