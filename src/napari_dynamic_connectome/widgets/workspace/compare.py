@@ -56,7 +56,7 @@ class Compare(QWidget):
         self.layer: Any = None
         self.drawn: Any = None
         for box in (self.worm, self.component):
-            box.activated.connect(lambda *_: self.refresh())
+            box.activated.connect(self._chosen)  # PySide6 keeps what a lambda holds, and this dock is removed by itself
         work.session.selection_changed.connect(self._selected)
         work.view.changed.connect(self._viewed)
         self._linking = False
@@ -120,6 +120,9 @@ class Compare(QWidget):
                 self.layer.face_color = resolve.colors_at(self.drawn, selection.time_s)[self.drawn.shown]
         else:
             self.refresh()
+
+    def _chosen(self, *_: Any) -> None:
+        self.refresh()
 
     def _viewed(self, *_: Any) -> None:
         self.refresh()
