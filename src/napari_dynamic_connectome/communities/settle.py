@@ -177,7 +177,7 @@ def assign(weights: Array, observed: Array, labels: Array) -> tuple[Array, Array
 def _ratios(weights: Array, observed: Array, used: Array) -> Array:
     """Weights over theta_i theta_j, of which the sums over the pairs that are used are kept; 1 on average there."""
     filled = np.where(observed, weights, 0.0)
-    used = np.where(used.sum(axis=1, keepdims=True) & used.sum(axis=0, keepdims=True) > 0, used, observed)
+    used = np.where(used.sum(axis=1, keepdims=True) & used.sum(axis=0) > 0, used, observed)
     strength = (filled * used).sum(axis=1)
     theta = np.sqrt(strength / np.maximum(used.sum(axis=1), 1)) + TINY
     for _ in range(STEPS):
