@@ -336,3 +336,21 @@ def test_a_cluster_that_is_not_there_is_one_clear_error(monkeypatch):
     monkeypatch.setattr("napari_dynamic_connectome.extraction.run.CONNECT_S", 1)
     with pytest.raises(InputError, match="cannot be reached"):
         extract_traces(volume(), labels(), client="tcp://127.0.0.1:9", **UNITS)
+
+
+@pytest.mark.parametrize("chunks", [(2, 2, 4, 8), (1, 4, 8, 4), (3, 4, 8, 8)])
+def test_a_finished_checkpoint_gives_the_same_traces_whatever_the_chunks(tmp_path, chunks) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(1, 999, (6, 4, 8, 8)).astype(np.uint16)
+    where = rng.integers(0, 4, (4, 8, 8)).astype(np.uint8)
+    given = da.from_array(image, chunks=chunks)
+    first = extract_traces(given, where, block_mb=1e-6, checkpoint=tmp_path / "c", **UNITS)
+    files = sorted((tmp_path / "c").glob("block_*.npz"))
+    assert len(files) == 6 * 4 * 8 * 8 // np.prod(np.minimum(chunks, (6, 4, 8, 8)))
+    again = extract_traces(given, where, block_mb=1e-6, checkpoint=tmp_path / "c", **UNITS)
+    whole = extract_traces(image, where, **UNITS)
+    np.testing.assert_array_equal(again, first)
+    np.testing.assert_allclose(again, whole)
+    files[0].write_bytes(files[1].read_bytes())  # of other frames, or of another box: made again
+    third = extract_traces(given, where, block_mb=1e-6, checkpoint=tmp_path / "c", **UNITS)
+    np.testing.assert_array_equal(third, first)

@@ -79,8 +79,8 @@ def plan_blocks(
     ]
     blocks: list[Block] = []
     for slab, (start, stop) in enumerate(_pairs(edges[0])):
-        groups = [tuple(boxes)] if whole_frames else [(box,) for box in boxes]
-        blocks.extend(Block(len(blocks) + i, int(start), int(stop), group, slab) for i, group in enumerate(groups))
+        for group in [tuple(boxes)] if whole_frames else [(box,) for box in boxes]:
+            blocks.append(Block(len(blocks), int(start), int(stop), group, slab))
     return blocks
 
 

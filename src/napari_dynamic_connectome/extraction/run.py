@@ -195,6 +195,8 @@ class Checkpoint:
             return None
         try:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as data:
+                if not np.array_equal(data["place"], _place(block)):
+                    return None
                 partial = Partial(block.start, block.stop, data["ids"])
                 for key in data.files:
                     kind, _, name = key.partition(".")
@@ -206,7 +208,7 @@ class Checkpoint:
 
     def save(self, block: Block, partial: Partial) -> None:
         """Write the result of a block; it appears in one piece or not at all."""
-        arrays = {"ids": partial.ids}
+        arrays = {"ids": partial.ids, "place": _place(block)}
         arrays |= {f"sums.{k}": v for k, v in partial.sums.items()}
         arrays |= {f"values.{k}": v for k, v in partial.values.items()}
         buffer = io.BytesIO()
@@ -220,6 +222,11 @@ class Checkpoint:
             if self.able:
                 log.warning("the checkpoint %s is not written (%s)", self.folder, error)
             self.able = False
+
+
+def _place(block: Block) -> np.ndarray:
+    """Frames and borders of a block, by which its stored result is known again."""
+    return np.array([block.start, block.stop, *(b for box in block.boxes for s in box for b in (s.start, s.stop))])
 
 
 def _write(path: Path, data: bytes) -> None:
