@@ -32,10 +32,8 @@ def test_local_fits_are_weighted_least_squares(order: int, seed: int) -> None:
         lag = times[near] - now
         weight = np.exp(-0.5 * (lag / sigma) ** 2)
         design = np.stack([np.ones(len(lag)), lag], axis=1)
-        if (
-            np.linalg.matrix_rank(design * np.sqrt(weight)[:, None]) < 2
-            or (weight.min() < 1e-3 * weight.max()
-            and near.sum() < 3)
+        if np.linalg.matrix_rank(design * np.sqrt(weight)[:, None]) < 2 or (
+            weight.min() < 1e-3 * weight.max() and near.sum() < 3
         ):
             continue  # one of two samples hardly counts: rounding decides
         solve = np.linalg.solve(design.T @ (weight[:, None] * design), design.T * weight)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import zipfile
 from pathlib import Path
 
 import dask.array as da
@@ -12,8 +13,9 @@ import pytest
 import zarr
 from tests.io.ngff import ome_writer
 
+from napari_dynamic_connectome.io.choice import ChoiceNeeded
 from napari_dynamic_connectome.io.registry import identify, open_labels, open_volume
-from napari_dynamic_connectome.io.volumes import omezarr_write
+from napari_dynamic_connectome.io.volumes import omezarr, omezarr_write
 from napari_dynamic_connectome.io.volumes.omezarr import ZarrArray, missing_chunks
 from napari_dynamic_connectome.model.errors import FormatError, InputError
 
@@ -264,3 +266,264 @@ def test_any_part_of_an_array_has_no_values_where_its_chunks_are_lost(tmp_path, 
     for box in BOXES:
         np.testing.assert_array_equal(got[box], expected[box], err_msg=str(box))
         np.testing.assert_array_equal(plain[box], np.where(np.isnan(expected), 0, values)[box], err_msg=str(box))
+
+
+def scaled(
+    letters: str, *steps: tuple[str, list], units: dict[str, str] | None = None, asked: dict | None = None
+) -> tuple[list[float], float]:
+    """What the metadata say of sizes; steps of the image ("all") and of the array ("one")."""
+    holders: dict[str, dict] = {
+        k: {"coordinateTransformations": [{"type": "scale", "scale": s} for w, s in steps if w == k]}
+        for k in ("all", "one")
+    }
+    holders["all"]["axes"] = [{"name": a, "unit": (units or {}).get(a)} for a in letters]
+    return omezarr._scales(holders["all"], holders["one"], letters, "here", asked or {})
+
+
+UM = {"z": "micrometer", "y": "micrometer", "x": "nanometer", "t": "millisecond"}
+
+
+def test_sizes_and_rates_are_the_product_of_all_scales_in_their_units() -> None:
+    size, rate = scaled("tczyx", ("all", [100, 1, 2, 1, 10]), ("one", [2, 1, 1, 0.5, 50]), units=UM)
+    np.testing.assert_allclose(size, [2, 0.5, 0.5])
+    assert rate == pytest.approx(5.0)
+    size, rate = scaled("tyx", ("one", [250, 0.5, 500]), units=UM)
+    np.testing.assert_allclose([*size, rate], [1.0, 0.5, 0.5, 4.0])  # a single plane gets a depth
+    size, rate = scaled("yx", ("one", [1, 500]), units={"x": "nanometer"})
+    assert np.isnan(size[0]) and np.isnan(size[1]) and size[2] == 0.5 and np.isnan(rate)
+    size, rate = scaled("tzyx", units=UM)
+    assert np.isnan(size).all() and np.isnan(rate)
+    size, rate = scaled("zyx", ("one", [1, 2, 3]))
+    assert np.isnan(size).all()
+    with pytest.raises(InputError, match="'stone'"):
+        scaled("zyx", ("one", [1, 2, 3]), units={"z": "stone"})
+    assert np.isnan(
+        scaled("zyx", ("one", [1, 2, 3]), units={"z": "stone", "y": "um"}, asked={"voxel_size_um": 1})[0][0]
+    )
+    for wrong in (
+        [1, 2],
+        [1, 2, 3, 4],
+        [1, 0, 1],
+        [1, -1, 1],
+        [1, "a", 1],
+        [1, float("inf"), 1],
+        "abc",
+        None,
+        [10**400, 1, 1],
+        [],
+    ):
+        with pytest.raises(FormatError, match="does not fit 3 axes"):
+            scaled("zyx", ("one", wrong), units=UM)  # type: ignore[arg-type]
+    odd = {
+        "coordinateTransformations": [
+            {"type": "translation", "translation": [1]},
+            "x",
+            {"type": "scale", "scale": [1, 2, 3]},
+        ],
+        "axes": ["z"],
+    }
+    size, _ = omezarr._scales({}, odd, "zyx", "here", {})
+    assert np.isnan(size).all()  # no axes, so no units
+    with pytest.raises(FormatError, match="coordinateTransformations in the metadata is '5', not a list"):
+        omezarr._scales({}, {"coordinateTransformations": 5}, "zyx", "here", {})
+
+
+def test_axes_of_ngff_06_are_those_that_the_datasets_lead_to() -> None:
+    systems = [{"name": "a", "axes": ["A"]}, {"name": "b", "axes": ["B"]}, "odd"]
+    step = {
+        "type": "sequence",
+        "output": {"name": "b"},
+        "transformations": [{"type": "scale", "scale": [2]}, {"type": "translation"}],
+    }
+    scale = {"coordinateSystems": systems, "datasets": [{"path": "0", "coordinateTransformations": [step]}, "odd"]}
+    got = omezarr._with_axes(scale, "here")
+    assert got["axes"] == ["B"] and got["coordinateTransformations"] == []
+    assert got["datasets"] == [{"path": "0", "coordinateTransformations": step["transformations"]}]
+    named = omezarr._with_axes(
+        scale | {"datasets": [{"coordinateTransformations": [{"type": "scale", "scale": [3], "output": "a"}]}]}, "here"
+    )
+    assert named["axes"] == ["A"] and named["datasets"][0]["coordinateTransformations"][0]["scale"] == [3]
+    assert omezarr._with_axes(scale | {"datasets": [{}]}, "here")["axes"] == ["A"]
+    for plain in ({"datasets": []}, scale | {"axes": ["x"]}):
+        assert omezarr._with_axes(plain, "here") is plain
+    with pytest.raises(FormatError, match="a transformation of the type 'affine'"):
+        omezarr._with_axes(scale | {"datasets": [{"coordinateTransformations": [{"type": "affine"}]}]}, "here")
+
+
+@pytest.mark.parametrize(
+    ("ours", "times"),
+    [
+        ({}, None), ({"time_s": [0, 1, 3]}, [0, 1, 3]), ({"time_s": [0, 1]}, None), ({"time_start_s": 2, "frame_rate_hz": 2}, [2, 2.5, 3]), ({"time_start_s": 0, "frame_rate_hz": 2}, None),
+        ({"time_start_s": 2, "frame_rate_hz": 0}, None), ({"time_start_s": 2}, None), ({"time_start_s": "2", "frame_rate_hz": 2}, None), ({"time_s": "abc"}, None), ({"time_start_s": -1.0, "frame_rate_hz": 1}, [-1, 0, 1]),
+    ],
+)  # fmt: skip
+def test_times_of_frames_in_our_attributes(ours, times) -> None:
+    got = omezarr._times(ours, (3, 5), "tx", "here")
+    assert (None if got is None else got.tolist()) == times
+    assert omezarr._times(ours, (3, 5), "yx", "here") is None
+    with pytest.raises(FormatError, match="the time 'a' of a frame is not a number"):
+        omezarr._times({"time_s": [0, "a", None]}, (3,), "t", "here")
+
+
+def test_names_of_channels_and_labels_and_stimuli() -> None:
+    assert omezarr._channel_names({"omero": {"channels": [{"label": "red"}, {}, 3]}}) == ["red", "1", "2"]
+    for none in ({}, {"omero": 3}, {"omero": {}}, {"omero": {"channels": "x"}}):
+        assert omezarr._channel_names(none) == []
+    rows = [
+        {"label-value": 4, "name": "AVAL", "k": 1},
+        {"label-value": 7, "name": ""},
+        {"label-value": 9, "name": 3},
+        {"label-value": "x"},
+        5,
+    ]
+    held = omezarr._label_properties({"image-label": {"properties": rows}}, "here", 3)
+    assert held["names"] == {4: "AVAL"} and held["properties"]["label"].tolist() == [4, 7, 9]
+    assert omezarr._label_properties({"image-label": {"properties": [{"label-value": 1}]}}, "here", 1)["names"] == {}
+    for none in (
+        {},
+        {"image-label": 3},
+        {"image-label": {}},
+        {"image-label": {"properties": []}},
+        {"image-label": {"properties": "x"}},
+        {"image-label": {"properties": [5]}},
+    ):
+        assert omezarr._label_properties(none, "here", 3) == {}
+    with pytest.raises(FormatError, match="3 labels are described for 2 voxels"):
+        omezarr._label_properties({"image-label": {"properties": rows}}, "here", 2)
+    with pytest.raises(FormatError, match="label 4 is described twice"):
+        omezarr._label_properties({"image-label": {"properties": [rows[0], rows[0]]}}, "here", 9)
+    assert omezarr._stimuli({"stimuli": [{"name": "a", "onset": 1, "offset": 2}]}, "here")["name"].tolist() == ["a"]
+    for none in ({}, {"stimuli": []}, {"stimuli": "x"}, {"stimuli": [3]}):
+        assert omezarr._stimuli(none, "here") is None
+
+
+def group_at(path: Path, **attributes: object) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "zarr.json").write_text(json.dumps({"zarr_format": 3, "node_type": "group", "attributes": attributes}))
+    return path
+
+
+def test_images_of_plates_wells_and_series_are_listed_in_order(tmp_path) -> None:
+    image = {"ome": {"multiscales": [{}]}}
+    plate = group_at(tmp_path / "p.zarr", plate={"wells": [{"path": "A/1"}, {"path": "B/2"}, 3, {"path": 4}]})
+    group_at(plate / "A/1", well={"images": [{"path": "0"}, {"path": "1"}]})
+    group_at(plate / "B/2", well={"images": []})
+    assert omezarr._images_below(plate, "", omezarr.attributes(plate)) == ["A/1/0", "A/1/1"]
+    assert omezarr._images_below(plate, "A/1", omezarr.attributes(plate, "A/1")) == ["A/1/0", "A/1/1"]
+    with pytest.raises(ChoiceNeeded, match=r"holds 2 images.*one of: A/1/0, A/1/1\.") as asked:
+        omezarr.only_image(plate)
+    assert asked.value.choices == ("A/1/0", "A/1/1") and omezarr.only_image(plate, "B/2") is None
+    series = group_at(tmp_path / "s.zarr")
+    for name in ("10", "9", "b", "a", "x"):
+        group_at(series / name, **({} if name == "x" else image))
+    (series / "no group").mkdir()
+    assert omezarr._group_names(series, "") == ["9", "10", "a", "b", "x"]
+    assert omezarr._images_below(series, "", {}) == ["9", "10", "a", "b"]
+    group_at(series / "OME", series=["a", "x", "9"])
+    assert omezarr._images_below(series, "", {}) == ["a", "9"]
+    single = group_at(tmp_path / "o.zarr")
+    group_at(single / "in", **image)
+    assert omezarr.only_image(single) == "in" and omezarr.only_image(single, "in") is None
+    many = group_at(tmp_path / "m.zarr")
+    for i in range(11):
+        group_at(many / str(i), **image)
+    with pytest.raises(ChoiceNeeded, match=r"8, 9, \.\.\.\."):
+        omezarr.only_image(many)
+    packed = tmp_path / "z.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("g/10/zarr.json", "g/9/.zgroup", "g/x/other", "g/9/0/.zarray", "zarr.json", "h/1/zarr.json"):
+            archive.writestr(name, "{}")
+    assert omezarr._group_names(packed, "g") == ["9", "10"] and omezarr._group_names(packed, "") == []
+
+
+def test_labels_below_an_image_are_found_by_name(tmp_path) -> None:
+    image = {"ome": {"multiscales": [{}]}}
+    path = group_at(tmp_path / "i.zarr", **image)
+    with pytest.raises(InputError, match="there are no labels in this OME-Zarr"):
+        omezarr._find_labels(path, None, None)
+    group_at(path / "labels", labels=["a"])
+    assert omezarr._find_labels(path, None, None) == "labels/a" == omezarr._find_labels(path, "a", None)
+    group_at(path / "labels", labels=["a", "b", "a"])
+    assert (
+        omezarr._listed_labels(path, "") == ["a", "b"]
+        and omezarr.has_labels(path)
+        and not omezarr.has_labels(path, "labels")
+    )
+    with pytest.raises(ChoiceNeeded, match="there are several labels") as asked:
+        omezarr._find_labels(path, None, None)
+    assert tuple(asked.value.choices) == ("a", "b")
+    with pytest.raises(InputError, match=r"there are no labels 'c'.*Found: a, b"):
+        omezarr._find_labels(path, "c", None)
+    inner = group_at(tmp_path / "c.zarr")
+    group_at(inner / "0", **image)
+    group_at(inner / "0/labels", labels=["q"])
+    assert omezarr._find_labels(inner, None, None) == "0/labels/q"
+    own = group_at(tmp_path / "l.zarr", **{"image-label": {}})
+    assert omezarr._find_labels(own, None, None) == "" and omezarr.is_labels(own) and not omezarr.is_labels(path)
+    for name in ("my_labels", "Mask", "seg1"):
+        assert omezarr._find_labels(group_at(tmp_path / f"{name}.zarr", **image), None, None) == ""
+    assert omezarr._find_labels(group_at(tmp_path / "bare.zarr"), None, None) == ""
+    with pytest.raises(InputError):
+        omezarr._find_labels(tmp_path / "Mask.zarr", "a", None)
+
+
+def test_attributes_of_every_version_and_what_is_none(tmp_path) -> None:
+    path = group_at(tmp_path / "a.zarr", k=1, ome={"k": 2, "v": 3})
+    assert omezarr.attributes(path) == {"k": 2, "v": 3, "ome": {"k": 2, "v": 3}}
+    old = tmp_path / "b.zarr"
+    (old / "g").mkdir(parents=True)
+    (old / "g/.zattrs").write_text('{"k": 5, "ome": 3}')
+    assert (
+        omezarr.attributes(old, "g") == {"k": 5, "ome": 3}
+        and omezarr.attributes(old) == {}
+        and omezarr.attributes(old, "no") == {}
+    )
+    (old / ".zgroup").write_text("{}")
+    assert omezarr.is_zarr(old) and not omezarr.is_zarr(tmp_path)
+    for text, words in (
+        ("[1]", "zarr.json does not hold an object"),
+        ('{"attributes": 3}', "the attributes are not an object"),
+    ):
+        (path / "zarr.json").write_text(text)
+        with pytest.raises(FormatError, match=words):
+            omezarr.attributes(path)
+
+
+def test_members_and_arrays_that_lead_out_are_refused(tmp_path) -> None:
+    for name in ("/abs", "../x", "a/../../x", "\\x"):
+        packed = tmp_path / "z.zip"
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr(zipfile.ZipInfo(name), "x")
+        with pytest.raises(FormatError, match="leads out of the archive"):
+            omezarr._check_zip(packed)
+        with pytest.raises(FormatError, match="leads out of the archive"):
+            omezarr._array_name(packed, "", {"path": name.replace("\\", "/")}, "here")
+    assert omezarr._array_name(packed, "g", {"path": "0"}, "here") == "g/0"
+    folder = group_at(tmp_path / "f.zarr")
+    (folder / "0").mkdir()
+    assert omezarr._array_name(folder, "", {"path": "0"}, "here") == "0"
+    for item, words in (
+        ({"path": "1"}, "the array '1' that the metadata names is not there"),
+        ({"path": ""}, "has no path"),
+        ({"path": 3}, "has no path"),
+        ("x", "has no path"),
+    ):
+        with pytest.raises(FormatError, match=words):
+            omezarr._array_name(folder, "", item, "here")
+
+
+def test_arrays_without_metadata_of_scales(tmp_path) -> None:
+    path = tmp_path / "p.zarr"
+    root = zarr.open_group(path, mode="w")
+    with pytest.raises(FormatError, match="this zarr group holds no image"):
+        open_volume(path)
+    root.create_array("a", shape=(4, 3, 5, 6), chunks=(1, 3, 5, 6), dtype="u2", dimension_names=["t", "z", "y", "x"])[
+        ...
+    ] = 3
+    held = open_volume(path)
+    assert held.data.shape == (4, 3, 5, 6) and int(held.data.max().compute()) == 3
+    root.create_array("b", shape=(4, 3, 5, 6), chunks=(1, 3, 5, 6), dtype="u2")[...] = 1
+    with pytest.raises(ChoiceNeeded, match=r"several arrays and no multiscales.*one of: a, b") as asked:
+        open_volume(path)
+    assert tuple(asked.value.choices) == ("a", "b")
+    assert int(open_volume(path, dataset="b", axes="tzyx").data.max().compute()) == 1
