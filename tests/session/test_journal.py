@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_dynamic_connectome.model.errors import InputError
+from napari_dynamic_connectome.session import journal as journal_module
 from napari_dynamic_connectome.session.journal import Journal, find_recoverable, reopen
 from napari_dynamic_connectome.session.journal_file import JournalFile, encode_line, read_records
 from napari_dynamic_connectome.session.lock import SessionLock, journal_folder
@@ -620,3 +621,182 @@ def test_what_was_undone_before_a_crash_can_be_done_again_after_it(path: Path) -
     assert again.recordings["worm 1"].neurons["note"].iloc[0] == "second"
     assert again.redo() is None
     journal.close()
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({}, True), ({"community": 0}, True), ({"component": 0}, False), ({"component": True}, False), ({"component": 1.0}, False), ({"level": -1}, False), ({"level": "0"}, False), ({"kind": 3}, False),
+        ({"community": -1}, False), ({"community": "a"}, False), ({"more": 1}, False),
+    ],
+)  # fmt: skip
+def test_what_a_log_says_is_looked_at_is_a_place_or_nothing(change, place) -> None:
+    shown = {"component": 1, "kind": "core", "level": 0, "community": None}
+    assert journal_module._is_place(shown | change) == place
+    assert not journal_module._is_place({k: v for k, v in shown.items() if k != "level"})
+
+
+@pytest.mark.parametrize(
+    ("held", "notes"),
+    [
+        ({"labels": [1, 2], "voxel size": "a", "rate": "b", "x": 3}, {"labels": (1, 2), "voxel_size": "a", "rate": "b"}), ({}, {"labels": ()}), ({"labels": [True]}, None), ({"labels": "12"}, None),
+        ({"rate": 3}, None), ([1], None), (None, None), ({"labels": (4,)}, {"labels": (4,)}),
+    ],
+)  # fmt: skip
+def test_notes_that_a_log_holds_are_notes_or_nothing(held, notes) -> None:
+    assert journal_module._notes(held) == notes
+
+
+def test_damaged_records_of_edits_are_counted_and_the_others_offered(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.name_neuron(8, "ASEL", recording="worm 1")
+    session.leave_out("worm 1")
+    assert journal._file is not None
+    good = next(r for r in read_records(journal._file.path)[0] if "edit" in r)
+    for change in (
+        {"n": "x"},
+        {"edit": 3},
+        {"edit": good["edit"] | {"recording": 5}},
+        {"edit": good["edit"] | {"changes": [[1, "name"]]}},
+        {"edit": {}},
+    ):
+        journal._file.append(good | change)
+    journal._file.append({k: v for k, v in good.items() if k != "n"})
+    journal._file.append({"seen": 1})
+    crash(journal)
+    again = load_session(path)
+    journal = Journal.attach(again)
+    assert [lost.edit.text for lost in journal.pending] == [
+        e.text for e in session.history[-2:]
+    ] and journal.left_out == 6
+    assert [lost.position for lost in journal.pending] == [len(session.history) - 2, len(session.history) - 1]
+    assert journal.recover() == [] and again.left_out == session.left_out
+    journal.close()
+
+
+def test_logs_of_edits_that_do_not_fit_are_kept_and_those_that_were_done_are_removed(path: Path) -> None:
+    session = load_session(path)
+    journal = Journal.attach(session)
+    session.name_neuron(8, "ASEL", recording="worm 1")
+    session.add(session.recordings["worm 1"], replace=True, made="extract")
+    base = [p.name for p in journal.folder.glob("base-*.zip")]
+    crash(journal)
+    for refused in (True, False):
+        again = load_session(path)
+        if refused:
+            again.edit("worm 1", {8: {"name": "AWCL"}})
+        journal = Journal.attach(again)
+        old = [p.name for p in journal._old]
+        assert len(old) == 1 and (journal.folder / base[0]).exists()
+        if not refused:
+            continue
+        (journal.folder / "keep.zip").write_bytes(b"")
+        lost = journal.recover()
+        assert [one.edit.text for one, _ in lost] == ["name neuron 8 ASEL"] and "does not fit" in lost[0][1]
+        assert [p.name for p in journal.folder.glob("*.discarded")] == [old[0].replace(".log", ".discarded")]
+        assert not (journal.folder / old[0]).exists() and journal.pending == []
+        (journal.folder / old[0].replace(".log", ".discarded")).rename(journal.folder / old[0])
+        journal._file.close()
+        journal._file.path.unlink()
+        journal.lock.release()
+    assert journal.recover() == [] and not (journal.folder / old[0]).exists()
+    records = [r for log in journal.folder.glob("edits-*.log") for r in read_records(log)[0]]
+    used = {r["base"] for r in records if "base" in r}
+    assert {p.name for p in journal.folder.glob("base-*.zip")} == used and (journal.folder / "keep.zip").exists()
+    (journal.folder / "keep.zip").unlink()
+    journal.close()
+
+
+def test_a_community_that_was_looked_at_is_shown_again_where_there_is_one(tmp_path: Path) -> None:
+    path = save_session(make_session(), tmp_path / "s.zarr")
+    for level, shown in ((0, True), (99, False)):
+        session = load_session(path)
+        journal = Journal.attach(session)
+        kind = next(k for c, k in session.communities if c == 1)
+        session.select(component=1, kind=kind)
+        assert session.shown_communities is not None
+        level = min(level, session.shown_communities.n_levels)
+        session.select(level=level, community=1)
+        crash(journal)
+        again = load_session(path)
+        again.selection = Selection(component=2, kind=kind, level=7)
+        journal = Journal.attach(again)
+        journal.show_again()
+        assert again.selection.component == 1
+        assert (again.selection.level == level and again.selection.community == 1) == shown
+        journal.close()
+    again.select(component=1)
+    journal.shown = {"component": again.components.rank + 1, "kind": "core", "level": 0, "community": None}
+    journal.show_again()
+    assert again.selection.component == 1
+    journal.shown = {"component": again.components.rank, "kind": "core", "level": 0, "community": None}
+    journal.show_again()
+    assert again.selection.component == again.components.rank
+
+
+def test_what_is_looked_at_while_a_save_runs_is_noted_after_it(tmp_path: Path) -> None:
+    path = save_session(make_session(), tmp_path / "s.zarr")
+    session = load_session(path)
+    journal = Journal.attach(session)
+
+    def noted() -> list[str]:
+        assert journal._file is not None
+        return [k for r in read_records(journal._file.path)[0] for k in ("shown", "touched") if k in r]
+
+    journal.saved(path, session.snapshot())
+    assert noted() == []
+    before = session.snapshot()
+    session.select(component=2)
+    session.touch("worm 1", rate="1 to 2 Hz")
+    journal.saved(path, before)
+    assert noted() == ["shown", "touched"]
+    assert len(list(journal.folder.glob("edits-*.log"))) == 1
+    journal.close()
+    assert not journal.folder.exists()
+
+
+def test_only_folders_of_journals_alone_are_removed(tmp_path: Path) -> None:
+    for extra, gone in (
+        (None, True),
+        ("edits-000001.log", True),
+        ("base-1.zip", True),
+        (".lock.x", True),
+        ("mine.txt", False),
+        ("edits-1.log", False),
+    ):
+        folder = tmp_path / "j"
+        folder.mkdir(exist_ok=True)
+        (folder / "lock").write_text("")
+        if extra:
+            (folder / extra).write_text("")
+        journal_module._remove_if_ours(folder)
+        assert folder.exists() != gone
+        if not gone:
+            (folder / str(extra)).unlink()
+
+
+def test_journals_of_programs_that_ended_are_found_the_newest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYNAMIC_CONNECTOME_CACHE", str(tmp_path))
+    made = []
+    for number in range(3):
+        session = Session()
+        journal = Journal.attach(session)
+        if number < 2:
+            one = make_session(results=False).recordings["worm 1"]
+            session.add(one, made="open worm 1", action="open")
+            session.name_neuron(8, f"ASE{'LR'[number]}", recording="worm 1")
+        crash(journal)
+        made.append((session, journal.folder))
+    running = Journal.attach(Session())
+    found = find_recoverable()
+    assert [f.folder for f in found] == [made[1][1], made[0][1]] and all(
+        f.edits == 2 and f.recordings == ("worm 1",) for f in found
+    )
+    assert not made[2][1].exists() and running.folder.exists()  # nothing to lose, and nothing lost
+    assert journal_module.base_session(found[0]).uid == made[1][0].uid
+    journal_module.throw_away(found[0])
+    assert [f.folder for f in find_recoverable()] == [made[0][1]] and list(made[1][1].glob("*.discarded"))
+    running.close()
