@@ -19,6 +19,7 @@ from tests.session.test_save_load import rewrite
 from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.errors import FormatError
 from napari_dynamic_connectome.session import fingerprints
+from napari_dynamic_connectome.session import freshness as freshness_module
 from napari_dynamic_connectome.session.fingerprints import recording_print
 from napari_dynamic_connectome.session.freshness import Freshness, freshness, present_neurons
 from napari_dynamic_connectome.session.save_load import load_session, save_session
@@ -238,3 +239,105 @@ def test_other_methods_are_older_than_what_they_were_made_from_and_compared_with
     assert "Static methods are older than 1 name of worm2." in found.lines
     session.set_cohort(session.cohort)  # made again: other methods still know what they were made from
     assert freshness(session).stale == ("baselines", "signed")
+
+
+def a_print(**change: object) -> dict:
+    base = {
+        "labels": [1, 2, 3, 4],
+        "names": ["A", "B", "", "D"],
+        "confidence": [None, 0.5, None, 0.9],
+        "rejected": [False, False, False, True],
+        "traces": ["a", "b", "c", "d"],
+    }
+    return base | {"clock": "k", "stimuli": "s", "behaviour": "v"} | change
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "texts"),
+    [
+        ({}, {}, []), ({"names": ["A", "X", "Y", "D"]}, {}, ["2 names of w"]), ({"names": ["A", "X", "", "D"]}, {"cohort": {"min_confidence": 0.5}}, ["1 name of w"]),
+        ({"names": ["A", "X", "", "D"]}, {"cohort": {"min_confidence": 0.6}}, []), ({"confidence": [None, 0.4, None, 0.9]}, {"cohort": {"min_confidence": 0.5}}, ["1 name of w"]),
+        ({"rejected": [True, True, False, True]}, {}, ["2 rejected neurons of w"]), ({"rejected": [False] * 4}, {}, ["1 neuron of w that is kept again"]),
+        ({"traces": ["x", "b", "x", "x"]}, {}, ["the traces of 1 neuron of w"]), ({"traces": ["x", "b", "x", "x"]}, {"cohort": {"include_unnamed": True}}, ["the traces of 2 neurons of w"]),
+        ({"labels": [1, 2, 3, 5]}, {}, ["1 new neuron of w", "the loss of 1 neuron of w"]), ({"labels": [1, 2, 7, 4]}, {}, []), ({"labels": [1, 2, 7, 4]}, {"cohort": {"include_unnamed": True}}, ["1 new neuron of w", "the loss of 1 neuron of w"]),
+        ({"clock": "x", "stimuli": "x", "behaviour": "x"}, {}, ["the times of w", "the stimuli of w"]), ({"behaviour": "x"}, {"confounds": {"channels": ["speed"]}}, ["the behaviour of w"]),
+        ({"behaviour": "x"}, {"confounds": {"channels": []}}, []),
+    ],
+)  # fmt: skip
+def test_what_changed_in_a_worm_is_counted_as_far_as_it_takes_part(change, settings, texts) -> None:
+    found = freshness_module._worm("w", a_print(), a_print(**change), settings)
+    assert [c.text for c in found] == texts and all(c.worm == "w" for c in found)
+    same = a_print()
+    assert freshness_module._worm("w", same, same, settings) == []
+
+
+def test_two_neurons_kept_again_are_two() -> None:
+    found = freshness_module._worm("w", a_print(rejected=[True, True, False, False]), a_print(rejected=[False] * 4), {})
+    assert [(c.what, c.text, c.count) for c in found] == [("rejected", "2 neurons of w that are kept again", 2)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"a": 1}, {"a": 1}, True), ({"a": 1}, {"a": 2}, False), ({"a": 1}, {"b": 1}, False), ({"a": 1}, {"a": 1, "b": 2}, False), ({"a": (1, 2)}, {"a": [1, 2]}, True), ([1], [1, 2], False), ([1, 3], [1, 2], False),
+        ({"a": 1}, 3, False), (3, {"a": 1}, False), ([1], 1, False), (1, [1], False), ([], (), True), ([{"a": (1,)}], [{"a": [1]}], True), (1, 1.0, True),
+    ],
+)  # fmt: skip
+def test_settings_are_equal_whatever_a_file_makes_of_tuples(one, other, same) -> None:
+    assert freshness_module._same(one, other) == same
+
+
+def test_only_settings_that_both_know_are_compared() -> None:
+    made, wanted = (
+        {"cohort": {"a": 1}, "affinity": {"b": 1}, "ntf": {}},
+        {"cohort": {"a": 2}, "affinity": {"b": 1}, "other": {}},
+    )
+    tables = ("cohort", "affinity")
+    assert [c.what for c in freshness_module._settings(made, wanted, tables)] == ["settings"]
+    assert freshness_module._settings(made, wanted, ("affinity",)) == []
+    for nothing in ((None, wanted), (made, None), ({}, wanted), (made, {}), ({"affinity": {"b": 1}}, wanted)):
+        assert freshness_module._settings(*nothing, tables) == []
+
+
+def change_of(what: str, worm: str = "", count: int = 1, text: str = "") -> freshness_module.Change:
+    return freshness_module.Change(what, text or f"{what} {worm}", worm, count)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ([change_of("names", "a")], "names a"), ([change_of("names", "a"), change_of("rate", "b")], "names a and rate b"), ([change_of("labels", "a", 3)], "3 neurons edited since extraction of a"),
+        ([change_of("names", "a", 2), change_of("names", "b", 3), change_of("worms", "c")], "5 names in 2 worms and 1 worm"), ([change_of("names", "a", 2), change_of("names", "a", 1), change_of("rate", "a")], "3 names of a and rate a"),
+        ([change_of("settings"), change_of("settings"), change_of("worms"), change_of("worms")], "the settings and 2 worms"), ([change_of("settings", text="the rank"), change_of("names", "a"), change_of("rejected", "a")], "the rank, 1 name of a and 1 rejection of a"),
+        ([change_of("rate", "a"), change_of("rate", "b"), change_of("rate", "c")], "the rate in 3 worms"), ([change_of("rate", "a"), change_of("rate", "a"), change_of("rate", "a")], "the rate of a"), ([], ""),
+    ],
+)  # fmt: skip
+def test_changes_are_said_in_few_words(changes, words) -> None:
+    assert freshness_module._short(tuple(changes)) == words
+
+
+def test_lines_and_summary_of_all_that_is_older() -> None:
+    one, two = change_of("rate", "a"), change_of("names", "b")
+    found = freshness_module.Freshness((one, two), (one,), (two,), states=(one,), baselines=(two,), signed=(one,))
+    words = freshness_module.OPINION_WORDS
+    assert found.lines == [
+        "Traces of a are older than rate a.", "Traces of b are older than names b.", "Components and communities are older than rate a.", "Communities are older than names b.",
+        f"{words['states']} are older than rate a.", f"{words['baselines']} are older than names b.", f"{words['signed']} are older than rate a.",
+    ]  # fmt: skip
+    assert found.summary == " ".join(
+        [
+            "Components and communities are older than rate a and names b.",
+            f"{words['states']} are older than rate a.",
+            f"{words['baselines']} are older than names b.",
+            f"{words['signed']} are older than rate a.",
+            "Traces are older than rate a and names b.",
+        ]
+    )
+    assert freshness_module.Freshness((), (), (two,)).summary == "Communities are older than names b."
+    nothing = freshness_module.Freshness()
+    assert nothing.lines == [] and nothing.text == nothing.summary == ""
+    assert (
+        freshness_module.joined(["a"]) == "a"
+        and freshness_module.joined([]) == ""
+        and freshness_module.joined("abc") == "a, b and c"
+    )

@@ -94,7 +94,6 @@ def anneal(pointer, neighbour, weight, complete, slots, table, prior, betas, out
     """
     n = len(pointer) - 1
     empty = prior[3]
-    zero = evidence(table, prior, ZERO, 0.0)
     label, size = first_partition(n, slots, empty, random)
     toward = np.zeros((slots, n))
     number = np.zeros((slots if not complete else 0, n), dtype=np.int64)
@@ -171,7 +170,7 @@ def anneal(pointer, neighbour, weight, complete, slots, table, prior, betas, out
                         number[s, neighbour[e]] += 1
         likelihood = evidence(table, prior, outside, outside_weight) - one
         for q in range(slots):
-            likelihood += own[q] - zero
+            likelihood += own[q]  # nothing for an empty group
         energy[step] = likelihood
         if step >= first:
             out[step - first] = label
