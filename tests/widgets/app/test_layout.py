@@ -6,7 +6,7 @@ import gc
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QDockWidget, QLabel, QTabBar
 
@@ -64,14 +64,44 @@ def test_the_task_at_hand_gets_the_room_of_a_low_window(viewer, work, qtbot) -> 
     assert run.isVisible() and not run.visibleRegion().isEmpty()
     numbers = [one for one in window.findChildren(QLabel, "slice_label") if one.isVisible() and one.text()]
     assert numbers and all(one.width() >= one.sizeHint().width() for one in numbers)
+    # a dock that grows by itself, for a strip or a message, is no separator that was moved
+    docks["Communities"].setMinimumHeight(docks["Communities"].height() + 40)
+    qtbot.wait(50)
+    docks["Communities"].setMinimumHeight(0)
+    for title in ("Components", "Cohort"):
+        click_tab(window, title, qtbot)
+        assert height_of(docks[title]) > 0.6 * window.height(), title
     # a separator that was moved by hand stays where it is
     (layout,) = window.findChildren(Layout)
-    cohort, communities = (layout._holder(title) for title in ("Cohort", "Components"))
-    window.resizeDocks([cohort, communities], [300, 400], Qt.Orientation.Vertical)
-    qtbot.wait(50)
+    cohort = layout._holder("Cohort")
+    begin = cohort.mapTo(window, cohort.rect().bottomLeft())
+    begin.setX(begin.x() + 150)
+    begin.setY(begin.y() + 3)
+    LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QTest.mousePress(window, LEFT, NONE, begin)
+    for step in range(1, 6):
+        QTest.mouseMove(window, QPoint(begin.x(), begin.y() - 40 * step))
+        qtbot.wait(60)
+    QTest.mouseRelease(window, LEFT, NONE, QPoint(begin.x(), begin.y() - 200))
+    qtbot.wait(300)
     before = cohort.height()
+    assert before < 0.6 * window.height() and layout.by_hand
     click_tab(window, "Neurons", qtbot)
     assert abs(height_of(docks["Neurons"]) - before) < 30
+
+
+def test_docks_that_are_opened_one_by_one_do_not_push_the_window(viewer, qtbot) -> None:
+    from napari_dynamic_connectome.widgets.app.contributions import arrange
+
+    window = viewer.window._qt_window
+    sizes = set()
+    watched = window.resizeEvent
+    window.resizeEvent = lambda event: (sizes.add((event.size().width(), event.size().height())), watched(event))[1]
+    before = (window.width(), window.height())
+    arrange(viewer)
+    qtbot.wait(1500)
+    assert len(window.findChildren(Layout)) == 1
+    assert (window.width(), window.height()) == before and sizes <= {before}
 
 
 def test_one_click_from_the_start_card_to_a_result_in_3d(viewer, work, qtbot, monkeypatch) -> None:

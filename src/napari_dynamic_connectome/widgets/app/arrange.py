@@ -56,7 +56,8 @@ def _opening(viewer: Any, found: dict[str, Any]) -> Iterator[None]:
             dock.deleteLater()
             continue
         area = "bottom" if kind.place == "bottom" else "right"
-        viewer.window.add_dock_widget(dock, name=kind.title, area=area, add_vertical_stretch=False)
+        # one above the other, until they are laid out, they would push the window beyond its screen
+        viewer.window.add_dock_widget(dock, name=kind.title, area=area, add_vertical_stretch=False, tabify=True)
         yield
     found.update(_there(viewer))
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import weakref
 from typing import Any
+from uuid import uuid4
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabBar
 
 LOW = 900
@@ -27,7 +29,7 @@ CONTROLS = 160
 """Least height of napari's layer controls in a low window."""
 WATCHED = "dynamicConnectomeLayout"
 BY_HAND = 24
-"""Pixels by which a dock must differ from its last size to have been moved by hand."""
+"""Pixels by which a separator has to be dragged to have been moved by hand."""
 REST_MS = 120
 
 
@@ -65,15 +67,19 @@ class Layout(QObject):
         self.upper, self.lower, self.session = upper, lower, work.session
         self.front = upper[0]
         self.by_hand = False
-        self._sizes: dict[str, int] = {}
+        self._name = (
+            uuid4().hex
+        )  # Qt keeps tab bars for later, and Python gives the address of a layout that is gone to the next one
+        self._dragged: dict[str, int] | None = None
+        """Sizes when a separator was taken; None while none is."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(REST_MS)
         self._timer.timeout.connect(self.fit)
-        self._note = QTimer(self)
-        self._note.setSingleShot(True)
-        self._note.setInterval(REST_MS)
-        self._note.timeout.connect(self._remember)
+        self._let_go = QTimer(self)
+        self._let_go.setSingleShot(True)
+        self._let_go.setInterval(REST_MS)
+        self._let_go.timeout.connect(self._after_drag)
         window.installEventFilter(self)
         self._signals = ((work.session.recordings_changed, self.first_worm), (work.wanted, self.show))
         for signal, slot in self._signals:
@@ -91,16 +97,20 @@ class Layout(QObject):
         """Notice clicks on the tabs; Qt makes tab bars late, and new ones when docks are arranged anew."""
         for bar in self._window().findChildren(QTabBar):
             ours = {bar.tabText(i) for i in range(bar.count())} & {*self.upper, *self.lower}
-            if ours and bar.property(WATCHED) != id(self):
-                bar.setProperty(WATCHED, id(self))
-                bar.tabBarClicked.connect(lambda place, bar=bar: self.bring(bar.tabText(place)))
+            if ours and bar.property(WATCHED) != self._name:
+                bar.setProperty(WATCHED, self._name)
+                # no function that holds the bar: Python would collect both, and the click would reach nobody
+                bar.tabBarClicked.connect(self._tab_clicked)
+
+    def _tab_clicked(self, place: int) -> None:
+        bar = self.sender()
+        if isinstance(bar, QTabBar):
+            self.bring(bar.tabText(place))
 
     def bring(self, title: str) -> None:
         """Give the room to the group of a dock."""
         if title not in self.upper and title not in self.lower:
             return
-        if self._moved():
-            self.by_hand = True
         self.front = title
         self.later()
 
@@ -117,7 +127,7 @@ class Layout(QObject):
     def end(self) -> None:
         """Leave the sizes to the user, or to another layout."""
         self.by_hand = True
-        for timer in (self._timer, self._note, self._widen):
+        for timer in (self._timer, self._let_go, self._widen):
             timer.stop()
         self._window().removeEventFilter(self)
         self._window().tabifiedDockWidgetActivated.disconnect(self._activated)
@@ -151,7 +161,6 @@ class Layout(QObject):
             window.resizeDocks([traces], [int(height * part)], Qt.Orientation.Vertical)
         self.widen_numbers()
         self.watch_tabs()
-        self._note.start()
 
     def show(self, title: str) -> None:
         """Bring a dock to the front."""
@@ -170,22 +179,29 @@ class Layout(QObject):
             one.setFixedWidth(max(one.width(), one.sizeHint().width() + 2))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Fit with the window; a separator that is dragged (the window itself has the mouse then) stays where it was put.
+
+        Sizes alone do not tell: a strip or a message makes a dock higher, too.
+        """
         if event.type() == QEvent.Type.Resize and not self.by_hand:
             self._timer.start()
+        elif event.type() == QEvent.Type.MouseButtonPress and isinstance(event, QMouseEvent):
+            # presses that a dock did not want arrive here, too
+            between = self._window().childAt(event.position().toPoint()) is None
+            self._dragged = self._heights() if between else None
+        elif event.type() == QEvent.Type.MouseButtonRelease and self._dragged is not None:
+            self._let_go.start()
         return False
 
-    def _remember(self) -> None:
-        self._sizes = self._heights()
+    def _after_drag(self) -> None:
+        before, self._dragged = self._dragged, None
+        now = self._heights()
+        if before is not None and any(abs(now[k] - before[k]) > BY_HAND for k in now.keys() & before.keys()):
+            self.by_hand = True
 
     def _heights(self) -> dict[str, int]:
         groups = (self._group(self.upper), self._group(self.lower))
         return {str(i): one.height() for i, one in enumerate(groups) if one is not None}
-
-    def _moved(self) -> bool:
-        """Whether a separator was moved since the sizes were set; the window's own size changes them, too."""
-        now = self._heights()
-        settled = not self._timer.isActive() and not self._note.isActive()
-        return settled and any(abs(now[k] - self._sizes[k]) > BY_HAND for k in now.keys() & self._sizes.keys())
 
     def _group(self, titles: tuple[str, ...]) -> QDockWidget | None:
         """The dock of a group that is in front."""

@@ -46,7 +46,7 @@ class AtlasNames(QWidget):
         self._timer.setSingleShot(True)
         self._timer.setInterval(AGAIN_MS)
         self._timer.timeout.connect(self._suggest_again)
-        self.text = label("no atlas: names are not suggested", "secondary")
+        self.text = label("no suggestions yet", "secondary")
         self.load_button = button(
             "Load atlas…",
             self.load,

@@ -294,11 +294,7 @@ class CohortDock(Dock):
         common = cohort.common_stimuli
         self.summary.setText(
             f"{len(cohort.worms)} of {len(self.session.recordings)}  ·  "
-            + (
-                f"common stimuli: {', '.join(common)}"
-                if common
-                else "no stimuli in common: every worm keeps its own clock"
-            )
+            + (f"all have {', '.join(common)}" if common else "no stimuli in common: every worm keeps its own clock")
         )
         everywhere = int((seen == len(cohort.worms)).sum())
         self._presence_line = f"{len(cohort.neurons)} neurons, {everywhere} in every worm"

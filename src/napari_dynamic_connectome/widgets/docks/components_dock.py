@@ -51,7 +51,7 @@ class ComponentsDock(Dock):
         self.grid = QGridLayout(self.grid_box)
         self.grid.setContentsMargins(0, 0, 0, 0)
         self.grid.setSpacing(6)
-        self.legend = label("", "secondary")
+        self.legend = label("", "secondary", wrap=True)
         self.cards: list[Card] = []
         self.sweep_view = SweepView()
         self.sweep_view.chosen.connect(self.choose_rank)

@@ -274,7 +274,7 @@ class NeuronsDock(Dock):
         wanted = [n for n in CANONICAL if (e := info(n)) and e.ganglion in ganglia and n not in present]
         mirrored = [n for n in wanted if mirror(n) in present]
         others = [n for n in wanted if mirror(n) not in present]
-        self.find_fold.summary.setText(f"{len(wanted)} in these ganglia  ·  {len(mirrored)} whose mirror is named")
+        self.find_fold.summary.setText(f"{len(wanted)} in these ganglia  ·  {len(mirrored)} with mirror")
         self.missing.setTextFormat(Qt.TextFormat.RichText)
         links = [_link(n, self.colours.accent) for n in mirrored] + [
             _link(n, self.colours.secondary) for n in others[:60]

@@ -1,4 +1,4 @@
-"""Messages to the user: napari notifications; failures have a "details" button with the traceback."""
+"""Messages to the user: napari notifications, which are not printed; failures have a "details" button with the traceback."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from napari.utils.notifications import Notification, NotificationSeverity, notification_manager, show_info, show_warning
+from napari.utils.notifications import (
+    Notification,
+    NotificationSeverity,
+    notification_manager,
+    show_console_notification,
+)
 from qtpy.QtWidgets import QFileDialog, QPlainTextEdit
 
 from ...model.errors import DynamicConnectomeError
@@ -20,11 +25,27 @@ log = logging.getLogger("napari_dynamic_connectome")
 __all__ = ["show_actions", "show_failure", "show_info", "show_warning"]
 
 
+def show_info(message: str) -> None:
+    """Say something in the window's corner."""
+    _dispatch(Notification(message, NotificationSeverity.INFO))
+
+
+def show_warning(message: str) -> None:
+    """Warn in the window's corner."""
+    _dispatch(Notification(message, NotificationSeverity.WARNING))
+
+
+def _dispatch(notification: Notification) -> None:
+    """Hand a message to napari, which shows it; it prints messages, too, but ours stand in the window and in the log."""
+    with notification_manager.notification_ready.blocker(show_console_notification):
+        notification_manager.dispatch(notification)
+
+
 def show_actions(message: str, actions: tuple[tuple[str, Any], ...]) -> None:
     """Show a warning with buttons: (text, function)."""
     log.info("%s", message)
     called = tuple((text, lambda *_, function=function: function()) for text, function in actions)
-    notification_manager.dispatch(Notification(message, NotificationSeverity.WARNING, actions=called))
+    _dispatch(Notification(message, NotificationSeverity.WARNING, actions=called))
 
 
 def show_failure(viewer: Any, doing: str, error: BaseException, details: str = "") -> str:
@@ -38,7 +59,7 @@ def show_failure(viewer: Any, doing: str, error: BaseException, details: str = "
         NotificationSeverity.WARNING if expected else NotificationSeverity.ERROR,
         actions=(("Details", lambda *_: show_details(viewer, message, details)),),
     )
-    notification_manager.dispatch(notification)
+    _dispatch(notification)
     return message
 
 
