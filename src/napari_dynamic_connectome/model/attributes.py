@@ -78,7 +78,10 @@ def apply_table(
     twice = next((n for n in names if names.count(n) > 1), None)
     if twice is not None:
         raise InputError(f"the worm '{twice}' has two rows", where=where, fix="Keep one of them.")
-    rows = dict(zip(names, table.drop(columns="worm").to_dict(orient="records"), strict=True))
+    others = table.drop(columns="worm")
+    # pandas 2 gives no records of a table without columns
+    records = others.to_dict(orient="records") if len(others.columns) else [{} for _ in names]
+    rows = dict(zip(names, records, strict=True))
     if chosen and not any(r.name in rows for r in chosen):
         known = ", ".join(r.name for r in chosen[:5])
         raise InputError("no row has the name of a worm", where=where, fix=f"The worms are called {known}.")
