@@ -40,7 +40,9 @@ def test_traces_come_back_exactly(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(7, 2))
     session.add(Recording.from_arrays(values, name="a/b: ü", rate_hz=3, names=["AVAL", ""]))
     write_tables(session, tmp_path)
-    read = pd.read_csv(tmp_path / "traces" / f"{safe_file_name('a/b: ü')}.csv", index_col=0, float_precision="round_trip")
+    read = pd.read_csv(
+        tmp_path / "traces" / f"{safe_file_name('a/b: ü')}.csv", index_col=0, float_precision="round_trip"
+    )
     np.testing.assert_array_equal(read.to_numpy(), values)
     assert list(read.columns) == ["AVAL", "unnamed_2"]
     assert list(neuron_table(session)["label"]) == [1, 2]

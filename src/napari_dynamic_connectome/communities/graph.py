@@ -279,7 +279,7 @@ def node_strengths(n: int, edges: Array, weights: Array) -> Array:
         theta = theta * np.sqrt(np.clip(ratio, 1e-3, 1e3))
         if np.abs(ratio - 1).max() < 1e-9:
             break
-    return np.asarray(theta)
+    return np.where(has, theta, 1.0)
 
 
 def normalize_strength(graph: WeightedGraph) -> WeightedGraph:

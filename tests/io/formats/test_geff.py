@@ -10,6 +10,7 @@ import pytest
 import zarr
 
 from napari_dynamic_connectome import FormatError, InputError, open_labels, read_centres
+from napari_dynamic_connectome.io.formats import geff
 from napari_dynamic_connectome.io.formats.geff import _axes
 from napari_dynamic_connectome.io.layer_data import read_layers
 from napari_dynamic_connectome.io.registry import identify
@@ -131,3 +132,83 @@ def test_axes_are_known_by_type_or_name_and_what_is_none_is_left_out(given, expe
 def test_too_few_or_too_many_axes_are_named(given, named: str) -> None:
     with pytest.raises(InputError, match=f"has the axes {named}; needed are one of time and two or three of space"):
         _axes({"axes": given}, "here")
+
+
+@pytest.mark.parametrize(
+    ("times", "unit", "frames"),
+    [
+        ([0, 1, 5], None, [0, 1, 5]), ([0, 2, 4], None, [0, 2, 4]), ([0, 2, 4], "second", [0, 1, 2]), ([0, 2, 3], "second", [0, 2, 3]), ([0, 0.5, 1.0], None, [0, 1, 2]), ([0.4, 0.8, 0.8], "s", [1, 2, 2]),
+        ([0, 0.5, 1.024], None, [0, 1, 2]), ([0, 0.5, 1.03], None, None), ([-1, 0, 1], None, None), ([-0.5, 0, 0.5], None, None), ([0, 0.1, 1.1, 2.1, 3.1], None, None), ([0.25], None, [1]), ([0, 0.5, 2.0], None, [0, 1, 4]), ([0, 0.5, 2.0, 3.5], None, None),
+    ],
+)  # fmt: skip
+def test_times_become_frames_where_they_are_even(times, unit, frames) -> None:
+    given = np.array(times, float)
+    if frames is None or len(times) == 1:
+        with pytest.raises(InputError, match="axis t holds times that are no frames and not even"):
+            geff._frames(given, {"name": "t", "unit": unit}, "here")
+    else:
+        assert geff._frames(given, {"name": "t", "unit": unit}, "here").tolist() == frames
+
+
+@pytest.mark.parametrize(
+    ("units", "factor"),
+    [
+        ((None, None, None), {}),
+        (("um", "nm", "mm"), {"z": 1.0, "y": 1e-3, "x": 1e3}),
+        (("pixel", "voxel", None), {}),
+        (("um", "pixel", "um"), None),
+        ((None, "um", "um"), None),
+    ],
+)
+def test_units_of_space_are_all_lengths_or_all_pixels(units, factor) -> None:
+    axes = {a: {"name": a, "unit": u} for a, u in zip("zyx", units, strict=True)}
+    if factor is None:
+        with pytest.raises(InputError, match=r"others in pixels \([zyx]\)"):
+            geff._factor(axes, "here")
+    else:
+        assert geff._factor(axes, "here") == pytest.approx(factor)
+
+
+def test_numbers_of_tracks_in_the_file_are_taken_where_they_say_the_same(tmp_path) -> None:
+    same, other = np.array([5, 9, 5, 9, 5]), np.array([5, 9, 5, 9, 9])
+    zero = np.array([0, 3, 0, 3, 0])
+    for number, (props, about, ids) in enumerate(
+        [
+            ({"k": same}, {"tracklet": "k"}, {5, 9}), ({"k": zero}, {"lineage": "k"}, {1, 4}), ({"k": other}, {"tracklet": "k"}, {1, 2}), ({"k": other, "m": same}, {"tracklet": "k", "lineage": "m"}, {5, 9}),
+            ({"k": np.array([5, 5, 5, 5, 5])}, {"tracklet": "k"}, {1, 2}), ({"k": np.array([5, 9, 6, 9, 5])}, {"tracklet": "k"}, {1, 2}), ({"k": same}, {"tracklet": "a/k"}, {1, 2}), ({"k": same}, {"tracklet": "gone"}, {1, 2}), ({"k": same[:4]}, {"tracklet": "k"}, {1, 2}), ({"k": same}, 5, {1, 2}),
+        ]
+    ):  # fmt: skip
+        path = graph(tmp_path / f"{number}.geff", TWO, LINKS, props=props, track_node_props=about)
+        assert set(read_centres(path)["id"]) == ids, (about, props)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"edges": [(10, 12), (12, 99)]}, "a link leads to no node"), ({"nodes": {}}, "the graph has no nodes"), ({"props": {"y": np.array([1.0, np.nan, 1, 1, 1])}}, "axis y has no number for every one of the 5 nodes"),
+        ({"props": {"y": np.ones(4)}}, "axis y has no number for every one of the 5 nodes"), ({"props": {"y": np.array(list("abcde"))}}, "axis y has no number"),
+    ],
+)  # fmt: skip
+def test_graphs_that_are_damaged_are_refused(tmp_path, change, words) -> None:
+    given = {"nodes": TWO, "edges": LINKS} | change
+    path = graph(
+        tmp_path / "a.geff", given["nodes"], given["edges"] if given["nodes"] else [], props=given.get("props", {})
+    )
+    with pytest.raises((InputError, FormatError), match=words):
+        geff.read_tracks(path)
+
+
+def test_missing_values_and_odd_names_of_axes_are_refused(tmp_path) -> None:
+    path = graph(tmp_path / "a.geff", TWO, LINKS)
+    zarr.open_group(path, mode="r+").create_array("nodes/props/z/missing", data=np.zeros(5, bool))
+    assert len(geff.read_tracks(path)) == 5
+    zarr.open_group(path, mode="r+")["nodes/props/z/missing"][3] = True
+    with pytest.raises(FormatError, match="axis z has no number"):
+        geff.read_tracks(path)
+    for name in ("../z", "a/z", ".."):
+        with pytest.raises(FormatError, match="an axis is called"):
+            geff._values(path, {"name": name}, 5, "here")
+    with pytest.raises(FormatError, match="the graph has no nodes/q"):
+        geff._array(path, "nodes/q", "here")
+    with pytest.raises(FormatError, match="there is no graph of tracks"):
+        geff.read_tracks(tmp_path)

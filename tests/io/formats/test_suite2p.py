@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_dynamic_connectome import ChoiceNeeded, FormatError, InputError, read_recording
+from napari_dynamic_connectome.io.formats import suite2p
 from napari_dynamic_connectome.io.layer_data import can_read
 from napari_dynamic_connectome.io.plain_pickle import plain_npy
 
@@ -114,3 +115,121 @@ def test_a_cut_off_pickle_is_a_damaged_file(tmp_path) -> None:
     (folder / "stat.npy").write_bytes(raw[: len(raw) // 2])
     with pytest.raises(FormatError):
         read_recording(folder, voxel_size_um=(1, 1, 1))
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, np.inf, np.nan])
+def test_rates_that_cannot_be_are_refused_wherever_they_come_from(tmp_path, rate) -> None:
+    folder = plane(tmp_path / "plane0", fs=rate)
+    for options in ({}, {"rate_hz": rate}):
+        with pytest.raises(InputError, match="Hz is not positive"):
+            suite2p.read_recordings(folder, **options)
+    assert suite2p.read_recordings(folder, rate_hz=5.0)[0].rate_hz == pytest.approx(5.0)
+
+
+def test_planes_are_found_in_the_order_of_their_numbers(tmp_path) -> None:
+    base = tmp_path / "w" / "suite2p"
+    for name in ("plane10", "plane2", "combined"):
+        plane(base / name)
+    (base / "plane3").mkdir()
+    assert list(suite2p.planes(tmp_path / "w")) == list(suite2p.planes(base)) == ["plane2", "plane10", "combined"]
+    assert list(suite2p.planes(base / "plane2")) == ["plane2"] and suite2p.planes(tmp_path) == {}
+    with pytest.raises(ChoiceNeeded, match=r"has 2 planes here.*combined holds the cells of all") as asked:
+        suite2p.read_recordings(base)
+    assert asked.value.choices == ("combined", "plane2", "plane10")
+    with pytest.raises(InputError, match=r"there is no 'plane3'.*Found: plane2, plane10, combined"):
+        suite2p.read_recordings(base, dataset="plane3")
+    assert [suite2p.read_recordings(base, dataset=d)[0].name for d in ("plane2", "combined")] == ["w plane2", "w"]
+    (base / "combined" / "F.npy").unlink()
+    with pytest.raises(ChoiceNeeded, match=r"one of: plane2, plane10\.$"):
+        suite2p.read_recordings(base)
+    other = plane(tmp_path / "bare")
+    assert suite2p.read_recordings(other)[0].name == "bare"
+    with pytest.raises(InputError, match="this is no folder of suite2p"):
+        suite2p.read_recordings(tmp_path)
+
+
+def test_a_file_alone_is_no_folder_of_suite2p(tmp_path) -> None:
+    folder = tmp_path / "p"
+    folder.mkdir()
+    for count, name in enumerate(("F.npy", "Fneu.npy", "spks.npy"), 1):
+        np.save(folder / name, F)
+        assert (suite2p.folder_of(folder / name) == folder) == (count == 3)
+    assert (
+        suite2p.folder_of(folder / "other.npy") is None
+        and suite2p.folder_of(folder) == folder
+        and suite2p.folder_of(tmp_path) is None
+    )
+    (folder / "F.npy").unlink()
+    np.save(folder / "stat.npy", F)
+    assert suite2p.folder_of(folder / "stat.npy") is None
+
+
+@pytest.mark.parametrize(
+    ("signal", "factor"),
+    [
+        ("F - 1 Fneu", 1.0),
+        ("F-.25*Fneu", 0.25),
+        (" F - 2.5 * Fneu ", 2.5),
+        ("F + Fneu", None),
+        ("dff", None),
+        ("F - Fneu", None),
+    ],
+)
+def test_any_share_of_the_neuropil_may_be_subtracted(tmp_path, signal, factor) -> None:
+    folder = plane(tmp_path / "plane0")
+    if factor is None:
+        with pytest.raises(InputError, match="there is no signal"):
+            suite2p.read_recordings(folder, signal=signal)
+        return
+    (held,) = suite2p.read_recordings(folder, signal=signal)
+    np.testing.assert_allclose(held.traces.values, F.T * (1 - factor / 2), rtol=1e-6)
+    assert held.provenance["suite2p"] == {"plane": "plane0", "signal": signal}
+
+
+def test_positions_are_those_of_the_regions_and_planes_in_micrometres(tmp_path) -> None:
+    base = tmp_path / "suite2p"
+    for k in (0, 3):
+        plane(base / f"plane{k}")
+    plane(base / "combined", copies=2)
+    size = (5.0, 2.0, 0.5)
+    one = suite2p.read_recordings(base, dataset="plane3", voxel_size_um=size)[0]
+    expected = [[15, 2 * (10 + i), 0.5 * (20 + i)] for i in range(4)]
+    np.testing.assert_allclose(one.positions_um, expected)
+    both = suite2p.read_recordings(base, dataset="combined", voxel_size_um=size)[0]
+    np.testing.assert_allclose(both.positions_um, [[0, *p[1:]] for p in expected] + expected)
+    assert "positions are in pixels" in " ".join(suite2p.read_recordings(base, dataset="plane3")[0].remarks)
+    (base / "plane3" / "stat.npy").unlink()
+    part = suite2p.read_recordings(base, dataset="combined", voxel_size_um=size)[0]
+    assert np.isnan(part.positions_um).all() and "the planes of 'combined' are not all there" in " ".join(part.remarks)
+    bare = suite2p.read_recordings(base, dataset="plane3", voxel_size_um=size)[0]
+    assert np.isnan(bare.positions_um).all() and "positions" not in " ".join(bare.remarks)
+    np.save(base / "plane0" / "stat.npy", np.load(base / "plane0" / "stat.npy", allow_pickle=True)[:3])
+    with pytest.raises(FormatError, match="stat has 3 rows for 4 regions"):
+        suite2p.read_recordings(base, dataset="plane0", voxel_size_um=size)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "options", "words"),
+    [
+        ("iscell", np.ones((3, 2)), {}, "iscell has 3 rows for 4 regions"), ("F", np.ones(5), {}, r"F\.npy has 1 axes, not \(region, frame\)"), ("Fneu", np.ones((4, 3)), {"signal": "F - 1 Fneu"}, r"F has shape \(4, 30\), Fneu \(4, 3\)"),
+    ],
+)  # fmt: skip
+def test_arrays_that_do_not_fit_are_named(tmp_path, name, values, options, words) -> None:
+    folder = plane(tmp_path / "plane0")
+    np.save(folder / f"{name}.npy", values)
+    with pytest.raises(FormatError, match=words):
+        suite2p.read_recordings(folder, **options)
+
+
+def test_cells_are_those_that_iscell_says(tmp_path) -> None:
+    folder = plane(tmp_path / "plane0")
+    np.save(folder / "iscell.npy", np.ones((4, 2)))
+    held = suite2p.read_recordings(folder)[0]
+    assert not held.neurons["rejected"].any() and "no cells" not in " ".join(held.remarks)
+    (folder / "iscell.npy").unlink()
+    held = suite2p.read_recordings(folder)[0]
+    assert not held.neurons["rejected"].any() and "no iscell.npy: every region counts as a cell" in " ".join(
+        held.remarks
+    )
+    (folder / "Fneu.npy").unlink()
+    assert "neuropil" not in " ".join(suite2p.read_recordings(folder)[0].remarks)

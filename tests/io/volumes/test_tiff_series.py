@@ -12,6 +12,7 @@ import tifffile
 from napari_dynamic_connectome.extraction.extract import extract_recording, extract_traces
 from napari_dynamic_connectome.io.choice import ChoiceNeeded
 from napari_dynamic_connectome.io.registry import identify, open_labels, open_volume
+from napari_dynamic_connectome.io.volumes import tiff_series
 from napari_dynamic_connectome.model.errors import FormatError, InputError
 
 SHAPE = (12, 3, 16, 20)
@@ -121,3 +122,89 @@ def test_an_ome_tiff_in_several_files_is_one_image(tmp_path, voxels) -> None:
             tmp_path / f"{t}.ome.tif", voxels[t], photometric="minisblack", description=text, metadata=None
         )
     assert (open_volume(tmp_path).data.compute() == voxels[:4]).all()
+
+
+BOXES: tuple = (
+    0, -1, slice(None), slice(1, 4), (slice(None), 0), (1, slice(1, None)), (0, 1, 2), (slice(0, 3), slice(None), slice(2, 5, 2)), ([2, 0, 3], 1), (slice(None, None, -1), 0), (slice(None, None, 2), -1, slice(3), slice(1, 2)),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_every_box_of_files_is_that_of_the_array(tmp_path, compression, monkeypatch) -> None:
+    monkeypatch.setattr(tiff_series, "OPEN_FILES", 2)
+    data = np.random.default_rng(0).integers(0, 999, (5, 3, 6, 7)).astype(np.uint16)
+    names = []
+    for t in range(5):
+        names.append(str(tmp_path / f"f{t}.tif"))
+        tifffile.imwrite(
+            names[-1], data[t], photometric="minisblack", compression=compression, metadata={"axes": "ZYX"}
+        )
+    stack = tiff_series.TiffFiles(names, (5,), (3, 6, 7), data.dtype)
+    assert stack.shape == data.shape and stack.ndim == 4 and stack.chunks == (1, 3, 6, 7)
+    for stored in (stack, pickle.loads(pickle.dumps(stack))):
+        for box in BOXES:
+            np.testing.assert_array_equal(stored[box], data[box])
+        assert len(stored._open) == 2
+    deep = tiff_series.TiffFiles([*names, names[0]], (2, 3), (3, 6, 7), data.dtype)
+    whole = np.concatenate([data, data[:1]]).reshape(2, 3, 3, 6, 7)
+    for box in ((1, 0), (slice(None), 1), (0, slice(0, 2), slice(None), 3), 1):
+        np.testing.assert_array_equal(deep[box], whole[box])
+    joined = tiff_series.JoinedFiles([data[:2], data[2:3], data[3:]])
+    assert joined.shape == data.shape and joined.chunks == (1, 3, 6, 7) and joined.starts.tolist() == [0, 2, 3, 5]
+    for box in (*BOXES, (slice(0, 0),), [1, 2, 2], slice(1, 5)):
+        np.testing.assert_array_equal(joined[box], data[box])
+    wrong = tiff_series.TiffFiles(names, (5,), (3, 6, 8), data.dtype)
+    with pytest.raises(FormatError, match=r"holds uint16 of shape \(3, 6, 7\), the first uint16 of shape \(3, 6, 8\)"):
+        wrong[0]
+    with pytest.raises(FormatError, match="the first int32"):
+        tiff_series.TiffFiles(names, (5,), (3, 6, 7), np.int32)[0]
+
+
+@pytest.mark.parametrize(
+    ("names", "own", "axes", "order"),
+    [
+        (["t1_z1", "t1_z2", "t2_z1", "t2_z2"], "yx", [("t", [1, 2]), ("z", [1, 2])], [0, 1, 2, 3]), (["z1_t1", "z1_t2", "z3_t1", "z3_t2"], "yx", [("t", [1, 2]), ("z", [1, 3])], [0, 2, 1, 3]),
+        (["t1", "t2", "t10"], "zyx", [("t", [1, 2, 10])], [0, 1, 2]), (["time_1_ch0", "time_1_ch1"], "zyx", [("c", [0, 1])], [0, 1]), (["frame1", "frame2"], "tyx", None, None), (["a1", "a2"], "yx", None, None),
+        (["t1_a", "t1_b"], "yx", None, None), (["Slice-3", "slice 4"], "yx", [("z", [3, 4])], [0, 1]), (["cat1", "cat2"], "yx", None, None), (["t1", "x"], "yx", None, None), (["t1z1", "t1z2", "t1z2b"], "yx", None, None),
+    ],
+)  # fmt: skip
+def test_marks_in_names_count_axes(names, own, axes, order) -> None:
+    got, ordered = tiff_series._marks([Path(f"{n}.tif") for n in names], own, "here")
+    assert got == (axes or []) and ordered == [f"{names[i]}.tif" for i in order or []]
+
+
+def test_files_that_are_missing_and_too_many_channels_are_told() -> None:
+    with pytest.raises(FormatError, match="the file of t = 2, z = 1 is not there"):
+        tiff_series._marks([Path(f"{n}.tif") for n in ("t1_z1", "t1_z2", "t2_z2")], "yx", "here")
+    six = [Path(f"c{i}.tif") for i in range(6)]
+    assert tiff_series._marks(six, "zyx", "here")[0] == [("c", list(range(6)))]
+    for own, example in (("yx", "zyx"), ("zyx", "tzyx")):
+        with pytest.raises(ChoiceNeeded, match="count 7 channels") as asked:
+            tiff_series._marks([*six, Path("c6.tif")], own, "here")
+        assert asked.value.example == example and asked.value.option == "axes"
+
+
+def test_files_are_found_and_sorted_by_their_numbers(tmp_path) -> None:
+    for name in ("a10.tif", "a9.TIFF", "a1.btf", ".a2.tif", "b.png", "a02.tif"):
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "d.tif").mkdir()
+    assert [p.name for p in tiff_series.tiff_files(tmp_path)] == ["a1.btf", "a02.tif", "a9.TIFF", "a10.tif"]
+    assert [p.name for p in tiff_series.tiff_files(tmp_path / "a?.*")] == ["a1.btf", "a9.TIFF"]
+    assert tiff_series.is_pattern("x*.tif") and tiff_series.is_pattern("x?.tif") and not tiff_series.is_pattern("x.tif")
+    (tmp_path / "real*.tif").write_bytes(b"")
+    assert not tiff_series.is_pattern(tmp_path / "real*.tif")
+    with pytest.raises(InputError, match="there is no TIFF file here"):
+        tiff_series.open_volume(tmp_path / "nothing*")
+
+
+def test_how_many_files_there_may_be(tmp_path, monkeypatch) -> None:
+    for t in range(3):
+        tifffile.imwrite(
+            tmp_path / f"t{t}.tif", np.full((2, 4, 5), t, np.uint8), photometric="minisblack", metadata={"axes": "ZYX"}
+        )
+    monkeypatch.setattr(tiff_series.limits, "MAX_DASK_CHUNKS", 3)
+    held = tiff_series.open_volume(tmp_path)
+    np.testing.assert_array_equal(held.data[:, 0, 0, 0].compute(), [0, 1, 2])
+    monkeypatch.setattr(tiff_series.limits, "MAX_DASK_CHUNKS", 2)
+    with pytest.raises(InputError, match="there are 3 files"):
+        tiff_series.open_volume(tmp_path)

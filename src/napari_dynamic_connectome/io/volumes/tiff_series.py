@@ -31,8 +31,9 @@ ORDER = 30
 
 ENDINGS = (".tif", ".tiff", ".btf")
 OPEN_FILES = 64
-MAX_CHANNELS = 6
 """Compressed files that are held open at a time."""
+MAX_CHANNELS = 6
+"""More numbers of channels in the names of files are hardly channels."""
 _MARK = re.compile(r"(?<![a-z])(t|time|frame|z|plane|slice|c|ch|channel)[-_ ]?(\d+)(?!\d)", re.IGNORECASE)
 _LETTER = {"time": "t", "frame": "t", "plane": "z", "slice": "z", "ch": "c", "channel": "c"}
 
