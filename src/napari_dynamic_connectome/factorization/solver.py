@@ -167,6 +167,7 @@ class Solver:
         self.l1_own = settings.sparsity * float(np.sqrt(self.norm2 / max(seen[common:].sum(), 1)))
         self.patterns = _patterns(self.counts)
         self.round = worms_together(problem)
+        self.small = LARGE >= 2 * max(w.n_rows + w.n_times for w in problem.worms)
         self._where = {}
         for index, worm in enumerate(problem.worms):
             inverse = np.full(problem.n_times, -1)
@@ -271,8 +272,9 @@ class Solver:
         return [range(a, min(a + self.round, count)) for a in range(0, count, self.round)]
 
     def _each(self, function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-        """Results in the order of the items; a thread takes many small ones at a time."""
-        size = max(-(-len(items) // (4 * self.pool.threads)), 1) if len(items) > ROUND else 1
+        """Results in the order of the items; small ones are dealt out once, as waking a thread costs as much as they do."""
+        turns = 1 if self.small else 4
+        size = max(-(-len(items) // (turns * self.pool.threads)), 1) if self.small or len(items) > ROUND else 1
         pieces = [items[a : a + size] for a in range(0, len(items), size)]
         return [r for piece in self.pool.map(lambda piece: [function(i) for i in piece], pieces) for r in piece]
 
