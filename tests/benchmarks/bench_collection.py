@@ -185,12 +185,9 @@ def cluster(workers: int) -> Iterator[Any]:
     if not workers:
         yield None
         return
-    from distributed import Client, LocalCluster
+    from napari_dynamic_connectome.model.cluster import local_client
 
-    with (
-        LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0) as local,
-        Client(local) as client,
-    ):
+    with local_client(workers) as client:
         yield client
 
 

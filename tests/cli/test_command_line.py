@@ -401,12 +401,21 @@ def test_four_real_worms_give_the_known_biology_without_tuning(shared_data: Path
     assert pairs.loc["all", "percentile"] > 0.82
 
 
+def _environment() -> dict[str, str]:
+    return dict(os.environ)
+
+
 def test_workers_are_processes_on_this_machine_that_end_with_the_command() -> None:
     pytest.importorskip("distributed")
     options = argparse.Namespace(executor="local", scheduler=None, workers=1)
+    before = dict(os.environ)
     client = client_of(options)
     try:
+        assert dict(os.environ) == before
         pid = client.submit(os.getpid).result()
+        # memory that is taken again and again is kept, or every array costs as much again
+        assert "MALLOC_TRIM_THRESHOLD_" not in client.submit(_environment).result()
+        assert client.submit(_environment).result()["OPENBLAS_NUM_THREADS"] == os.environ.get("OPENBLAS_NUM_THREADS", "1")
         assert pid != os.getpid() and [w["nthreads"] for w in client.scheduler_info()["workers"].values()] == [1]
     finally:
         client.close()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 from typing import Any
 
-from ..model.errors import InputError
+from ..model.cluster import local_client
+from ..model.errors import InputError, MissingExtraError
 
 
 def add_cluster(command: argparse.ArgumentParser) -> None:
@@ -33,15 +33,12 @@ def client_of(options: argparse.Namespace) -> Any:
         raise InputError(
             "--executor dask needs --scheduler ADDRESS or --workers N", fix="For example tcp://127.0.0.1:8786."
         )
-    if importlib.util.find_spec("distributed") is None:
-        from ..model.errors import MissingExtraError
-
-        raise MissingExtraError("distributed", "cluster", "Running on a dask cluster")
-    from distributed import Client
-
     if options.workers is not None:
-        # one thread a process; each step watches its own memory
-        return Client(n_workers=options.workers, threads_per_worker=1, dashboard_address=None, memory_limit=0)
+        return local_client(options.workers)
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise MissingExtraError("distributed", "cluster", "running on a dask cluster") from error
     try:
         return Client(options.scheduler, timeout="10s")
     except (OSError, TimeoutError) as error:
