@@ -47,10 +47,11 @@ def test_every_claim_is_a_motif_and_the_motifs_are_found(seed: int) -> None:
 
 
 def test_two_seeds_say_the_same_of_the_neurons_that_they_are_sure_of() -> None:
+    """Of *core*; groups of *modules* near the limit may be claimed with one seed alone."""
     one, two = (analyzed(902, seed) for seed in (0, 1))
     compared = 0
     for (_, kind), first in one.communities.items():
-        if not len(first.table()):
+        if kind != "core" or not len(first.table()):
             continue
         scores = []
         for (_, other), second in two.communities.items():

@@ -87,3 +87,26 @@ def test_a_rank_that_more_surrogates_do_not_bear_out_makes_room_for_a_smaller_on
     assert len(fits.top[2].dropna()) == 29
     alone = {3: ([(24.0, third)], np.ones(1))}
     assert settle_rank(few, data, alone, 0.05, fit_more)[1] == 0  # nothing is left at the rank that was suggested
+
+
+def test_a_component_that_few_random_starts_have_does_not_count_for_a_rank():
+    third = frozenset(range(20, 28))
+    two, three = ([(40.0, A), (39.0, B)], np.ones(2)), ([(40.0, A), (39.0, B), (38.0, third)], np.ones(3))
+    groups = {2: two, 3: three}
+    data = {r: RankFit(0.2 * r, np.nan, np.nan, np.nan, []) for r in (2, 3)}
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({r: 20 + rng.normal(0, 0.5, 9) for r in (2, 3)})
+    explained = pd.DataFrame({r: 0.1 * r + rng.normal(0, 0.001, 9) for r in (2, 3)})
+    data[1], explained[1] = RankFit(0.2, np.nan, np.nan, np.nan, []), 0.1 + rng.normal(0, 0.001, 9)
+    fits = SurrogateFits(explained, explained * np.nan, table, table)
+
+    def suggested(*at_three) -> tuple[int, dict[int, int]]:
+        starts = {2: [two] * len(at_three), 3: list(at_three)}
+        return settle_rank(fits, data, groups, 0.05, None, starts)[1:3]
+
+    assert settle_rank(fits, data, groups, 0.05, None)[1] == 3
+    assert suggested(three, three, two) == (3, {2: 2, 3: 3})
+    assert suggested(three, two, two) == (2, {2: 2, 3: 2})
+    assert suggested(three, three, three, three, two, two) == (3, {2: 2, 3: 3})
+    assert suggested(three, three, three, two, two, two) == (2, {2: 2, 3: 2})
+    assert suggested(three, two) == (2, {2: 2, 3: 2})

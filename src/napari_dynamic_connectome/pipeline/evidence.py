@@ -231,7 +231,8 @@ def reason_for(rank: int, count: int, table: pd.DataFrame, surrogates: int, any_
         )
     which = "1 component" if count == 1 else f"{count} different components"
     return (
-        f"{rank} is the smallest rank with {which} beyond chance (the background not counted); more ranks show no further one. "
+        f"{rank} is the smallest rank with {which} beyond chance (the background not counted) in most random starts; more ranks "
+        "show no further one. "
         f"Its last component explains {row['gain']:.2%} of the affinities, time-shifted cohorts {row['chance_gain']:.2%} "
         f"(p = {row['p_gain']:.2g})."
     )
