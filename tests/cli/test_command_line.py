@@ -415,7 +415,9 @@ def test_workers_are_processes_on_this_machine_that_end_with_the_command() -> No
         pid = client.submit(os.getpid).result()
         # memory that is taken again and again is kept, or every array costs as much again
         assert "MALLOC_TRIM_THRESHOLD_" not in client.submit(_environment).result()
-        assert client.submit(_environment).result()["OPENBLAS_NUM_THREADS"] == os.environ.get("OPENBLAS_NUM_THREADS", "1")
+        assert client.submit(_environment).result()["OPENBLAS_NUM_THREADS"] == os.environ.get(
+            "OPENBLAS_NUM_THREADS", "1"
+        )
         assert pid != os.getpid() and [w["nthreads"] for w in client.scheduler_info()["workers"].values()] == [1]
     finally:
         client.close()

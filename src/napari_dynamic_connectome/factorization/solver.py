@@ -167,7 +167,7 @@ class Solver:
         self.l1_own = settings.sparsity * float(np.sqrt(self.norm2 / max(seen[common:].sum(), 1)))
         self.patterns = _patterns(self.counts)
         self.round = worms_together(problem)
-        self.small = LARGE >= 2 * max(w.n_rows + w.n_times for w in problem.worms)
+        self.small = 2 * max(w.n_rows + w.n_times for w in problem.worms) <= LARGE
         self._where = {}
         for index, worm in enumerate(problem.worms):
             inverse = np.full(problem.n_times, -1)
