@@ -61,7 +61,7 @@ def agglomerate(
         labels = np.arange(n)
     else:
         labels = rng.permutation(np.arange(n) % min(slots, initial or 60))
-    state = build_state(problem, flat(labels), slots=max(slots, int(labels.max()) + 1), seed=seed)
+    state = build_state(problem, flat(labels), slots=slots, seed=seed)
     groups = int(labels.max()) + 1
     best, best_cost = labels, math.inf
     if groups < n:

@@ -125,7 +125,7 @@ def labelled_voxels(flat: np.ndarray) -> np.ndarray:
 
 def as_words(rows: np.ndarray) -> np.ndarray:
     """View the rows of a contiguous array as 8-byte words, or as rows without words if their length does not allow it."""
-    if rows.shape[1] * rows.itemsize % 8 or rows.itemsize > 8:
+    if rows.shape[1] * rows.itemsize % 8:
         return np.zeros((len(rows), 0), np.uint64)
     return rows.view(np.uint64)
 

@@ -43,6 +43,7 @@ def test_what_is_linked_is_one_neuron_over_gaps_too(tmp_path, version) -> None:
     assert identify(path).key == "geff"
     found = read_centres(path)
     assert found["frame"].tolist() == [0, 0, 1, 2, 2] and found["id"].tolist() == [1, 2, 1, 1, 2]
+    assert found.index.tolist() == [0, 1, 2, 3, 4]
     labels = open_labels(path, shape=(3, 3, 12, 12), radius_voxels=1)
     assert [sorted(set(np.unique(f)) - {0}) for f in labels.data.compute()] == [[1, 2], [1], [1, 2]]
     data, keywords, kind = read_layers(path)[0]

@@ -245,10 +245,10 @@ def _fit_companions(
         if axes not in ("tn", "nt"):
             raise InputError(f"axes cannot be '{axes}'", where=where, fix='Choose "tn" or "nt".')
         return int(shape[axes.index("t")]), used
-    for key, own in (("t", True), ("names", False)):
-        if key in held and shape[0] != shape[1]:
-            n = len(np.ravel(held[key]))
-            return int(n if own else next(s for s in shape if s != n)), used
+    if shape[0] != shape[1] and "t" in held:
+        return len(np.ravel(held["t"])), used
+    if shape[0] != shape[1] and "names" in held:
+        return int(shape[0]), used  # `recording_from_fields` turns them where the names say so
     raise ChoiceNeeded(
         f"'{chosen}' of shape {tuple(shape)} does not say which axis is time",
         where=where,
