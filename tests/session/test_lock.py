@@ -336,3 +336,23 @@ def test_a_lock_folder_that_holds_other_things_stays(tmp_path: Path) -> None:
     with lock.writing_alone(tmp_path / "out"):
         pass
     assert (tmp_path / ".out.writing" / "notes.txt").read_text() == "theirs"
+
+
+@pytest.mark.parametrize("silent", [0.0, lock.STALE_S - 30, lock.STALE_S + 30])
+@pytest.mark.parametrize("here", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+def test_silence_is_told_of_locks_of_other_machines_alone(
+    tmp_path: Path, silent: float, here: bool, known: bool
+) -> None:
+    file = tmp_path / "lock"
+    file.write_text("{}")
+    then = time.time() - silent
+    os.utime(file, (then, then))
+    owner = lock._me() | ({} if here else {"place": "another boot pid:[1]", "host": "elsewhere", "machine": "other"})
+    text = lock.describe(owner | {"user": "", "since": "2026-11-30T12:34:56+00:00"}, file if known else None)
+    assert text.startswith(f"process {os.getpid()} on {owner['host']} since 2026-11-30 12:34 UTC")
+    assert ("no sign of life for" in text) == (known and not here and silent > lock.STALE_S)
+    gone = lock.describe(owner, tmp_path / "gone")
+    assert "no sign of life" not in gone
+    named = lock.describe({"user": "me\n", "pid": 3, "host": "h" * 200})
+    assert named == f"me, process 3 on {'h' * 100}"
