@@ -33,3 +33,30 @@ def test_chips_that_change_are_drawn_as_new_ones_would_be(viewer) -> None:
         if colour:
             np.testing.assert_allclose(one.box.color.rgba, other.box.color.rgba, atol=1e-6)
             assert (one.box.width, one.box.height) == pytest.approx((other.box.width, other.box.height))
+
+
+def test_chips_that_come_and_go_stand_below_each_other(viewer, qtbot) -> None:
+    legend, colours = Legend(), {"1": "#ff0000", "2": "#00ff00", "3": "#0000ff"}
+
+    def rows() -> list[float]:
+        """Middle row on the canvas of every chip, by its colour; NaN where it is not seen."""
+        picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+        found = []
+        for colour in colours.values():
+            wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+            place = np.argwhere((np.abs(picture - wanted) < 30).all(axis=-1))
+            found.append(float(place[:, 0].mean()) if len(place) else np.nan)
+        return found
+
+    lines = list(colours.items())
+    legend.show(viewer, lines, "#ffffff", most=9)
+    first = rows()
+    assert np.isfinite(first).all() and (np.diff(first) > 8).all()
+    assert legend.show(viewer, lines[1:2], "#ffffff") is False  # all that are there change at once
+    fewer = rows()
+    assert np.isnan(fewer[0]) and np.isnan(fewer[2]) and fewer[1] == pytest.approx(first[0], abs=1)
+    assert legend.show(viewer, lines, "#ffffff") is False
+    np.testing.assert_allclose(rows(), first, atol=1)
+    # napari's own switch still places them
+    viewer.canvas.overlays[f"{KEY}0"].visible = False
+    assert rows()[1] == pytest.approx(first[0], abs=1)

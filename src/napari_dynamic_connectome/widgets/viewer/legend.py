@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ class Legend:
         plain : str
             Colour of plain text.
         most : int
-            Chips to change in one call: a new one costs napari some ten milliseconds.
+            New chips to make in one call: each costs napari some ten milliseconds. Those that are there change together.
 
         Returns
         -------
@@ -43,20 +44,22 @@ class Legend:
         overlays = viewer.canvas.overlays
         if stale and wanted:
             viewer.canvas.overlay_tiling.top_right = "vertical"
-        for place in stale[:most]:
-            key = f"{KEY}{place}"
-            if place not in wanted:
-                overlays[key].visible = False
-                del self._shown[place]
-                continue
-            values = _look(*wanted[place])
-            if key in overlays:
-                _change(overlays[key], values)
-            else:  # one by one: napari stacks them in the order in which it hears of them
-                overlays[key] = TextOverlay(position="top_right", font_size=7.5, **values)
+        new = [place for place in stale if f"{KEY}{place}" not in overlays]
+        held = [place for place in stale if f"{KEY}{place}" in overlays]
+        with placed_together(viewer, [overlays[f"{KEY}{place}"] for place in held]):
+            for place in held:
+                if place in wanted:
+                    _change(overlays[f"{KEY}{place}"], _look(*wanted[place]))
+                    self._shown[place] = wanted[place]
+                    self._changed.add(place)
+                else:
+                    overlays[f"{KEY}{place}"].visible = False
+                    del self._shown[place]
+        for place in new[:most]:  # one by one: napari stacks them in the order in which it hears of them
+            overlays[f"{KEY}{place}"] = TextOverlay(position="top_right", font_size=7.5, **_look(*wanted[place]))
             self._shown[place] = wanted[place]
             self._changed.add(place)
-        return len(stale) > most
+        return len(new) > most
 
     def settle(self, viewer: Any) -> None:
         """Let napari measure the texts that changed once more: at first it takes some for as wide as the one before."""
@@ -64,6 +67,25 @@ class Legend:
             overlay = viewer.canvas.overlays[f"{KEY}{place}"]
             overlay.events.font_size.emit(overlay.font_size, overlay.font_size)
         self._changed.clear()
+
+
+@contextmanager
+def placed_together(viewer: Any, overlays: Sequence[Any]) -> Iterator[None]:
+    """Let napari place all texts of the canvas when it is drawn next, and not for each of these that comes or goes."""
+    canvas = getattr(getattr(getattr(viewer, "window", None), "_qt_viewer", None), "canvas", None)
+    place = getattr(canvas, "_update_overlay_canvas_positions", None)
+    later = getattr(viewer.canvas.events, "_overlay_positions_changed", None)
+    if not overlays or place is None or later is None:  # nothing to change, or another version of napari
+        yield
+        return
+    for one in overlays:
+        one.events.visible.disconnect(place, missing_ok=True)
+    try:
+        yield
+    finally:
+        for one in overlays:
+            one.events.visible.connect(place, unique=True)
+        later()
 
 
 def _look(text: str, colour: str, plain: str) -> dict[str, Any]:
