@@ -182,7 +182,7 @@ def _ratios(weights: Array, observed: Array, used: Array) -> Array:
     theta = np.sqrt(strength / np.maximum(used.sum(axis=1), 1)) + TINY
     for _ in range(STEPS):
         reach = used @ theta
-        theta = np.sqrt(theta * strength / np.where(reach > 0, reach, 1.0)) + TINY  # no reach: no strength
+        theta = np.sqrt(theta * (strength / np.where(reach > 0, reach, 1.0))) + TINY  # no reach: no strength
     return np.where(observed, filled / np.outer(theta, theta), 0.0)
 
 
