@@ -154,6 +154,27 @@ def test_a_cluster_gives_the_same_surrogates():
     assert told == sorted(told) and told[-1] == 1
 
 
+def test_a_cluster_finds_the_same_communities():
+    distributed = pytest.importorskip("distributed")
+    mine = cohort(1, 2)
+    settings = PipelineSettings.parse({**QUICK, "kinds": ["core", "modules"], "rank": {"rank": 2, "starts": 1}})
+    components = decompose(mine, settings)[2]
+    here = partition(components, settings)
+    kept: list[int] = []
+    local = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(**local) as cluster, distributed.Client(cluster) as client:
+        there = partition(components, settings, client=client, keep=lambda found: kept.append(len(found)))
+        with pytest.raises(Cancelled):
+            partition(components, settings, client=client, cancel=lambda: True)
+    assert list(there) == list(here) and kept == [1, 2, 3, 4]
+    assert any(len(c.table()) for c in here.values())
+    for key, one in here.items():
+        np.testing.assert_array_equal(one.labels.values, there[key].labels.values)
+        np.testing.assert_array_equal(one.probability.values, there[key].probability.values)
+        pd.testing.assert_frame_equal(one.table(), there[key].table())
+        assert one.answer == there[key].answer
+
+
 KILLED = """
 import os, pickle, signal, sys
 from pathlib import Path

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -12,8 +13,9 @@ import xarray as xr
 from ..communities.judge import Candidate, Tested, candidates, claim, judged_matrix, tighten, untested
 from ..communities.scan import strongest_group
 from ..communities.tail import false_discovery, tail_p_value
+from ..model.cluster import on_cluster
 from ..model.cohort import Cohort
-from ..model.execution import workers
+from ..model.execution import one_blas_thread, workers
 from ..model.memory import check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Communities, CommunityKind, Components
@@ -21,6 +23,7 @@ from .evidence import Standing, compared_matrix, component_groups, spreads, stan
 from .settings import PipelineSettings
 
 Array = np.ndarray
+T = TypeVar("T")
 Key = tuple[int, CommunityKind]
 STRONGEST = "strongest group"
 """Method of communities that are the strongest group itself, or nobody."""
@@ -36,6 +39,7 @@ def partition(
     known: Mapping[Key, Communities] | None = None,
     keep: Callable[[dict[Key, Communities]], None] | None = None,
     cohort: Cohort | None = None,
+    client: Any = None,
 ) -> dict[Key, Communities]:
     """Communities of every component and kind; those in `known` are taken, `keep` is told after each new one.
 
@@ -54,38 +58,38 @@ def partition(
     keep : callable, optional
     cohort : Cohort, optional
         Not needed any more: the surrogates are known from the components.
+    client : dask.distributed.Client, optional
+        Components and kinds are searched there; the result is the same.
     """
     del cohort
     chance = dict(components.diagnostics.get("chance", {}))
     jobs: list[Key] = [(c, k) for c in range(1, components.rank + 1) for k in settings.kinds]
+    beside = _beside(components, chance, settings.chance.alpha)
     found: dict[Key, Communities] = {}
     listed: dict[Key, list[Candidate]] = {}
-    beside = _beside(components, chance, settings.chance.alpha)
     report(progress, 0.0, "communities")
-    with workers(cancel=cancel) as pool:
 
-        def searched(key: Key) -> tuple[Communities, list[Candidate]]:
-            check_cancel(pool.stopped)
-            own: list[Candidate] = []
-            if known is not None and key in known and known[key].state is None and known[key].method != STRONGEST:
-                one = known[key]
-            elif chance.get("surrogates"):
-                one, own = _search(components, key, settings, chance, beside[key[0] - 1], None, pool.stopped)
-            else:
-                one = _find(components, key, settings, settings.seed, None, pool.stopped)
-            if chance.get("surrogates") and one.method != STRONGEST:
-                own = _listed(components, key, one, chance)
-            return one, own
+    def take(key: Key, one: Communities, own: list[Candidate]) -> None:
+        found[key], listed[key] = one, own
+        report(progress, 0.9 * len(found) / len(jobs), f"communities of component {key[0]} ({key[1]})")
+        if keep is not None:
+            keep(found)
 
-        for done, (key, (one, own)) in enumerate(pool.stream(searched, jobs), start=1):
-            found[key], listed[key] = one, own
-            report(progress, 0.9 * done / len(jobs), f"communities of component {key[0]} ({key[1]})")
-            if keep is not None:
-                keep(found)
+    for key in jobs:
+        old = None if known is None else known.get(key)
+        if old is not None and old.state is None and old.method != STRONGEST:
+            take(key, old, _listed(components, key, old, chance) if chance.get("surrogates") else [])
+    task = _Task(components, settings, chance, beside)
+    searched = _everywhere(client, _searched_alone, _Task.searched, task, [k for k in jobs if k not in found], cancel)
+    with closing(searched):
+        for key, (one, own) in searched:
+            take(key, one, own)
+    found = {key: found[key] for key in jobs}
+    listed = {key: listed[key] for key in jobs}
     if not chance.get("surrogates"):
         why = str(chance.get("note") or UNKNOWN)
         return {key: untested(one, _weights(components, key), why) for key, one in found.items()}
-    judged = _claimed(components, settings, chance, found, listed, part(progress, 0.9, 1), cancel)
+    judged = _claimed(task, found, listed, part(progress, 0.9, 1), cancel, client)
     for key, one in judged.items():
         if beside[key[0] - 1].what == "joint":
             others = " and ".join(str(k + 1) for k in beside[key[0] - 1].of)
@@ -103,16 +107,74 @@ def _beside(components: Components, chance: Mapping[str, Any], alpha: float) -> 
     return standings(component_groups(components), spreads(components), _tops(chance, "core"), alpha)
 
 
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What is needed to search one component and kind, wherever that is done."""
+
+    components: Components
+    settings: PipelineSettings
+    chance: Mapping[str, Any]
+    beside: list[Standing]
+
+    def searched(self, key: Key, cancel: CancelCallback | None) -> tuple[Communities, list[Candidate]]:
+        """Communities that may be claimed, and what their p values are of."""
+        components, settings, chance = self.components, self.settings, self.chance
+        if not chance.get("surrogates"):
+            return _find(components, key, settings, settings.seed, None, cancel), []
+        one, own = _search(components, key, settings, chance, self.beside[key[0] - 1], None, cancel)
+        return one, own if one.method == STRONGEST else _listed(components, key, one, chance)
+
+    def again(self, key: Key, cancel: CancelCallback | None) -> Communities:
+        """The same once more with another seed, without samples."""
+        own = self.settings.communities.model_copy(update={"samples": 0, "null_fits": 0})
+        settings = self.settings.model_copy(update={"communities": own})
+        second = _find(self.components, key, settings, settings.seed + 1, None, cancel)
+        return _level(second, _weights(self.components, key))
+
+
+def _searched_alone(task: _Task, key: Key) -> tuple[Communities, list[Candidate]]:
+    """One component and kind in a process of its own."""
+    with one_blas_thread():
+        return task.searched(key, None)
+
+
+def _again_alone(task: _Task, key: Key) -> Communities:
+    """A second run in a process of its own."""
+    with one_blas_thread():
+        return task.again(key, None)
+
+
+def _everywhere(
+    client: Any,
+    alone: Callable[[_Task, Key], T],
+    here: Callable[[_Task, Key, CancelCallback | None], T],
+    task: _Task,
+    keys: list[Key],
+    cancel: CancelCallback | None,
+) -> Generator[tuple[Key, T]]:
+    """Keys with what was found: on a cluster as they are finished, or on threads in their order."""
+    if client is not None and keys:
+        yield from on_cluster(client, alone, task, keys, cancel=cancel)
+        return
+    with workers(cancel=cancel) as pool:
+
+        def one(key: Key) -> T:
+            check_cancel(pool.stopped)
+            return here(task, key, pool.stopped)
+
+        yield from pool.stream(one, keys)
+
+
 def _claimed(
-    components: Components,
-    settings: PipelineSettings,
-    chance: Mapping[str, Any],
+    task: _Task,
     found: Mapping[Key, Communities],
     listed: Mapping[Key, list[Candidate]],
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
+    client: Any,
 ) -> dict[Key, Communities]:
     """Correct all p values together and keep what is beyond chance; with a second run where something is."""
+    components, settings, chance = task.components, task.settings, task.chance
     alpha = settings.chance.alpha
     family = [(key, c) for key, some in listed.items() for c in some]
     corrected = false_discovery([c.p_value for _, c in family])
@@ -120,21 +182,14 @@ def _claimed(
     for (key, candidate), q in zip(family, corrected, strict=True):
         values[key][candidate.community] = float(q)
     what = f"{chance['surrogates']} surrogate cohorts ({chance['method']})"
-    again = settings.communities.model_copy(update={"samples": 0, "null_fits": 0})
-    again_settings = settings.model_copy(update={"communities": again})
     claimed = [
         k for k, one in found.items() if one.method == "nested sbm" and min(values[k].values(), default=1.0) <= alpha
     ]
     seconds: dict[Key, Communities] = {}
-    with workers(cancel=cancel) as pool:
-
-        def other(key: Key) -> Communities:
-            second = _find(components, key, again_settings, settings.seed + 1, None, pool.stopped)
-            return _level(second, _weights(components, key))
-
-        for done, (key, second) in enumerate(pool.stream(other, claimed), start=1):
+    with closing(_everywhere(client, _again_alone, _Task.again, task, claimed, cancel)) as runs:
+        for key, second in runs:
             seconds[key] = second
-            report(progress, done / len(claimed), "a second run, to see what depends on chance")
+            report(progress, len(seconds) / len(claimed), "a second run, to see what depends on chance")
     judged = {}
     for key, one in found.items():
         check_cancel(cancel)

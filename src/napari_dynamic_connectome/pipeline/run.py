@@ -322,7 +322,9 @@ def analyze(
         client=client,
         checkpoint=None if checkpoint is None else Path(checkpoint),
     )
-    communities = partition(components, settings, progress=part(progress, 0.7, 1), cancel=cancel, cohort=cohort)
+    communities = partition(
+        components, settings, progress=part(progress, 0.7, 1), cancel=cancel, cohort=cohort, client=client
+    )
     made = provenance_of(settings, cohort, command=command)
     return AnalysisResult(affinity, sweep, components, communities, made)
 
@@ -558,6 +560,7 @@ def _run_stages(
                 known=session.communities if begun else None,
                 keep=_now_and_then(save_some),
                 cohort=session.cohort,
+                client=client,
             )
         stages.pop("some communities", None)
         session.communities = {}
