@@ -12,14 +12,19 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from napari_dynamic_connectome.communities import moves
 from napari_dynamic_connectome.communities.description_length import description_length
 from napari_dynamic_connectome.communities.find import find_communities
 from napari_dynamic_connectome.communities.graph import graph_from_matrix
+from napari_dynamic_connectome.communities.kernels import total_cost
+from napari_dynamic_connectome.communities.levels import expand
 from napari_dynamic_connectome.communities.moves import draw
 from napari_dynamic_connectome.communities.null import shuffle_weights
-from napari_dynamic_connectome.communities.posterior import align
+from napari_dynamic_connectome.communities.posterior import align, sample_posterior
+from napari_dynamic_connectome.communities.search import Fit
 from napari_dynamic_connectome.communities.state import build_problem, build_state
 from napari_dynamic_connectome.model.errors import InputError
+from napari_dynamic_connectome.model.progress import Cancelled
 from napari_dynamic_connectome.model.results import Components
 
 spec = importlib.util.spec_from_file_location("community_graphs", Path(__file__).parent / "graphs.py")
@@ -115,3 +120,97 @@ def test_a_component_is_read_by_its_number():
     assert find_communities(components, component=1, samples=0, null_fits=0, starts=1).labels.values.max() == 0
     with pytest.raises(InputError, match="which component"):
         find_communities(components)
+
+
+# --- sampling, with draws that are given -----------------------------------------------------------------------------------
+
+
+def drawn(monkeypatch: pytest.MonkeyPatch, levels: list[np.ndarray], n: int, samples: int, **how):
+    """What is made of random labels that stand for draws: the fit, the draws, the result, what was told, and the states."""
+    rng = np.random.default_rng(3)
+    edges, weights, _ = graphs.random_case(1, n, 0.6, 3)
+    problem = build_problem(edges, weights, n, slots=n)
+    fit = Fit(tuple(levels), 0.0, problem)
+    every: list[np.ndarray] = []
+    states: list[tuple[int, tuple[int, ...], int]] = []
+    expected = build_state(
+        problem, levels if len(levels) > 1 else [*levels, np.zeros(levels[0].max() + 1, int)], slots=n
+    )
+
+    def fake(given, state, sweeps, out) -> None:
+        assert given is problem and out.shape == (sweeps, max(len(levels), 2), n)
+        assert total_cost(problem, state) == pytest.approx(total_cost(problem, expected))  # sums without drift
+        states.append((sweeps, state.size.shape, int(state.random[0])))
+        for row in range(sweeps):
+            for level in range(out.shape[1]):
+                out[row, level] = rng.choice([0, 2, 3, 5, 8][level:], n)
+        every.append(out.copy())
+        state.pair[:] = 7.0
+        state.size[:] += 1
+
+    monkeypatch.setattr(moves, "draw", fake)
+    told: list[tuple[float, str]] = []
+    got = sample_posterior(fit, samples, 11, progress=lambda share, text="": told.append((share, text)), **how)
+    return fit, np.concatenate(every), got, told, states
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize(("burn_in", "samples"), [(0, 4), (7, 16), (20, 10), (3, 7)])
+def test_shares_are_counted_in_the_samples_that_are_kept(
+    depth: int, burn_in: int, samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n = 14
+    levels = [np.arange(n) % 4, np.array([0, 1, 1, 0]), np.zeros(2, int)][:depth]
+    levels = [np.zeros(n, int)] if depth == 1 else levels
+    if depth == 2:
+        levels[1] = np.zeros(4, int)
+    fit, raw, got, told, states = drawn(monkeypatch, levels, n, samples, burn_in=burn_in)
+    assert len(raw) == burn_in + samples
+    assert [one[0] for one in states] == [10] * (len(raw) // 10) + [len(raw) % 10] * (len(raw) % 10 > 0)
+    assert told == [(k / len(raw), "sampling partitions") for k in range(0, len(raw), 10)]
+    reference = expand(levels)
+    kept = raw[burn_in:, :depth]
+    assert got.samples.shape == (samples, depth, n) and got.probability.shape == (depth, n)
+    for level, row in enumerate(reference):
+        groups = row.max() + 1
+        assert got.membership[level].shape == (n, groups + 1)
+        for k in range(samples):
+            np.testing.assert_array_equal(got.samples[k, level], align(kept[k, level], row, groups))
+        for node in range(n):
+            mine = [int(one) for one in got.samples[:, level, node]]
+            for g in range(groups):
+                assert got.membership[level][node, g] == pytest.approx(mine.count(g) / samples)
+            assert got.membership[level][node, -1] == pytest.approx(mine.count(-1) / samples)
+            assert got.probability[level, node] == pytest.approx(mine.count(int(row[node])) / samples)
+    assert got.n_groups.tolist() == [len(set(one)) for one in kept[:, 0].tolist()]
+    assert got.together is None and fit.n_groups == levels[0].max() + 1
+
+
+def test_twenty_sweeps_are_left_out_and_there_is_room_for_eight_more_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, raw, got, _, states = drawn(monkeypatch, [np.arange(30) % 4, np.zeros(4, int)], 30, 5)
+    assert len(raw) == 25 and len(got.samples) == 5
+    assert {one[1] for one in states} == {(2, 12)}
+    assert states[0][2] == int(
+        build_state(build_problem([], [], 3, slots=3), [np.zeros(3, int)], slots=3, seed=11).random[0]
+    )
+    _, _, _, _, states = drawn(monkeypatch, [np.arange(9) % 4, np.zeros(4, int)], 9, 5)
+    assert {one[1] for one in states} == {(2, 9)}
+
+
+def test_sampling_can_be_cancelled_between_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def cancel() -> bool:
+        asked.append(1)
+        return len(asked) == 3
+
+    with pytest.raises(Cancelled):
+        drawn(monkeypatch, [np.arange(9) % 4, np.zeros(4, int)], 9, 30, cancel=cancel)
+    assert len(asked) == 3
+
+
+def test_samples_of_two_nodes_that_are_linked_are_drawn() -> None:
+    problem = build_problem(np.array([[0, 1]]), np.ones(1), 2, slots=4)
+    got = sample_posterior(Fit((np.zeros(2, int),), 0.0, problem), 40, 0)
+    assert got.samples.shape == (40, 1, 2) and set(got.n_groups) <= {1, 2}
+    assert got.probability[0] == pytest.approx(got.membership[0][:, 0])

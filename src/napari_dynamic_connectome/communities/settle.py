@@ -81,11 +81,11 @@ def settle(found: Communities, weights: Array, null: NullResult, *, alpha: float
         ratios,
         Tested(listed if something else [], q_values, alpha, chance),
         where="this graph",
-        undecided=groups if something and none_alone else (),
+        undecided=groups if none_alone else (),
     )
-    if kept.claims is None or not len(kept.claims):
+    assert kept.claims is not None and kept.significance is not None
+    if not len(kept.claims):
         return _nobody(kept, levels, null, chance, alpha)
-    assert kept.significance is not None
     kept.significance.attrs["p_more_than_one"] = null.p_value
     return kept
 
@@ -140,46 +140,51 @@ def assign(weights: Array, observed: Array, labels: Array) -> tuple[Array, Array
     support : ndarray of float
         (N,), probability of the group that a node is in, against the background and all other groups.
     """
-    labels = labels.copy()
-    ratios = weights
-    odds = np.zeros((len(labels), 1))
     for _ in range(ROUNDS):
-        together = (labels[:, None] == labels) & (labels[:, None] >= 0)
-        ratios = _ratios(weights, observed, observed & ~together)
-        apart = ratios[observed & ~together]
-        shape = _shape(apart)
-        groups = [int(g) for g in np.unique(labels[labels >= 0]) if (labels == g).sum() >= LEAST]
-        odds = np.zeros((len(labels), len(groups) + 1))
-        for column, group in enumerate(groups):
-            member = labels == group
-            inside = ratios[np.ix_(member, member)][observed[np.ix_(member, member)]]
-            rate = float(inside.mean()) if len(inside) else 1.0
-            if rate <= 1:
-                odds[:, column] = -np.inf
-                continue
-            count = observed @ member.astype(float)
-            total = np.where(observed, ratios, 0.0) @ member.astype(float)
-            odds[:, column] = shape * (total * (1 - 1 / rate) - count * np.log(rate)) - PRIOR_NATS
-        best = odds.argmax(axis=1)
-        new = np.where(best < len(groups), best, -1)
-        new[~observed.any(axis=1)] = -1
-        sizes = np.bincount(new[new >= 0], minlength=max(len(groups), 1))
-        new = np.where((new >= 0) & (sizes[np.maximum(new, 0)] >= LEAST), new, -1)
+        new, ratios, odds = _likeliest(weights, observed, labels)
         if np.array_equal(new, labels):
             break
         labels = new
     spread = np.exp(odds - odds.max(axis=1, keepdims=True))
     spread /= spread.sum(axis=1, keepdims=True)
-    support = spread[np.arange(len(labels)), np.where(labels >= 0, np.minimum(labels, odds.shape[1] - 1), -1)]
-    return labels, ratios, support
+    return labels, ratios, spread[np.arange(len(labels)), labels]  # -1: the last column
+
+
+def _likeliest(weights: Array, observed: Array, labels: Array) -> tuple[Array, Array, Array]:
+    """Labels where every node is likeliest, given the groups of a partition; ratios; log odds (N, group + 1), background last."""
+    together = (labels[:, None] == labels) & (labels[:, None] >= 0)
+    ratios = _ratios(weights, observed, observed & ~together)
+    shape = _shape(ratios[observed & ~together])
+    groups = [int(g) for g in np.unique(labels[labels >= 0]) if (labels == g).sum() >= LEAST]
+    odds = np.zeros((len(labels), len(groups) + 1))
+    for column, group in enumerate(groups):
+        member = labels == group
+        inside = ratios[np.ix_(member, member)][observed[np.ix_(member, member)]]
+        rate = float(inside.mean()) if len(inside) else 1.0
+        if rate <= 1:
+            odds[:, column] = -np.inf
+            continue
+        count = observed @ member.astype(float)
+        total = ratios @ member.astype(float)
+        odds[:, column] = shape * (total * (1 - 1 / rate) - count * np.log(rate)) - PRIOR_NATS
+    best = odds.argmax(axis=1)
+    new = np.where(best < len(groups), best, -1)
+    new[~observed.any(axis=1)] = -1
+    small = [g for g in range(len(groups)) if (new == g).sum() < LEAST]
+    new[np.isin(new, small)] = -1
+    return new, ratios, odds
 
 
 def _ratios(weights: Array, observed: Array, used: Array) -> Array:
-    """Weights over theta_i theta_j, of which the sums over the pairs that are used are kept; 1 on average there."""
+    """Weights over theta_i theta_j, of which the sums over the pairs that are used are kept; 1 on average there.
+
+    A node without such a pair has the strength of all its pairs. 0 where a pair was not observed.
+    """
     filled = np.where(observed, weights, 0.0)
-    used = np.where(used.sum(axis=1, keepdims=True) & used.sum(axis=0) > 0, used, observed)
+    some = used.sum(axis=1) > 0
+    used = np.where(np.logical_and.outer(some, some), used, observed)
     strength = (filled * used).sum(axis=1)
-    theta = np.sqrt(strength / np.maximum(used.sum(axis=1), 1)) + TINY
+    theta = np.ones(len(weights))
     for _ in range(STEPS):
         reach = used @ theta
         theta = np.sqrt(theta * (strength / np.where(reach > 0, reach, 1.0))) + TINY  # no reach: no strength
