@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from napari_dynamic_connectome.pipeline.chance import settle_rank
-from napari_dynamic_connectome.pipeline.evidence import believable, choose_rank, reason_for, standings
+from napari_dynamic_connectome.pipeline.evidence import believable, carried_by_one, choose_rank, reason_for, standings
 from napari_dynamic_connectome.pipeline.surrogate_fits import RankFit, SurrogateFits
 
 
@@ -110,3 +113,30 @@ def test_a_component_that_few_random_starts_have_does_not_count_for_a_rank():
     assert suggested(three, three, three, three, two, two) == (3, {2: 2, 3: 3})
     assert suggested(three, three, three, two, two, two) == (2, {2: 2, 3: 2})
     assert suggested(three, two) == (2, {2: 2, 3: 2})
+
+
+def test_a_component_that_one_worm_carries_does_not_count_where_others_do():
+    third = frozenset(range(20, 28))
+    two, three = ([(40.0, A), (39.0, B)], np.ones(2)), ([(40.0, A), (39.0, B), (38.0, third)], np.ones(3))
+    rng = np.random.default_rng(0)
+    data = {r: RankFit(0.2 * r, np.nan, np.nan, np.nan, []) for r in (1, 2, 3)}
+    table = pd.DataFrame({r: 20 + rng.normal(0, 0.5, 9) for r in (1, 2, 3)})
+    explained = pd.DataFrame({r: 0.1 * r + rng.normal(0, 0.001, 9) for r in (1, 2, 3)})
+    fits = SurrogateFits(explained, explained * np.nan, table, table)
+
+    def suggested(groups, apart) -> tuple[int, dict[int, int]]:
+        return settle_rank(fits, data, groups, 0.05, None, None, apart)[1:3]
+
+    assert suggested({2: two, 3: three}, {}) == (3, {2: 2, 3: 3})
+    assert suggested({2: two, 3: three}, {3: {2}}) == (2, {2: 2, 3: 2})
+    assert suggested({2: two, 3: three}, {2: {1}, 3: {1}}) == (3, {2: 1, 3: 2})
+    assert suggested({2: two}, {2: {0, 1}}) == (2, {2: 2})  # nothing else is there, so they count
+
+
+def test_who_carries_a_component_is_asked_in_cohorts_of_three_worms_or_more():
+    def components(loadings: list[list[float]]) -> SimpleNamespace:
+        return SimpleNamespace(worm=xr.DataArray(np.array(loadings), dims=("worm", "component")))
+
+    assert carried_by_one(components([[3.0, 1.0], [1.0, 1.0], [1.0, 1.0]])) == {0}
+    assert carried_by_one(components([[1.7, 0.0], [1.0, 1.0], [1.0, 1.0]])) == frozenset()
+    assert carried_by_one(components([[3.0], [1.0]])) == frozenset()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from ..model.evidence import Chance
 from ..model.execution import one_blas_thread
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Components, RankSweep
-from .evidence import believable, choose_rank, component_groups, component_support, reason_for, spreads
+from .evidence import believable, carried_by_one, choose_rank, component_groups, component_support, reason_for, spreads
 from .kept import KeptPieces
 from .surrogate_fits import Bins, RankFit, SurrogateFits, fit_ranks, fit_surrogates, pair_matrices
 
@@ -256,10 +256,19 @@ def judge_sweep(
         return fit_surrogates(shifter, more, range(few, own.surrogates), settings.factorization, progress=step, **how)
 
     enough = own.surrogates <= few
-    fits, rank, counts, any_p = settle_rank(fits, data, groups, own.alpha, None if enough else fit_more, starts or {})
+    apart = {r: carried_by_one(c) for r, c in compared.items()}
+    more = None if enough else fit_more
+    fits, rank, counts, any_p = settle_rank(fits, data, groups, own.alpha, more, starts or {}, apart)
     chance = _chance(fits, data, counts, settings)
     found = {r: _judged(c, chance, own.alpha) for r, c in compared.items()}
-    reason = reason_for(rank, counts.get(rank, 0), chance.table, few if rank == 0 else own.surrogates, any_p)
+    reason = reason_for(
+        rank,
+        counts.get(rank, 0),
+        chance.table,
+        few if rank == 0 else own.surrogates,
+        any_p,
+        set_apart=any(apart.values()),
+    )
     chosen = _choices(fits, data, starts or {}, own.alpha)
     return replace(sweep, components=found, suggested=rank, reason=reason, chance=chance, choices=chosen)
 
@@ -325,8 +334,11 @@ def _suggest(
     groups: Mapping[int, Strongest],
     alpha: float,
     starts: Mapping[int, Sequence[Strongest]] | None = None,
+    apart: Mapping[int, Collection[int]] | None = None,
 ) -> tuple[int, dict[int, int], float]:
     """Rank, believable components of every rank, and p of 'the first ranks explain more than chance'.
+
+    Components that are set apart count only if no others are there.
 
     Where there are random starts, a rank counts for as many components as two thirds of them have at least. (On small planted cohorts
     with three motifs, seeds 0 to 22 and three seeds each, the best start alone had one too many in 5 of 68 analyses, with this rule in
@@ -340,7 +352,9 @@ def _suggest(
             continue
         others = sorted(believable(*one, tops, alpha) for one in (starts or {}).get(rank, ()))
         least = others[len(others) // 3 :][:1]
-        counts[rank] = min([believable(found, spread, tops, alpha), *least])
+        counts[rank] = min([believable(found, spread, tops, alpha, (apart or {}).get(rank, ())), *least])
+    if apart and not any(counts.values()):
+        return _suggest(fits, data, groups, alpha, starts)
     first = [_gain_p(fits, data, r) for r in (1, 2)]
     known = [p for p in first if np.isfinite(p)]
     any_p = min(1.0, len(known) * min(known)) if known else 1.0
@@ -354,6 +368,7 @@ def settle_rank(
     alpha: float,
     fit_more: Callable[[list[int]], SurrogateFits] | None,
     starts: Mapping[int, Sequence[Strongest]] | None = None,
+    apart: Mapping[int, Collection[int]] | None = None,
 ) -> tuple[SurrogateFits, int, dict[int, int], float]:
     """Suggest a rank that holds with all surrogates, of which only a few are fitted at every rank.
 
@@ -370,6 +385,8 @@ def settle_rank(
         Fits the other surrogates at some ranks.
     starts : mapping, optional
         The groups of every random start: a component that few of them have does not count for the rank.
+    apart : mapping, optional
+        Components of every rank that do not count, if others do.
 
     Returns
     -------
@@ -380,14 +397,14 @@ def settle_rank(
     any_p : float
         Of 'the first ranks explain more than chance'.
     """
-    rank, counts, any_p = _suggest(fits, data, groups, alpha, starts)
+    rank, counts, any_p = _suggest(fits, data, groups, alpha, starts, apart)
     done: set[int] = set()
     while rank and rank not in done and fit_more is not None:
         tried, expected = rank, counts[rank]
         more = sorted(({1, 2, rank} & set(fits.top.columns)) - done)
         fits = fits.joined(fit_more(more))
         done |= set(more)
-        rank, counts, any_p = _suggest(fits, data, groups, alpha, starts)
+        rank, counts, any_p = _suggest(fits, data, groups, alpha, starts, apart)
         if counts[tried] == 0 < expected:
             rank = 0
     return fits, rank, counts, any_p

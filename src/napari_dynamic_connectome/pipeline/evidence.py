@@ -8,7 +8,7 @@ fit with components to spare gives one to these times.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -186,10 +186,20 @@ def _shared(one: frozenset[int], other: frozenset[int]) -> float:
 
 
 def believable(
-    groups: Sequence[tuple[float, frozenset[int]]], spread: np.ndarray, tops: Sequence[float] | np.ndarray, alpha: float
+    groups: Sequence[tuple[float, frozenset[int]]],
+    spread: np.ndarray,
+    tops: Sequence[float] | np.ndarray,
+    alpha: float,
+    apart: Collection[int] = (),
 ) -> int:
-    """Number of components beyond chance that are no background, and not others once more, alone or together."""
-    return sum(one.what == "own" for one in standings(groups, spread, tops, alpha))
+    """Number of components beyond chance that are no background, not others once more, alone or together, and not set apart."""
+    return sum(one.what == "own" and k not in apart for k, one in enumerate(standings(groups, spread, tops, alpha)))
+
+
+def carried_by_one(components: Components) -> frozenset[int]:
+    """Components (from 0) of which one worm has most of the power, in a cohort of three worms or more."""
+    power = worm_power(components)
+    return frozenset(np.flatnonzero(power.max(axis=0) >= CARRIED).tolist()) if len(power) >= 3 else frozenset()
 
 
 def choose_rank(counts: Mapping[int, int], any_p: float, first_p: float, alpha: float) -> int:
@@ -214,8 +224,10 @@ def choose_rank(counts: Mapping[int, int], any_p: float, first_p: float, alpha: 
     return min(rank for rank, count in counts.items() if count == most)
 
 
-def reason_for(rank: int, count: int, table: pd.DataFrame, surrogates: int, any_p: float) -> str:
-    """Why a rank is suggested, in words."""
+def reason_for(
+    rank: int, count: int, table: pd.DataFrame, surrogates: int, any_p: float, *, set_apart: bool = False
+) -> str:
+    """Why a rank is suggested, in words; `set_apart`: components that one worm carries were not counted."""
     if rank == 0:
         return (
             f"{NOTHING}: the cohort is explained no better than {surrogates} cohorts whose neurons were shifted in time "
@@ -230,8 +242,9 @@ def reason_for(rank: int, count: int, table: pd.DataFrame, surrogates: int, any_
             f"{row['chance_gain']:.1%} (p = {row['p_gain']:.2g}); no group stands out."
         )
     which = "1 component" if count == 1 else f"{count} different components"
+    left_out = "the background and what one worm carries" if set_apart else "the background"
     return (
-        f"{rank} is the smallest rank with {which} beyond chance (the background not counted) in most random starts; more ranks "
+        f"{rank} is the smallest rank with {which} beyond chance ({left_out} not counted) in most random starts; more ranks "
         "show no further one. "
         f"Its last component explains {row['gain']:.2%} of the affinities, time-shifted cohorts {row['chance_gain']:.2%} "
         f"(p = {row['p_gain']:.2g})."
