@@ -37,7 +37,7 @@ def number_levels(labels: Array) -> Array:
     """
     out = np.full_like(labels, -1)
     order = np.zeros(labels.shape[1], dtype=np.int64)
-    for level in range(len(labels) - 1, -1, -1):
+    for level in reversed(range(len(labels))):
         row = labels[level]
         known = np.unique(row[row >= 0])
         keys = []
@@ -149,9 +149,9 @@ def match_communities(first: Communities, second: Communities, level: int | None
     dict
         Community of `second` -> community of `first`; those without a partner are left out.
     """
-    names = {name: i for i, name in enumerate(second.neurons)}
-    place = np.array([names.get(name, -1) for name in first.neurons], dtype=np.int64)
     a = first.labels.isel(level=first.chosen_level if level is None else level).values
     b = second.labels.isel(level=second.chosen_level if level is None else level).values
-    other = np.where(place >= 0, b[np.maximum(place, 0)], -1) if len(b) else np.full(len(a), -1)
-    return match_labels(a, other)
+    theirs = dict(zip(second.neurons, b.tolist()))
+    shared = [name in theirs for name in first.neurons]
+    other = [theirs[name] for name in first.neurons if name in theirs]
+    return match_labels(a[shared], np.array(other, dtype=np.int64))

@@ -62,11 +62,12 @@ def shuffle_weights(graph: WeightedGraph, rng: np.random.Generator) -> WeightedG
         chosen = rng.permutation(len(pairs))[: len(graph.weights)]
         edges = pairs[chosen]
     else:
+        hidden = graph.unobserved.min(axis=1) * n + graph.unobserved.max(axis=1)
         code = np.zeros(0, dtype=np.int64)
         while len(code) < len(graph.weights):
             a, b = rng.integers(0, n, (2, 2 * len(graph.weights)))
             more = np.minimum(a, b)[a != b] * n + np.maximum(a, b)[a != b]
-            code = np.unique(np.concatenate([code, more]))
+            code = np.setdiff1d(np.concatenate([code, more]), hidden)
         code = rng.permutation(code)[: len(graph.weights)]
         edges = np.stack([code // n, code % n], axis=1)
     return replace(graph, edges=edges.astype(np.int64), weights=rng.permutation(graph.weights))
@@ -79,7 +80,7 @@ def community_gains(fit: Fit, labels: Array) -> Array:
     groups = int(labels.max()) + 1
     if groups < 2:
         return np.zeros(groups)
-    state = build_state(fit.problem, flat(labels), slots=groups + 1)
+    state = build_state(fit.problem, flat(labels), slots=groups)
     return np.asarray(merge_costs(fit.problem, state))[:groups]
 
 
