@@ -8,15 +8,19 @@ import numpy as np
 import pytest
 
 from napari_dynamic_connectome.communities.scan import (
+    Group,
+    Standardised,
     _seeds,
     beyond_strength,
     climb,
     default_largest,
+    largest_statistic,
     scan_groups,
     standardise,
     strength_residuals,
     strongest_group,
 )
+from napari_dynamic_connectome.communities.scan_kernels import climb_groups
 from napari_dynamic_connectome.communities.tail import counted_p_value, false_discovery, share_interval, tail_p_value
 
 
@@ -188,3 +192,135 @@ def test_a_climb_ends_where_no_single_node_improves_it(seed: int) -> None:
             if left and matrix.observed[np.ix_(sorted(other), sorted(other))].any():
                 assert matrix.statistic(sorted(other)) <= group.statistic + 1e-6
     np.testing.assert_array_equal(begin, before)
+
+
+def climbed(matrix: Standardised, inside: set[int], largest: int, steps: int) -> tuple[set[int], float]:
+    """The best change of one node after the other, by the statistic of the definition."""
+    inside = set(inside)
+    for _ in range(steps):
+        best, node = -np.inf, None
+        for u in range(matrix.n):
+            other = inside ^ {u}
+            pairs = [(i, j) for i, j in combinations(sorted(other), 2) if matrix.observed[i, j]]
+            linked = any(matrix.observed[u, v] for v in inside)
+            if (len(inside) <= 2 or not pairs) if u in inside else (len(inside) >= largest or not linked):
+                continue
+            if (score := sum(matrix.values[i, j] for i, j in pairs) / np.sqrt(len(pairs))) > best + 1e-12:
+                best, node = score, u
+        if node is None or best <= matrix.statistic(sorted(inside)) + 1e-9:
+            break
+        inside ^= {node}
+    return inside, matrix.statistic(sorted(inside))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("sparse", [0.1, 0.6])
+@pytest.mark.parametrize(("largest", "steps"), [(4, 40), (7, 3), (7, 40), (2, 40)])
+def test_a_climb_takes_the_best_single_change_each_time(seed: int, sparse: float, largest: int, steps: int) -> None:
+    rng = np.random.default_rng(seed)
+    weights = planted(9, [0, 2, 4, 6], rng, 3.0)
+    weights[rng.random(weights.shape) < sparse / 2] = np.nan
+    matrix = standardise(np.minimum(weights, weights.T))
+    inside = np.zeros((5, 9), bool)
+    for row in inside:
+        row[rng.choice(9, rng.integers(2, 8), replace=False)] = True
+    before = inside.copy()
+    ends = climb_groups(matrix.values, matrix.observed.astype(float), inside, largest, steps)
+    for begin, found, end in zip(before, inside, ends, strict=True):
+        members, statistic = climbed(matrix, set(np.flatnonzero(begin)), largest, steps)
+        assert set(np.flatnonzero(found)) == members and end == pytest.approx(statistic)
+
+
+@pytest.mark.parametrize("apart", [(), (0, 3, 4)])
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("steps", [0, 1, 30])
+def test_residuals_are_what_the_products_of_strengths_leave(apart: tuple[int, ...], unit: float, steps: int) -> None:
+    rng = np.random.default_rng(1)
+    n = 9
+    weights = np.triu(rng.exponential(size=(n, n)), 1)
+    weights = unit * (weights + weights.T)
+    weights[1, 2] = weights[2, 1] = np.nan
+    weights[8] = weights[:, 8] = 0.0  # no weight at all
+    np.fill_diagonal(weights, 5.0 * unit)  # does not count
+    pairs = [(i, j) for i in range(n) for j in range(n) if i != j and np.isfinite(weights[i, j])]
+    used = [(i, j) for i, j in pairs if not (i in apart and j in apart)]
+    strength = [sum(weights[i, j] for i, j in used if i == k) for k in range(n)]
+    theta = [s / sum(strength) ** 0.5 for s in strength]
+    for _ in range(steps):
+        reach = [sum(theta[j] for i, j in used if i == k) for k in range(n)]
+        theta = [(t * s / r) ** 0.5 if r else 0.0 for t, s, r in zip(theta, strength, reach, strict=True)]
+    expected = np.full((n, n), np.nan)
+    for i, j in pairs:
+        if theta[i] * theta[j] > 0:
+            expected[i, j] = (weights[i, j] - theta[i] * theta[j]) / (theta[i] * theta[j]) ** 0.5
+    got = strength_residuals(weights, apart, steps)
+    np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9 * unit**0.5)
+    assert np.isnan(got[8]).all() and np.isfinite(got[0, 1:8]).all()
+    if steps == 30:
+        np.testing.assert_array_equal(strength_residuals(weights, apart), got)
+        sums = [sum(theta[i] * theta[j] for i, j in used if i == k) for k in range(n)]
+        assert sums == pytest.approx(strength, rel=1e-3)
+
+
+def test_nothing_is_left_where_there_is_no_weight() -> None:
+    assert np.isnan(strength_residuals(np.zeros((4, 4)))).all()
+    assert np.isnan(strength_residuals(np.full((4, 4), np.nan))).all()
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_standardised_weights_have_a_mean_of_0_and_a_deviation_of_1_in_any_unit(unit: float) -> None:
+    weights = unit * planted(9, [0, 1, 2], np.random.default_rng(5))
+    weights[0, 1] = weights[1, 0] = np.nan
+    np.fill_diagonal(weights, 1e3 * unit)
+    matrix = standardise(weights)
+    known = matrix.values[matrix.observed]
+    assert len(known) == 9 * 8 - 2 and known.mean() == pytest.approx(0, abs=1e-12) and known.std() == pytest.approx(1)
+    assert (matrix.values[~matrix.observed] == 0).all() and not matrix.observed.diagonal().any() and matrix.n == 9
+    assert matrix.mean == pytest.approx(np.nanmean(weights[np.triu_indices(9, 1)]))
+    assert matrix.spread == pytest.approx(np.nanstd(weights[np.triu_indices(9, 1)]))
+    assert matrix.statistic([0, 1]) == 0.0 and matrix.statistic([4]) == 0.0
+    alike = standardise(np.full((5, 5), unit) * (1 + 1e-14 * np.arange(5)))
+    assert (alike.values == 0).all()
+    nothing = standardise(np.full((3, 3), np.nan))
+    assert np.isnan(nothing.mean) and nothing.spread == 0 and (nothing.values == 0).all()
+
+
+def test_a_group_has_three_members_or_more_and_a_positive_statistic() -> None:
+    observed = ~np.eye(3, dtype=bool)
+    nought = Standardised(np.array([[0, -1, 0.5], [-1, 0, 0.5], [0.5, 0.5, 0]]), observed, 0.0, 1.0)
+    assert scan_groups(nought, largest=3) == [] and strongest_group(nought, largest=3) is None
+    assert largest_statistic(nought, largest=3) == 0.0
+    weak = Standardised(np.array([[0, 0.3, 0.2], [0.3, 0, 0.25], [0.2, 0.25, 0]]), observed, 0.0, 1.0)
+    (only,) = scan_groups(weak, largest=3)
+    assert only.members == (0, 1, 2) and only.statistic == pytest.approx(0.75 / np.sqrt(3))
+    assert strongest_group(weak, largest=3) == only and largest_statistic(weak, largest=3) == only.statistic
+    for largest in (0, 1, 2, None):  # by default half of the nodes
+        assert scan_groups(weak, largest=largest) == [] and strongest_group(weak, largest=largest) is None
+
+
+def test_what_is_beyond_strength_leaves_out_the_strongest_group_or_the_one_that_is_given() -> None:
+    weights = planted(24, list(range(7)), np.random.default_rng(6), 6.0)
+    best = scan_groups(standardise(weights))
+    expected = standardise(strength_residuals(weights, best[0].members))
+    np.testing.assert_array_equal(beyond_strength(weights).values, expected.values)
+    other = standardise(strength_residuals(weights, (1, 9, 12)))
+    np.testing.assert_array_equal(beyond_strength(weights, [Group(2.0, (1, 9, 12)), *best]).values, other.values)
+    np.testing.assert_array_equal(beyond_strength(weights, []).values, standardise(strength_residuals(weights)).values)
+    alike = np.ones((6, 6))
+    np.testing.assert_array_equal(beyond_strength(alike).values, standardise(strength_residuals(alike)).values)
+
+
+def test_of_the_strongest_pairs_twenty_for_each_start_are_looked_at() -> None:
+    for hub in (79, 80):  # pairs of node 0 before the first other one; four starts
+        values = np.zeros((hub + 1, hub + 1))
+        values[0, 1:] = np.arange(200, 200 - hub, -1)
+        values[1, 2] = 50.0
+        observed = values > 0
+        assert len(_seeds(values, observed | observed.T, 4)) == (4 if hub == 79 else 3)
+
+
+def test_equal_groups_are_listed_once_the_best_first() -> None:
+    found = scan_groups(standardise(planted(24, list(range(6)), np.random.default_rng(8), 4.0)))
+    assert len({g.members for g in found}) == len(found) > 1
+    assert [g.statistic for g in found] == sorted((g.statistic for g in found), reverse=True)
+    assert all(list(g.members) == sorted(set(g.members)) for g in found)

@@ -105,7 +105,7 @@ def strength_residuals(weights: Array, apart: Sequence[int] = (), steps: int = 3
     theta = strength / np.sqrt(max(float(strength.sum()), 1e-300))
     for _ in range(steps):
         reach = used @ theta
-        theta = np.sqrt(theta * np.where(reach > 0, strength / np.where(reach > 0, reach, 1.0), 0.0))
+        theta = np.sqrt(theta * (strength / np.where(reach > 0, reach, 1.0)))  # no reach: no strength
     expected = np.outer(theta, theta)
     known = observed & (expected > 1e-12 * max(float(expected.max()), 1e-300))
     return np.where(known, (filled - expected) / np.sqrt(np.where(known, expected, 1.0)), np.nan)
@@ -146,8 +146,6 @@ def _climbed(matrix: Standardised, largest: int | None, starts: int) -> tuple[Ar
     """Statistics (group,) and members (group, N) of what climbs end at, large enough and positive; equal ones more than once."""
     largest = default_largest(matrix) if largest is None else largest
     begin = _seeds(matrix.values, matrix.observed, starts)
-    if not len(begin) or largest < LEAST:
-        return np.empty(0), np.empty((0, matrix.n), dtype=bool)
     inside = np.zeros((len(begin), matrix.n), dtype=bool)
     rows = np.arange(len(begin))
     inside[rows, begin[:, 0]] = inside[rows, begin[:, 1]] = True
