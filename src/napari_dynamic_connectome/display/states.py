@@ -17,13 +17,14 @@ from ..model.state_results import StatesResult
 from ..session.session import Session
 from .palette import Style, category, styles
 
-FIRST = 6
-"""Number of the first colour of states: the colours before are those of the first communities, which are no states."""
+COLOURS = (26, 14, 15, 17, 18, 28, 7, 20, 19, 23, 29, 6, 22, 8, 21, 9, 13, 10, 11, 25, 12, 16, 27, 24)
+"""Numbers of the colours of states, each the farthest from those before it (OKLab, on dark and light); the first six are left to
+communities, which are no states."""
 
 
 def state_color(state: int, dark: bool = True) -> str:
     """Colour of a state in ribbons, tables and figures, by its number from 1."""
-    return category(FIRST + state - 1, dark)
+    return category(COLOURS[(state - 1) % len(COLOURS)], dark)
 
 
 def communities_of(session: Session, state: int) -> Communities | None:
