@@ -75,17 +75,27 @@ def test_repeats_leave_nothing_behind(qapp, monkeypatch) -> None:
     for _ in range(WARM_UP):
         open_use_and_close()
     settle()
-    process = psutil.Process()
-    before, memory = counts(), process.memory_info().rss
+    before = counts()
     refs: list[dict[str, weakref.ref]] = []
-    for _ in range(REPEATS):
-        refs.append(open_use_and_close())
-        settle()
+    process = psutil.Process()
+
+    def grown() -> float:
+        """Growth of the memory in MB while that is repeated."""
+        memory = process.memory_info().rss
+        for _ in range(REPEATS):
+            refs.append(open_use_and_close())
+            settle()
+        return (process.memory_info().rss - memory) / 2**20
+
+    limit = GROWTH_MB * REPEATS + 12
+    # what is left behind is left behind again; a cache or a larger heap that came with what ran before is not
+    rounds = [grown()]
+    if rounds[0] >= limit:
+        rounds.append(grown())
     after = counts()
     alive = [f"{number}: {name}" for number, one in enumerate(refs) for name, ref in one.items() if ref() is not None]
     assert not alive, alive
     assert len(workspace._workspaces) == 0
     assert after["threads"] <= before["threads"]
     assert after["widgets"] <= before["widgets"] + 2
-    grown = (process.memory_info().rss - memory) / 2**20
-    assert grown < GROWTH_MB * REPEATS + 12, f"{grown:.1f} MB in {REPEATS} repeats"
+    assert rounds[-1] < limit, f"{rounds} MB in {REPEATS} repeats each"

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -240,6 +241,17 @@ def test_written_file_is_laid_out_as_wormid(tmp_path) -> None:
         assert list(file.processing["CalciumActivity"]["NeuronIDs"]["labels"][:]) == list(worm.neurons["name"])
         assert list(file.acquisition["CalciumImageSeries"].external_file) == ["w.ome.zarr"]
         np.testing.assert_allclose(file.imaging_planes["CalciumImVol"].grid_spacing[:], [0.5e-6, 0.5e-6, 2e-6])
+
+
+@pytest.mark.parametrize(("image", "named"), [("images/w.ome.zarr", "../images/w.ome.zarr"), ("nwb/w.tif", "w.tif")])
+def test_an_image_is_named_from_the_folder_of_the_file_so_that_both_can_be_moved(tmp_path, image, named) -> None:
+    worm = recording()
+    worm = worm.replace(volume=replace(worm.volume, path=str(tmp_path / image)))
+    (tmp_path / "nwb").mkdir()
+    path = write_recording(worm, tmp_path / "nwb" / "w.nwb")
+    with h5py.File(path) as file:
+        found = file["acquisition/CalciumImageSeries/external_file"][0].decode()
+    assert found == named and (path.parent / found).resolve() == (tmp_path / image).resolve()
 
 
 def test_nothing_but_nwb_itself_is_in_a_written_file(tmp_path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import uuid
 import warnings
 from collections.abc import Mapping
@@ -83,7 +84,7 @@ def write_recording(
     given = {k: v for k, v in attributes_of(recording).items() if k in ABOUT} | dict(about or {})
     given |= {"strain": strain} if strain else {}
     said = checked_about(given, f"recording '{recording.name}'")
-    file = _file(recording, pynwb, session_start or said.pop("session_start", None), said)
+    file = _file(recording, pynwb, session_start or said.pop("session_start", None), said, Path(path).absolute().parent)
     if notes:
         file.notes = notes
     with atomic_file(path) as temporary:
@@ -107,7 +108,7 @@ def _as_hdf5(file: Any, pynwb: Any) -> bytes:
     return image
 
 
-def _file(recording: Recording, pynwb: Any, start: datetime | None, said: Mapping[str, Any]) -> Any:
+def _file(recording: Recording, pynwb: Any, start: datetime | None, said: Mapping[str, Any], folder: Path) -> Any:
     provenance = json.dumps({"dynamic_connectome": dict(recording.provenance)}, default=str)
     start = start or datetime(1970, 1, 1, tzinfo=UTC)
     file = pynwb.NWBFile(
@@ -153,7 +154,7 @@ def _file(recording: Recording, pynwb: Any, start: datetime | None, said: Mappin
     for name in recording.neurons["name"]:
         listed.add_row(labels=str(name))
     calcium.add(listed)
-    _add_image(file, recording, volume, pynwb)
+    _add_image(file, recording, volume, pynwb, folder)
     _add_stimuli(file, recording, pynwb)
     _add_behaviour(file, recording, pynwb)
     for break_s in recording.breaks:
@@ -246,7 +247,17 @@ def _clock(recording: Recording) -> dict[str, Any]:
     return {"timestamps": time}
 
 
-def _add_image(file: Any, recording: Recording, volume: Any, pynwb: Any) -> None:
+def _seen_from(folder: Path, path: str) -> str:
+    """A path as the file in `folder` names it, so that both can be moved together; another drive's stays as it is."""
+    if not Path(path).is_absolute():
+        return path
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return path
+
+
+def _add_image(file: Any, recording: Recording, volume: Any, pynwb: Any, folder: Path) -> None:
     reference = recording.volume
     if reference is None or not reference.path:
         return
@@ -257,7 +268,7 @@ def _add_image(file: Any, recording: Recording, volume: Any, pynwb: Any) -> None
         "name": "CalciumImageSeries",
         "description": "The images lie in a file of their own",
         "comments": json.dumps(about),
-        "external_file": [reference.path],
+        "external_file": [_seen_from(folder, reference.path)],
         "format": "external",
         "starting_frame": [0],
         "dimension": dimension,
