@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy import stats
 
 from napari_dynamic_connectome.communities import find as module
@@ -388,3 +389,60 @@ def test_kernels_are_compiled_once_by_one_thread(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(module, "_FIRST_USE", SimpleNamespace(of=asked.append))
     module.precompile()
     assert asked == ["core", "modules"]
+
+
+def component(weights: np.ndarray) -> xr.DataArray:
+    """What `Components.matrix` gives."""
+    return xr.DataArray(weights, dims=("neuron", "neuron_b"), attrs={"component": 2})
+
+
+def test_a_component_alone_is_not_compared_with_chance_unless_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weights, _ = graphs.planted(0, n=13)
+    weights[12] = weights[:, 12] = np.nan
+    asked = steps(monkeypatch, [0, 1, 2] * 4)
+    said = "Not compared with chance: " + module.NOT_SHOWN + "."
+    got = find_communities(component(weights), samples=0)
+    assert not asked["chance"] and got.answer == said and got.significance is None
+    assert (got.state.values[:, :12] == "unsure").all() and (got.state.values[:, 12] == "not observed").all()
+    got = find_communities(component(weights), CommunitySettings(samples=0))
+    assert not asked["chance"] and got.answer == said
+    got = find_communities(component(weights), samples=0, null_fits=19)
+    assert len(asked["chance"]) == 1 and got.answer == module.ONLY_GRAPH and got.rule == "settled"
+    got = find_communities(component(weights), samples=0, null_fits=0)
+    assert len(asked["chance"]) == 1 and got.answer == said
+    got = find_communities(component(weights), samples=0, null_graphs=[weights])
+    assert len(asked["chance"]) == 2 and got.answer == "" and got.state is None
+    for plain in (weights, xr.DataArray(weights, dims=("neuron", "neuron_b"))):
+        got = find_communities(plain, samples=0)
+        assert got.answer == "" and got.rule == "settled"
+    assert len(asked["chance"]) == 4
+    got = find_communities(component(weights), method="leiden")
+    assert got.answer == "" and got.state is None
+    got = find_communities(component(0 * weights))
+    assert got.rule == module.NO_LINKS and got.answer == "" and got.state is None
+
+
+@pytest.mark.parametrize("kind", ["core", "modules"])
+def test_kernels_of_the_kind_are_there_before_they_are_needed(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps(monkeypatch, [0, 1, 2] * 4)
+    asked: list[str] = []
+    monkeypatch.setattr(module, "_FIRST_USE", SimpleNamespace(of=asked.append))
+    find_communities(graphs.planted(0, n=12)[0], kind=kind, samples=0, null_fits=0, starts=1, rounds=1)
+    assert asked == [kind]
+    find_communities(graphs.planted(0, n=12)[0], kind=kind, method="leiden")
+    assert asked == [kind]
+
+
+def test_who_has_one_link_takes_part_and_who_has_none_only_where_links_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, _ = graphs.planted(0, n=14, ratio=9.0)
+    weights[12:] = weights[:, 12:] = 0.0
+    weights[12, 3] = weights[3, 12] = 2.0  # one link; node 13 has none
+    asked = steps(monkeypatch, [0, 1, 2] * 4 + [0])
+    got = find_communities(weights, samples=0, null_fits=0)
+    assert asked["find"][0][0].n == 13 and got.labels.values[-1].tolist() == [0] * 13 + [-1]
+    monkeypatch.undo()
+    how = {"samples": 0, "null_fits": 0, "starts": 1, "rounds": 1}
+    core = find_communities(weights, kind="core", **how)
+    assert (core.labels.values >= 0).all()

@@ -75,7 +75,7 @@ def test_the_gain_of_a_community_is_what_its_best_merge_would_cost(groups: int) 
         assert got[group] == pytest.approx(min(joined) - cost(labels) if joined else 0.0, abs=1e-8)
 
 
-def compared(gain: float, gains: list[float], community: list[float], tops: list[float], **more):
+def compared(gain: float, gains: list[float], community: list[float], tops: list[float], fits: int = 0, **more):
     """Nulls whose gains and best communities are given."""
     taken: list[int] = []
 
@@ -87,7 +87,7 @@ def compared(gain: float, gains: list[float], community: list[float], tops: list
     told: list[tuple[float, str]] = []
     result = _p_values(
         gain, np.array(community), [lambda k=k: k for k in range(len(gains))], statistics,
-        SimpleNamespace(null_fits=len(gains)), 70,
+        SimpleNamespace(null_fits=fits or len(gains)), 70,
         **{"progress": lambda share, text="": told.append((share, text)), "cancel": None} | more,
     )  # fmt: skip
     return result, told
@@ -100,12 +100,15 @@ def test_nulls_that_reach_the_gain_are_counted_and_so_are_their_best_communities
     assert result.null_gain.tolist() == [1.0, 5.0, 6.0, 2.0]
     assert result.null_groups == ((1.0, 1.0), (5.0, 1.0), (6.0, 1.0), (2.0, 1.0))
     assert told == [(0.25, "null 1"), (0.5, "null 2"), (0.75, "null 3"), (1.0, "null 4")]
+    _, told = compared(5.0, [1.0, 5.0, 6.0], [3.0], [3.0, 2.0, 4.0], fits=1)  # more are brought
+    assert told == [(1.0, "null 1"), (1.0, "null 2"), (1.0, "null 3")]
 
 
 def test_counting_ends_early_once_enough_nulls_reach_the_gain_unless_all_are_asked_for() -> None:
     gains = [0.0] + [7.0] * 20
     early, _ = compared(5.0, gains, [1.0], [0.0] * 21)
     assert early.fits == ENOUGH + 1 and early.p_value == (ENOUGH + 1) / (ENOUGH + 2)
+    assert compared(7.0, gains, [1.0], [0.0] * 21)[0].fits == ENOUGH + 1  # as much is enough
     whole, _ = compared(5.0, gains, [1.0], [0.0] * 21, early=False)
     assert whole.fits == 21 and whole.p_value == 21 / 22
     few, _ = compared(5.0, [7.0] * (ENOUGH - 1) + [0.0], [1.0], [0.0] * ENOUGH)
@@ -230,6 +233,17 @@ def test_graphs_that_are_brought_are_what_chance_means(
     got, asked = beside(fit, [(0.0, [0] * 12), (1e9, [0] * 12)], monkeypatch, brought=True, null=chance)
     assert [one[0] for one in asked] == ["null 0", "null 1"]
     assert (got.what, got.fits, got.p_value) == (words, 2, 2 / 3)
+
+
+def test_communities_are_compared_with_the_best_one_of_each_null(monkeypatch: pytest.MonkeyPatch) -> None:
+    partitions = [[0, 1] * 6, [0, 0, 1] * 4, [0, 1, 2] * 4, [0, 1, 1, 2, 2, 2] * 2]
+    tops = [community_gains(fitted(labels), np.array(labels)).max() for labels in partitions]
+    strongest, weakest = partitions[int(np.argmax(tops))], partitions[int(np.argmin(tops))]
+    got, _ = beside(fitted(strongest), [(0.0, weakest)], monkeypatch)
+    best = int(np.argmax(got.community_gain))
+    assert max(tops) < 0 and got.community_p[best] == 1 / 2
+    got, _ = beside(fitted(weakest), [(0.0, strongest)], monkeypatch)
+    assert (got.community_p == 1.0).all()
 
 
 def test_one_group_is_not_compared_with_anything(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,11 @@ def test_alignment_renames_groups_and_marks_new_ones():
     np.testing.assert_array_equal(align(labels, reference, 2), [0, 0, 0, 1, 1, 1, -1])
 
 
+def test_a_group_that_shares_no_node_with_what_is_left_is_a_new_one():
+    assert align(np.array([5, 5, 7]), np.array([0, 0, 0]), 2).tolist() == [0, 0, -1]
+    assert align(np.array([1, 1, 1]), np.array([0, 1, 1]), 3).tolist() == [1, 1, 1]
+
+
 def test_shuffled_weights_stay_the_same_numbers_on_observed_pairs():
     weights, _ = graphs.planted(0, n=20)
     weights[0, 5] = weights[5, 0] = np.nan

@@ -227,6 +227,23 @@ def test_who_has_no_pair_apart_gets_the_strength_of_all_pairs_and_no_ratio_is_ne
     assert (alone >= 0).all() and alone[1, 0] >= 0 and np.isfinite(alone).all()
     weights[:] = 0
     assert (_ratios(weights, observed, observed) == 0).all()
+    weights = np.array([[0, 5, 0, 0], [5, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]], float)
+    used = observed.copy()
+    used[0, 1] = used[1, 0] = False  # all that node 0 has
+    assert _ratios(weights, observed, used)[0, 1] > 1e3
+    weights = np.array([[0, 2, 8, 8], [2, 0, 8, 8], [8, 8, 0, 8], [8, 8, 8, 0]], float)
+    used[:] = False
+    used[0, 1] = used[1, 0] = used[2, 3] = used[3, 2] = True  # one pair of each
+    for unit in (1e-6, 1.0, 1e6):
+        ratios = _ratios(unit * weights, observed, used)
+        assert ratios[0, 1] == pytest.approx(1, rel=1e-3) and ratios[0, 2] == pytest.approx(2, rel=1e-3)
+
+
+def test_members_of_a_very_strong_group_are_sure() -> None:
+    weights, truth = noisy(80, [40], 60.0, 0)
+    labels, _, support = assign(weights, np.isfinite(weights), truth)
+    np.testing.assert_array_equal(labels, truth)
+    assert support[:40] == pytest.approx(1.0) and support[40:] == pytest.approx(1.0)
 
 
 def result(weights: np.ndarray, labels: np.ndarray) -> Communities:
@@ -255,6 +272,11 @@ def test_groups_are_compared_with_those_of_all_nulls_and_none_is_more_certain_th
     labels, ratios, support = assign(weights, observed, truth)
     own = _statistics(np.where(observed, ratios, np.nan), labels)
     flat = [s for one in pool for s in one or (0.0,)]
+    filled = weights.copy()
+    np.fill_diagonal(filled, 50.0)  # does not count
+    assert group_statistics(filled, truth) == group_statistics(weights, truth) == own
+    again = settle(result(weights, truth), filled, nulls(p_value, pool), alpha=0.05, chance="such graphs")
+    assert again.probability.identical(got.probability) and again.rule == got.rule
     assert len(flat) == 12 * 7 and set(labels) == {-1, 0, 1}
     expected = [counted_p_value(s, flat) for s in own]
     if p_value > 0.05:
@@ -295,6 +317,9 @@ def test_where_only_all_together_are_beyond_chance_all_stay_and_are_unsure() -> 
     many = [(float(np.mean(own)),)] * 40 + [(0.0,)] * 60
     got = settle(result(weights, truth), weights, nulls(0.02, many), alpha=0.05, chance="such graphs")
     assert len(got.claims) == 1 and (got.labels.values[0] >= 0).sum() == 10
+    exact = float(got.claims["q_value"].iloc[0])  # counts as beyond chance
+    got = settle(result(weights, truth), weights, nulls(0.02, many), alpha=exact, chance="such graphs")
+    assert 0.02 <= exact < 0.05 and len(got.claims) == 1
 
 
 def test_without_any_group_that_is_stronger_inside_it_is_one_group_and_says_why() -> None:

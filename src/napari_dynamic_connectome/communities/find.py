@@ -113,8 +113,9 @@ def find_communities(
         return found
     if own.null_fits:
         return replace(found, answer=f"{found.answer} {ONLY_GRAPH}".strip())
-    matrix = weights.matrix(component or 1) if isinstance(weights, Components) else weights
-    return untested(found, np.asarray(matrix.values, float), NOT_SHOWN)
+    if component is not None:  # of Components
+        weights = weights.matrix(component)
+    return untested(found, np.asarray(weights.values, float), NOT_SHOWN)
 
 
 def _is_component(weights: Any) -> bool:

@@ -116,8 +116,7 @@ def compare_with_null(
 
     def statistics(null_graph: WeightedGraph, own_seed: int, stop: CancelCallback) -> Statistics:
         null, null_gain = quick_fit(null_graph, variant, settings, own_seed, stop)
-        best = float(community_gains(null, null.levels[0]).max()) if null.n_groups > 1 else 0.0
-        return max(null_gain, 0.0), best, ()
+        return max(null_gain, 0.0), float(community_gains(null, null.levels[0]).max()), ()
 
     nulls = _graphs(graph, model, settings, seed, null_graphs)
     null = _p_values(

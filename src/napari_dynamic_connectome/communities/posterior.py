@@ -60,12 +60,12 @@ def align(labels: Array, reference: Array, groups: int) -> Array:
     """
     names, compact = np.unique(labels, return_inverse=True)
     overlap = np.zeros((len(names), groups))
-    np.add.at(overlap, (compact.reshape(-1), reference), 1.0)
+    np.add.at(overlap, (compact, reference), 1.0)
     rows, columns = linear_sum_assignment(-overlap)
     rename = np.full(len(names), -1, dtype=np.int64)
     good = overlap[rows, columns] > 0
     rename[rows[good]] = columns[good]
-    return rename[compact.reshape(-1)]
+    return rename[compact]
 
 
 def sample_posterior(
@@ -92,8 +92,8 @@ def sample_posterior(
     n = len(fit.problem.degree)
     levels = list(fit.levels)
     if len(levels) == 1:
-        levels = [levels[0], np.zeros(int(levels[0].max()) + 1, dtype=np.int64)]
-    slots = min(fit.n_groups + SPARE, max(n, 2))
+        levels.append(np.zeros(fit.n_groups, dtype=np.int64))
+    slots = min(fit.n_groups + SPARE, n)
     state = build_state(fit.problem, levels, slots=slots, seed=seed)
     raw = np.zeros((burn_in + samples, len(levels), n), dtype=np.int64)
     for first in range(0, len(raw), CHUNK):

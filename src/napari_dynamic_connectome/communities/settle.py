@@ -56,8 +56,7 @@ def settle(found: Communities, weights: Array, null: NullResult, *, alpha: float
     observed = np.isfinite(weights)
     np.fill_diagonal(observed, False)
     used = found.labels.values[-1] >= 0
-    labels = np.where(used, found.labels.values[0], -1)
-    labels, ratios, support = assign(weights, observed, labels)
+    labels, ratios, support = assign(weights, observed, found.labels.values[0])
     ratios = np.where(observed, ratios, np.nan)
     groups = [int(g) for g in np.unique(labels[labels >= 0])]
     own = _statistics(ratios, labels)
@@ -83,9 +82,10 @@ def settle(found: Communities, weights: Array, null: NullResult, *, alpha: float
         where="this graph",
         undecided=groups if none_alone else (),
     )
-    assert kept.claims is not None and kept.significance is not None
+    assert kept.claims is not None
     if not len(kept.claims):
         return _nobody(kept, levels, null, chance, alpha)
+    assert kept.significance is not None
     kept.significance.attrs["p_more_than_one"] = null.p_value
     return kept
 

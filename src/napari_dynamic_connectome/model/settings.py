@@ -44,7 +44,7 @@ class StepSettings(BaseModel):
             Overrides; a value of None leaves the field as it is.
         """
         if isinstance(values, StepSettings):
-            values = values.model_dump()
+            values = values.model_dump(exclude_unset=True)
         merged = dict(values or {}) | {k: v for k, v in more.items() if v is not None}
         try:
             return cls(**merged)
