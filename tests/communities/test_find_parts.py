@@ -130,10 +130,11 @@ def test_the_weights_of_shorter_description_are_taken(costs, extra, monkeypatch:
     def made(given, own, kind):
         name = own.weight_model
         more = extra[name == "lognormal"]
-        return f"graph {name}", SimpleNamespace(name=name, offset=more, scale_cost=2 * more)
+        return f"graph {name}", SimpleNamespace(name=name, offset=3 * more, scale_cost=-more)
 
     def fit(one, variant, own, *, seed, progress, cancel):
         asked.append((one, variant.name, own.weight_model, seed))
+        progress(0.0, "")
         progress(1.0, "")
         return [SimpleNamespace(cost=costs[variant.name == "lognormal"]), SimpleNamespace(cost=-99.0)]
 
@@ -144,10 +145,10 @@ def test_the_weights_of_shorter_description_are_taken(costs, extra, monkeypatch:
     fits, model, one, own = module._best_weights(
         graph, inner, first, settings, "core", 7, lambda share, text="": told.append(share), None
     )
-    totals = [cost + 3 * more for cost, more in zip(costs, extra, strict=True)]
+    totals = [cost + 2 * more for cost, more in zip(costs, extra, strict=True)]
     name = "lognormal" if totals[1] < totals[0] else "exponential"
     assert (model.name, one, own.weight_model) == (name, f"graph {name}", name)
-    assert fits[0].cost == costs[name == "lognormal"] and told == [0.5, 1.0]
+    assert fits[0].cost == costs[name == "lognormal"] and told == [0.0, 0.5, 0.5, 1.0]
     assert asked == [(f"graph {k}", k, k, 7) for k in ("exponential", "lognormal")]
 
 
@@ -166,7 +167,8 @@ def test_of_a_graph_with_half_of_its_links_only_one_distribution_is_tried(densit
 def steps(monkeypatch: pytest.MonkeyPatch, labels: list[int], p: float = 0.01) -> dict[str, list]:
     """Steps that note what is asked of them."""
     module.precompile()  # by the real ones
-    asked: dict[str, list] = {"find": [], "chance": [], "settle": [], "sample": [], "null": []}
+    fits: list = []
+    asked: dict[str, list] = {"fits": fits, "find": [], "chance": [], "settle": [], "sample": [], "null": []}
 
     def find(graph, **how):
         how["progress"] and how["progress"](1.0, "")
@@ -183,6 +185,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, labels: list[int], p: float = 0.01) -
         return replace(found, rule="settled")
 
     def sample(fit, samples, seed, *, progress, cancel):
+        fits.append(fit)
         progress and progress(1.0, "")
         asked["sample"].append((samples, seed))
 
@@ -266,6 +269,9 @@ def test_a_search_is_sampled_and_compared_with_seeds_of_their_own(monkeypatch: p
     how = {"kind": "core", "starts": 1, "rounds": 2, "weight_model": "exponential", "seed": 4}
     got = find_communities(weights, samples=33, **how, progress=lambda share, text="": told.append(share))
     assert asked["sample"] == [(33, 5)] and asked["null"][0][0] == 6 and asked["null"][0][2] is None
+    variants = got.diagnostics["description_length_nats"]
+    assert len(variants) == 2 and got.description_length == min(variants.values())
+    assert asked["fits"][0].degree_corrected == (variants["degree-corrected"] < variants["plain"])  # the better one
     row = asked["null"][0][1]
     assert (row[:, None] == row).tolist() == (truth[:, None] == truth).tolist()
     assert told == sorted(told) and {0.0, 0.75, 1.0} <= set(told) and pytest.approx(told[-3]) == 0.6
@@ -446,3 +452,37 @@ def test_who_has_one_link_takes_part_and_who_has_none_only_where_links_count(mon
     how = {"samples": 0, "null_fits": 0, "starts": 1, "rounds": 1}
     core = find_communities(weights, kind="core", **how)
     assert (core.labels.values >= 0).all()
+    links = weights[:, :]
+    found = find_communities(links, method="leiden")
+    assert found.labels.values[0, 12] == found.labels.values[0, 3] >= 0 > found.labels.values[0, 13]
+
+
+@pytest.mark.parametrize(("limit", "least", "settled"), [(12, 1.0, True), (11, 1.0, False), (12, 1.01, False)])
+def test_only_graphs_that_are_complete_and_small_enough_are_settled(limit, least, settled, monkeypatch) -> None:
+    weights, _ = graphs.planted(0, n=12)
+    asked = steps(monkeypatch, [0, 1, 2] * 4)
+    monkeypatch.setattr(module, "DENSE_LIMIT", limit)
+    monkeypatch.setattr(module, "NEARLY_COMPLETE", least)
+    find_communities(weights, samples=0)
+    assert len(asked["settle"]) == settled and (asked["chance"][0][2] is not None) == settled
+
+
+def test_all_levels_above_the_consensus_are_counted_in_its_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, _ = graphs.planted(0, n=12)
+    steps(monkeypatch, [0, 1, 2] * 3 + [-1, -1, 0])
+    fit, seen = module.consensus_fit, []
+
+    def higher(inner, model, settings, labels, seed):
+        made = fit(inner, model, settings, labels, seed)
+        return replace(made, levels=(made.levels[0], np.array([0, 0, 1, 1]), np.array([0, 0])))
+
+    def counted(found, levels, labels):
+        seen.append(([one.tolist() for one in levels], labels.copy()))
+
+    monkeypatch.setattr(module, "consensus_fit", higher)
+    monkeypatch.setattr(module, "posterior_of", counted)
+    got = find_communities(weights, null_fits=0)
+    ((levels, labels),) = seen
+    assert levels == [[0, 0, 1, 1], [0, 0]] and labels.shape == (3, 12)
+    assert (labels[:, 9:11] < 0).tolist() == [[True, True], [True, True], [False, False]]
+    assert got.labels.values[1].tolist() == [0, 0, 1] * 3 + [-1, -1, 0] and (got.labels.values[2] == 0).all()

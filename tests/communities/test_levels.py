@@ -76,6 +76,11 @@ def test_partitions_that_share_no_node_have_no_match() -> None:
     assert match_labels(np.array([0, 0, 1]), np.array([7, 7, -1])) == {7: 0}
 
 
+def test_of_pairs_of_groups_that_share_as_many_nodes_those_with_fewer_others_are_matched() -> None:
+    first, second = np.array([1, 1, 2, 1, 0, 2, 0, 1]), np.array([0, 0, 2, 2, 2, 0, 1, 2])
+    assert match_labels(first, second) == {0: 1, 1: 0, 2: 2}
+
+
 def test_one_community_of_everybody_is_number_0_and_others_keep_their_number_where_they_are_alike() -> None:
     names = list("ABCDEFGH")
     partitions = [

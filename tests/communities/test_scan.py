@@ -265,6 +265,12 @@ def test_residuals_are_what_the_products_of_strengths_leave(apart: tuple[int, ..
 def test_nothing_is_left_where_there_is_no_weight() -> None:
     assert np.isnan(strength_residuals(np.zeros((4, 4)))).all()
     assert np.isnan(strength_residuals(np.full((4, 4), np.nan))).all()
+    weights = np.random.default_rng(0).uniform(1, 2, (6, 6))
+    weights += weights.T
+    weights[5] = weights[:, 5] = np.nan  # says nothing of the others
+    got = strength_residuals(weights)
+    np.testing.assert_array_equal(got[:5, :5], strength_residuals(weights[:5, :5]))
+    assert np.isfinite(got[0, 1:5]).all() and np.isnan(got[5]).all()
 
 
 @pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])

@@ -261,7 +261,7 @@ def _by_consensus(
     labels[:-1, found.labels < 0] = -1
     posterior = posterior_of(found, fit.levels[1:], labels) if settings.samples else None
     null = None
-    alone = null_graphs is None and settings.null_fits > 0 and settings.level == "auto"
+    alone = null_graphs is None and settings.level == "auto"
     alone = alone and graph.subset(used).density >= NEARLY_COMPLETE and graph.n <= DENSE_LIMIT
     if null_graphs is not None or settings.null_fits:
         brought = None if null_graphs is None else (_prepared(one, settings, task.kind, used) for one in null_graphs)
@@ -317,8 +317,8 @@ def _best_weights(
         fits = fit_model(
             one, variant, own, seed=seed, progress=part(progress, number / 2, (number + 1) / 2), cancel=cancel
         )
-        tried.append((fits[0].cost + variant.offset + variant.scale_cost, number, fits, variant, one, own))
-    _, _, fits, variant, one, own = min(tried, key=lambda item: item[:2])
+        tried.append((fits[0].cost + variant.offset + variant.scale_cost, fits, variant, one, own))
+    _, fits, variant, one, own = min(tried, key=lambda item: item[0])
     return fits, variant, one, own
 
 

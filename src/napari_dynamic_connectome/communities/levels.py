@@ -69,8 +69,8 @@ def match_labels(first: Array, second: Array) -> dict[int, int]:
     names_a, a = np.unique(first[both], return_inverse=True)
     names_b, b = np.unique(second[both], return_inverse=True)
     overlap = np.zeros((len(names_b), len(names_a)))
-    np.add.at(overlap, (b.reshape(-1), a.reshape(-1)), 1.0)
-    union = overlap.sum(axis=1, keepdims=True) + overlap.sum(axis=0, keepdims=True) - overlap
+    np.add.at(overlap, (b, a), 1.0)
+    union = overlap.sum(axis=1, keepdims=True) + overlap.sum(axis=0) - overlap
     rows, columns = linear_sum_assignment(-(overlap + overlap / union))
     return {int(names_b[r]): int(names_a[c]) for r, c in zip(rows, columns) if overlap[r, c] > 0}
 

@@ -527,3 +527,49 @@ def test_arrays_without_metadata_of_scales(tmp_path) -> None:
         open_volume(path)
     assert tuple(asked.value.choices) == ("a", "b")
     assert int(open_volume(path, dataset="b", axes="tzyx").data.max().compute()) == 1
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("static", [True, False])
+def test_labels_of_a_volume_keep_its_sizes_rate_and_names_unless_others_are_given(tmp_path, version, static) -> None:
+    values = np.zeros(SHAPE[1:] if static else SHAPE, np.uint8)
+    values[..., 0, 0], values[..., 0, 1] = 3, 7
+    sizes = {"voxel_size_um": (2.0, 0.5, 0.25), "frame_rate_hz": None if static else 5.0}
+    first = omezarr_write.write_labels(
+        tmp_path / "a.zarr", values, **sizes, names={3: "AVAL", 9: "RIB"}, version=version
+    )
+    held = open_labels(first)
+    axes = "zyx" if static else "tzyx"
+    again = open_labels(omezarr_write.write_labels(tmp_path / "b.zarr", held, version=version))
+    assert again.voxel_size_um == held.voxel_size_um == (2.0, 0.5, 0.25) and again.names == held.names == {3: "AVAL"}
+    assert again.reference.axes == held.reference.axes == axes and again.dtype == held.dtype == np.uint8
+    assert static or again.frame_rate_hz == held.frame_rate_hz == 5.0
+    assert (again.data.compute() == values).all()
+    more = {"voxel_size_um": (1.0, 2.0, 3.0), "names": {7: "RMEV"}} | ({} if static else {"frame_rate_hz": 2.0})
+    other = open_labels(omezarr_write.write_labels(tmp_path / "c.zarr", held, **more, version=version))
+    assert other.voxel_size_um == (1.0, 2.0, 3.0) and other.names == {7: "RMEV"}
+    assert static or other.frame_rate_hz == 2.0
+    root = zarr.open_group(tmp_path / "c.zarr", mode="r")
+    block = (root.attrs["ome"] if version == "0.5" else root.attrs)["image-label"]
+    assert block == {
+        "version": version,
+        "properties": [{"label-value": 3, "name": ""}, {"label-value": 7, "name": "RMEV"}],
+    }
+    image = (root.attrs["ome"] if version == "0.5" else root.attrs)["multiscales"][0]
+    assert [one["name"] for one in image["axes"]] == list(axes)
+    assert root["0"].chunks == (values.shape if static else (1, *SHAPE[1:])) and root["0"].dtype == np.uint8
+
+
+@pytest.mark.parametrize(("given", "stored"), [("int8", "uint8"), ("int32", "uint32"), ("uint64", "uint64")])
+def test_labels_are_stored_without_a_sign_in_as_many_bytes(tmp_path, given: str, stored: str) -> None:
+    path = omezarr_write.write_labels(tmp_path / "l.zarr", np.full(SHAPE[1:], 5, given))
+    assert zarr.open_group(path, mode="r")["0"].dtype == stored and (open_labels(path).data.compute() == 5).all()
+
+
+def test_labels_need_axes_that_fit(tmp_path) -> None:
+    for shape, axes in (((2, 3), None), ((2, 3, 4), "xyz"), ((2, 3, 4), "tzyx"), ((1, 1, 2, 3, 4), None)):
+        with pytest.raises(InputError, match="do not fit shape"):
+            omezarr_write.write_labels(tmp_path / "l.zarr", np.zeros(shape, np.uint8), axes)
+    assert list(tmp_path.iterdir()) == []
+    path = omezarr_write.write_labels(tmp_path / "l.zarr", np.ones((2, 3, 4), np.uint8), "tyx")
+    assert zarr.open_group(path, mode="r")["0"].chunks == (1, 3, 4)
