@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_dynamic_connectome.communities import moves
+from napari_dynamic_connectome.communities import search as module
 from napari_dynamic_connectome.communities.description_length import description_length
 from napari_dynamic_connectome.communities.search import (
+    Fit,
     agglomerate,
     build_hierarchy,
     flat,
@@ -18,9 +21,10 @@ from napari_dynamic_connectome.communities.search import (
     one_group,
     refine,
     search,
+    state_cost,
     trim,
 )
-from napari_dynamic_connectome.communities.state import Problem, build_problem
+from napari_dynamic_connectome.communities.state import Problem, build_problem, build_state
 from napari_dynamic_connectome.model.progress import Cancelled
 
 spec = importlib.util.spec_from_file_location("community_graphs", Path(__file__).parent / "graphs.py")
@@ -247,3 +251,144 @@ def test_progress_is_told_per_start_and_a_search_can_be_cancelled() -> None:
 
         with pytest.raises(Cancelled):
             search(problem, **options, cancel=cancel)
+
+
+# --- the way of a search, step by step ------------------------------------------------------------------------------------
+
+
+def schedule(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
+    """What is asked of the moves, which are made all the same."""
+    asked: list[tuple] = []
+    real = moves.merge_down, moves.settle
+
+    def merge_down(problem, state, level, target):
+        asked.append(("merge", level, target))
+        return real[0](problem, state, level, target)
+
+    def settle(problem, state, level, most):
+        asked.append(("settle", level, most, int(state.groups[level])))
+        return real[1](problem, state, level, most)
+
+    monkeypatch.setattr(moves, "merge_down", merge_down)
+    monkeypatch.setattr(moves, "settle", settle)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("n", "slots", "initial", "begin"),
+    [
+        (40, 40, 0, 40), (40, 39, 0, 39), (160, 160, 0, 160), (161, 200, 0, 60), (70, 30, 0, 30), (40, 40, 10, 10), (40, 40, 9, 9),
+        (70, 70, 1, 1), (75, 80, 50, 50),
+    ],
+)  # fmt: skip
+def test_groups_become_fewer_by_a_third_and_the_last_ones_by_a_sixth(n, slots, initial, begin, monkeypatch) -> None:
+    rng = np.random.default_rng(n)
+    edges = np.stack(np.triu_indices(n, 1), axis=1)
+    edges = edges[rng.random(len(edges)) < 5 / n]
+    problem = build_problem(edges, np.ones(len(edges)), n, slots=slots, weight_model="none")
+    asked = schedule(monkeypatch)
+    labels, cost = agglomerate(problem, n, slots, 3, initial)
+    expected: list[tuple] = [("settle", 0, 4, begin)] if begin < n else []
+    groups = begin
+    while groups > 1:
+        groups = min(groups - 1, int(groups / 1.5) if groups > 8 else int(groups / 1.2))
+        expected += [("merge", 0, groups), ("settle", 0, 3 if groups > 24 else 8, groups)]
+    assert asked == expected
+    assert cost == pytest.approx(
+        description_length(edges, np.ones(len(edges)), flat(labels), weight_model="none")["total"]
+    )
+    again = agglomerate(problem, n, slots, 3, initial)
+    np.testing.assert_array_equal(again[0], labels)
+
+
+def test_all_numbers_of_groups_of_a_new_level_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    edges, weights, truth = planted(0, 24, 4)
+    problem = build_problem(edges, weights, 24, slots=24)
+    asked = schedule(monkeypatch)
+    build_hierarchy(problem, truth, 24, 0)
+    assert asked == [("merge", 1, 3), ("settle", 1, 4, 3), ("merge", 1, 2), ("settle", 1, 4, 2)]
+    asked.clear()
+    build_hierarchy(problem, np.arange(24) % 3, 24, 0)
+    assert asked == [("merge", 1, 2), ("settle", 1, 4, 2)]
+    asked.clear()
+    build_hierarchy(problem, np.arange(24) % 2, 24, 0)
+    assert asked == []
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 5])
+def test_rounds_end_after_two_that_change_nothing_and_go_through_all_levels(rounds: int, monkeypatch) -> None:
+    problem, _, labels, _ = nested()
+    asked: list[tuple] = []
+    told: list[float] = []
+
+    def improve(problem, state, level, tries):
+        asked.append((level, tries, state.size.shape[1], int(state.random[0])))
+        return 0.0
+
+    monkeypatch.setattr(moves, "improve", improve)
+    depth = len(build_hierarchy(problem, labels, 40, 0))
+    fit = refine(problem, labels, 20, rounds, 7, lambda share, text="": told.append(share))
+    assert len(fit.levels) == depth >= 3 and fit.n_groups == 32
+    made = min(rounds, 2)
+    assert [one[:3] for one in asked] == [(level, 2, 32) for level in range(depth - 1)] * made
+    assert told == [k / rounds for k in range(made)]
+    seeds = [build_state(problem, fit.levels, slots=32, seed=8 + k).random[0] for k in range(made)]
+    assert [one[3] for one in asked] == [int(seed) for seed in seeds for _ in range(depth - 1)]
+    asked.clear()
+    refine(problem, np.zeros(128, int), 20, 1, 7)
+    assert [one[:3] for one in asked] == [(0, 2, 20)]  # one group is divided
+
+
+def test_the_cost_of_a_state_is_that_of_its_labels_whatever_its_sums_have_become() -> None:
+    edges, weights, levels = graphs.random_case(2, 14, 0.6, 4)
+    problem = build_problem(edges, weights, 14, slots=14)
+    state = build_state(problem, levels, slots=14)
+    state.pair[:] += 1.0
+    state.ends[:] += 3
+    expected = description_length(edges, weights, levels)["total"]
+    assert state_cost(problem, state) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("n", [160, 161])
+def test_starts_begin_anew_or_disturb_what_was_found_with_room_for_more(
+    n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edges = np.stack([np.arange(n), np.r_[np.arange(1, n), 0]], axis=1)
+    problem = build_problem(edges, np.ones(n), n, slots=n, weight_model="none")
+    asked: list[tuple] = []
+    alone = one_group(problem)
+
+    def agglomerated(problem, n, slots, seed, initial, cancel):
+        asked.append(("new", n, slots, seed, initial))
+        return np.arange(n) % 6, 0.0
+
+    def kicked(labels, rng, most):
+        asked.append(("kick", int(labels.max()) + 1, int(rng.integers(1 << 30)), most))
+        return np.where(np.arange(len(labels)) == len(asked), (labels + 1) % 6, labels)
+
+    def refined(problem, labels, room, rounds, seed, progress, cancel):
+        asked.append(("refine", room, rounds, seed))
+        return Fit(tuple(flat(labels)), alone.cost - 5.0, problem)
+
+    for name, fake in (("agglomerate", agglomerated), ("kick", kicked), ("refine", refined)):
+        monkeypatch.setattr(module, name, fake)
+    fit = search(problem, starts=10, rounds=3, max_groups=50, seed=9, initial=4)
+    slots = n if n == 160 else 50
+    room = min(max(50, 8), n, 4 * 6 + 16)
+    expected: list[tuple] = []
+    for start in range(10):
+        for number in range(1 if start % 8 == 0 else 3):
+            seed = 9 + 1009 * start + 101 * number
+            if start % 8 == 0:
+                expected.append(("new", n, slots, seed, 4))
+            else:
+                expected.append(("kick", 6, int(np.random.default_rng(seed).integers(1 << 30)), 50))
+            if start != 8:  # what was tried is not tried again
+                expected.append(("refine", room, 3, seed))
+    assert asked == expected and fit.n_groups == 6
+    asked.clear()
+    search(problem, starts=1, rounds=3, max_groups=3, seed=9, first=8)
+    assert asked[1][:2] == ("refine", 8)  # two more than there are
+    asked.clear()
+    search(problem, starts=1, rounds=3, max_groups=30, seed=9, first=8)
+    assert asked[1][:2] == ("refine", 30)
