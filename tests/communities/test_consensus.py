@@ -248,6 +248,7 @@ def test_a_group_of_one_pair_beside_one_pair_has_a_gain() -> None:
     edges = np.array([[0, 1], [1, 2]])
     assert consensus.group_gains(edges, np.array([3.0, 1.0]), np.array([0, 0, 1]))[0] > -1
     assert consensus.group_gains(edges, np.array([1.0, 3.0]), np.array([0, 0, 1])).tolist() == [-np.inf, -np.inf]
+    assert consensus.group_gains(edges[:1], np.array([2.0]), np.array([0, 0, 1]))[1] == -np.inf  # of nothing
     assert consensus.group_gains(edges, np.array([2.0, 2.0]), np.array([0, 0, 1])).tolist() == [-np.inf, -np.inf]
 
 
@@ -425,6 +426,7 @@ def test_partitions_are_sampled_again_where_groups_explain_the_spread(
 
     def sample(given, **how):
         if how["progress"]:
+            how["progress"](0.0, "")
             how["progress"](1.0, "")
         calls.append(how)
         cold = np.zeros((6, 100, 9), int)
@@ -432,11 +434,16 @@ def test_partitions_are_sampled_again_where_groups_explain_the_spread(
             cold, np.full((6, 7, 9), len(calls)), np.arange(6.0) + len(calls), np.zeros(6), np.arange(6.0) * 10
         )
 
+    def gains(edges, weights, own, shape):
+        assert edges is graph.edges and own is labels
+        np.testing.assert_allclose(weights, graph.weights / graph.weights.mean())
+        return np.array([3.0, 0.0, 0.2]) * shape
+
     agreed: list[tuple] = []
     monkeypatch.setattr(consensus, "sample_partitions", sample)
     monkeypatch.setattr(consensus, "_agreed", lambda given, samples, seed, fast: agreed.append((seed, fast)) or labels)
     monkeypatch.setattr(consensus, "weight_shape", lambda e, w, own=None: first if own is None else sharper * first)
-    monkeypatch.setattr(consensus, "group_gains", lambda e, w, own, shape: np.array([3.0, 0.0, 2.0]) * shape)
+    monkeypatch.setattr(consensus, "group_gains", gains)
     got = consensus.find_consensus(
         graph, chains=6, kept=7, max_groups=11, seed=4, quick=quick, progress=lambda share, text="": told.append(share)
     )
@@ -444,10 +451,10 @@ def test_partitions_are_sampled_again_where_groups_explain_the_spread(
     assert [one["shape"] for one in calls] == [first] + [sharper * first] * again
     for one in calls:
         assert (one["chains"], one["kept"], one["max_groups"], one["seed"]) == (6, 7, 11, 4)
-    assert told == [0.0, 0.5] + [1.0] * again and agreed == [(4, quick)] * (1 + again)
+    assert told == [0.0, 0.0, 0.5] + [0.5, 1.0] * again and agreed == [(4, quick)] * (1 + again)
     assert got.labels.tolist() == [0, 0, 0, -1, -1, -1, 1, 1, 1]
     shape = sharper * first if again else first
-    assert got.group_gain.tolist() == pytest.approx([3 * shape, 2 * shape]) and got.shape == shape
+    assert got.group_gain.tolist() == pytest.approx([3 * shape, 0.2 * shape]) and got.shape == shape
     assert got.gain == 15.0  # of the first four chains, of the first time
     assert got.agreeing == 600 and got.samples.shape == (42, 9) and (got.samples == 1 + again).all()
     assert got.chain_gain.tolist() == [1 + again + k for k in range(6)]
