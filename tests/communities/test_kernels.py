@@ -113,3 +113,37 @@ def test_improving_moves_report_their_change_and_never_make_it_worse():
         assert change < 1e-9
         assert abs(after - before - change) < 1e-7
         before = after
+
+
+@pytest.mark.parametrize("options", [{}, {"degree_corrected": True}, {"counts": False}], ids=str)
+@pytest.mark.parametrize("seed", range(6))
+def test_all_single_moves_and_merges_of_sparse_graphs_with_three_levels_cost_what_the_definition_says(options, seed):
+    rng = np.random.default_rng(seed)
+    n = 10
+    pairs = np.stack(np.triu_indices(n, 1), axis=1)
+    edges = pairs[rng.random(len(pairs)) < 0.3]  # many pairs of groups have one link or none
+    weights = rng.exponential(size=len(edges))
+    levels = [rng.permutation(np.arange(n) % 5), np.array([0, 0, 1, 1, 0]), np.zeros(2, dtype=int)]
+    problem = build_problem(edges, weights, n, slots=n, **options)
+
+    def exact(state) -> float:
+        return description_length(edges, weights, read_levels(state), **options)["total"]
+
+    before = exact(build_state(problem, levels, slots=n))
+    for level, nodes, groups in ((0, n, 5), (1, 5, 2)):
+        for u in range(nodes):
+            for s in range(groups):
+                state = build_state(problem, levels, slots=n)
+                asked = move_node(problem, state, level, u, s, 0, False)
+                assert abs(total_cost(problem, state) - before) < 1e-9  # asking changes nothing
+                done = move_node(problem, state, level, u, s, 0, True)
+                assert abs(exact(state) - before - done) < 1e-8 and abs(asked - done) < 1e-9
+                assert abs(total_cost(problem, state) - before - done) < 1e-8
+        for r in range(groups):
+            for s in range(groups):
+                if r != s:
+                    state = build_state(problem, levels, slots=n)
+                    asked = merge_groups(problem, state, level, r, s, False)
+                    done = merge_groups(problem, state, level, r, s, True)
+                    assert abs(exact(state) - before - done) < 1e-8 and abs(asked - done) < 1e-9
+                    assert abs(total_cost(problem, state) - before - done) < 1e-8
