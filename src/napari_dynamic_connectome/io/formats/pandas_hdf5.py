@@ -193,8 +193,6 @@ def _seconds(values: np.ndarray, kind: str) -> np.ndarray:
 
 
 def _index(name: str, values: np.ndarray, kind: str) -> dict[str, np.ndarray]:
-    if kind.startswith("period"):
-        raise ValueError("an index of periods")
     if values.dtype.kind in "SO":
         return {name: np.array(texts(values), dtype=object)}
     if kind.startswith(("datetime", "timedelta")):
@@ -248,6 +246,8 @@ def _axis(group: Any, key: str, where: str) -> list[tuple[str, np.ndarray]]:
 
 
 def _level(node: Any, where: str) -> tuple[np.ndarray, str]:
+    if _text(node, "index_class") == "period":
+        raise ValueError("an index of periods")
     if node.dtype.kind == "O":  # a pickle of texts
         held = np.asarray(plain_value(np.asarray(node[0], np.uint8).tobytes(), where), dtype=object)
         return np.array([str(v) for v in held.ravel().tolist()], dtype=object), _text(node, "kind")
