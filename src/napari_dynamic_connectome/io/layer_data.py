@@ -241,7 +241,7 @@ def image_layers(volume: Volume, name: str) -> list[LayerData]:
         title = name if len(volume.channels) == 1 else f"{name} {channel}"
         keywords: dict[str, Any] = {
             "name": title,
-            **_place(volume, 4),
+            **_place(volume, data.ndim),
             "colormap": colours[index % len(colours)],
             "blending": "additive" if len(volume.channels) > 1 else "translucent_no_depth",
             "metadata": {METADATA_KEY: _about(volume, name) | {"array": _id(data), "channel": index}},
