@@ -19,6 +19,7 @@ from napari_dynamic_connectome.communities.graph import graph_from_matrix
 from napari_dynamic_connectome.communities.model import prepare
 from napari_dynamic_connectome.communities.null import NullResult
 from napari_dynamic_connectome.communities.posterior import Posterior
+from napari_dynamic_connectome.communities.search import one_group
 from napari_dynamic_connectome.communities.settings import CommunitySettings
 from napari_dynamic_connectome.model.errors import Cancelled, InputError, SettingsError
 from napari_dynamic_connectome.model.provenance import graph_of
@@ -120,7 +121,8 @@ def test_graphs_that_are_brought_are_prepared_as_the_graph_is_and_have_its_nodes
 
 @pytest.mark.parametrize("costs", [(5.0, 4.0), (4.0, 5.0), (4.0, 4.0)])
 @pytest.mark.parametrize("extra", [(0.0, 0.0), (2.0, 0.0), (0.0, 2.0)])
-def test_the_weights_of_shorter_description_are_taken(costs, extra, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("parts", [(3, -1), (-1, 3)])
+def test_the_weights_of_shorter_description_are_taken(costs, extra, parts, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = graphs.planted(0, n=12)[0]
     weights[np.random.default_rng(0).random((12, 12)) < 0.7] = 0
     graph = graph_from_matrix(np.minimum(weights, weights.T))
@@ -130,7 +132,7 @@ def test_the_weights_of_shorter_description_are_taken(costs, extra, monkeypatch:
     def made(given, own, kind):
         name = own.weight_model
         more = extra[name == "lognormal"]
-        return f"graph {name}", SimpleNamespace(name=name, offset=3 * more, scale_cost=-more)
+        return f"graph {name}", SimpleNamespace(name=name, offset=parts[0] * more, scale_cost=parts[1] * more)
 
     def fit(one, variant, own, *, seed, progress, cancel):
         asked.append((one, variant.name, own.weight_model, seed))
@@ -272,6 +274,8 @@ def test_a_search_is_sampled_and_compared_with_seeds_of_their_own(monkeypatch: p
     variants = got.diagnostics["description_length_nats"]
     assert len(variants) == 2 and got.description_length == min(variants.values())
     assert asked["fits"][0].degree_corrected == (variants["degree-corrected"] < variants["plain"])  # the better one
+    best = asked["fits"][0]
+    assert got.diagnostics["gain_over_one_group_nats"] == one_group(best.problem).cost - best.cost > 0
     row = asked["null"][0][1]
     assert (row[:, None] == row).tolist() == (truth[:, None] == truth).tolist()
     assert told == sorted(told) and {0.0, 0.75, 1.0} <= set(told) and pytest.approx(told[-3]) == 0.6
