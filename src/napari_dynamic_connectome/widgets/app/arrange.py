@@ -156,6 +156,7 @@ def _arranging(viewer: Any, docks: dict[str, Any]) -> Iterator[None]:
     results = work.session.components is not None or only_states
     raise_dock(docks["States" if only_states else "Communities" if results else upper[0]])
     layout.fit()
+    layout.later()
 
 
 def show_overlay(viewer: Any) -> None:

@@ -31,6 +31,7 @@ WATCHED = "dynamicConnectomeLayout"
 BY_HAND = 24
 """Pixels by which a separator has to be dragged to have been moved by hand."""
 REST_MS = 120
+NEAR = 4
 
 
 def lower_controls(window: QMainWindow) -> None:
@@ -102,6 +103,18 @@ class Layout(QObject):
                 # no function that holds the bar: Python would collect both, and the click would reach nobody
                 bar.tabBarClicked.connect(self._tab_clicked)
 
+    def hide_left_over_tabs(self) -> None:
+        """Hide tab bars of groups that are no more: Qt leaves them where they were, seen through gaps, when docks are taken apart."""
+        window = self._window()
+        docks = {one.windowTitle(): one for one in window.findChildren(QDockWidget)}
+        bars = window.findChildren(QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly)
+        shown = {bar: [bar.tabText(i) for i in range(bar.count())] for bar in bars if not bar.isHidden()}
+        in_use = [bar for bar, titles in shown.items() if any(_above(bar, docks.get(title)) for title in titles)]
+        placed = {title for bar in in_use for title in shown[bar]}
+        for bar, titles in shown.items():
+            if bar not in in_use and placed.issuperset(titles):
+                bar.hide()
+
     def _tab_clicked(self, place: int) -> None:
         bar = self.sender()
         if isinstance(bar, QTabBar):
@@ -161,6 +174,7 @@ class Layout(QObject):
             window.resizeDocks([traces], [int(height * part)], Qt.Orientation.Vertical)
         self.widen_numbers()
         self.watch_tabs()
+        self.hide_left_over_tabs()
 
     def show(self, title: str) -> None:
         """Bring a dock to the front."""
@@ -216,3 +230,11 @@ class Layout(QObject):
         window = self.parent()
         assert isinstance(window, QMainWindow)
         return window
+
+
+def _above(bar: QTabBar, dock: QDockWidget | None) -> bool:
+    """Whether a tab bar lies on the upper border of a dock that is seen."""
+    if dock is None or dock.isHidden() or dock.isFloating():
+        return False
+    beside = abs(bar.x() - dock.x()) <= NEAR and abs(bar.y() + bar.height() - dock.y()) <= NEAR
+    return bool(beside)
