@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from napari_dynamic_connectome.pipeline.chance import settle_rank
+from napari_dynamic_connectome.pipeline.chance import _left_out, settle_rank
 from napari_dynamic_connectome.pipeline.evidence import believable, carried_by_one, choose_rank, reason_for, standings
 from napari_dynamic_connectome.pipeline.surrogate_fits import RankFit, SurrogateFits
 
@@ -131,6 +131,10 @@ def test_a_component_that_one_worm_carries_does_not_count_where_others_do():
     assert suggested({2: two, 3: three}, {3: {2}}) == (2, {2: 2, 3: 2})
     assert suggested({2: two, 3: three}, {2: {1}, 3: {1}}) == (3, {2: 1, 3: 2})
     assert suggested({2: two}, {2: {0, 1}}) == (2, {2: 2})  # nothing else is there, so they count
+    # the reason says so only where it is so
+    assert _left_out(fits, {2: two, 3: three}, 0.05, {2: set(), 3: {2}}, {2: 2, 3: 2})
+    assert not _left_out(fits, {2: two}, 0.05, {2: {0, 1}}, {2: 2})
+    assert not _left_out(fits, {2: two, 3: three}, 0.05, {2: set(), 3: set()}, {2: 2, 3: 3})
 
 
 def test_who_carries_a_component_is_asked_in_cohorts_of_three_worms_or_more():

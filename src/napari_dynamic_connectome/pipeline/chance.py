@@ -267,7 +267,7 @@ def judge_sweep(
         chance.table,
         few if rank == 0 else own.surrogates,
         any_p,
-        set_apart=any(apart.values()),
+        set_apart=_left_out(fits, groups, own.alpha, apart, counts),
     )
     chosen = _choices(fits, data, starts or {}, own.alpha)
     return replace(sweep, components=found, suggested=rank, reason=reason, chance=chance, choices=chosen)
@@ -359,6 +359,25 @@ def _suggest(
     known = [p for p in first if np.isfinite(p)]
     any_p = min(1.0, len(known) * min(known)) if known else 1.0
     return choose_rank(counts, any_p, len(known) * first[0] if np.isfinite(first[0]) else 1.0, alpha), counts, any_p
+
+
+def _left_out(
+    fits: SurrogateFits,
+    groups: Mapping[int, Strongest],
+    alpha: float,
+    apart: Mapping[int, Collection[int]],
+    counts: Mapping[int, int],
+) -> bool:
+    """Whether components beyond chance were set apart; not if they were counted after all, because nothing else was there."""
+    some = False
+    for rank, group in groups.items():
+        tops = fits.top[rank].dropna().to_numpy(float) if rank in fits.top else np.empty(0)
+        if len(tops):
+            rest = believable(*group, tops, alpha, apart[rank])
+            if counts[rank] > rest:
+                return False
+            some = some or believable(*group, tops, alpha) > rest
+    return some
 
 
 def settle_rank(

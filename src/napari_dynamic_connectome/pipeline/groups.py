@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from ..comparison.membership import COLUMNS as SHARED
 from ..model.errors import InputError
 from ..model.neurons import info
 from ..model.progress import CancelCallback, ProgressCallback, report
@@ -16,22 +17,7 @@ if TYPE_CHECKING:
     from ..model.results import Communities
     from ..session.session import Session
 
-COLUMNS = (
-    "group",
-    "beside",
-    "component",
-    "community",
-    "set",
-    "members",
-    "set_members",
-    "shared",
-    "expected",
-    "ratio",
-    "p_value",
-    "q_value",
-    "n_neurons",
-    "shared_neurons",
-)
+COLUMNS = ("group", "beside", "component", "community", *SHARED[1:])
 
 
 def enrich_groups(
