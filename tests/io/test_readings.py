@@ -94,6 +94,10 @@ def test_names_that_say_no_side_are_counted(tmp_path) -> None:
         ("Elapsed time / min", 60.0),
         ("Seconds", 1.0),
         ("t(s)", 1.0),
+        ("Zeit [ms]", 1e-3),
+        ("Temps (min)", 60.0),
+        ("Tiempo", 1.0),
+        ("Zeit / Sek.", 1.0),
     ],
 )
 def test_a_time_column_is_known_however_it_is_spelled(tmp_path, header, second) -> None:
@@ -132,8 +136,8 @@ def test_a_first_line_of_numbers_is_a_sample(tmp_path) -> None:
 
 def test_a_column_that_counts_like_a_clock_is_asked_about(tmp_path) -> None:
     rows = [f"{3.5 * i},{i % 3},{i % 4}" for i in range(10)]
-    with pytest.raises(ChoiceNeeded, match="'Zeit' rises by the same step"):
-        read_recording(table(tmp_path / "a.csv", "Zeit,AVAL,AVAR", rows), rate_hz=2)
+    with pytest.raises(ChoiceNeeded, match="'Uhr' rises by the same step"):
+        read_recording(table(tmp_path / "a.csv", "Uhr,AVAL,AVAR", rows), rate_hz=2)
 
 
 def test_which_column_is_the_time_can_be_said(tmp_path) -> None:

@@ -11,6 +11,7 @@ PAGE = (TESTS.parent / "docs" / "pages" / "readings.md").read_text("utf-8")
 READ, SAID = "io/test_readings.py", "io/test_silent_science.py"
 NEURONS, RECORDING = "model/test_neurons.py", "model/test_recording.py"
 SUITE2P, GEFF, CENTRES = "io/formats/test_suite2p.py", "io/formats/test_geff.py", "io/formats/test_centres.py"
+SHAPE = "io/formats/test_table_shape.py"
 COLUMNS = "io/formats/test_worm_columns.py"
 CLI, SHEET, FORMATS = "cli/test_reading.py", "widgets/workspace/test_import_sheet.py", "io/formats/"
 
@@ -33,6 +34,14 @@ ROWS = {
     "an index of fractions and a rate": f"{READ}::test_an_index_of_seconds_is_no_index_of_frames",
     "an index of whole numbers and a rate": f"{READ}::test_an_index_of_seconds_is_no_index_of_frames",
     "a column under no neuron's name that rises by the same step in every row": f"{READ}::test_a_column_that_counts_like_a_clock_is_asked_about",
+    "commas, semicolons, tabs, bars or spaces": f"{SHAPE}::test_tables_that_say_all_are_read_without_a_question",
+    "decimal commas, signs between thousands": f"{SHAPE}::test_what_cannot_be_told_apart_is_refused_by_one_line",
+    "titles, settings, comments": f"{SHAPE}::test_tables_that_say_all_are_read_without_a_question",
+    "a second row of the header": f"{SHAPE}::test_what_was_left_out_is_said",
+    "a row a neuron, a column a time or frame": f"{SHAPE}::test_tables_without_times_ask_for_the_rate_and_are_read_with_it",
+    "a header with one name less than the rows": f"{SHAPE}::test_tables_without_times_ask_for_the_rate_and_are_read_with_it",
+    "times of day": f"{SHAPE}::test_times_of_day_and_dates",
+    "`#N/A`, `#NV`, `NaN`, an empty cell": f"{SHAPE}::test_missing_values_of_spreadsheets",
     "a first line of numbers": f"{READ}::test_a_first_line_of_numbers_is_a_sample",
     "tracks with `track_id` and the id of every point": f"{READ}::test_in_a_table_of_tracks_the_track_is_the_neuron_not_the_point",
     "two columns that could be the neuron, and differ": f"{READ}::test_in_a_table_of_tracks_the_track_is_the_neuron_not_the_point",

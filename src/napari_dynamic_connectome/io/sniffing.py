@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,8 +22,10 @@ from .formats.connection_columns import POST, PRE
 from .formats.connection_matrix import is_matrix
 from .formats.fields import BEHAVIOUR_PREFIX
 from .formats.pandas_hdf5 import stored_pose
-from .formats.text_tables import by_spaces, find_column, find_time, header_levels, plain_cell
+from .formats.table_shape import SAMPLE, Shape, shape_of
+from .formats.text_tables import find_column, find_time, header_levels, header_of
 from .formats.trace_tables import is_long
+from .formats.turned_tables import turned_columns
 from .once import once
 
 TableKind = Literal["traces", "centres", "stimuli", "behaviour", "names", "neurons", "connectome"]
@@ -46,9 +49,13 @@ def table_kind(path: str | Path) -> TableKind:
     text = not path.is_dir() and not start.startswith(b"PAR1")
     if text and is_pose(path):
         return "behaviour"
-    columns = _csv_columns(path) if text else _parquet_columns(path)
+    rows = _first_rows(path) if text else []
+    columns = rows[0] if rows else [] if text else _parquet_columns(path)
+    second = rows[1] if len(rows) > 1 else []
     table = pd.DataFrame(columns=pd.Index(columns, dtype=object))
-    if text and is_matrix(columns, _second_row(path)[:1]):
+    if text and turned_columns(columns, second):
+        return "traces"
+    if text and is_matrix(columns, second[:1]):
         return "connectome"
     if find_column(table, *PRE) and find_column(table, *POST):
         return "connectome"
@@ -84,12 +91,12 @@ def is_pose(path: str | Path) -> bool:
     ----------
     path : str or Path
     """
-    lines = _first_lines(Path(path), 8)
-    if not lines:
+    shape = _shape(Path(path))
+    if shape is None:
         return False
-    if re.match(r'"?scorer"?[,;\t]', lines[0]):
+    if re.match(r'"?scorer"?[,;\t]', shape.lines[0]):
         return True
-    levels = header_levels(lines, max((",", ";", "\t"), key=lines[0].count))
+    levels = header_levels(shape.lines, shape.separator)
     return levels is not None and levels.is_pose
 
 
@@ -97,24 +104,18 @@ def _id_column(table: pd.DataFrame) -> str | None:
     return find_column(table, "id", "label", "label-value", "track_id", "particle", "neuron_id", "roi")
 
 
-def _csv_columns(path: Path) -> list[str]:
-    """Return the names in the first line."""
-    rows = _first_rows(path)
-    return rows[0] if rows else []
-
-
-def _second_row(path: Path) -> list[str]:
-    rows = _first_rows(path)
-    return rows[1] if len(rows) > 1 else []
-
-
 def _first_rows(path: Path) -> list[list[str]]:
-    """Return the cells of the first two lines that are not empty."""
-    lines = _first_lines(path, 2)
-    if by_spaces(lines):
-        lines = [",".join(line.split()) for line in lines]
-    separator = max((",", ";", "\t"), key=lines[0].count) if lines else ","
-    return [[plain_cell(c.strip().strip('"').strip()) for c in line.split(separator)] for line in lines]
+    """Return the cells of the header and the row below."""
+    shape = _shape(path)
+    if shape is None:
+        return []
+    return [header_of(shape if at == 0 else replace(shape, corner=""), line) for at, line in enumerate(shape.lines[:2])]
+
+
+@once
+def _shape(path: Path) -> Shape | None:
+    lines = _first_lines(path, SAMPLE)
+    return shape_of(lines) if lines else None
 
 
 def _first_lines(path: Path, count: int) -> list[str]:

@@ -14,11 +14,11 @@ _LENGTH = {
     25_400.0: ("inch", "inches", "in"),
 }
 _TIME = {
-    1.0: ("second", "seconds", "s", "sec", "secs"),
+    1.0: ("second", "seconds", "s", "sec", "secs", "sek", "sekunde", "sekunden", "seconde", "secondes", "segundos"),
     1e-3: ("millisecond", "milliseconds", "ms", "msec", "msecs", "millis"),
     1e-6: ("microsecond", "microseconds", "us", "usec", "µs", "μs"),
-    60.0: ("minute", "minutes", "min", "mins"),
-    3600.0: ("hour", "hours", "h", "hr", "hrs"),
+    60.0: ("minute", "minutes", "min", "mins", "minuten", "minutos"),
+    3600.0: ("hour", "hours", "h", "hr", "hrs", "stunden", "std"),
 }
 _UNKNOWN = ("", "pixel", "pixels", "px", "voxel", "frame", "frames", "none", "unitless", "arbitrary")
 

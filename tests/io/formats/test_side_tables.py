@@ -183,7 +183,7 @@ def test_tracked_points_are_channels(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "names"),
-    [("name\nvb01\nXYZ\n", ["VB1", "XYZ"]), ("a,Neuron\n1,AVAL\n2,\n", ["AVAL"]), ("AVAL\nAVAR\n", ["AVAL", "AVAR"]), ("AVAL,AVAR;RIML\nvb2\tRIMR,,\n", None), ("AVAL,AVAR\nRIML,\n", ["AVAL", "AVAR", "RIML"]), ("'=a\n", ["=a"])],
+    [("name\nvb01\nXYZ\n", ["VB1", "XYZ"]), ("a,Neuron\n1,AVAL\n2,\n", ["AVAL"]), ("AVAL\nAVAR\n", ["AVAL", "AVAR"]), ("AVAL,AVAR;RIML\nvb2\tRIMR,,\n", ["AVAL", "AVAR", "RIML", "VB2", "RIMR"]), ("AVAL,AVAR\nRIML,RIMR,VB2\n", None), ("AVAL,AVAR\nRIML,\n", ["AVAL", "AVAR", "RIML"]), ("'=a\n", ["=a"])],
 )  # fmt: skip
 def test_lists_of_neurons_of_every_shape(tmp_path, text, names) -> None:
     if names is None:

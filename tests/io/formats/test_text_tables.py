@@ -109,7 +109,7 @@ def parsed(text: str) -> tuple[list[str], list[list[str]]]:
     [
         ("a,b\n1,2\n", ["a", "b"], [["1", "2"]]),
         ("\ufeffa;b\r\n\r\n1,5;-2,25 \r3;x,4", ["a", "b"], [["1.5", "-2.25"], ["3", "x,4"]]),
-        ("a\tb\n1,5\t2\n", ["a", "b"], [["1,5", "2"]]),
+        ("a\tb\n1,5\t2\n", ["a", "b"], [["1.5", "2"]]),
         ("a,b", ["a", "b"], []),
         ("one\n5\n", ["one"], [["5"]]),
         ('"x, y", b\n" 1",NA\n', ["x, y", "b"], [[" 1", "NA"]]),
@@ -209,18 +209,6 @@ def test_which_headers_are_those_of_tracked_points(names, rows, pose) -> None:
     levels = text_tables.Levels(2, names, "", rows)
     assert levels.is_pose == pose
     assert text_tables.Levels(2, names, "", (("x", "x"), ("p", "q"))).varying == (1,)
-
-
-@pytest.mark.parametrize(
-    ("lines", "spaces"),
-    [
-        (["a b c", "1 2 3"], True), (["a b c", "1 2 x"], False), (["a b 3", "1 2 3"], False), (["a b", "1 2"], False),
-        (["a b c", "1 2"], False), (["a b c"], False), (["a b,c", "1 2"], False), (["a b c", "1 2;3 4"], False),
-        (["a b c", "1\t2\t3"], False), (['a "b" c', "1 2 3"], False), (["a b c", "1 2 3", "x,y"], True),
-    ],
-)  # fmt: skip
-def test_columns_that_are_set_apart_by_spaces(lines: list[str], spaces: bool) -> None:
-    assert text_tables.by_spaces(lines) == spaces
 
 
 def test_numbers_are_made_of_texts_and_wrong_ones_are_named() -> None:

@@ -22,8 +22,9 @@ from ..format import Format, as_text, is_binary, is_json, without_mark
 from ..ownership import OurFiles
 from .centres import is_napari_points
 from .side_tables import read_behaviour, read_stimuli
-from .text_tables import LEVELS, SHORT, Levels, find_column, read_table, time_unit, write_csv
+from .text_tables import LEVELS, READ_AS, SHORT, Levels, find_column, read_table, time_unit, write_csv
 from .trace_tables import listed_ids, long_table, recordings_from_table, wide_table, with_sidecar
+from .turned_tables import turned
 
 ORDER = 80
 ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".gz", "")
@@ -120,7 +121,12 @@ def recordings_of_frame(
     """
     _check_is_traces(table, path)
     short = table.attrs.get(SHORT, ())
+    read_as = list(table.attrs.get(READ_AS, ()))
+    if (rows_of_neurons := turned(table, str(path))) is not None:
+        table, how = rows_of_neurons
+        read_as.append(how)
     table, said = one_signal(table, signal, str(path))
+    said = "; ".join([*read_as, *filter(None, [said])])
     if short:
         missing = f"row {short[0] + 1} has fewer cells than the header" + (
             f", as {len(short) - 1} others" if short[1:] else ""

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from .. import limits
 from ..choice import ChoiceNeeded
 from ..files import atomic_file, existing, head, reading
 from ..units import time_factor
+from .table_shape import NO_HEADER, Shape, cells_of, is_data_row, is_number, numeral, shape_of, table_lines, with_points
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_TIME_WORDS = ("time", "times", "t", "timestamp", "timestamps", "elapsed", "clock")
+_TIME_WORDS = ("time", "times", "t", "timestamp", "timestamps", "elapsed", "clock", "zeit", "temps", "tiempo", "tempo")
 _TIME_ASIDES = ("frame", "acquisition", "recording", "trace", "volume", "vector", "axis", "imaging")
 
 
@@ -75,7 +77,7 @@ def says_unit(header: str) -> bool:
 
 def safe_cell(value: Any) -> Any:
     """Return text that no spreadsheet runs as a formula (a leading apostrophe is put before = + - @)."""
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS) and not _is_number(value):
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS) and not is_number(value):
         return "'" + value
     return value
 
@@ -87,14 +89,6 @@ def plain_cell(text: str) -> str:
 
 def _cell(value: Any) -> Any:
     return str(bool(value)).upper() if isinstance(value, bool | np.bool_) else safe_cell(value)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def write_csv(table: pd.DataFrame, path: str | Path, *, index: bool = False) -> Path:
@@ -152,7 +146,7 @@ def read_text(path: Path) -> str:
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read a CSV (comma, semicolon or tab) as a table of texts, column names as written.
+    """Read a CSV (comma, semicolon, tab, bar or spaces) as a table of texts, column names as written.
 
     Parameters
     ----------
@@ -169,16 +163,12 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 def parse_table(text: str, where: str) -> pd.DataFrame:
     """Parse the text of a CSV; see `read_table`."""
-    lines = re.split(r"\r\n|\n|\r", text.lstrip("\ufeff"))
-    lines = [line for line in lines if line.strip()]
-    if not lines:
+    if not table_lines(text):
         raise FormatError("the table is empty", where=where, fix="Give a header and rows.")
+    shape = shape_of(table_lines(text))
+    lines, separator, said = list(shape.lines), shape.separator, list(shape.said)
     first = lines[0]
-    separator = max((",", ";", "\t"), key=first.count)
-    if by_spaces(lines):
-        lines, separator = [",".join(line.split()) for line in lines], ","
-        first = lines[0]
-    if re.match(rf'"?scorer"?{separator}{separator}', first):
+    if re.match(rf'"?scorer"?{re.escape(separator)}{re.escape(separator)}', first):
         raise labelled_frames(where)
     levels = header_levels(lines, separator)
     if levels is not None:
@@ -186,39 +176,117 @@ def parse_table(text: str, where: str) -> pd.DataFrame:
         lines = [first, *lines[levels.n_rows :]]
     elif is_data_row(first, lines[1] if len(lines) > 1 else "", separator):
         # the first line is a sample, not a header
-        count = len(next(csv.reader([first], delimiter=separator)))
-        first = separator.join(f"{NO_HEADER}{i + 1}" for i in range(count))
+        first = separator.join(f"{NO_HEADER}{i + 1}" if c else "" for i, c in enumerate(cells_of(first, separator)))
         lines.insert(0, first)
-    with reading(where, "CSV file"):
-        csv.field_size_limit(1 << 24)
-        header = [plain_cell(c.strip()) for c in next(csv.reader([first], delimiter=separator))]
-        body = "\n".join(lines[1:])
-        if body:
-            frame = pd.read_csv(
-                io.StringIO(body), sep=separator, header=None, dtype=str, keep_default_na=False, na_filter=False,
-                quotechar='"', skip_blank_lines=True,
-            )  # fmt: skip
-        else:
-            frame = pd.DataFrame(columns=range(len(header)), dtype=str)
-    if frame.shape[1] != len(header):
-        raise FormatError(
-            f"the header names {len(header)} columns, the rows have {frame.shape[1]}",
-            where=where,
-            fix="Check the separator and the first line.",
-        )
+    header = header_of(shape, first)
+    frame = _body(lines[1:], separator, len(header), where)
+    if header[0] == f"{NO_HEADER}1":
+        _check_commas(frame, separator, where)
+    header, frame = _fitted(header, frame, where)
     twice = sorted({h for h in header if h and header.count(h) > 1})
     if twice:
         raise InputError(f"the column '{twice[0]}' is there twice", where=where, fix="Rename or remove one of them.")
     frame.columns = pd.Index(header)
     if levels is not None:
         frame.attrs[LEVELS] = levels
-    short = [i for i, line in enumerate(lines) if line.count(separator) < len(header) - 1]
+    short = [i for i, line in enumerate(lines) if i and line.count(separator) < len(header) - 1]
     if short:
         frame.attrs[SHORT] = short
-    if separator == ";" and not frame.empty:
-        # where ; separates, the decimal sign may be a comma
-        frame = frame.map(lambda v: re.sub(r"^\s*([-+]?\d+),(\d+)\s*$", r"\1.\2", v))
+    if not frame.empty and (separator != "," or any('"' in line for line in lines[1:])):
+        kept = dict(frame.attrs)
+        frame, signs = with_points(frame, separator, where)
+        frame.attrs.update(kept)
+        said += signs
+    if said:
+        frame.attrs[READ_AS] = tuple(said)
     return frame
+
+
+def header_of(shape: Shape, first: str) -> list[str]:
+    """Return the names of the columns in the line of a header, its numbers with decimal points.
+
+    Parameters
+    ----------
+    shape : Shape
+    first : str
+        The line.
+    """
+    header = [plain_cell(c if shape.separator == "," else numeral(c)) for c in cells_of(first, shape.separator)]
+    if shape.corner and time_unit(header[0]) is None and _is_word_of_time(shape.corner):
+        header[0] = shape.corner
+    elif time_factor(shape.corner) is not None and time_unit(header[0]) is not None and not says_unit(header[0]):
+        header[0] = f"{header[0]} ({shape.corner})"
+    return header
+
+
+def _body(lines: Sequence[str], separator: str, n_columns: int, where: str) -> pd.DataFrame:
+    """Return the rows below a header as texts; their columns are numbered."""
+    if not lines:
+        return pd.DataFrame(columns=range(n_columns), dtype=str)
+    with reading(where, "CSV file"):
+        csv.field_size_limit(1 << 24)
+        try:
+            return pd.read_csv(
+                io.StringIO("\n".join(lines)), sep=separator, header=None, dtype=str, keep_default_na=False, na_filter=False,
+                quotechar='"', skip_blank_lines=True, skipinitialspace=separator != "\t",
+            )  # fmt: skip
+        except pd.errors.ParserError as error:
+            longer = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+            if longer is None:
+                raise
+            raise FormatError(
+                f"the first row has {longer[1]} cells, row {int(longer[2]) + 1} has {longer[3]}",
+                where=where,
+                fix="Check the separator, and that the file holds one table.",
+            ) from error
+
+
+def _check_commas(frame: pd.DataFrame, separator: str, where: str) -> None:
+    """Refuse a table without a header whose commas seem to be decimal signs, too: whole numbers, every second one begins with 0."""
+    if (
+        separator != ","
+        or frame.shape[1] % 2
+        or not frame.map(lambda v: v.strip().lstrip("+-").isdigit()).all(axis=None)
+    ):
+        return
+    if frame.iloc[:, 1::2].map(lambda v: re.match(r"\s*0\d", v) is not None).any(axis=None):
+        raise FormatError(
+            "commas seem to be decimal signs and to separate columns, too",
+            where=where,
+            fix="Save it with semicolons or tabs between the columns, or with decimal points.",
+        )
+
+
+def _is_blank(frame: pd.DataFrame, column: int) -> bool:
+    return bool(len(frame)) and not any(v.strip() for v in frame.iloc[:, column])
+
+
+def _fitted(header: list[str], frame: pd.DataFrame, where: str) -> tuple[list[str], pd.DataFrame]:
+    """Bring header and rows together: without empty columns, and with one for row names that the header leaves out (as R writes)."""
+    while frame.shape[1] > len(header) and _is_blank(frame, frame.shape[1] - 1):
+        frame = frame.iloc[:, :-1]
+    if frame.shape[1] == len(header):
+        kept = [k for k, h in enumerate(header) if h or not _is_blank(frame, k)]
+        return ([header[k] for k in kept], frame.iloc[:, kept]) if len(kept) < len(header) else (header, frame)
+    if frame.shape[1] == len(header) + 1 and len(frame) > 1:
+        rows = pd.to_numeric(frame[0], errors="coerce").to_numpy(float)
+        named = [h for h in header if h and not is_number(h)]
+        if bool((np.diff(rows) > 0).all()) and len(named) == len(header) and not any(map(_is_word_of_time, header)):
+            return ["", *header], frame
+    if frame.shape[1] == 2 * len(header) and not frame.map(lambda v: not re.fullmatch(r"\s*[-+]?\d+\s*", v)).any(
+        axis=None
+    ):
+        raise FormatError(
+            f"the header names {len(header)} columns, the rows have twice as many: commas seem to be decimal signs and to "
+            "separate columns, too",
+            where=where,
+            fix="Save it with semicolons or tabs between the columns, or with decimal points.",
+        )
+    raise FormatError(
+        f"the header names {len(header)} columns, the rows have {frame.shape[1]}",
+        where=where,
+        fix="Check the separator and the first line.",
+    )
 
 
 def labelled_frames(where: str) -> InputError:
@@ -237,25 +305,8 @@ def labelled_frames(where: str) -> InputError:
 
 SHORT = "short"
 """Attribute of a table with lines of fewer cells than its header: their numbers, the header's is 0."""
-
-
-def by_spaces(lines: Sequence[str]) -> bool:
-    """Whether the columns of a table are set apart by spaces: words above as many numbers, and no other separator.
-
-    Parameters
-    ----------
-    lines : sequence of str
-        At least the first two lines that are not blank.
-
-    Examples
-    --------
-    >>> by_spaces(["ID t x y", "1.0 0.0 3.5 4.5"]), by_spaces(["t,a b", "1,2"]), by_spaces(["AVA L", "AVA R"])
-    (True, False, False)
-    """
-    if len(lines) < 2 or any(c in line for line in lines[:2] for c in ',;\t"'):
-        return False
-    head, row = lines[0].split(), lines[1].split()
-    return len(head) == len(row) > 2 and all(map(_is_number, row)) and not any(map(_is_number, head))
+READ_AS = "read as"
+"""Attribute of a table of which something was left out or read in another way than it stands: sentences."""
 
 
 _POSE = {"x", "y", "z", "likelihood", "length", "orientation"}
@@ -334,7 +385,7 @@ def header_levels(lines: Sequence[str], separator: str) -> Levels | None:
 
 
 def _has_number(cells: Sequence[str]) -> bool:
-    return any(_is_number(c.replace(",", ".")) and c.strip().lower() not in ("nan", "inf") for c in cells)
+    return any(is_number(c.replace(",", ".")) and c.strip().lower() not in ("nan", "inf") for c in cells)
 
 
 def _is_word_of_time(text: str) -> bool:
@@ -359,36 +410,7 @@ def _one_header(levels: Levels, separator: str, where: str) -> str:
     return stream.getvalue()
 
 
-NO_HEADER = "column "
-"""What the columns of a table without a header are called, before their number."""
-
-
-def is_data_row(first: str, second: str, separator: str) -> bool:
-    """Whether the first line of a table holds values, not names: numbers that do not count columns.
-
-    Parameters
-    ----------
-    first, second : str
-        The first two lines.
-    separator : str
-
-    Examples
-    --------
-    >>> is_data_row("0.1,0.2", "0.2,0.4", ","), is_data_row("1,2,3", "0.2,0.4,.1", ","), is_data_row("t,AVAL", "0,1", ",")
-    (True, False, False)
-    """
-    cells = [c.strip().strip('"') for c in first.split(separator)]
-    if separator == ";":
-        cells = [c.replace(",", ".") for c in cells]
-    numbers = [float(c) for c in cells if _is_number(c)]
-    if len(numbers) < len(cells) or not second:
-        return False
-    start = numbers[0]
-    counting = start in (0, 1) and numbers == [start + i for i in range(len(numbers))]
-    return not (counting and len(numbers) > 1)
-
-
-_NOTHING = ("", "nan", "na", "n/a", "null", "none")
+_NOTHING = ("", "nan", "na", "n/a", "null", "none", "#n/a", "#nv")
 
 
 def to_numbers(values: Sequence[str], column: str, where: str, *, missing: bool = True) -> np.ndarray:
@@ -416,6 +438,29 @@ def to_numbers(values: Sequence[str], column: str, where: str, *, missing: bool 
             fix="Fill it in, or remove the row.",
         )
     return result
+
+
+def clock_texts(texts: Sequence[str]) -> np.ndarray | None:
+    """Return times of day in seconds, or dates in seconds since the first; None where a text is neither, or they are of both kinds.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        "0:01:30.5" and "100:00:00", or "2024-03-01T10:00:00".
+
+    Examples
+    --------
+    >>> clock_texts(["0:00:59.5", "0:01:30"]), clock_texts(["2024-03-01 23:59:59", "2024-03-02 00:00:01"]), clock_texts(["1:30"])
+    (array([59.5, 90. ]), array([0., 2.]), None)
+    """
+    parts = [re.fullmatch(r"\s*(\d+):(\d\d?):(\d\d?(?:[.,]\d+)?)\s*", t) for t in texts]
+    if all(p is not None for p in parts):
+        return np.array([3600.0 * int(p[1]) + 60.0 * int(p[2]) + float(p[3].replace(",", ".")) for p in parts if p])
+    try:
+        dates = [datetime.fromisoformat(t.strip()) for t in texts]
+        return np.array([(d - dates[0]).total_seconds() for d in dates])
+    except (ValueError, TypeError):
+        return None
 
 
 def find_column(table: pd.DataFrame, *names: str) -> str | None:

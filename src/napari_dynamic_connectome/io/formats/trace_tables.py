@@ -22,12 +22,16 @@ from .. import limits
 from ..choice import ChoiceNeeded
 from ..clock import with_unit_said, without_unit_said
 from .fields import BEHAVIOUR_PREFIX
-from .text_tables import find_column, find_time, plain_cell, says_unit, time_unit, to_numbers
+from .text_tables import clock_texts, find_column, find_time, plain_cell, says_unit, time_unit, to_numbers
 from .worm_columns import Layout, Part, parts_of
 
 NEURON_COLUMN = ("neuron", "neuron_id", "roi", "cell")
 VALUE_COLUMN = ("value", "trace", "dff", "df/f", "dff0", "f", "activity", "calcium", "signal", "intensity")
-FRAME_COLUMN = ("frame", "frames", "volume", "index", "sample", "unnamed: 0", "")
+FRAME_COLUMN = (
+    "frame", "frames", "volume", "index", "sample", "unnamed: 0", "", "frame #", "frame#", "#frame", "frame no", "frame no.", "frame nr",
+    "frame nr.", "frame number", "frame_number", "frame index", "frame_index", "frame_idx", "frame id", "frame_id", "slice", "volume number",
+    "volume_number", "volume index", "volume_index",
+)  # fmt: skip
 
 _UNNAMED = re.compile(r"^(?:#|unnamed_)(\d+)$")
 
@@ -83,6 +87,9 @@ def recordings_from_table(
             where=where,
             fix="A wide table has a column a neuron and a row a time.",
         )
+    nameless = np.flatnonzero(table.columns == "")
+    if len(nameless) > 1 and any(not _counts(table.iloc[:, [k]], "", where) for k in nameless[1:]):
+        raise InputError(f"column {nameless[1] + 1} has no name", where=where, fix="Name every column, or remove it.")
     if not len(table):
         raise InputError("the table has no rows", where=where, fix="Give a row for every time point.")
     long = is_long(table)
@@ -175,7 +182,7 @@ def _with_clock(table: pd.DataFrame, column: str, where: str, rate_hz: float | N
     if found is None:
         listed = ", ".join(str(c) for c in table.columns[:12])
         raise InputError(f"there is no column '{column}'", where=where, fix=f"The table has: {listed}.")
-    values = _column(table, found, where, missing=False).astype(float)
+    values = _times(table, found, 1.0, where)
     frames = rate_hz is not None and (values == np.round(values)).all()
     others = [str(c) for c in table.columns if str(c) != found and time_unit(str(c)) is not None]
     kept = table.drop(columns=[*others, found]).copy()
@@ -193,7 +200,7 @@ def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.n
     if rate_hz is not None and not (rate_hz > 0 and np.isfinite(rate_hz)):
         raise InputError(f"the sampling rate {rate_hz:g} Hz is not positive", where=where, fix="Give rate_hz in Hz.")
     if found is not None:
-        times = _column(table, found[0], where, missing=False).astype(float) * found[1]
+        times = _times(table, found[0], found[1], where)
         _check_rate(times, rate_hz, f"column '{found[0]}'", where)
         return times, used, []
     if rate_hz is not None and frame is not None:
@@ -205,6 +212,7 @@ def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.n
         return index, used, [f"column '{frame}' holds fractions: read as seconds, not as frames"]
     if rate_hz is not None:
         return np.arange(len(table)) / rate_hz, used, []
+    _ask_for_a_clock(table, where)
     columns = ", ".join(str(c) or "one without a name" for c in table.columns[:6])
     raise ChoiceNeeded(
         f"there is no time column (the first columns are {columns})",
@@ -212,6 +220,34 @@ def _clock(table: pd.DataFrame, where: str, rate_hz: float | None) -> tuple[np.n
         fix="Call it time_s (or time_ms, time_min), or pass rate_hz=.",
         option="rate_hz",
     )
+
+
+def _times(table: pd.DataFrame, column: str, unit: float, where: str) -> np.ndarray:
+    """Return a column of times in seconds; hours, minutes and seconds ("0:01:30.5") and dates are read as such."""
+    texts = table[column].tolist()
+    if len(texts) and isinstance(texts[0], str) and ":" in texts[0]:
+        stamps = clock_texts(texts)
+        if stamps is None:
+            raise InputError(
+                f"column '{column}' begins with '{texts[0][:40]}', and not all of it is a time of day (h:mm:ss) or a date",
+                where=where,
+                fix="Give seconds (time_s), or h:mm:ss in every row.",
+            )
+        return stamps
+    return _column(table, column, where, missing=False).astype(float) * unit
+
+
+def _ask_for_a_clock(table: pd.DataFrame, where: str) -> None:
+    """Ask about a first column that rises evenly and by fractions, in a table that has no time column."""
+    first = str(table.columns[0])
+    if not first or not table.columns.is_unique:
+        return
+    try:
+        values = _column(table, first, where)
+    except InputError:
+        return
+    if (values != np.round(values)).any():
+        _check_is_no_clock(values, first, where)
 
 
 def _counts(table: pd.DataFrame, column: str, where: str) -> bool:
