@@ -77,3 +77,10 @@ def test_the_command_says_it_in_words_json_and_a_table(session, tmp_path, capsys
     assert {r["group"] for r in found["groups"]} == {"new"} and {r["members"] for r in found["groups"]} == {2}
     assert main(["groups", path, "--members", "new"]) == 2
     assert main(["groups", path, "--group", "none"]) == 2
+    session.set_group("command", [])
+    session.set_group("mixed", [])
+    bare = str(save_session(session, tmp_path / "bare.zarr"))
+    capsys.readouterr()
+    assert main(["groups", bare]) == 2
+    assert "no named groups. Give them with --members NAME=NEURON" in " ".join(capsys.readouterr().err.split())
+    assert main(["groups", bare, "--members", "new=AVAL,AVAR"]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
@@ -102,14 +103,43 @@ def test_unnamed_neurons_have_a_name_of_their_own(tmp_path: Path) -> None:
     graph = nx.read_graphml(path)
     unnamed = {n: d for n, d in graph.nodes.items() if "unnamed" in n}
     assert all(
-        d["name"] == d["label"] == n for n, d in graph.nodes.items()
+        d["name"] == d["label"] and n == d["name"].replace(" ", "_") for n, d in graph.nodes.items()
     )  # igraph and Cytoscape look neurons up by it
-    assert set(unnamed) == {"worm A_unnamed_14", "worm A_unnamed_15", "worm B_unnamed_14"}
+    assert {d["name"] for d in unnamed.values()} == {"worm A_unnamed_14", "worm A_unnamed_15", "worm B_unnamed_14"}
     assert "#" not in path.read_text(encoding="utf-8")
-    assert unnamed["worm A_unnamed_14"]["segment"] == 14 and "class" not in unnamed["worm A_unnamed_14"]
-    assert unnamed["worm A_unnamed_15"]["x_um"] == pytest.approx(worm.neurons.loc["#15", "x"])
-    assert "x_um" not in unnamed["worm B_unnamed_14"]
-    assert set(read_connectome(path)["pre"]) == set(graph)
+    assert unnamed["worm_A_unnamed_14"]["segment"] == 14 and "class" not in unnamed["worm_A_unnamed_14"]
+    assert unnamed["worm_A_unnamed_15"]["x_um"] == pytest.approx(worm.neurons.loc["#15", "x"])
+    assert "x_um" not in unnamed["worm_B_unnamed_14"]
+    assert set(read_connectome(path)["pre"]) == {d["name"] for d in graph.nodes.values()}
+
+
+def test_ids_are_plain_and_names_stay_as_they_are(tmp_path: Path) -> None:
+    parts = components(cohort())
+    odd = {"AVAL": "cell (left) [a]", "AVAR": "cell_left_a", "RIML": "größe/3 & <x>", "RIMR": "7", "OLQDL": "神経"}
+    names = {k: np.array([odd.get(n, n) for n in parts.pair[k].values], object) for k in ("neuron_a", "neuron_b")}
+    pair = parts.pair.assign_coords({k: ("pair", v) for k, v in names.items()})
+    parts = replace(parts, neurons=tuple(odd.get(n, n) for n in parts.neurons), pair=pair)
+    found = replace(communities(cohort()), kind="core of 2 (all)")
+    held = {k: v for k in ("labels", "probability", "state") if (v := getattr(found, k)) is not None}
+    found = replace(found, **{k: v.assign_coords(neuron=list(parts.neurons)) for k, v in held.items()})
+    path = write_graphml(tmp_path / "g.graphml", parts, 1, {"core of 2 (all)": found, "core_of_2_all": found})
+    root = ET.parse(path).getroot()
+    local = [(e.tag.rsplit("}", 1)[-1], e) for e in root.iter()]
+    ids = [e.get("id") for tag, e in local if tag in ("node", "key")]
+    assert all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", i) for i in ids)
+    nodes, keys = ([e.get("id") for t, e in local if t == kind] for kind in ("node", "key"))
+    assert len(set(nodes)) == len(nodes) == len(parts.neurons) and len(set(keys)) == len(keys)
+    assert {"cell_left_a", "cell_left_a_2", "grosse_3_x", "_7", "_"} <= set(nodes)
+    called = {e.get("attr.name") for tag, e in local if tag == "key"}
+    assert {"core of 2 (all)_0", "core of 2 (all)_1_probability", "core_of_2_all_0"} <= called
+    graph = nx.read_graphml(path)
+    assert [d["name"] for d in graph.nodes.values()] == list(parts.neurons)
+    assert graph.nodes["cell_left_a_2"]["core of 2 (all)_0"] == found.labels.values[0, parts.neurons.index(odd["AVAL"])]
+    table = read_graphml(path)
+    matrix = parts.matrix(1).to_pandas()
+    assert set(table["pre"]) | set(table["post"]) <= set(parts.neurons) and odd["RIML"] in set(table["pre"])
+    for row in table.itertuples():
+        assert row.weight == pytest.approx(matrix.loc[row.pre, row.post])
 
 
 def test_a_single_partition_and_level_are_written(tmp_path: Path) -> None:

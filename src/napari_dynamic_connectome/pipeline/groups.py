@@ -57,7 +57,11 @@ def enrich_groups(
 
     held = session.groups
     if not held:
-        raise InputError("this session has no named groups", where="groups", fix="Keep some in the Neurons dock.")
+        raise InputError(
+            "this session has no named groups",
+            where="groups",
+            fix="Give them with --members NAME=NEURON,NEURON,..., with session.set_group(name, neurons), or keep some in the Neurons dock.",
+        )
     wanted = list(held) if groups is None else list(dict.fromkeys(map(str, groups)))
     missing = [name for name in wanted if name not in held]
     if missing:

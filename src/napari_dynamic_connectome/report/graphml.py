@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +69,15 @@ def write_graphml(
 
     For a picture: `x` and `y` (ten units a micrometre, y upwards; neurons without a place stand in a row below), `color` and its
     parts `r`, `g`, `b` by `community`. The ids of keys are the attributes' names where these are of one kind, because some programs
-    read nothing else.
+    read nothing else. Ids of nodes and keys are plain: letters, digits, `_`, `-` and `.`; what else a name holds stands in `name`,
+    `label` and `attr.name`.
     """
     import networkx as nx
 
     kinds: dict[str, Communities]
     kinds = {communities.kind: communities} if isinstance(communities, Communities) else dict(communities or {})
-    ids = _ids(components.neurons)
+    called = _called(components.neurons)
+    ids = dict(zip(called, plain_ids(list(called.values())), strict=True))
     graph = nx.Graph(
         component=int(component), weight=float(components.weight.sel(component=component)), model=components.model
     )
@@ -90,7 +94,7 @@ def write_graphml(
     spots = _spots(places, list(ids))
     colours = _colours(next(iter(kinds.values()), None), level, numbers)
     for neuron, node in ids.items():
-        known: dict[str, Any] = {"name": node, "label": node} | _identity(neuron)
+        known: dict[str, Any] = {"name": called[neuron], "label": called[neuron]} | _identity(neuron)
         if neuron in leading.index:
             known |= {
                 "strength": float(leading.loc[neuron, "strength"]),
@@ -112,7 +116,7 @@ def write_graphml(
 
 
 def _write(graph: Any, path: Path) -> None:
-    """Write a networkx graph with ids of keys that can be read, and keys in the order in which attributes were given.
+    """Write a networkx graph with plain ids of keys that can be read, and keys in the order in which attributes were given.
 
     cytoscape-graphml knows attributes by the ids of their keys, data frames of R's igraph begin with the name only if it is the first
     one, and graphology-graphml finds attributes of the graph only before its nodes.
@@ -127,9 +131,10 @@ def _write(graph: Any, path: Path) -> None:
     ids: dict[str, str] = {}
     for place, element in enumerate(keys):
         name, scope, old = (str(element.get(a)) for a in ("attr.name", "for", "id"))
-        new = name if name not in ids.values() else f"{scope}_{name}"
+        plain = plain_id(name)
+        new, number = plain if plain not in ids.values() else f"{scope}_{plain}", 2
         while new in ids.values():
-            new += "_"
+            new, number = f"{scope}_{plain}_{number}", number + 1
         ids[old] = new
         element.set("id", new)
         writer.xml.insert(place, element)
@@ -172,7 +177,49 @@ def write_session_graph(
     )  # fmt: skip
 
 
-def _ids(neurons: tuple[str, ...]) -> dict[str, str]:
+def plain_id(text: str) -> str:
+    """Return a text as an id that every program takes: ASCII letters, digits, `_`, `-` and `.`, a letter or `_` first.
+
+    Parameters
+    ----------
+    text : str
+
+    Examples
+    --------
+    >>> plain_id("AVAL"), plain_id("worm 1 (left)"), plain_id("7"), plain_id("größe")
+    ('AVAL', 'worm_1_left', '_7', 'grosse')
+    """
+    ascii_text = unicodedata.normalize("NFKD", text.replace("ß", "ss")).encode("ascii", "ignore").decode()
+    found = re.sub(r"[^A-Za-z0-9_.-]+", "_", ascii_text).strip("_" if ascii_text[:1] != "_" else "") or "_"
+    return found if found[0].isalpha() or found[0] == "_" else f"_{found}"
+
+
+def plain_ids(texts: Sequence[str]) -> list[str]:
+    """Return plain ids (see `plain_id`), no two alike; texts that are plain keep theirs.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        No two alike.
+
+    Examples
+    --------
+    >>> plain_ids(["cell (a)", "cell_a", "cell a"])
+    ['cell_a_2', 'cell_a', 'cell_a_3']
+    """
+    taken = {t for t in texts if plain_id(t) == t}
+    found = []
+    for text in texts:
+        new = plain = plain_id(text)
+        number = 2
+        while new != text and new in taken:
+            new, number = f"{plain}_{number}", number + 1
+        taken.add(new)
+        found.append(new)
+    return found
+
+
+def _called(neurons: tuple[str, ...]) -> dict[str, str]:
     """Identity of every neuron as XML can hold it, no two alike."""
     found: dict[str, str] = {}
     taken: set[str] = set()
