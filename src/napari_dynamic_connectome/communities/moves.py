@@ -143,8 +143,7 @@ def place_node(p, st, level, u, beta, allow_new, targets, parents, costs):
 @njit(**INNER)
 def sweep(p, st, level, beta, allow_new):
     """Visit every node of a level once, in random order; returns the change."""
-    slots = st.size.shape[1]
-    room = max(slots + 2, TRIED + 2) + slots
+    room = 2 * st.size.shape[1]  # every group, and every parent of a new one; more than TRIED where only some are tried
     targets = np.empty(room, dtype=np.int64)
     parents = np.empty(room, dtype=np.int64)
     costs = np.empty(room)
