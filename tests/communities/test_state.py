@@ -52,13 +52,20 @@ def dense(pointer: np.ndarray, neighbour: np.ndarray, values: np.ndarray | None 
 @pytest.mark.parametrize("corrected", [True, False])
 @pytest.mark.parametrize("model", ["none", "exponential", "normal"])
 @pytest.mark.parametrize("hide", [True, False])
-def test_a_problem_holds_the_graph_and_what_is_asked_of_it(counts: bool, corrected: bool, model: str, hide: bool) -> None:
+def test_a_problem_holds_the_graph_and_what_is_asked_of_it(
+    counts: bool, corrected: bool, model: str, hide: bool
+) -> None:
     edges, weights, _ = graphs.random_case(3, 12, 0.4, 4)
     edges = edges[(edges != 5).all(axis=1)]  # a node without links
     weights = weights[: len(edges)]
     turned = edges[:, ::-1].copy()[::-1]  # in whatever order
     hidden = hidden_pairs(edges, 12) if hide else None
-    options: dict[str, Any] = {"counts": counts, "degree_corrected": corrected, "weight_model": model, "unobserved": hidden}
+    options: dict[str, Any] = {
+        "counts": counts,
+        "degree_corrected": corrected,
+        "weight_model": model,
+        "unobserved": hidden,
+    }
     got = state.build_problem(turned, weights[::-1], 12, slots=5, **options)
     full = np.zeros((12, 12))
     full[edges[:, 0], edges[:, 1]] = weights
@@ -114,13 +121,17 @@ def test_links_are_taken_in_any_shape_and_none_at_all() -> None:
     assert got.pointer.tolist() == [0, 0, 0, 0] and got.degree.tolist() == [0, 0, 0] and got.neighbour.dtype == np.int64
     made = state.build_state(got, [np.array([0, 0, 1]), np.array([0, 0])], slots=3)
     assert kernels.total_cost(got, made) == pytest.approx(
-        description_length(np.zeros((0, 2), int), np.zeros(0), [np.array([0, 0, 1]), np.array([0, 0])], degree_corrected=True)["total"]
+        description_length(
+            np.zeros((0, 2), int), np.zeros(0), [np.array([0, 0, 1]), np.array([0, 0])], degree_corrected=True
+        )["total"]
     )
     one = state.build_problem([0, 1], [2.0], 2, slots=2)
     assert one.neighbour.tolist() == [1, 0] and one.weight.tolist() == [2.0, 2.0]
 
 
-@pytest.mark.parametrize("options", [{}, {"degree_corrected": True}, {"weight_model": "normal"}, {"counts": False}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"degree_corrected": True}, {"weight_model": "normal"}, {"counts": False}], ids=str
+)
 @pytest.mark.parametrize("seed", range(4))
 def test_the_sums_of_a_state_are_those_of_dense_matrices(options: dict[str, Any], seed: int) -> None:
     n, slots = 14, 16
@@ -146,7 +157,13 @@ def test_the_sums_of_a_state_are_those_of_dense_matrices(options: dict[str, Any]
         assert got.groups[level] == len(set(labels[alive]))
         np.testing.assert_array_equal(got.label[level, : len(labels)], labels)
         sums = []
-        for one in (link, weight, items, square if level == 0 else 0 * link, unseen if counted and level == 0 else 0 * link):
+        for one in (
+            link,
+            weight,
+            items,
+            square if level == 0 else 0 * link,
+            unseen if counted and level == 0 else 0 * link,
+        ):
             between = member.T @ np.triu(one) @ member
             sums.append(np.triu(between + between.T - np.diag(np.diag(between))))
         for k, one in enumerate(sums):
@@ -183,7 +200,10 @@ def test_a_state_has_room_for_slots_levels_and_nodes_and_its_own_random_numbers(
         assert made.flow.shape == (3, 6, slots) and made.rows.shape == (3, 2, slots)
         assert made.top.shape == made.groups.shape == made.nodes.shape == (depth,)
     labels = [np.zeros(9, int)]
-    assert state.build_state(problem, labels, slots=20).random == state.build_state(problem, labels, slots=20, seed=0).random
+    assert (
+        state.build_state(problem, labels, slots=20).random
+        == state.build_state(problem, labels, slots=20, seed=0).random
+    )
     seen = {int(state.empty_state(problem, 9, 4, 1, seed).random[0]) for seed in range(50)}
     assert len(seen) == 50 and min(seen) > 0 and max(seen) > 2**60
     nobody = state.build_problem(np.zeros((0, 2)), np.zeros(0), 0, slots=2, degree_corrected=True)

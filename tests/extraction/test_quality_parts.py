@@ -194,7 +194,11 @@ def marked(recording: Recording) -> Recording:
     """The recording judged, with numbers that nobody would fit."""
     done = assess_quality(recording)
     table = done.quality.copy()
-    table["snr"], table["bleaching_tau_s"], table["bleaching"] = [11.0, 12, 13, 14], [21.0, 22, 23, 24], [0.31, 0.32, 0.33, 0.34]
+    table["snr"], table["bleaching_tau_s"], table["bleaching"] = (
+        [11.0, 12, 13, 14],
+        [21.0, 22, 23, 24],
+        [0.31, 0.32, 0.33, 0.34],
+    )
     return done.replace(quality=table)
 
 

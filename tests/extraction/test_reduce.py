@@ -64,12 +64,16 @@ def image(kind: str, seed: int = 0) -> np.ndarray:
     return values
 
 
-def expected(values: np.ndarray, labels: np.ndarray, ids: list[int], saturation: float, missing: float) -> dict[str, Any]:
+def expected(
+    values: np.ndarray, labels: np.ndarray, ids: list[int], saturation: float, missing: float
+) -> dict[str, Any]:
     """Sums by frame and label, plainly."""
     values = values.astype(float)
     good = np.isfinite(values) & (values != missing)
     place = np.indices(SHAPE[1:])
-    out: dict[str, Any] = {k: np.zeros((LAST - FIRST, len(ids))) for k in ("sum", "count", "saturated", "voxels", *"zyx")}
+    out: dict[str, Any] = {
+        k: np.zeros((LAST - FIRST, len(ids))) for k in ("sum", "count", "saturated", "voxels", *"zyx")
+    }
     for t in range(FIRST, LAST):
         for i, label in enumerate(ids):
             own = (labels[t] if labels.ndim == 4 else labels) == label
@@ -127,7 +131,9 @@ def test_a_block_without_neurons_has_zeros_or_nobody() -> None:
     absent = [0, 2, 3]
     for values in got.sums.values():
         assert values.shape == (2, 4) and (values[:, absent] == 0).all()
-    empty = reduce.run_block(task(image("u2"), np.where(LABELS == 4, 4, 0).astype("u2"), image("u2", 1)), Block(0, 2, 4, BOXES[3:], 0))
+    empty = reduce.run_block(
+        task(image("u2"), np.where(LABELS == 4, 4, 0).astype("u2"), image("u2", 1)), Block(0, 2, 4, BOXES[3:], 0)
+    )
     kinds = {"sum": "f", "count": "i", "saturated": "i", "voxels": "i", "reference_sum": "f", "reference_count": "i"}
     assert {k: v.dtype.kind for k, v in empty.sums.items()} == kinds
     assert all(v.shape == (2, 1) and (v == 0).all() for v in empty.sums.values())
@@ -194,7 +200,9 @@ def test_what_needs_whole_frames_gets_them(moving: bool) -> None:
     labels = np.stack([LABELS] * 5) if moving else LABELS
     values, block = image("u2"), Block(0, FIRST, LAST, BOXES, 0)
     got = reduce.run_block(task(values, labels, statistic="median"), block)
-    middle = [[np.median(values[t][labels[t] == i if moving else labels == i]) for i in (4, 7, 9, 300)] for t in (1, 2, 3)]
+    middle = [
+        [np.median(values[t][labels[t] == i if moving else labels == i]) for i in (4, 7, 9, 300)] for t in (1, 2, 3)
+    ]
     np.testing.assert_allclose(got.values["trace"], middle)
     below = reduce.run_block(task(values, labels, background="frame percentile", background_percentile=50.0), block)
     np.testing.assert_allclose(below.values["background"], [np.median(values[t]) for t in (1, 2, 3)])

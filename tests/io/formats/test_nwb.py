@@ -843,3 +843,68 @@ def test_the_volume_of_a_segmentation_is_that_of_an_image_with_frames(made) -> N
     bare = made({"acquisition": {"a": still}, "t": {"imaging_plane": {"grid_spacing": With([1.0, 1, 1], unit="um")}}})
     shape, size, rate = nwb._mask_space(bare, bare["t"], "here")
     assert shape is None and size.tolist() == [1, 1, 1] and np.isnan(rate)
+
+
+def table(place: tuple[int, int, int], **more: object) -> dict:
+    """A segmentation of two regions: one voxel (x, y, z) and its neighbour along x; one at the origin."""
+    x, y, z = place
+    voxels = np.array([(x, y, z), (x + 1, y, z), (0, 0, 0)], MASK)
+    return {"voxel_mask": voxels, "voxel_mask_index": [2, 3]} | more
+
+
+def closed(made, tree: dict) -> str:
+    file = made({"@nwb_version": "2.0"} | tree)
+    name = file.filename
+    file.close()
+    return name
+
+
+def test_the_segmentation_is_a_table_of_masks_or_a_series_of_labels(made) -> None:
+    moving = image((6, 3, 4, 5), starting_time=With(0.0, rate=2.0))
+    values = np.zeros((6, 3, 4, 5), np.uint8)
+    values[:, 1, 2, 3], values[:, 0, 0, 0] = 1, 2
+    drawn = moving | {"data": values}
+
+    def places(labels) -> dict[tuple[int, ...], int]:
+        found = labels.data.compute()
+        return {tuple(int(v) for v in p): int(found[tuple(p)]) for p in np.argwhere(found)}
+
+    here = {(1, 1, 0): 1, (1, 1, 1): 1, (0, 0, 0): 2}
+    one = closed(
+        made, {"acquisition": {"a": moving}, "processing": {"m": {"T": table((0, 1, 1), ID_labels=["", "AVAL"])}}}
+    )
+    got = nwb.open_labels(one)
+    assert places(got) == here and got.names == {2: "AVAL"} and got.reference.frame_rate_hz == 2.0
+    assert got.data.shape == (5, 4, 3)
+    unnamed = nwb.open_labels(
+        closed(made, {"acquisition": {"a": moving}, "processing": {"m": {"T": table((0, 1, 1))}}})
+    )
+    assert places(unnamed) == here and unnamed.names == {}
+    for option in ({"channel": 0}, {"axes": "tzyx"}):
+        with pytest.raises(InputError, match=f"{next(iter(option))}= does not apply to voxel masks"):
+            nwb.open_labels(one, **option)
+    # of several tables that of the calcium series, or the first by name; a table goes before a series
+    tables = {"m": {"B": table((0, 2, 2)), "A": table((0, 1, 1))}}
+    series_ = {"acquisition": {"a": moving, "Segmentation": drawn}}
+    assert places(nwb.open_labels(closed(made, series_ | {"processing": tables}))) == here
+    calcium = {"m": {"A": table((0, 2, 2)), "CalciumSeriesSegmentation": table((0, 1, 1))}}
+    both = closed(made, series_ | {"processing": calcium})
+    assert places(nwb.open_labels(both)) == here
+    assert places(nwb.open_labels(both, dataset="processing/m/A")) == {(2, 2, 0): 1, (2, 2, 1): 1, (0, 0, 0): 2}
+    # a series alone, or one that is asked for
+    for path, options in ((both, {"dataset": "acquisition/Segmentation"}), (closed(made, series_), {})):
+        labels = nwb.open_labels(path, **options)
+        assert labels.data.shape == (6, 5, 4, 3)
+        assert places(labels) == {(t, 3, 2, 1): 1 for t in range(6)} | {(t, 0, 0, 0): 2 for t in range(6)}
+    floats = {"acquisition": {"a": moving, "Segmentation": moving | {"data": values + 0.5}}}
+    for options in ({}, {"dataset": "acquisition/Segmentation"}):
+        with pytest.raises(InputError, match="whole numbers"):
+            nwb.open_labels(closed(made, floats), **options)
+    with pytest.raises(InputError, match="there is no 'processing/m/Z'"):
+        nwb.open_labels(both, dataset="processing/m/Z")
+    two = {"acquisition": {"Segmentation1": drawn, "Segmentation2": drawn}}
+    for tree in (two, {"acquisition": {"a": moving}}, two | {"processing": {"m": {}}}):
+        with pytest.raises(InputError, match="there is no segmentation in this NWB file"):
+            nwb.open_labels(closed(made, tree))
+    with pytest.raises(InputError, match="the size of the volume is not known"):
+        nwb.open_labels(closed(made, {"processing": {"m": {"T": table((0, 1, 1))}}}))
