@@ -391,6 +391,35 @@ def test_half_of_many_merges_are_made_at_once_and_no_group_twice() -> None:
     assert got == tuple(names.setdefault(int(g), len(names)) for g in labels)
 
 
+def test_up_to_24_groups_a_node_tries_all_of_them() -> None:
+    edges, weights, levels = graphs.random_case(4, 60, 0.3, 24)
+    levels = [levels[0], np.zeros(24, int)]
+    problem = build_problem(edges, weights, 60, slots=60)
+    for seed in range(3):
+        state = build_state(problem, levels, slots=60, seed=seed)
+        moves.settle(problem, state, 0, 100)
+        found = state.label[0, :60].copy()
+        least = total(edges, weights, state)
+        for u in np.random.default_rng(seed).permutation(60)[:20]:
+            if (found == found[u]).sum() > 1:
+                for group in set(found) - {found[u]}:
+                    trial = build_state(problem, [np.r_[found[:u], group, found[u + 1 :]], levels[1]], slots=60)
+                    assert kernels.total_cost(problem, trial) > least - 1e-8
+
+
+def test_up_to_48_groups_all_pairs_may_be_merged() -> None:
+    edges, weights, levels = graphs.random_case(6, 60, 0.3, 48)
+    problem = build_problem(edges, weights, 60, slots=60)
+    state = build_state(problem, [levels[0], np.zeros(48, int)], slots=60)
+    before = kernels.total_cost(problem, state)
+    change = moves.merge_down(problem, state, 0, 47)
+    best = np.inf
+    for r, s in itertools.combinations(range(48), 2):
+        trial = build_state(problem, [np.where(levels[0] == r, s, levels[0]), np.zeros(48, int)], slots=60)
+        best = min(best, kernels.total_cost(problem, trial) - before)
+    assert change == pytest.approx(best, abs=1e-8)
+
+
 def fixed_graph(n: int, kinds: int) -> tuple[np.ndarray, np.ndarray]:
     """A graph with groups whose links and weights come from no random generator."""
     edges, weights = [], []

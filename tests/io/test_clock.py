@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,10 +69,11 @@ def test_what_the_times_are_probably_in(given: tuple, likely: str) -> None:
         ((1001, 0.1, 0.0, 121.0), "the times end at 100 s, and a stimulus begins at 121 s"),
         ((5000, 33.0), "the recording takes 1.9 days"),
         ((3, 1000.0), "the times give 0.001 samples a second, which no recording has"),
+        ((3, 1e-9), 'what are they in? Pass time_unit= one of: ms, min, us, h; or "s" if it is true'),
     ],
 )
 def test_why_they_cannot_be_seconds_is_said(given: tuple, words: str) -> None:
-    with pytest.raises(ChoiceNeeded, match=words.replace(".", r"\.")):
+    with pytest.raises(ChoiceNeeded, match=re.escape(words)):
         in_seconds(worm(*given), "", "here")
 
 

@@ -109,7 +109,7 @@ def place_node(p, st, level, u, beta, allow_new, targets, parents, costs):
         if slot >= 0:
             here = st.label[level + 1, r]
             for g in range(st.top[level + 1]):
-                if st.size[level + 1, g] > 0 and n < len(targets) and not (alone and g == here):
+                if st.size[level + 1, g] > 0 and not (alone and g == here):
                     targets[n] = slot
                     parents[n] = g
                     n += 1
@@ -143,7 +143,7 @@ def place_node(p, st, level, u, beta, allow_new, targets, parents, costs):
 @njit(**INNER)
 def sweep(p, st, level, beta, allow_new):
     """Visit every node of a level once, in random order; returns the change."""
-    room = 2 * st.size.shape[1]  # every group, and every parent of a new one; more than TRIED where only some are tried
+    room = 2 * st.size.shape[1]  # every group, and every parent of a new one
     targets = np.empty(room, dtype=np.int64)
     parents = np.empty(room, dtype=np.int64)
     costs = np.empty(room)

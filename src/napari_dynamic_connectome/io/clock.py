@@ -67,7 +67,9 @@ def in_seconds(recording: Recording, unit: str, where: str, *, asked: bool = Fal
     raise ChoiceNeeded(
         f"read as seconds, {why}; " + (f"are they in {likely}?" if likely != "s" else "what are they in?"),
         where=where,
-        fix=f'Pass time_unit="{likely}", or time_unit="s" if it is true.',
+        fix=f'Pass time_unit="{likely}", or time_unit="s" if it is true.'
+        if likely != "s"
+        else f'Pass time_unit= one of: {", ".join(UNITS[1:])}; or "s" if it is true.',
         option="time_unit",
         choices=(likely, *(u for u in UNITS if u != likely)),
         example=likely,

@@ -235,7 +235,9 @@ class Recording:
 
     @property
     def rate_hz(self) -> float:
-        """Median sampling rate."""
+        """Median sampling rate; NaN for a single sample."""
+        if self.n_times < 2:
+            return float("nan")
         return float(1.0 / np.median(np.diff(self.time_s)))
 
     @property

@@ -227,6 +227,21 @@ def test_segments_are_breaks() -> None:
     assert read(idx_splits=["a", "b"]).breaks == ()
     assert read(idx_splits=[[1, 3], [2, 5]], breaks_s=[0.25]).breaks == (0.25,)
     assert read(idx_splits=[[1, 2], [1, 5]]).breaks == (0.5,)
+    # a row a segment, which is told by their number, or by segments that would overlap otherwise
+    assert read(idx_splits=[[1, 1], [2, 3], [4, 5]]).breaks == (0.5, 1.5)
+    assert read(idx_splits=[[1, 3], [4, 5]]).breaks == (1.5,)
+    for splits in ([[1, 2, 4], [2, 4, 5]], [[1, 3, 3], [2, 3, 5]]):
+        with pytest.raises(
+            InputError, match=rf"a segment ends at sample {splits[1][1]}, the next begins at {splits[0][2]}"
+        ):
+            read(idx_splits=splits)
+    with pytest.raises(InputError, match="'idx_splits' has 3 numbers"):
+        read(idx_splits=[1, 2, 3])
+
+
+def test_names_are_read_in_the_encoding_that_their_bytes_have() -> None:
+    for encoding in ("utf-8", "utf-16", "cp1252"):
+        assert texts(np.array([name.encode(encoding) for name in ("AVAL", "Größe", "I1")])) == ["AVAL", "Größe", "I1"]
 
 
 def test_positions_and_stimuli_are_read_in_every_way_they_are_written() -> None:
@@ -327,7 +342,7 @@ def test_texts_and_numbers_of_any_kind_of_array() -> None:
         np.array([[np.array([" z\0 "])]], object),
         5,
     ]
-    assert texts(odd) == ["\ufffdA", "", "", "x", "", "z", "5"]
+    assert texts(odd) == ["ÿA", "", "", "x", "", "z", "5"]
     assert texts("NaN") == [""] and texts(np.array(["None", "[]", "nano"])) == ["", "", "nano"]
     assert numbers(np.ones(2, ">f4"), "a", "here").dtype == np.dtype("=f4")
     assert numbers(np.ones(2, np.float16), "a", "here").dtype == np.float64

@@ -257,3 +257,28 @@ def test_a_recording_in_parquet_comes_back(tmp_path, layout) -> None:
         assert faster.stimuli.empty  # what is asked for beats what was written
     with pytest.raises(InputError, match="there is no layout 'odd'"):
         parquet.write_recording(made, path, layout="odd")
+
+
+@pytest.mark.parametrize("header", ["time_s", "time_ms", "time (min)"])
+@pytest.mark.parametrize("kind", ["dates", "dates of a place", "durations"])
+def test_dates_are_seconds_since_the_first_and_durations_seconds(tmp_path, header: str, kind: str) -> None:
+    pytest.importorskip("pyarrow")
+    times = np.arange(5) * 0.5
+    stamps = pd.to_timedelta(times + 0.25, unit="s")
+    if kind != "durations":
+        stamps = pd.Timestamp("2026-10-25 00:59:59", tz="UTC") + stamps  # the clocks are put back
+    if kind == "dates of a place":
+        stamps = stamps.tz_convert("Europe/Vienna")
+    pd.DataFrame({header: stamps, "AVAL": np.arange(5.0)}).to_parquet(tmp_path / "w.parquet")
+    held = read_recordings(tmp_path / "w.parquet")[0]
+    np.testing.assert_allclose(held.time_s, times + 0.25 * (kind == "durations"))
+    assert held.neurons["name"].tolist() == ["AVAL"]
+
+
+@pytest.mark.parametrize("value", [[1, 2], {"a": 1}])
+def test_columns_of_lists_are_refused_by_name(tmp_path, value: object) -> None:
+    pytest.importorskip("pyarrow")
+    table = pd.DataFrame({"time_s": np.arange(3.0), "AVAL": np.arange(3.0), "odd": [value] * 3})
+    table.to_parquet(tmp_path / "w.parquet")
+    with pytest.raises(FormatError, match="column 'odd' holds lists or structures"):
+        read_recordings(tmp_path / "w.parquet")

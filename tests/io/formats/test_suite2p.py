@@ -126,6 +126,14 @@ def test_rates_that_cannot_be_are_refused_wherever_they_come_from(tmp_path, rate
     assert suite2p.read_recordings(folder, rate_hz=5.0)[0].rate_hz == pytest.approx(5.0)
 
 
+@pytest.mark.parametrize("fs", ["fast", [2.5, 3.0], {"Hz": 2}])
+def test_a_rate_that_is_no_number_is_refused(tmp_path, fs) -> None:
+    with pytest.raises(FormatError, match="the sampling rate '.*' is no number"):
+        suite2p.read_recordings(plane(tmp_path / "plane0", fs=fs))
+    for number, good in enumerate((np.array([2.5]), "2.5", np.float32(2.5))):
+        assert suite2p.read_recordings(plane(tmp_path / f"plane{number + 1}", fs=good))[0].rate_hz == pytest.approx(2.5)
+
+
 def test_planes_are_found_in_the_order_of_their_numbers(tmp_path) -> None:
     base = tmp_path / "w" / "suite2p"
     for name in ("plane10", "plane2", "combined"):
@@ -212,6 +220,7 @@ def test_positions_are_those_of_the_regions_and_planes_in_micrometres(tmp_path) 
     ("name", "values", "options", "words"),
     [
         ("iscell", np.ones((3, 2)), {}, "iscell has 3 rows for 4 regions"), ("F", np.ones(5), {}, r"F\.npy has 1 axes, not \(region, frame\)"), ("Fneu", np.ones((4, 3)), {"signal": "F - 1 Fneu"}, r"F has shape \(4, 30\), Fneu \(4, 3\)"),
+        ("spks", np.ones((4, 20)), {"signal": "spks"}, r"spks has shape \(4, 20\), F \(4, 30\)"),
     ],
 )  # fmt: skip
 def test_arrays_that_do_not_fit_are_named(tmp_path, name, values, options, words) -> None:

@@ -141,11 +141,20 @@ def test_tables_of_every_separator_are_parsed(text: str, header: list[str], rows
         ("scorer,,x\n1,2,3\n", "labelled pictures that DeepLabCut was trained on"),
         ('"scorer";;x\n1;2;3\n', "labelled pictures"),
         ("t,m,m\n,v,v\n0,1,2\n", "the column 'v' is there twice"),
+        ("t,a,#REF!\n1,2,3\n", "the header of column 3 is '#REF!', an error of a spreadsheet"),
     ],
 )  # fmt: skip
 def test_tables_that_cannot_be_parsed_are_refused(text: str, words: str) -> None:
     with pytest.raises((InputError, FormatError), match=words):
         text_tables.parse_table(text, "here")
+
+
+def test_columns_are_counted_before_rows_are_read(monkeypatch) -> None:
+    monkeypatch.setattr(text_tables.limits, "MAX_COLUMNS", 3)
+    assert text_tables.parse_table("a,b,c\n1,2,3\n", "here").shape == (1, 3)
+    monkeypatch.setattr(text_tables.pd, "read_csv", lambda *_, **__: pytest.fail("was read"))
+    with pytest.raises(InputError, match=r"the table has 4 columns \(limit 3\)"):
+        text_tables.parse_table("a,b,c,d\n1,2,3,4\n", "here")
 
 
 def test_lines_of_fewer_cells_than_the_header_are_remembered() -> None:

@@ -402,13 +402,25 @@ def texts(values: Any) -> list[str] | None:
 
 def _one_text(value: Any) -> str:
     if isinstance(value, bytes):
-        value = value.decode("utf-8", errors="replace")
+        value = _decoded(value)
     while isinstance(value, np.ndarray) and value.size == 1:
         value = value.ravel()[0]
     if value is None or (isinstance(value, float) and math.isnan(value)) or isinstance(value, np.ndarray):
         return ""
     text = str(value).replace("\0", "").strip()
     return "" if text.lower() in ("nan", "none", "[]") else text
+
+
+def _decoded(value: bytes) -> str:
+    """Return the text of bytes: UTF-8, UTF-16 where it says so, else what Western Windows writes."""
+    if value[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return (value + b"\0" * (len(value) % 2)).decode(
+            "utf-16", errors="replace"
+        )  # arrays of bytes drop the last zeros
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("cp1252", errors="replace")
 
 
 def _text(values: Any) -> np.ndarray:
@@ -447,7 +459,7 @@ def _times(
         if len(time) == n:
             _check_rate(time, fields, where)
             return time, ""
-        splits = _splits(fields)
+        splits = _splits(fields, where)
         if len(time) > n and splits is not None and splits.min() == 1 and splits.max() == n:
             # the file says that only the first n of the times were measured
             return time[:n], f"{len(time)} times for {n} samples; the segments say that the first {n} are meant"
@@ -472,20 +484,37 @@ def _says_unit(fields: Mapping[str, Any]) -> bool:
     return "format_version" in fields or _find(fields, "fs") is not None or says_unit(key)
 
 
-def _splits(fields: Mapping[str, Any]) -> np.ndarray | None:
+def _splits(fields: Mapping[str, Any], where: str) -> np.ndarray | None:
     if "idx_splits" not in fields:
         return None
     splits = np.asarray(fields["idx_splits"])
     if splits.dtype.kind not in "iuf" or splits.size == 0:
         return None
-    splits = splits.reshape(2, -1) if splits.ndim != 2 or splits.shape[0] != 2 else splits
-    return splits.astype(np.int64)
+    if splits.ndim == 2 and splits.shape[0] != 2 and splits.shape[1] == 2:
+        splits = splits.T  # a row a segment
+    if splits.size % 2:
+        raise InputError(
+            f"'idx_splits' has {splits.size} numbers, not a first and a last sample for every segment",
+            where=where,
+            fix="Give it as (2, segments): the first samples, then the last ones.",
+        )
+    splits = splits.reshape(2, -1).astype(np.int64)
+    if splits.shape == (2, 2) and _overlap(splits) is not None and _overlap(splits.T) is None:
+        splits = splits.T
+    return splits
+
+
+def _overlap(splits: np.ndarray) -> tuple[int, int] | None:
+    """Return the end of a segment and the start of the next where the second is not after the first."""
+    first, last = splits[:, np.argsort(splits[0], kind="stable")]
+    wrong = np.flatnonzero(last[:-1] >= first[1:])
+    return (int(last[wrong[0]]), int(first[wrong[0] + 1])) if len(wrong) else None
 
 
 def _breaks(fields: Mapping[str, Any], time: np.ndarray, where: str) -> tuple[float, ...]:
     if "breaks_s" in fields:
         return tuple(float(v) for v in numbers(fields["breaks_s"], "breaks_s", where).ravel())
-    splits = _splits(fields)
+    splits = _splits(fields, where)
     if splits is None or (splits[0] == splits[1]).all():
         return ()  # a list of frames, not of segments
     starts = np.sort(splits[0])[1:]
@@ -494,6 +523,13 @@ def _breaks(fields: Mapping[str, Any], time: np.ndarray, where: str) -> tuple[fl
             f"segment starts {starts.min()}..{starts.max()} lie outside the {len(time)} samples",
             where=where,
             fix="Segments are first and last samples, counted from 1.",
+        )
+    overlap = _overlap(splits)
+    if overlap is not None:
+        raise InputError(
+            f"a segment ends at sample {overlap[0]}, the next begins at {overlap[1]}",
+            where=where,
+            fix="Segments are first and last samples, counted from 1, as (2, segments).",
         )
     return tuple(float(time[s - 1]) for s in starts)
 

@@ -177,9 +177,19 @@ def plain_axes(path: str | Path) -> int:
     ----------
     path : str or Path
     """
+    return len(plain_shape(path))
+
+
+def plain_shape(path: str | Path) -> tuple[int, ...]:
+    """Return the shape of the array of an npy; its values are not read.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
     path = existing(path)
     with reading(str(path), "npy file"), path.open("rb") as stream:
-        return len(_header(stream, str(path), path.stat().st_size)[0])
+        return _header(stream, str(path), path.stat().st_size)[0]
 
 
 def plain_array(path: str | Path) -> np.ndarray:

@@ -23,6 +23,7 @@ from ..files import atomic_file, existing, head, reading
 from ..format import Format
 from ..once import once
 from .fields import BEHAVIOUR_PREFIX, recording_fields, recording_from_fields
+from .text_tables import time_unit
 from .trace_tables import long_table, recordings_from_table, wide_table
 
 ORDER = 90
@@ -102,7 +103,24 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         file = pa.parquet.ParquetFile(path)
         size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
         limits.check_size(size, limits.MAX_RECORDING_BYTES, str(path))
-        return file.read(use_pandas_metadata=False).to_pandas(ignore_metadata=True)
+        nested = [f.name for f in file.schema_arrow if pa.types.is_nested(f.type)]
+        if nested:
+            raise FormatError(
+                f"column '{nested[0][:40]}' holds lists or structures, not a number or a text a row",
+                where=str(path),
+                fix="Leave it out, or write a column for each.",
+            )
+        return _in_seconds(file.read(use_pandas_metadata=False).to_pandas(ignore_metadata=True))
+
+
+def _in_seconds(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose dates are times since the first and whose durations are numbers, in the unit that the header says."""
+    for column in frame.columns:
+        kind = frame[column].dtype.kind
+        if kind in "mM":
+            values = frame[column] - frame[column].min() if kind == "M" else frame[column]
+            frame[column] = values.dt.total_seconds() / (time_unit(str(column)) or 1.0)
+    return frame
 
 
 def read_recordings(

@@ -122,7 +122,12 @@ def read_recordings(
 
 
 def _positive(rate: Any, where: str) -> float:
-    value = float(rate)
+    try:
+        value = float(np.asarray(rate, dtype=float).item())
+    except (TypeError, ValueError) as error:
+        raise FormatError(
+            f"the sampling rate '{str(rate)[:40]}' is no number", where=where, fix="Pass rate_hz=."
+        ) from error
     if not (value > 0 and math.isfinite(value)):
         raise InputError(f"the sampling rate {value:g} Hz is not positive", where=where, fix="Pass rate_hz=.")
     return value
@@ -172,7 +177,12 @@ def _traces(place: Path, signal: str) -> tuple[np.ndarray, list[str]]:
         more = '; neuropil (Fneu) is not subtracted, signal="F - 0.7 Fneu" does it' if has_neuropil else ""
         return _array(place, "F"), [f"traces are suite2p's F, in its own units{more}"]
     if signal == "spks":
-        return _array(place, "spks"), ["traces are suite2p's deconvolved spks, not fluorescence"]
+        from .npz import plain_shape
+
+        spikes, whole = _array(place, "spks"), plain_shape(place / "F.npy")
+        if spikes.shape != whole:
+            raise FormatError(f"spks has shape {spikes.shape}, F {whole}", where=str(place), fix="Run suite2p again.")
+        return spikes, ["traces are suite2p's deconvolved spks, not fluorescence"]
     match = _DIFFERENCE.fullmatch(signal.strip())
     if match is None:
         raise InputError(f"there is no signal '{signal}'", where=str(place), fix=f"Known: {', '.join(SIGNALS)}.")

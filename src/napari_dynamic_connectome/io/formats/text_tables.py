@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -179,11 +180,19 @@ def parse_table(text: str, where: str) -> pd.DataFrame:
         first = separator.join(f"{NO_HEADER}{i + 1}" if c else "" for i, c in enumerate(cells_of(first, separator)))
         lines.insert(0, first)
     header = header_of(shape, first)
+    check_columns(len(header), where)
+    wrong = next((i for i, h in enumerate(header) if h in _SPREADSHEET_ERRORS), None)
+    if wrong is not None:
+        raise InputError(
+            f"the header of column {wrong + 1} is '{header[wrong]}', an error of a spreadsheet",
+            where=where,
+            fix="Correct the cell and save the table again.",
+        )
     frame = _body(lines[1:], separator, len(header), where)
     if header[0] == f"{NO_HEADER}1":
         _check_commas(frame, separator, where)
     header, frame = _fitted(header, frame, where)
-    twice = sorted({h for h in header if h and header.count(h) > 1})
+    twice = sorted(h for h, times in Counter(header).items() if h and times > 1)
     if twice:
         raise InputError(f"the column '{twice[0]}' is there twice", where=where, fix="Rename or remove one of them.")
     frame.columns = pd.Index(header)
@@ -287,6 +296,22 @@ def _fitted(header: list[str], frame: pd.DataFrame, where: str) -> tuple[list[st
         where=where,
         fix="Check the separator and the first line.",
     )
+
+
+def check_columns(count: int, where: str) -> None:
+    """Raise where a table has more columns than any: before its rows are read.
+
+    Parameters
+    ----------
+    count : int
+    where : str
+    """
+    if count > limits.MAX_COLUMNS:
+        raise InputError(
+            f"the table has {count} columns (limit {limits.MAX_COLUMNS})",
+            where=where,
+            fix="A wide table has a column a neuron and a row a time.",
+        )
 
 
 def labelled_frames(where: str) -> InputError:
@@ -402,7 +427,7 @@ def _filled(cells: Sequence[str]) -> list[str]:
 
 def _one_header(levels: Levels, separator: str, where: str) -> str:
     names = levels.columns()
-    twice = next((n for n in names if names.count(n) > 1), None)
+    twice = next((n for n, times in Counter(names).items() if times > 1), None)
     if twice is not None:
         raise InputError(f"the column '{twice}' is there twice", where=where, fix="Rename or remove one of them.")
     stream = io.StringIO()
@@ -410,6 +435,7 @@ def _one_header(levels: Levels, separator: str, where: str) -> str:
     return stream.getvalue()
 
 
+_SPREADSHEET_ERRORS = ("#REF!", "#NAME?", "#VALUE!", "#DIV/0!", "#N/A", "#NULL!", "#NUM!")
 _NOTHING = ("", "nan", "na", "n/a", "null", "none", "#n/a", "#nv")
 
 

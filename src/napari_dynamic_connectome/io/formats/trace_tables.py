@@ -22,7 +22,16 @@ from .. import limits
 from ..choice import ChoiceNeeded
 from ..clock import with_unit_said, without_unit_said
 from .fields import BEHAVIOUR_PREFIX
-from .text_tables import clock_texts, find_column, find_time, plain_cell, says_unit, time_unit, to_numbers
+from .text_tables import (
+    check_columns,
+    clock_texts,
+    find_column,
+    find_time,
+    plain_cell,
+    says_unit,
+    time_unit,
+    to_numbers,
+)
 from .worm_columns import Layout, Part, parts_of
 
 NEURON_COLUMN = ("neuron", "neuron_id", "roi", "cell")
@@ -81,12 +90,7 @@ def recordings_from_table(
         return (
             [_with_remark(r, f"other columns of time, not read: {', '.join(left)}") for r in found] if left else found
         )
-    if len(table.columns) > limits.MAX_COLUMNS:
-        raise InputError(
-            f"the table has {len(table.columns)} columns (limit {limits.MAX_COLUMNS})",
-            where=where,
-            fix="A wide table has a column a neuron and a row a time.",
-        )
+    check_columns(len(table.columns), where)
     nameless = np.flatnonzero(table.columns == "")
     if len(nameless) > 1 and any(not _counts(table.iloc[:, [k]], "", where) for k in nameless[1:]):
         raise InputError(f"column {nameless[1] + 1} has no name", where=where, fix="Name every column, or remove it.")
