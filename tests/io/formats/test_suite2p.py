@@ -128,7 +128,7 @@ def test_rates_that_cannot_be_are_refused_wherever_they_come_from(tmp_path, rate
 
 @pytest.mark.parametrize("fs", ["fast", [2.5, 3.0], {"Hz": 2}])
 def test_a_rate_that_is_no_number_is_refused(tmp_path, fs) -> None:
-    with pytest.raises(FormatError, match="the sampling rate '.*' is no number"):
+    with pytest.raises(FormatError, match=r"the sampling rate '.*' is no number"):
         suite2p.read_recordings(plane(tmp_path / "plane0", fs=fs))
     for number, good in enumerate((np.array([2.5]), "2.5", np.float32(2.5))):
         assert suite2p.read_recordings(plane(tmp_path / f"plane{number + 1}", fs=good))[0].rate_hz == pytest.approx(2.5)

@@ -459,7 +459,7 @@ def _times(
         if len(time) == n:
             _check_rate(time, fields, where)
             return time, ""
-        splits = _splits(fields, where)
+        splits = _splits(fields, n, where)
         if len(time) > n and splits is not None and splits.min() == 1 and splits.max() == n:
             # the file says that only the first n of the times were measured
             return time[:n], f"{len(time)} times for {n} samples; the segments say that the first {n} are meant"
@@ -484,7 +484,7 @@ def _says_unit(fields: Mapping[str, Any]) -> bool:
     return "format_version" in fields or _find(fields, "fs") is not None or says_unit(key)
 
 
-def _splits(fields: Mapping[str, Any], where: str) -> np.ndarray | None:
+def _splits(fields: Mapping[str, Any], n: int, where: str) -> np.ndarray | None:
     if "idx_splits" not in fields:
         return None
     splits = np.asarray(fields["idx_splits"])
@@ -499,7 +499,7 @@ def _splits(fields: Mapping[str, Any], where: str) -> np.ndarray | None:
             fix="Give it as (2, segments): the first samples, then the last ones.",
         )
     splits = splits.reshape(2, -1).astype(np.int64)
-    if splits.shape == (2, 2) and _overlap(splits) is not None and _overlap(splits.T) is None:
+    if splits.shape == (2, 2) and splits.max() <= n and _overlap(splits) is not None and _overlap(splits.T) is None:
         splits = splits.T
     return splits
 
@@ -514,7 +514,7 @@ def _overlap(splits: np.ndarray) -> tuple[int, int] | None:
 def _breaks(fields: Mapping[str, Any], time: np.ndarray, where: str) -> tuple[float, ...]:
     if "breaks_s" in fields:
         return tuple(float(v) for v in numbers(fields["breaks_s"], "breaks_s", where).ravel())
-    splits = _splits(fields, where)
+    splits = _splits(fields, len(time), where)
     if splits is None or (splits[0] == splits[1]).all():
         return ()  # a list of frames, not of segments
     starts = np.sort(splits[0])[1:]
