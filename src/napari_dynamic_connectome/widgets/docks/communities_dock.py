@@ -302,7 +302,7 @@ class CommunitiesDock(Dock):
         room = sum(self.split.sizes())
         if self._split_by_hand or room <= 0:
             return
-        wanted = 26 + 20 * max(len(self._rows), 3)
+        wanted = max(self.table.wanted_height, 26 + 20 * 3)
         table = int(np.clip(wanted, 90, max(room - (250 if room > 420 else 170), 90)))
         if abs(self.split.sizes()[0] - table) > 2:
             self.split.setSizes([table, room - table])
@@ -310,7 +310,7 @@ class CommunitiesDock(Dock):
     def _show_table(self, communities: Communities, level: int, look: dict[int, Style]) -> None:
         self._rows = community_rows(communities, level, look, self.session.selection.community, self.colours.dark)
         self.table.set_colours(self.colours)
-        self.table.rows_model.set_rows(self._rows)
+        self.table.set_rows(self._rows)
         self.table.choose([i for i, r in enumerate(self._rows) if r["chosen"]])
 
     def _show_facts(self, communities: Communities, components: Components, level: int, look: dict[int, Style]) -> None:

@@ -166,15 +166,20 @@ class StatesDock(Dock):
         self.group_count.setToolTip(found.answer)
 
     def _show_groups(self, rows: list[dict[str, Any]]) -> None:
-        self.groups.rows_model.set_rows(rows)
+        self.groups.set_rows(rows)
         self.groups.setVisible(bool(rows))
-        self.groups.setFixedHeight(26 + 20 * min(len(rows), 6) + 4)
+        self._fit_groups()
+
+    def _fit_groups(self) -> None:
         self.groups.fit(self.width())
+        height = min(self.groups.wanted_height, 26 + 20 * 12) + 4
+        if self.groups.height() != height:
+            self.groups.setFixedHeight(height)
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
         if hasattr(self, "groups"):
-            self.groups.fit(self.width())
+            self._fit_groups()
 
     # --- actions ----------------------------------------------------------------------------------------------------
 
