@@ -4,7 +4,17 @@ import xarray as xr
 from tests.session.session_sample import make_components
 
 from napari_dynamic_connectome.display.palette import rgb
-from napari_dynamic_connectome.display.scene import colors_at, label_colors, resolve, shown_styles, strength_weight
+from napari_dynamic_connectome.display.scene import (
+    cohort_names,
+    cohort_places,
+    colors_at,
+    label_colors,
+    pair_factors,
+    resolve,
+    shown_styles,
+    strength_weight,
+    strengths,
+)
 from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.model.results import Communities
@@ -161,3 +171,35 @@ def test_every_time_shows_its_nearest_sample(recording: Recording) -> None:
     colours = np.array([colors_at(drawn, float(t))[0, :3].sum() for t in times])
     order = np.argsort(recording.traces.values[:, 0])
     assert (np.diff(colours[order]) >= -1e-5).all()
+
+
+def test_places_of_neurons_are_those_of_their_names_one_by_one(recording: Recording) -> None:
+    """Merged pairs, renamed, rejected and unknown cells; as they are now, and as they were."""
+    rng = np.random.default_rng(1)
+    session = Session()
+    session.add(recording)
+    then = session.recordings["w"]
+    session.edit("w", {11: {"name": "RID"}, 18: {"name": "AVAL"}, 12: {"rejected": True}, 15: {"name": "AVEL"}})
+    now = session.recordings["w"]
+    everyone = ["AVA", "AVAL", "RIM", "RIML", "AIB", "AIBR", "RID", "w #15", "w#15", "AVEL", "nobody"]
+    for size in (0, 1, 4, len(everyone)):
+        names = tuple(rng.permutation(everyone)[:size].tolist())
+        for worm in (now, then):
+            for before in (None, then, now):
+                found = cohort_places(worm, names, before)
+                called = cohort_names(worm, set(names), before)
+                assert found.tolist() == [names.index(n) if n else -1 for n in called]
+                assert cohort_places(worm, names, before) is found  # kept
+    table = now.neurons
+    table.loc[table.index[2], "rejected"] = True  # in place, by a script
+    assert cohort_places(now, ("RIML", "RIMR"))[2] == -1
+
+
+def test_what_is_kept_of_a_component_is_what_it_says(recording: Recording) -> None:
+    components = make_components(Cohort([recording]), 2, 0)
+    for number in (1, 2, 1):
+        number = min(number, components.rank)
+        np.testing.assert_array_equal(pair_factors(components, number), components.matrix(number).values)
+        np.testing.assert_array_equal(strengths(components, number), components.strength(number).values)
+    with pytest.raises(ValueError, match="read-only"):
+        pair_factors(components, 1)[0, 0] = 1

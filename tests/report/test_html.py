@@ -307,3 +307,32 @@ def test_the_report_shows_the_figures_that_were_written_and_draws_the_others(tmp
     assert base64.b64encode(marked.read_bytes()).decode() in report
     drawn, new = (re.findall(r"base64,([^\"]+)", build_report(session, drawn=d)) for d in (paths, None))
     assert len(drawn) == len(new) and drawn == new
+
+
+def test_named_groups_are_reported_with_their_sizes_and_chance() -> None:
+    from tests.widgets.helpers import NAMES, fill
+
+    from napari_dynamic_connectome import enrich_groups
+    from napari_dynamic_connectome.report.groups_section import groups_html
+
+    session = Session()
+    fill(session)
+    session.set_current("worm A")
+    assert "<h2>Named groups</h2>" not in build_report(session)
+    session.set_group(NASTY, NAMES[:4])
+    session.set_group("alone", NAMES[:1])
+    text = build_report(session)
+    assert text.count("<h2>Named groups</h2>") == 1 and NASTY not in text
+    section = text.split("<h2>Named groups</h2>")[1].split("<h2>")[0]
+    sizes = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>(.*?)</tr>", section)[1:]]
+    assert [row[1:3] for row in sizes if len(row) == 4] == [
+        ["4", "4"],
+        ["1", "0"],
+    ]  # one neuron is compared with nothing
+    found = enrich_groups(session)
+    best = found.sort_values(["q_value", "p_value", "shared"], ascending=[True, True, False]).iloc[0]
+    row = next(r for r in sizes if len(r) == 10)
+    assert row[2:5] == ["4", str(best["set_members"]), str(best["shared"])]
+    assert row[6:8] == [f"{best['p_value']:.3g}", f"{best['q_value']:.3g}"]
+    assert "10,000 orders" in section and "6 of core" in section
+    assert groups_html(session, table=html_table) == groups_html(session, table=html_table)

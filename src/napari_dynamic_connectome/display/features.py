@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from ..session.freshness import at_analysis
 from ..session.groups import first_group, groups_of
 from ..session.session import Session
 from .palette import UNASSIGNED, category, hex_color, mix, rgb
-from .scene import cohort_names, community_of, state_of
+from .scene import cohort_places, community_of, state_of, strengths
 
 CHOSEN = "correlation with the chosen neuron"
 GROUPS = "named groups"
@@ -58,14 +57,7 @@ _tables = weakref.WeakKeyDictionary()
 
 def _features(session: Session, recording: Recording, then: Recording | None) -> pd.DataFrame:
     """Make the table of `neuron_features`."""
-    entries = [info(str(n)) if n else None for n in recording.neurons["name"]]
-    table: dict[str, object] = {
-        "neuron": [str(i) for i in recording.neurons.index],
-        "label": recording.neurons["label"].to_numpy(np.int64),
-        "name": recording.neurons["name"].astype(str).to_numpy(),
-        "class": [e.neuron_class if e is not None else "" for e in entries],
-        "side": [e.side if e is not None else "" for e in entries],
-    }
+    table, own = _of_recording(recording)
     if session.groups:
         table["groups"] = [", ".join(own) for own in groups_of(session, recording)]
     shown, selection, components = session.shown_communities, session.selection, session.components
@@ -83,10 +75,33 @@ def _features(session: Session, recording: Recording, then: Recording | None) ->
             if one is not None:
                 table[kind] = community_of(recording, one, one.chosen_level, then)
     if components is not None and components.rank:
-        strength = components.strength(min(max(selection.component, 1), components.rank))
-        table["strength"] = _by_name(recording, components.neurons, strength.values, then)
+        values = strengths(components, min(max(selection.component, 1), components.rank))
+        table["strength"] = _by_name(recording, components.neurons, values, then)
+    return pd.DataFrame(table | {k: v for k, v in own.items() if k not in table})
+
+
+def _of_recording(recording: Recording) -> tuple[dict[str, object], dict[str, object]]:
+    """First and last columns of the features: who the neurons are, and what the recording holds of them."""
+    cells = [recording.neurons[c].tolist() for c in ("name", "label")]
+    before = _recordings.get(recording)
+    if before is None or before[0] is not recording.neurons or before[1] != cells:
+        entries = [info(str(n)) if n else None for n in cells[0]]
+        first = pd.DataFrame(
+            {
+                "neuron": [str(i) for i in recording.neurons.index],
+                "label": np.array(cells[1], np.int64),
+                "name": [str(n) for n in cells[0]],
+                "class": [e.neuron_class if e is not None else "" for e in entries],
+                "side": [e.side if e is not None else "" for e in entries],
+            }
+        )
+        before = _recordings[recording] = (recording.neurons, cells, first)
     own = recording.neurons.drop(columns=[c for c in NOT_SHOWN if c in recording.neurons])
-    return pd.DataFrame({**table, **{str(k): v.to_numpy() for k, v in own.items() if str(k) not in table}})
+    return {str(k): v.array for k, v in before[2].items()}, {str(k): v.to_numpy() for k, v in own.items()}
+
+
+_recordings: weakref.WeakKeyDictionary[Recording, tuple[pd.DataFrame, list[list[object]], pd.DataFrame]]
+_recordings = weakref.WeakKeyDictionary()
 
 
 def columns(session: Session) -> list[str]:
@@ -214,6 +229,5 @@ def column_legend(column: str, values: np.ndarray, dark: bool, chosen: Limits | 
     return [(column, ""), *lines]
 
 
-def _by_name(recording: Recording, names: Sequence[str], values: np.ndarray, then: Recording | None) -> np.ndarray:
-    known = dict(zip(map(str, names), values.tolist(), strict=True))
-    return np.array([known.get(n, np.nan) for n in cohort_names(recording, set(known), then)], float)
+def _by_name(recording: Recording, names: tuple[str, ...], values: np.ndarray, then: Recording | None) -> np.ndarray:
+    return np.asarray(np.append(values.astype(float), np.nan)[cohort_places(recording, names, then)])

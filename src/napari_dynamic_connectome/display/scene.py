@@ -7,7 +7,7 @@ the colours of one time point in a fraction of a millisecond.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -160,28 +160,22 @@ def community_of(
     then : Recording, optional
         The worm as it was analyzed: a cell that was renamed since keeps the community of its label.
     """
-    result = np.full(recording.n_neurons, -1, int)
     if communities is None:
-        return result
+        return np.full(recording.n_neurons, -1, int)
     level = min(max(level, 0), communities.n_levels - 1)
-    known = dict(zip(communities.neurons, communities.labels.isel(level=level).values.tolist(), strict=True))
-    for index, name in enumerate(cohort_names(recording, set(known), then)):
-        result[index] = known.get(name, -1)
-    return result
+    places = cohort_places(recording, communities.neurons, then)
+    return np.asarray(np.append(communities.labels.isel(level=level).values.astype(int), -1)[places])
 
 
 def state_of(
     recording: Recording, communities: Communities | None, level: int, then: Recording | None = None
 ) -> np.ndarray:
     """What every neuron of a recording is at a level: "member", "overlapping", "unsure", "background", "not observed", or ""."""
-    result = np.full(recording.n_neurons, "", dtype=object)
     if communities is None or communities.state is None:
-        return result
+        return np.full(recording.n_neurons, "", dtype=object)
     level = min(max(level, 0), communities.n_levels - 1)
-    known = dict(zip(communities.neurons, communities.state.isel(level=level).values.tolist(), strict=True))
-    for index, name in enumerate(cohort_names(recording, set(known), then)):
-        result[index] = known.get(name, "")
-    return result
+    places = cohort_places(recording, communities.neurons, then)
+    return np.asarray(np.append(communities.state.isel(level=level).values.astype(object), "")[places])
 
 
 def _rings(
@@ -218,6 +212,40 @@ def cohort_names(recording: Recording, known: set[str], then: Recording | None =
     source = recording if then is None else then
     found = {label: next((o for o in options if o in known), "") for label, options in _known_as(source)}
     return [found.get(label, "") for label in recording.neurons["label"].tolist()]
+
+
+def cohort_places(recording: Recording, names: tuple[str, ...], then: Recording | None = None) -> np.ndarray:
+    """Place (neuron,) of each neuron of a recording among the names of a cohort, -1 for one that it does not know.
+
+    Parameters
+    ----------
+    recording, then : Recording
+        As for `cohort_names`.
+    names : tuple of str
+        Neurons of the cohort, or of what was found in it.
+
+    Returns
+    -------
+    ndarray of int
+        Not to be changed: it is kept, because everything that is drawn asks for it.
+    """
+    source = recording if then is None else then
+    known_as, labels = _known_as(source), recording.neurons["label"].tolist()
+    kept = _places.setdefault(recording, [])
+    for one in kept:
+        if one[0] is known_as and one[1] == labels and one[2] == names:
+            return one[3]
+    index = {name: place for place, name in enumerate(names)}
+    by_label = {label: next((index[o] for o in options if o in index), -1) for label, options in known_as}
+    found = np.array([by_label.get(label, -1) for label in labels], int)
+    found.setflags(write=False)
+    kept[:] = [(known_as, labels, names, found), *kept[:MOST_PLACES]]
+    return found
+
+
+MOST_PLACES = 7
+_places: weakref.WeakKeyDictionary[Recording, list[tuple[Any, list[int], tuple[str, ...], np.ndarray]]]
+_places = weakref.WeakKeyDictionary()
 
 
 Known = list[tuple[int, list[str]]]
@@ -265,7 +293,18 @@ def shown_styles(session: Session, dark: bool = True) -> dict[int, Style]:
     if communities is None:
         return {}
     level = min(session.selection.level, communities.n_levels - 1)
-    return styles(communities, level, dark, hue_numbers(session.communities, communities))
+    made_of, key = (communities, *session.communities.values()), (level, dark, tuple(session.communities))
+    before = _styles.get(session)
+    same = before is not None and before[1] == key and len(before[0]) == len(made_of)
+    if before is None or not same or any(a is not b for a, b in zip(before[0], made_of, strict=True)):
+        numbers = hue_numbers(session.communities, communities)
+        before = _styles[session] = (made_of, key, styles(communities, level, dark, numbers))
+    return dict(before[2])
+
+
+_styles: weakref.WeakKeyDictionary[Session, tuple[tuple[Communities, ...], tuple[Any, ...], dict[int, Style]]]
+_styles = weakref.WeakKeyDictionary()
+"""The names and colours of every session that were made last, and what they were made of."""
 
 
 def resolve(
@@ -410,9 +449,9 @@ def strength_weight(
     A worm that the components do not know (or whose clock they do not share) shows the neurons' parts alone.
     """
     component = min(max(component, 1), components.rank)
-    strength = components.strength(component)
-    known = dict(zip(components.neurons, np.nan_to_num(strength.values).tolist(), strict=True))
-    part = np.array([known.get(name, 0.0) for name in cohort_names(recording, set(known), then)])
+    part = np.append(np.nan_to_num(strengths(components, component)), 0.0)[
+        cohort_places(recording, components.neurons, then)
+    ]
     part = np.sqrt(part / part.max()) if part.size and part.max() > 0 else part
     found = components.recording_course(component, recording.name)
     course, times = np.ones(1), recording.time_s[:1]
@@ -428,9 +467,35 @@ def strength_weight(
 
 
 def _probability(recording: Recording, communities: Communities, level: int, then: Recording | None) -> np.ndarray:
-    known = dict(zip(communities.neurons, communities.probability.isel(level=level).values.tolist(), strict=True))
-    found = np.array([known.get(n, 1.0) for n in cohort_names(recording, set(known), then)], float)
+    values = communities.probability.isel(level=level).values.astype(float)
+    found = np.append(values, 1.0)[cohort_places(recording, communities.neurons, then)]
     return np.asarray(np.clip(np.nan_to_num(found, nan=1.0), 0.12, 1.0))
+
+
+def pair_factors(components: Components, component: int) -> np.ndarray:
+    """Values (N, N) of `components.matrix`, kept for the component that was asked for last; not to be changed.
+
+    Matrix, facts and edges of what is shown ask for it at every click.
+    """
+    return _kept(components, "matrix", component, lambda: components.matrix(component).values)
+
+
+def strengths(components: Components, component: int) -> np.ndarray:
+    """Values (N,) of `components.strength`, kept like `pair_factors`."""
+    return _kept(components, "strength", component, lambda: components.strength(component).values)
+
+
+def _kept(components: Components, what: str, component: int, make: Callable[[], np.ndarray]) -> np.ndarray:
+    held = _factors.setdefault(components, {})
+    before = held.get(what)
+    if before is None or before[0] != component:
+        values = make().view()
+        values.setflags(write=False)
+        before = held[what] = component, values
+    return before[1]
+
+
+_factors: weakref.WeakKeyDictionary[Components, dict[str, tuple[int, np.ndarray]]] = weakref.WeakKeyDictionary()
 
 
 def strongest_edges(session: Session, drawn: Drawn, count: int = 24, state: int = 0) -> list[tuple[int, int, float]]:
@@ -446,16 +511,14 @@ def strongest_edges(session: Session, drawn: Drawn, count: int = 24, state: int 
     elif components is None or components.rank == 0:
         return []
     else:
-        matrix = components.matrix(min(session.selection.component, components.rank)).values
+        matrix = pair_factors(components, min(session.selection.component, components.rank))
         everyone, then = components.neurons, at_analysis(session, recording)
-    matrix = np.nan_to_num(matrix)
-    place = {n: i for i, n in enumerate(everyone)}
-    names = cohort_names(recording, set(place), then)
-    chosen = [i for i in np.flatnonzero(drawn.lit & drawn.shown) if names[i]]
+    places = cohort_places(recording, tuple(everyone), then)
+    chosen = np.flatnonzero(drawn.lit & drawn.shown & (places >= 0))
     if len(chosen) < 2:
         return []
-    rows = np.array([place[names[i]] for i in chosen])
-    sub = matrix[np.ix_(rows, rows)]
+    rows = places[chosen]
+    sub = np.nan_to_num(matrix[np.ix_(rows, rows)])
     first, second = np.triu_indices(len(chosen), 1)
     different = rows[first] != rows[second]
     first, second = first[different], second[different]

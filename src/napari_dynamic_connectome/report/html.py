@@ -33,6 +33,7 @@ from .community_figures import plot_matrix, plot_traces
 from .component_figures import plot_components, plot_sweep, strongest_neurons, strongest_pairs
 from .evidence import support_table, sweep_evidence, tested_against
 from .figure_style import ask_while_drawing, save_figure
+from .groups_section import groups_html
 from .opinions_section import opinions_html
 from .state_figures import plot_state_means, plot_states
 from .state_tables import state_groups
@@ -184,6 +185,7 @@ def build_report(
             parts.append(_component_section(session, component, drawn, cancel))
     if session.states is not None:
         parts.append(_states_section(session, session.states, drawn, cancel))
+    parts.append(groups_html(session, table=html_table, cancel=cancel))
     parts.append(opinions_html(session, picture=partial(_picture, drawn=drawn, cancel=cancel), table=html_table))
     parts += [_scores(heading, table) for heading, table in (scores or {}).items()]
     if structure is not None:

@@ -7,6 +7,8 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from tests.widgets.docks.test_recording_dock import SIZE, add, extract, volume
 
+from napari_dynamic_connectome.display.palette import rgb
+
 pytestmark = pytest.mark.gui
 LEFT = Qt.MouseButton.LeftButton
 
@@ -182,8 +184,24 @@ def test_a_label_is_split_in_3d_where_it_is_clicked(viewer, work, docks, qtbot, 
     assert panel.waiting == "split" and "beside label 1" in panel.what.text()
     click(z, y, x)
     assert panel.waiting == "split again" and session.selection.neurons == ("AVAL",)
+    # a cross where it was clicked, until Escape
+    current = work.scene.layers["current"]
+    marked = [str(s) == "cross" for s in current.symbol]
+    assert current.visible and marked == [False, True]
+    there = np.asarray(layer.data_to_world(panel._first), float)
+    np.testing.assert_allclose(current.data[1], there)
+    assert both[panel._first] == 1 and np.linalg.norm(there - layer.data_to_world((z, y, x))) < 12
+    assert current.border_color[1] == pytest.approx([*rgb(work.scene.colours.warning), 1], abs=0.01)
+    canvas.native.setFocus()
+    qtbot.keyClick(canvas.native, Qt.Key.Key_Escape)
+    qtbot.wait(20)
+    assert panel.waiting == "" and neurons.visible and [str(s) for s in current.symbol] == ["disc"]
+    press("split")
+    click(z, y, x)
+    assert [str(s) for s in current.symbol] == ["disc", "cross"]
     click(*other)
     assert panel.waiting == "" and not layer.visible and neurons.visible
+    assert [str(s) for s in current.symbol] == ["disc"]
     new = int(both.max()) + 1
     np.testing.assert_array_equal(layer.data, np.where(labels[0] == 3, new, both))
     assert session.recording.neurons["label"].tolist() == [1, 2, 4, 5, new]

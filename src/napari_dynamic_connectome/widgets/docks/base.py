@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from ...model.errors import InputError
 from ..qt.controls import JobBar, button, guard_wheel, label
@@ -45,7 +45,8 @@ class Dock(QWidget):
     """Base of the docks.
 
     A subclass has `title`, builds its widgets in `build(layout)`, and shows the session in `refresh(topics)`; it is called once
-    for any number of signals, and only while the dock can be seen.
+    for any number of signals, and only while the dock can be seen: one that is closed or behind a tab notes what changed, and shows
+    it when it comes to the front.
     """
 
     title: ClassVar[str] = ""
@@ -71,6 +72,7 @@ class Dock(QWidget):
         self._dirty: set[str] = set(ALL)
         self._connections: list[tuple[Any, Callable[..., None]]] = []
         self._filtered: weakref.ref[QObject] | None = None  # the window must not be kept alive
+        self._holder: weakref.ref[QObject] | None = None
         self.colours: Colours = colours_of(self.viewer)
         self._paint_style()
         outer = QVBoxLayout(self)
@@ -104,7 +106,7 @@ class Dock(QWidget):
         self.foot.setSpacing(4)
         self.bar = JobBar()
         outer.addLayout(self.foot)
-        self._flush_call = self.work.scheduler.later(self.flush)
+        self._flush_call = self.work.scheduler.later(self._flush_if_seen)
         self.build(layout)
         self.foot.addWidget(self.bar)
         self.foot.setContentsMargins(8, 0, 8, 4)
@@ -236,8 +238,17 @@ class Dock(QWidget):
         if isalive(self):  # a job may end after its dock was closed
             self._flush_call.start()
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether it is in front: Qt moves the docks behind a tab out of the window, but calls them visible."""
+        return bool(self.isVisible() and not self.visibleRegion().isEmpty())
+
+    def _flush_if_seen(self) -> None:
+        if self._dirty and self.is_seen:
+            self.flush()
+
     def flush(self) -> None:
-        """Refresh now what is out of date, if the dock can be seen."""
+        """Refresh now what is out of date, also behind a tab; a dock that is closed waits until it is opened."""
         if not self._dirty or not self.isVisible() or self.viewer is None:
             return
         topics, self._dirty = self._dirty, set()
@@ -274,7 +285,26 @@ class Dock(QWidget):
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
         self._watch_window()
+        self._watch_holder()
         self._flush_call.start()
+
+    def paintEvent(self, event: Any) -> None:
+        if self._dirty:  # it came to the front in a way that nobody said
+            self._flush_call.start()
+        super().paintEvent(event)
+
+    def _watch_holder(self) -> None:
+        """Show what is new when a click on its tab brings the dock to the front."""
+        holder = self.parentWidget()
+        while holder is not None and not isinstance(holder, QDockWidget):
+            holder = holder.parentWidget()
+        if holder is not None and (self._holder is None or self._holder() is not holder):
+            self._holder = weakref.ref(holder)
+            holder.visibilityChanged.connect(self._raised)
+
+    def _raised(self, visible: bool) -> None:
+        if visible and self._dirty and isalive(self):
+            self._flush_call.start()
 
     def _watch_window(self) -> None:
         window = self.window()

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QSlider, QSpinBox
 
 from ...display.highlights import component_windows, selected_worms
 from ...display.palette import Style
-from ...display.scene import COLOR_BY, ColorBy, shown_styles
+from ...display.scene import COLOR_BY, ColorBy, pair_factors, shown_styles
 from ...model.results import Communities, Components
 from ..qt.controls import Fold, button, label, row
 from ..qt.theme import swatch
@@ -332,7 +332,7 @@ class CommunitiesDock(Dock):
         number = min(self.session.selection.component, components.rank)
         place = {n: i for i, n in enumerate(components.neurons)}
         inside = np.array([place[m] for m in members if m in place], int)
-        values = components.matrix(number).values
+        values = pair_factors(components, number)
         others = np.setdiff1d(np.arange(len(values)), inside)
         upper = np.triu_indices(len(inside), 1)
         within = _mean(values[np.ix_(inside, inside)][upper])

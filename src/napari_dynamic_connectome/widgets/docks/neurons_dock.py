@@ -69,6 +69,7 @@ class NeuronsDock(Dock):
         self._conflict: str | None = None
         self._rows: list[dict[str, Any]] = []
         self._who = Namers()
+        self._missing_of: tuple[set[str], Any] | None = None
 
     def _build_card(self) -> QFrame:
         """The chosen neuron: its name, confidence and note, and what is done with it."""
@@ -251,8 +252,9 @@ class NeuronsDock(Dock):
         parts = [f"{int(unsure.sum())} low confidence"] if unsure.any() else []
         parts.append(f"{int((~named).sum())} unnamed")
         self.count_more.setText("  ·  ".join(parts))
-        self.share.setRange(0, len(table))
-        self.share.setValue(int(named.sum()))
+        if (self.share.maximum(), self.share.value()) != (len(table), int(named.sum())):  # Qt paints it at once
+            self.share.setRange(0, len(table))
+            self.share.setValue(int(named.sum()))
         self._rows = neuron_rows(
             recording,
             shown=self._mode,
@@ -269,7 +271,10 @@ class NeuronsDock(Dock):
     def _show_missing(self, recording: Recording) -> None:
         from ...model.neurons import CANONICAL, HEAD_GANGLIA
 
-        present = set(recording.neurons["name"])
+        present = set(recording.neurons["name"].tolist())
+        if self._missing_of == (present, self.colours):
+            return
+        self._missing_of = (present, self.colours)
         ganglia = {e.ganglion for e in map(info, present) if e} or set(HEAD_GANGLIA)
         wanted = [n for n in CANONICAL if (e := info(n)) and e.ganglion in ganglia and n not in present]
         mirrored = [n for n in wanted if mirror(n) in present]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.compat import isalive
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QCheckBox, QLabel
 
 from ...extraction import proofread
@@ -23,8 +24,8 @@ ASK = "Choose a neuron (a click in the worm or in a table), then what is wrong w
 NO_LABELS = "The worm that is shown has no labels open."
 WAITS = {
     "merge": "Click the label that is the same neuron as {label}.",
-    "split": "Click in label {label} where one neuron is, then where the other one is. Split once more: leave it.",
-    "split again": "And now where the other neuron is.",
+    "split": "Click in label {label} where one neuron is, then where the other one is. Split once more, or Escape: leave it.",
+    "split again": "And now where the other neuron is; the cross marks the first. Escape: leave it.",
 }
 
 
@@ -55,7 +56,7 @@ class ProofreadPanel(Panel):
                     "Split",
                     self.split,
                     "One label of two neurons is cut where it is thinnest between two clicks, in 2D or 3D (the label is shown alone there); the "
-                    "first click's part keeps the number. Pressed once more: no split.",
+                    "first click's part keeps the number. A cross marks the first click. Pressed once more, or Escape: no split.",
                 ),
                 ("grow", "Grow", self.grow, "Give the label the free voxels around it: one in the plane."),
                 ("shrink", "Shrink", self.shrink, "Take the voxels at the label's edge: one in the plane."),
@@ -81,6 +82,7 @@ class ProofreadPanel(Panel):
         """What the next click in the canvas is for: a key of `WAITS`; "": nothing."""
         self._label = 0
         self._first: tuple[int, int, int] = (0, 0, 0)
+        self._listening: list[weakref.ref[QObject]] = []
         self._put_aside: tuple[Any, dict[str, Any], Any] | None = None
         """While one label is shown alone in 3D: its layer, how that was shown, and the neurons that were hidden."""
         self._seen = -1
@@ -198,9 +200,7 @@ class ProofreadPanel(Panel):
         """Wait for two clicks in the chosen label; the button pressed while it waits ends that."""
         chosen = self._chosen()
         if self.waiting.startswith("split"):
-            self.stop()
-            self.what.setText(ASK)
-            self.show_state()
+            self.leave()
         elif chosen:
             self._wait("split", chosen[0])
 
@@ -254,12 +254,53 @@ class ProofreadPanel(Panel):
         self.waiting, self._label = what, number
         self.bar.clear()
         self._look()
+        self._mark()
+        self._listen_to_escape()
         self.show_state()
 
     def stop(self) -> None:
         """Wait for no click any more."""
         self.waiting = ""
         self._look()
+        self._mark()
+        for one in self._listening:
+            watched = one()
+            if watched is not None and isalive(watched):
+                watched.removeEventFilter(self)
+        self._listening = []
+
+    def leave(self) -> None:
+        """Do not do what was waited for."""
+        self.stop()
+        self.what.setText(ASK)
+        self.show_state()
+
+    def _listen_to_escape(self) -> None:
+        """Escape leaves it, on the canvas and where nothing else takes the key; only while a click is waited for."""
+        if self._listening:
+            return
+        shown = getattr(getattr(self.work.viewer, "window", None), "_qt_viewer", None)
+        places = [self.window(), *([shown.canvas.native] if shown is not None else [])]
+        for one in places:
+            one.installEventFilter(self)
+        self._listening = [weakref.ref(one) for one in places]
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if self.waiting and event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
+            self.leave()
+            return True
+        return False
+
+    def _mark(self) -> None:
+        """Mark the first of two clicks on the canvas until the second."""
+        layer = self.layer
+        place = None
+        if self.waiting == "split again" and layer is not None:
+            start = [0.0] * (layer.ndim - 3) if layer.ndim > 3 else []
+            voxel = [*start, *(float(v) for v in self._first[-min(layer.ndim, 3) :])]
+            place = np.asarray(layer.data_to_world(voxel), float)[-3:]
+            place = np.pad(place, (3 - len(place), 0))
+        self.work.scene.set_mark(place)
 
     def _look(self) -> None:
         """Clicks are for what waits for them; in 3D a label that is to be split is shown alone, without the neurons that cover it."""

@@ -96,6 +96,8 @@ class TracesDock(Dock):
         self._bar_key: Any = None
         self._stack_key: Any = None
         self._strip_key: tuple[Any, ...] = ()
+        self._windows: list[plots.Marks] = []
+        self._window_band: Any = None
 
     def _build_controls(self, inner: QVBoxLayout) -> None:
         """The row above the plots: order, scale, what is shown."""
@@ -542,7 +544,8 @@ class TracesDock(Dock):
         channel = self._channel(recording)
         windows = [] if self.work.view.by_state else selected_windows(self.session)
         room = max(int(self.heat.width() / max(len(recording.stimuli), 1) / 8), 0)
-        key = (recording, self.session.states, channel, windows, self._chosen_colour(), c, room)
+        self._show_windows(windows)
+        key = (recording, self.session.states, channel, c, room)
         if len(key) == len(self._strip_key) and all(
             a is b or (i > 1 and a == b) for i, (a, b) in enumerate(zip(key, self._strip_key, strict=True))
         ):
@@ -560,7 +563,6 @@ class TracesDock(Dock):
             for marks in (
                 plots.Marks(spans, 1.15, 1.85, c.track),
                 plots.Marks(moves, 0.15, 0.8, c.secondary),
-                plots.Marks(windows, 0.9, 1.06, self._chosen_colour()),
             ):
                 if marks.spans:
                     plot.addItem(marks, ignoreBounds=True)
@@ -581,14 +583,24 @@ class TracesDock(Dock):
             text.setPos(start, 1.5)
             self.heat_strip.addItem(text, ignoreBounds=True)
             self.strip_items.append((self.heat_strip, text))
-        for band in plots.shade(self.stack_plot, windows, self._chosen_colour(), 26):
-            self.strip_items.append((self.stack_plot, band))
         for band in plots.shade(self.stack_plot, spans, c.track, 110):
             self.strip_items.append((self.stack_plot, band))
         for band in plots.shade(self.stack_plot, moves, c.secondary, 26):
             self.strip_items.append((self.stack_plot, band))
         states = "; switching states at the bottom" if self.session.states is not None else ""
         self.heat_strip.setToolTip((f"stimuli above, {channel} below" if channel else "stimuli") + states)
+
+    def _show_windows(self, windows: list[tuple[float, float]]) -> None:
+        """Mark when the selected community is active, in its colour: the marks of a moment ago get other times."""
+        colour = self._chosen_colour()
+        if not self._windows:
+            self._windows = [plots.Marks([], 0.9, 1.06, colour) for _ in range(2)]
+            for plot, marks in zip((self.heat_strip, self.stack_strip), self._windows, strict=True):
+                plot.addItem(marks, ignoreBounds=True)
+            self._window_band = plots.Bands([], colour, 26)
+            self.stack_plot.addItem(self._window_band, ignoreBounds=True)
+        for one in (*self._windows, self._window_band):
+            one.set_spans(windows, colour)
 
     def _show_states(self, recording: Any) -> None:
         """Show the state of the worm at every time under stimuli and behaviour, where states were found."""

@@ -77,11 +77,21 @@ class Bands(pg.GraphicsObject):
 
     def __init__(self, spans: list[tuple[float, float]], colour: str, alpha: int) -> None:
         super().__init__()
-        fill = QColor(colour)
-        fill.setAlpha(alpha)
-        self.spans = [(float(a), float(b)) for a, b in spans]
-        self._brush = pg.mkBrush(fill)
+        self._alpha, self._colour = alpha, ""
+        self.spans: list[tuple[float, float]] = []
         self.setZValue(-20)
+        self.set_spans(spans, colour)
+
+    def set_spans(self, spans: list[tuple[float, float]], colour: str) -> None:
+        """Show other times, or another colour."""
+        wanted = [(float(a), float(b)) for a, b in spans]
+        if (wanted, colour) == (self.spans, self._colour):
+            return
+        self.prepareGeometryChange()
+        fill = QColor(colour)
+        fill.setAlpha(self._alpha)
+        self.spans, self._colour, self._brush = wanted, colour, pg.mkBrush(fill)
+        self.update()
 
     def boundingRect(self) -> QRectF:
         if not self.spans or self.getViewBox() is None:
@@ -109,7 +119,15 @@ class Marks(pg.GraphicsObject):
     def __init__(self, spans: list[tuple[float, float]], low: float, high: float, colour: str) -> None:
         super().__init__()
         self.spans, self.low, self.high = spans, low, high
-        self._brush = pg.mkBrush(colour)
+        self._colour, self._brush = colour, pg.mkBrush(colour)
+
+    def set_spans(self, spans: list[tuple[float, float]], colour: str) -> None:
+        """Show other times, or another colour."""
+        if (spans, colour) == (self.spans, self._colour):
+            return
+        self.prepareGeometryChange()
+        self.spans, self._colour, self._brush = spans, colour, pg.mkBrush(colour)
+        self.update()
 
     def boundingRect(self) -> QRectF:
         if not self.spans:

@@ -10,8 +10,8 @@ from typing import Any
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer
 
-BUDGET_S = 0.02
-"""A turn takes up another method only before this."""
+BUDGET_S = 0.03
+"""A turn takes up another method only before this: what can be done in one frame is seen in one frame, not part by part."""
 HELD_S = 0.25
 """While methods wait the canvas is not drawn, but for about this long at most: without a graphics card a volume takes longer to draw
 than all that waits, and would be drawn after every turn."""

@@ -11,6 +11,15 @@ from qtpy.QtGui import QColor, QFont, QPainter
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QStyle, QStyledItemDelegate, QTableView
 
 BAR = int(Qt.ItemDataRole.UserRole) + 1
+# As numbers: Qt asks for eight of them whenever it paints a cell.
+DISPLAY, DECORATION, ALIGNMENT, FOREGROUND, FONT, TOOL_TIP = (
+    int(getattr(Qt.ItemDataRole, name))
+    for name in ("DisplayRole", "DecorationRole", "TextAlignmentRole", "ForegroundRole", "FontRole", "ToolTipRole")
+)
+FEW = 24
+"""Up to so many rows that changed, Qt is told cell by cell: it paints all that is seen of them anyway."""
+LEFT = int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,22 @@ class Column:
     bold: Callable[[Any], bool] = field(default=lambda row: False)
     strike: Callable[[Any], bool] = field(default=lambda row: False)
 
+    def look(self, row: Any) -> tuple[Any, ...]:
+        """What is seen of a row in this column, to be compared; values that are missing are equal."""
+        value = self.bar(row) if self.bar else None
+        icon = id(self.icon(row)) if self.icon else 0
+        return self.text(row), None if value != value else value, icon, self.bold(row), self.strike(row)
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Whether two rows are known to hold the same: not where they cannot be compared."""
+    if old is new or not isinstance(old, dict) or not isinstance(new, dict):
+        return False
+    try:
+        return bool(old == new)
+    except ValueError:  # they hold arrays
+        return False
+
 
 class Rows(QAbstractTableModel):
     """Rows of any objects, shown through columns."""
@@ -38,17 +63,35 @@ class Rows(QAbstractTableModel):
         self.rows: list[Any] = []
         self.muted = QColor("#888888")
         self.row_tip: Callable[[Any], str] | None = None
+        self._fonts: dict[tuple[bool, bool], QFont] = {}
 
     def set_rows(self, rows: Sequence[Any]) -> None:
-        """Replace the rows; keeps selection and scroll position where the number of rows is the same."""
+        """Replace the rows; keeps selection and scroll position where the number of rows is the same.
+
+        Only the cells that look otherwise than before are said to be changed.
+        """
         if len(rows) == len(self.rows):
-            self.rows = list(rows)
-            if rows:
-                self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(self.columns) - 1))
+            before, self.rows = self.rows, list(rows)
+            for first, last, left, right in self._changed(before, self.rows):
+                self.dataChanged.emit(self.index(first, left), self.index(last, right))
             return
         self.beginResetModel()
         self.rows = list(rows)
         self.endResetModel()
+
+    def _changed(self, before: Sequence[Any], after: Sequence[Any]) -> list[tuple[int, int, int, int]]:
+        """Blocks of cells that look different: first and last row, first and last column."""
+        places = [i for i, (old, new) in enumerate(zip(before, after, strict=True)) if not _same(old, new)]
+        if len(places) > FEW:
+            return [(places[0], places[-1], 0, len(self.columns) - 1)]
+        found: list[tuple[int, int, int, int]] = []
+        for place in places:
+            old, new = before[place], after[place]
+            # the same row may have been changed in place
+            here = [i for i, c in enumerate(self.columns) if old is new or c.look(old) != c.look(new)]
+            if here:
+                found.append((place, place, here[0], here[-1]))
+        return found
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self.rows)
@@ -72,28 +115,30 @@ class Rows(QAbstractTableModel):
         if not index.isValid() or index.row() >= len(self.rows):
             return None
         row, column = self.rows[index.row()], self.columns[index.column()]
-        if role == Qt.ItemDataRole.DisplayRole:
+        if role == DISPLAY:
             return column.text(row)
         if role == BAR:
             return column.bar(row) if column.bar else None
-        if role == Qt.ItemDataRole.DecorationRole:
+        if role == DECORATION:
             return column.icon(row) if column.icon else None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
-        if role == Qt.ItemDataRole.ForegroundRole and column.muted:
+        if role == ALIGNMENT:
+            return RIGHT if column.right else LEFT
+        if role == FOREGROUND and column.muted:
             return self.muted
-        if role == Qt.ItemDataRole.FontRole:
-            bold, strike = column.bold(row), column.strike(row)
-            if bold or strike:
-                font = QFont()
-                font.setPointSizeF(9)
-                font.setBold(bold)
-                font.setStrikeOut(strike)
-                return font
-        if role == Qt.ItemDataRole.ToolTipRole:
+        if role == FONT:
+            bold, strike = bool(column.bold(row)), bool(column.strike(row))
+            return self._font(bold, strike) if bold or strike else None
+        if role == TOOL_TIP:
             return (self.row_tip(row) if self.row_tip else column.tip) or None
         return None
+
+    def _font(self, bold: bool, strike: bool) -> QFont:
+        if (bold, strike) not in self._fonts:
+            font = self._fonts[bold, strike] = QFont()
+            font.setPointSizeF(9)
+            font.setBold(bold)
+            font.setStrikeOut(strike)
+        return self._fonts[bold, strike]
 
 
 class BarDelegate(QStyledItemDelegate):
@@ -163,9 +208,13 @@ class Table(QTableView):
             else:
                 header.setSectionResizeMode(place, QHeaderView.ResizeMode.Stretch)
         self.quiet = False
+        self._colours: Any = None
 
     def set_colours(self, colours: Any) -> None:
         """Colours of bars and secondary text."""
+        if colours == self._colours:
+            return
+        self._colours = colours
         self.delegate.bar, self.delegate.track = QColor(colours.bar), QColor(colours.track)
         self.delegate.text, self.delegate.chosen = QColor(colours.text), QColor(colours.chosen)
         self.rows_model.muted = QColor(colours.secondary)

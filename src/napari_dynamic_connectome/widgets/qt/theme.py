@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
+from qtpy.QtWidgets import QApplication
 
 from ...display.palette import hex_color, mix, rgb
 
@@ -35,11 +37,15 @@ class Colours:
 
     def ramp(self, colour: str | None = None) -> np.ndarray:
         """Return 256 colours (uint8 RGBA) from the plot well to near-white (dark), near-black (light), or a community's colour."""
-        end = rgb(colour) if colour else rgb("#f6f7f9" if self.dark else "#131417")
-        share = np.linspace(0, 1, 256)
-        colours = mix(rgb(self.well), end, share)
-        ramp: np.ndarray = np.concatenate([np.round(colours * 255), np.full((256, 1), 255)], axis=1).astype(np.uint8)
-        return ramp
+        return _ramp(self.well, colour or ("#f6f7f9" if self.dark else "#131417"))
+
+
+@lru_cache(maxsize=256)
+def _ramp(start: str, end: str) -> np.ndarray:
+    colours = mix(rgb(start), rgb(end), np.linspace(0, 1, 256))
+    ramp: np.ndarray = np.concatenate([np.round(colours * 255), np.full((256, 1), 255)], axis=1).astype(np.uint8)
+    ramp.setflags(write=False)
+    return ramp
 
 
 def colours_of(viewer: Any) -> Colours:
@@ -118,7 +124,19 @@ def style_sheet(c: Colours) -> str:
 
 
 def swatch(colour: str, dark: bool, size: int = 11) -> QIcon:
-    """Return a small rounded square; on light themes with a thin dark outline, because yellow is hard to see on white."""
+    """Return a small rounded square; on light themes with a thin dark outline, because yellow is hard to see on white.
+
+    The same one for the same colour: rows of tables that hold it are equal then. They go with the application.
+    """
+    app = QApplication.instance()
+    made: dict[tuple[str, bool, int], QIcon] = vars(app).setdefault("_dynamic_connectome_swatches", {}) if app else {}
+    key = (colour, dark, size)
+    if key not in made:
+        made[key] = _swatch(*key)
+    return made[key]
+
+
+def _swatch(colour: str, dark: bool, size: int) -> QIcon:
     pixmap = QPixmap(size, size)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)

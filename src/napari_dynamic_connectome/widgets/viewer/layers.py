@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from napari.layers import Points, Surface
+from napari.layers.base import ActionType
+
+from .programs import of_layer
 
 NEURONS, EDGES, LEADERS, NAMES, CURRENT, TIME = "neurons", "edges", "leaders", "names", "current", "time"
 OURS = (EDGES, NEURONS, LEADERS, NAMES, CURRENT, TIME)
@@ -121,6 +124,8 @@ class OverlayLayers:
         else:
             layer = Marks(np.asarray(place, float)[None], **look)
         self.add(name, layer)
+        if isinstance(layer, Lines):
+            of_layer(self._viewer(), layer)
         return layer
 
     def insert(self, place: int, layer: Any) -> None:
@@ -161,12 +166,14 @@ class OverlayLayers:
         if layer is None:
             return
         old = layer.vertices
-        if old.shape != vertices.shape or not np.array_equal(old, vertices):
-            # Colours of another number of vertices must not meet the new mesh.
-            layer.vertex_colors = None
-            layer.data = (vertices, faces)
-        if layer.vertex_colors is None or not np.array_equal(layer.vertex_colors, colours):
-            layer.vertex_colors = colours
+        moved = old.shape != vertices.shape or not np.array_equal(old, vertices)
+        if moved or layer.vertex_colors is None or not np.array_equal(layer.vertex_colors, colours):
+            with drawn_once(layer):
+                if moved:
+                    # Colours of another number of vertices must not meet the new mesh.
+                    layer.vertex_colors = None
+                    layer.data = (vertices, faces)
+                layer.vertex_colors = colours
         show(layer)
 
     def hide(self, name: str) -> None:
@@ -194,6 +201,58 @@ def move_points(layer: Any, data: np.ndarray) -> None:
     layer.data = data
     if not layer.visible:
         layer.set_view_slice()
+
+
+@contextlib.contextmanager
+def drawn_once(layer: Any, *, moved: bool = False, thumbnail: bool = True) -> Iterator[None]:
+    """Change several values of a layer at once: napari slices and draws it after the last of them, and not for each.
+
+    A hidden one is sliced; it is drawn when it is shown.
+
+    Parameters
+    ----------
+    layer : napari layer
+    moved : bool
+        Its data takes up another room: the viewer measures its world again, once.
+    thumbnail : bool
+        Make its picture in the list of layers anew; all of the list is painted again for it.
+    """
+    inner = [part for name in ("_face", "_border", "text") if (part := getattr(layer, name, None)) is not None]
+    hold = getattr(layer, "_block_refresh", contextlib.nullcontext)
+    with contextlib.ExitStack() as stack:
+        for group in (layer.events, *(part.events for part in inner)):
+            stack.enter_context(group.blocker_all())
+        stack.enter_context(hold())
+        yield
+    if moved:
+        drawn = _say_moved(layer)
+    else:
+        drawn = False
+    if not layer.visible:
+        layer.set_view_slice()
+    elif not drawn:
+        layer.refresh(extent=False, thumbnail=thumbnail)
+
+
+def _say_moved(layer: Any) -> bool:
+    """Say that a layer has other data; whether napari has drawn it for that: it does where its world became another one."""
+    drawn: list[bool] = []
+
+    def seen(event: Any = None) -> None:
+        drawn.append(True)
+
+    layer.refresh(data_displayed=False, thumbnail=False, highlight=False)  # measures it anew
+    layer.events.set_data.connect(seen)
+    try:
+        layer.events.data(
+            value=layer.data,
+            action=ActionType.CHANGED,
+            data_indices=tuple(range(len(layer.data))),
+            vertex_indices=((),),
+        )
+    finally:
+        layer.events.set_data.disconnect(seen)
+    return bool(drawn)
 
 
 def _keep_world(viewer: Any, layer: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...display.palette import rgb, to_oklab
+from .programs import of_overlay
 
 KEY = "dynamic_connectome_legend_"
 
@@ -53,10 +54,12 @@ class Legend:
                     self._shown[place] = wanted[place]
                     self._changed.add(place)
                 else:
-                    overlays[f"{KEY}{place}"].visible = False
+                    _change(overlays[f"{KEY}{place}"], SPARE)
                     del self._shown[place]
+                    self._changed.discard(place)
         for place in new[:most]:  # one by one: napari stacks them in the order in which it hears of them
             overlays[f"{KEY}{place}"] = TextOverlay(position="top_right", font_size=7.5, **_look(*wanted[place]))
+            of_overlay(viewer, overlays[f"{KEY}{place}"])
             self._shown[place] = wanted[place]
             self._changed.add(place)
         return len(new) > most
@@ -88,14 +91,21 @@ def placed_together(viewer: Any, overlays: Sequence[Any]) -> Iterator[None]:
         later()
 
 
+NOTHING = np.array([0.0, 0.0, 0.0, 1e-4])
+"""Not to be seen, but not quite transparent either: vispy leaves a box of no colour at all in the colour that it had."""
+SPARE: dict[str, Any] = {"text": "", "color": NOTHING, "box_color": NOTHING, "box": True, "visible": True}
+"""A chip that is not needed now. It stays there, transparent, below the others: napari takes the box of a text that is hidden out of
+the canvas, and its program has to be compiled again when it comes back, which takes longer than drawing all the rest."""
+
+
 def _look(text: str, colour: str, plain: str) -> dict[str, Any]:
     """Values of the overlay of one chip."""
     return {
         # napari takes longer texts for narrower than they are drawn, from the right: without it they leave their box
         "text": f" {text}" if colour and len(text) > 2 else text,
         "color": np.append(readable_on(colour) if colour else rgb(plain), 1.0),
-        "box_color": np.append(rgb(colour), 1.0) if colour else None,
-        "box": bool(colour),
+        "box_color": np.append(rgb(colour), 1.0) if colour else NOTHING,
+        "box": True,
         "visible": True,
     }
 
@@ -113,9 +123,13 @@ def _change(overlay: Any, values: dict[str, Any]) -> None:
             setattr(overlay, name, values[name])
     finally:
         overlay.events.unblock()
-    placed = changed.keys() & {"visible", "text"}  # either draws the box in its present colours as well
-    for name in ("visible", "text", "color", "box", "box_color"):
-        if name in changed and not (placed and name in ("box", "box_color")):
+    said = set(changed)
+    if said & {"visible", "text"}:  # either draws the box in its present colours as well, and the first the text
+        said -= {"box", "box_color"}
+    if "visible" in said:
+        said.discard("text")
+    for name in ("color", "visible", "text", "box", "box_color"):
+        if name in said:
             getattr(overlay.events, name).emit(getattr(overlay, name), changed[name])
 
 

@@ -13,7 +13,7 @@ from ...display.scene import Drawn
 from ...display.tubes import tubes
 from ...session.session import Session
 from .camera import screen_axes
-from .layers import LEADERS, NAMES, OverlayLayers, show
+from .layers import LEADERS, NAMES, OverlayLayers, drawn_once, show
 
 MOST_NAMES = 24
 NEAREST = 16
@@ -108,18 +108,19 @@ class NameLayer:
         layer = self._overlay.prepared(NAMES, data[0])
         if layer is None:
             return
-        show(layer)  # first: a hidden layer is not sliced again, and its texts would not fit its points
         same = len(layer.data) == len(data) and list(layer.features.get("name", [])) == list(texts)
-        if not same:
-            layer.data = data
-            layer.features = {"name": texts}
-        elif not np.allclose(layer.data, data):
-            layer.data = data
         styled = self._styled is not None and self._styled[0]() is layer and self._styled[1] == colour
-        if not styled:
-            layer.text = text
+        if not same or not styled or not np.allclose(layer.data, data):
+            with drawn_once(layer):
+                layer.data = data
+                if not same:
+                    layer.features = {"name": texts}
+                if not styled:
+                    layer.text = text
             self._styled = (weakref.ref(layer), colour)
-        layer.selected_data = set()
+        if layer.selected_data:
+            layer.selected_data = set()
+        show(layer)
 
     def draw_leaders(self, lines: Leaders, zoom: float, text: str, canvas: str) -> None:
         """Draw the lines from names to neurons, in a colour between those of text and canvas."""

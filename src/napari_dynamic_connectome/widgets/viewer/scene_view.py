@@ -25,7 +25,7 @@ from . import camera
 from .canvas_text import CanvasText
 from .follow import Follower, frame_of
 from .label_edits import LabelEdits
-from .layers import CURRENT, EDGES, LOOKS, NAMES, NEURONS, OURS, OverlayLayers, move_points, show
+from .layers import CURRENT, EDGES, LOOKS, NAMES, NEURONS, OURS, OverlayLayers, drawn_once, move_points, show
 from .legend import Legend
 from .name_layer import Leaders, NameLayer, named
 from .shared_features import SharedFeatures
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 REST_MS = 250
 NAMES_MS = 90
+MARK_UM = 5.0
 LEAST_PX, SHADED_PX = 6.0, 11.0
 
 
@@ -63,6 +64,8 @@ class SceneView:
         self.picks = True
         """Whether a click in the canvas chooses a neuron; not while it is for something else."""
         self.closed = False
+        self.mark: np.ndarray | None = None
+        """A place (z, y, x) in micrometres that is marked by a cross until something is done with it; None: none."""
         self._busy = False
         self._stepping = False
         self._size: np.ndarray | None = None
@@ -342,34 +345,44 @@ class SceneView:
             self.overlay.add(NEURONS, layer)
             self._added = True
             self._rings = None
-        if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
-            move_points(layer, data)
-            self._size = None
-            self._rings = None if self._rings is None else (np.full(1, np.nan), np.full(1, np.nan))
-        if self._size is None or not np.array_equal(self._size, size):
-            layer.size = size
-            self._size = size
-        layer.face_color = colours
-        self._draw_rings(layer)
+        moved = layer.data.shape != data.shape or not np.array_equal(layer.data, data)
+        rings = self._rings_wanted(moved)
+        resized = moved or self._size is None or not np.array_equal(self._size, size)
+        if not (moved or resized or rings) and np.array_equal(layer.face_color, colours):
+            return
+        with drawn_once(layer, moved=moved, thumbnail=False):
+            if moved:
+                layer.data = data
+            if resized:
+                layer.size = size
+            layer.face_color = colours
+            if rings:
+                self._draw_rings(layer)
+        self._size = size
 
     def _share(self) -> None:
         """Let the rest of napari see what is known of the neurons, and which are chosen."""
         labels = self.labels.get(self._workspace.session.current or "")
         self._shared.share(self.overlay.shown(NEURONS), labels, self._scene)
 
-    def _draw_rings(self, layer: Points) -> None:
-        """Mark overlapping and unsure neurons by a ring; napari draws anew for it, so only where something changed."""
+    def _ring_look(self) -> tuple[np.ndarray, np.ndarray]:
+        """Widths and colours of the rings around the neurons that are shown."""
         drawn = self._scene
-        width = drawn.ring_width[drawn.shown]
-        now = (width, drawn.ring[drawn.shown])
-        if self._rings is not None and all(np.array_equal(a, b) for a, b in zip(now, self._rings, strict=True)):
-            return
-        if self._rings is None and not width.any():
-            return
+        return drawn.ring_width[drawn.shown], drawn.ring[drawn.shown]
+
+    def _rings_wanted(self, moved: bool) -> bool:
+        """Whether rings have to be set: napari has none at first, and keeps those of other points."""
+        now = self._ring_look()
+        if self._rings is None:
+            return bool(now[0].any())
+        return moved or not all(np.array_equal(a, b) for a, b in zip(now, self._rings, strict=True))
+
+    def _draw_rings(self, layer: Points) -> None:
+        """Mark overlapping and unsure neurons by a ring."""
+        width, colour = self._rings = self._ring_look()
         layer.border_width_is_relative = True
-        layer.border_color = np.column_stack([now[1], np.ones(len(width))])
+        layer.border_color = np.column_stack([colour, np.ones(len(width))])
         layer.border_width = width
-        self._rings = now
 
     def _activate(self) -> None:
         """Make new neurons the active layer, as napari does with every new layer; without an image they are shown in 3D."""
@@ -422,10 +435,16 @@ class SceneView:
         self._draw_title()
 
     def recolour_labels(self) -> None:
-        """Colour the Labels layer; too slow in 3D for every step, so it waits until the time rests."""
+        """Colour the Labels layer; too slow in 3D for every step, so it waits until the time rests.
+
+        So does the picture of the neurons in napari's list of layers.
+        """
         drawn, work = self.drawn, self.work
         if drawn is None or work is None or work.viewer is None or self.closed:
             return
+        neurons = self.overlay.shown(NEURONS)
+        if neurons is not None:
+            neurons.refresh(data_displayed=False, highlight=False, extent=False)
         layer = self.labels.get(work.session.current or "")
         if layer is None or layer not in work.viewer.layers or self._busy:
             return
@@ -445,6 +464,9 @@ class SceneView:
             colormap: Any
             if len(drawn.labels) and drawn.labels.min() >= 0 and drawn.labels.max() <= most:
                 palette = resolve.label_palette(drawn, time_s, most, new=new, new_color=new_color)
+                before = layer.colormap
+                if isinstance(before, CyclicLabelColormap) and np.array_equal(before.colors, palette):
+                    return  # napari maps all voxels anew for every map
                 colormap = CyclicLabelColormap(colors=palette)
             else:
                 by_label = resolve.label_colors(drawn, time_s, new=new, new_color=new_color)
@@ -505,25 +527,44 @@ class SceneView:
         finally:
             self._busy = False
 
+    def set_mark(self, place: np.ndarray | None) -> None:
+        """Mark a place by a cross, or take the mark away."""
+        same = place is None if self.mark is None else place is not None and np.array_equal(place, self.mark)
+        if not same and not self.closed:
+            self.mark = place
+            self._current_call.start()
+
     def _draw_current(self) -> None:
-        """Mark what is chosen, and what is under the mouse, by rings."""
+        """Mark what is chosen, and what is under the mouse, by rings; a place of a click by a cross."""
         drawn, work = self._scene, self._workspace
         selected, hovered = set(work.session.selection.neurons), work.hover.neuron
         chosen = [i for i, n in enumerate(drawn.ids) if (n in selected or n == hovered) and drawn.shown[i]]
-        if not chosen:
+        if not chosen and self.mark is None:
             self.overlay.hide(CURRENT)
             return
         data = drawn.positions[chosen]
         colours = [rgb(self.colours.accent if drawn.ids[i] in selected else self.colours.text) for i in chosen]
+        if self.mark is not None:
+            data, colours = np.concatenate([data, self.mark[None]]), [*colours, rgb(self.colours.warning)]
+        symbols = ["disc"] * len(chosen) + ["cross"] * (len(data) - len(chosen))
         layer = self.overlay.prepared(CURRENT, data[0])
         if layer is None:
             return
-        if layer.data.shape != data.shape or not np.array_equal(layer.data, data):
-            move_points(layer, data)
-            layer.size = 8.0
-            layer.face_color = np.zeros((len(data), 4))
-        layer.border_color = np.column_stack([np.array(colours), np.ones(len(data))])
-        layer.selected_data = set()
+        moved = layer.data.shape != data.shape or not np.array_equal(layer.data, data)
+        border = np.column_stack([np.array(colours), np.ones(len(data))])
+        if moved or not np.array_equal(layer.border_color, border) or [str(s) for s in layer.symbol] != symbols:
+            with drawn_once(layer):
+                if moved:
+                    layer.data = data
+                layer.symbol = symbols
+                layer.size = [8.0 if s == "disc" else MARK_UM for s in symbols]
+                # a ring is hollow, a cross is not
+                layer.face_color = np.array(
+                    [[0, 0, 0, 0] if s == "disc" else [*b[:3], 1] for s, b in zip(symbols, border, strict=True)]
+                )
+                layer.border_color = border
+        if layer.selected_data:
+            layer.selected_data = set()
         show(layer)
 
     # --- names ------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class SharedFeatures:
         table = neuron_features(work.session)
         if table is None or len(table) != len(drawn.ids):
             return
-        new = self._table is None or not table.equals(self._table)
+        new = self._table is None or (table is not self._table and not table.equals(self._table))
         self._table = table
         self._ids = tuple(np.array(drawn.ids, dtype=object)[drawn.shown])
         self._labels = dict(zip(drawn.labels.tolist(), drawn.ids, strict=True))
@@ -57,14 +57,14 @@ class SharedFeatures:
         try:
             if points is not None:
                 if new or len(points.features.columns) == 0:
-                    points.features = table[drawn.shown].reset_index(drop=True)
+                    _give(points, table if drawn.shown.all() else table[drawn.shown].reset_index(drop=True))
                 self._watch(points, points.selected_data.events.items_changed, SharedFeatures._points_selected)
                 wanted = {i for i, n in enumerate(self._ids) if n in chosen}
                 if set(points.selected_data) != wanted:
                     points.selected_data = wanted
             if labels is not None:
                 if new or len(labels.features.columns) == 0:
-                    labels.features = table.rename(columns={"label": "index"})
+                    _give(labels, table.rename(columns={"label": "index"}))
                 if self._selected is None or self._selected[0]() is not labels:
                     self._selected = (weakref.ref(labels), int(labels.selected_label))
                 self._watch(labels, labels.events.selected_label, SharedFeatures._label_selected)
@@ -110,3 +110,25 @@ class SharedFeatures:
         work = self._work()
         if work is not None and set(neurons) != set(work.session.selection.neurons):
             work.session.select(neurons=neurons)
+
+
+def _give(layer: Any, table: pd.DataFrame) -> None:
+    """Give a layer features; where only some columns differ these are set, which spares napari its checks of the others."""
+    held = layer.features
+    by_features = any(
+        str(getattr(layer, name, "direct")) != "direct" for name in ("face_color_mode", "border_color_mode")
+    )
+    same_columns = len(held) == len(table) and list(held.columns) == list(table.columns)
+    if by_features or not same_columns or any(held[name].dtype != table[name].dtype for name in table):
+        layer.features = table
+        return
+    changed = [name for name in table if not held[name].equals(table[name])]
+    if "index" in changed:  # napari finds labels by it
+        layer.features = table
+        return
+    for name in changed:
+        held[name] = table[name].array.copy()
+    if hasattr(layer, "refresh_text"):
+        layer.refresh_text()
+    layer.events.properties()
+    layer.events.features()

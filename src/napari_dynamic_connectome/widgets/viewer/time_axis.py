@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...display import scene as resolve
-from .layers import TIME, OverlayLayers
+from .layers import NEURONS, TIME, OverlayLayers, drawn_once
 
 TIME_KEY = "dynamic_connectome_time"
 
@@ -41,13 +41,17 @@ def ensure_time_axis(viewer: Any, overlay: OverlayLayers, recording: Any, drawn:
         overlay.remove(TIME)
         return
     places = drawn.positions[drawn.shown] if drawn.shown.any() else np.zeros((1, 3))
-    data, options, _ = time_layer(recording, places, overlay.units())
+    # Where neurons are shown they have an extent of their own: any place among them does.
+    middle = places.mean(axis=0, keepdims=True) if overlay.shown(NEURONS) is not None else places
+    data, options, _ = time_layer(recording, middle, overlay.units())
     layer = overlay.layers.get(TIME) or next((x for x in viewer.layers if x.metadata.get(TIME_KEY)), None)
     if layer is not None and layer in viewer.layers:
         overlay.layers[TIME] = layer
-        if not np.array_equal(layer.data, data) or tuple(layer.scale) != options["scale"]:
-            layer.data, layer.scale = data, options["scale"]
-            layer.translate = options["translate"]
+        same_clock = tuple(layer.scale) == options["scale"] and tuple(layer.translate) == options["translate"]
+        if not same_clock or not _covers(layer.data, data, places if len(middle) == 1 else None):
+            with drawn_once(layer, moved=True):
+                layer.data, layer.scale = data, options["scale"]
+                layer.translate = options["translate"]
         if viewer.layers.index(layer):
             viewer.layers.move(viewer.layers.index(layer), 0)
         return
@@ -55,6 +59,16 @@ def ensure_time_axis(viewer: Any, overlay: OverlayLayers, recording: Any, drawn:
 
     overlay.layers[TIME] = Points(data, **options)
     overlay.insert(0, overlay.layers[TIME])
+
+
+def _covers(present: np.ndarray, wanted: np.ndarray, among: np.ndarray | None) -> bool:
+    """Whether two points hold the times that are wanted, and lie where they are wanted, or anywhere among these places."""
+    if not np.array_equal(present[:, 0], wanted[:, 0]):
+        return False
+    if among is None:
+        return bool(np.array_equal(present, wanted))
+    inside = (present[:, 1:] >= among.min(axis=0)) & (present[:, 1:] <= among.max(axis=0))
+    return bool(inside.all())
 
 
 def name_axes(viewer: Any) -> None:

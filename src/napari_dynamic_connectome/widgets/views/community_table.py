@@ -5,6 +5,7 @@ Members that do not fit beside the numbers stand below them, over the whole widt
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -196,23 +197,13 @@ def community_rows(
 ) -> list[dict[str, Any]]:
     """Return the rows of the table: the communities of a level, and what belongs to none."""
     rows: list[dict[str, Any]] = []
-    for line in communities.table(level).to_dict("records"):
-        number = int(line["community"])
-        members = communities.members(number, level)
-        rows.append(
-            {
-                "community": number,
-                "label": styles[number].label,
-                "icon": swatch(styles[number].color, dark),
-                "members": _classes(members),
-                "all": " ".join(members),
-                "size": line["size"],
-                "probability": float(line["probability"]),
-                "p": _corrected(communities, number, level, float(line["p_value"])),
-                "lr": _pairs_together(members, communities.neurons),
-                "chosen": number == chosen,
-            }
-        )
+    kept = _tables.setdefault(communities, {})
+    if level not in kept:
+        kept[level] = _known(communities, level)
+    for line in kept[level]:
+        style = styles[line["community"]]
+        look = {"label": style.label, "icon": swatch(style.color, dark), "chosen": line["community"] == chosen}
+        rows.append(line | look)
     none = int((communities.labels.isel(level=level).values < 0).sum())
     if none:
         rows.append(
@@ -230,6 +221,30 @@ def community_rows(
             }
         )
     return rows
+
+
+def _known(communities: Communities, level: int) -> list[dict[str, Any]]:
+    """What does not depend on how communities are shown."""
+    pairs = left_right_pairs(communities.neurons)
+    rows = []
+    for line in communities.table(level).to_dict("records"):
+        number = int(line["community"])
+        members = communities.members(number, level)
+        rows.append(
+            {
+                "community": number,
+                "members": _classes(members),
+                "all": " ".join(members),
+                "size": line["size"],
+                "probability": float(line["probability"]),
+                "p": _corrected(communities, number, level, float(line["p_value"])),
+                "lr": _pairs_together(members, pairs),
+            }
+        )
+    return rows
+
+
+_tables: weakref.WeakKeyDictionary[Communities, dict[int, list[dict[str, Any]]]] = weakref.WeakKeyDictionary()
 
 
 def _corrected(communities: Communities, number: int, level: int, plain: float) -> float:
@@ -276,7 +291,7 @@ def _joined(names: Sequence[str]) -> str:
     return (", " if _spaced(names) else " ").join(names)
 
 
-def _pairs_together(members: Sequence[str], everyone: tuple[str, ...]) -> str:
+def _pairs_together(members: Sequence[str], pairs: Sequence[tuple[str, str]]) -> str:
     inside = set(members)
-    touching = [(a, b) for a, b in left_right_pairs(everyone) if a in inside or b in inside]
+    touching = [(a, b) for a, b in pairs if a in inside or b in inside]
     return f"{sum(a in inside and b in inside for a, b in touching)}/{len(touching)}" if touching else "–"

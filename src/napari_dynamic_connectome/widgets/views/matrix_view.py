@@ -13,6 +13,7 @@ from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...display.palette import UNASSIGNED, Style, painted_by, rgb
+from ...display.scene import pair_factors
 from ...model.network import Network
 from ...model.results import Communities, Components
 from ..qt import plots
@@ -79,6 +80,9 @@ class MatrixView(QWidget):
         """Neurons of the rows."""
         self.values = np.zeros((0, 0))
         self._size = -1
+        self._shown: tuple[Any, ...] = ()
+        self._index, self._missing = np.zeros((0, 0), np.uint8), np.zeros((0, 0), bool)
+        self._groups, self._top = np.zeros(0, int), 1.0
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.plot, 1)
@@ -100,22 +104,23 @@ class MatrixView(QWidget):
         network: Network | None = None,
     ) -> None:
         """Show a component; with a chosen community, only its block is coloured. A network takes the half below the diagonal."""
-        order, groups = sorted_order(components, communities, level)
-        self.names = [communities.neurons[i] for i in order]
-        self.values = values = _between(components, number, self.names)
+        now: tuple[Any, ...] = (components, communities, network, number, level, dict(styles), chosen, colours)
+        before = self._shown or (None,) * len(now)
+        same = [a is b for a, b in zip(now[:3], before[:3], strict=True)]
+        if all(same) and now[3:] == before[3:]:
+            return
+        if not all(same[:2]) or now[3:5] != before[3:5]:
+            self._sort(components, number, communities, level)
+        self._shown = now
+        values, index, groups, top = self.values, self._index, self._groups, self._top
         self.cross.setData([], [])
         self.cross.setPen(pg.mkPen(colours.text, width=1.2))
-        finite = values[np.isfinite(values) & (values > 0)]
-        top = float(np.percentile(finite, BRIGHTEST)) if len(finite) else 1.0
-        index = np.round(np.clip(np.nan_to_num(values) / top, 0, 1) * 255).astype(np.uint8)
         image = colours.ramp()[index]
-        edges = np.flatnonzero(np.diff(np.concatenate(([-9], groups, [-9]))))
-        self.bounds = [(int(a), int(b), int(groups[a])) for a, b in itertools.pairwise(edges)]
         for start, stop, group in self.bounds:
             if group in styles and chosen in (None, group):
                 block = slice(start, stop)
                 image[block, block] = colours.ramp(styles[group].color)[index[block, block]]
-        image[~np.isfinite(values)] = [*(rgb(colours.background) * 255).astype(int), 255]
+        image[self._missing] = [*(rgb(colours.background) * 255).astype(int), 255]
         if network is not None:
             below = np.tril(np.ones(values.shape, bool), -1)
             image[below] = _network_image(network, self.names, colours)[below]
@@ -152,6 +157,19 @@ class MatrixView(QWidget):
         self.ramp.colours = colours
         self.ramp.update()
         self.high.setText(f"{top:.2g}")
+
+    def _sort(self, components: Components, number: int, communities: Communities, level: int) -> None:
+        """What does not depend on colours and on what is chosen."""
+        order, groups = sorted_order(components, communities, level)
+        self.names = [communities.neurons[i] for i in order]
+        self.values = values = _between(components, number, self.names)
+        self._missing = ~np.isfinite(values)
+        finite = values[~self._missing & (values > 0)]
+        self._top = top = float(np.percentile(finite, BRIGHTEST)) if len(finite) else 1.0
+        self._index = np.round(np.clip(np.nan_to_num(values) / top, 0, 1) * 255).astype(np.uint8)
+        edges = np.flatnonzero(np.diff(np.concatenate(([-9], groups, [-9]))))
+        self.bounds = [(int(a), int(b), int(groups[a])) for a, b in itertools.pairwise(edges)]
+        self._groups = groups
 
     def cell_at(self, place: Any) -> tuple[int, int] | None:
         """Row and column at a place of the plot's viewport; None beside the matrix."""
@@ -199,7 +217,7 @@ def _between(components: Components, number: int, names: Sequence[str]) -> np.nd
     """Pair factors (N, N) between these neurons."""
     place = {n: i for i, n in enumerate(components.neurons)}
     rows = np.array([place[n] for n in names], int)
-    return np.asarray(components.matrix(number).values[np.ix_(rows, rows)])
+    return np.asarray(pair_factors(components, number)[np.ix_(rows, rows)])
 
 
 def _network_image(network: Network, names: list[str], colours: Any) -> np.ndarray:

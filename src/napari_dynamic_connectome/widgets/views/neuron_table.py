@@ -16,6 +16,8 @@ from ..qt.theme import swatch
 from .history import local
 
 SHOWN = ("All", "Unnamed", "Low confidence")
+NONE = float("nan")
+"""No confidence: always the same, so that rows that differ in nothing are equal."""
 
 
 class NeuronTable(Table):
@@ -106,8 +108,8 @@ def neuron_rows(
                 "class": neuron_class,
                 "ganglion": ganglion,
                 "mirror": mirror(name) or "" if name else "",
-                "confidence": confidence,
-                "sure": confidence / scale,
+                "confidence": confidence if confidence == confidence else NONE,
+                "sure": confidence / scale if confidence == confidence else NONE,
                 "by": f"{edit.who}, {local(edit.when)[:10]}" if edit and name else ("imported" if name else ""),
                 "rejected": rejected,
                 "note": note,
