@@ -6,6 +6,7 @@
     python tests/benchmarks/bench_trust.py seeds --seeds 100           the same cohort with two seeds
     python tests/benchmarks/bench_trust.py size --seeds 100 101        size of p on fresh noise cohorts
     python tests/benchmarks/bench_trust.py baselines --seeds 100 101   static methods on the cohorts of `claims`, and time-shifted
+    python tests/benchmarks/bench_trust.py others --seeds 100          cohorts of other generators, planted and with nothing in them
     python tests/benchmarks/bench_trust.py speed --seeds 100           CPU and wall time of one analysis
 
 Seeds from 100 on were never used to choose anything (figures in docs/pages/believe.md: from 400 on). Every line is printed as soon as it is known.
@@ -305,6 +306,24 @@ def bench_baselines(options: argparse.Namespace) -> None:
         print(text + (f"; {np.mean([r[2] for r in found]):.0%} of the motifs found" if what == "planted" else ""))
 
 
+def bench_others(options: argparse.Namespace) -> None:
+    """Cohorts of other generators: false and found groups, and whether anything is claimed where nothing is."""
+    from other_cohorts import NOTHING, PLANTED
+
+    for name, make in {**PLANTED, **NOTHING}.items():
+        claimed = false = 0
+        found: list[float] = []
+        for seed in options.seeds:
+            cohort, truth = make(seed)
+            claims = [c[2] for c in claims_of(analyze(cohort, PipelineSettings()))]
+            claimed += len(claims)
+            false += sum(max((overlap(c, m) for m in truth), default=0.0) < 0.5 for c in claims)
+            found += [max((overlap(c, m) for c in claims), default=0.0) for m in truth]
+        hits = [sum(f >= least for f in found) for least in (0.5, 0.7)]
+        more = f"; {len(found)} groups, found at .5 {hits[0]}, at .7 {hits[1]}" if found else ""
+        print(f"{name}, {len(options.seeds)} cohorts: {claimed} claims, {false} match no group{more}", flush=True)
+
+
 def bench_speed(options: argparse.Namespace) -> None:
     """One analysis after the kernels are compiled; runs on builds before the comparison with chance, too."""
     analyze(simulate_cohort(n_worms=3, n_neurons=24, duration_s=80, seed=0)[0], PipelineSettings())
@@ -326,6 +345,7 @@ def main() -> None:
         "seeds": bench_seeds,
         "size": bench_size,
         "baselines": bench_baselines,
+        "others": bench_others,
         "speed": bench_speed,
     }
     parser.add_argument("bench", choices=benches)

@@ -241,13 +241,14 @@ def print_older(session: Session) -> None:
 
 def component_line(session: Session, component: int) -> str:
     """One component in a line: background or leading neurons, p value, what acts together, what to beware of."""
+    from ..model.evidence import background_words
     from ..report.component_figures import strongest_neurons
 
     components = session.components
     assert components is not None
     support = components.support
     if support is not None and bool(support.loc[component, "background"]):
-        return f"component {component}: background (nearly everyone, evenly)"
+        return f"component {component}: background ({background_words(support.loc[component])})"
     names = ", ".join(strongest_neurons(components, component, 6))
     shown = session.communities.get((component, "core")) or session.communities.get((component, "modules"))
     said = "" if shown is None else f"; {shown.answer or f'{len(shown.sizes())} communities'}"

@@ -7,7 +7,7 @@ two communities overlaps; who is inside with less or outside with more is unsure
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -121,7 +121,12 @@ def _second_side(values: Array, inside: Array) -> Array:
     return none
 
 
-def candidates(found: Communities, matrix: Standardised, tops: Sequence[float] | Array) -> list[Candidate]:
+def candidates(
+    found: Communities,
+    matrix: Standardised,
+    tops: Sequence[float] | Array,
+    also: Callable[[Collection[int]], float] | None = None,
+) -> list[Candidate]:
     """Groups of the chosen level with their p values; groups of more than half of the observed neurons are left out.
 
     Parameters
@@ -131,6 +136,8 @@ def candidates(found: Communities, matrix: Standardised, tops: Sequence[float] |
         See `judged_matrix`.
     tops : sequence of float
         Statistic of the best group of every surrogate.
+    also : callable, optional
+        P value of the members of a group by another question; both have to be answered, so the larger one counts.
     """
     labels = found.labels.values[found.chosen_level]
     seen = int(matrix.observed.any(axis=1).sum())
@@ -140,7 +147,10 @@ def candidates(found: Communities, matrix: Standardised, tops: Sequence[float] |
         if len(members) < LEAST or len(members) > seen / 2:
             continue
         statistic = statistic_of(matrix, members)
-        listed.append(Candidate(int(community), statistic, tail_p_value(statistic, tops)))
+        p_value = tail_p_value(statistic, tops)
+        listed.append(
+            Candidate(int(community), statistic, p_value if also is None else max(p_value, also(members.tolist())))
+        )
     return listed
 
 

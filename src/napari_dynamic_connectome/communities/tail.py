@@ -1,4 +1,4 @@
-"""P values from few surrogates: counting, refined by a gamma distribution that is fitted to them.
+"""P values from few surrogates: counting, refined by a distribution (gamma, Student) that is fitted to them.
 
 Counting K surrogates cannot give less than 1 / (1 + K). A gamma distribution with the mean and the variance of the surrogates'
 statistics resolves smaller values; its tail is widened for having been estimated, so that few surrogates are not too bold.
@@ -57,6 +57,33 @@ def tail_p_value(statistic: float, nulls: Sequence[float] | Array) -> float:
         return counted_p_value(statistic, known)
     outside = max(float(stats.gamma.sf(statistic, mean**2 / variance, scale=variance / mean)), 1e-300)
     deviate = float(stats.norm.isf(outside)) / np.sqrt(1 + 1 / count)
+    return float(np.clip(stats.t.sf(deviate, count - 1), FLOOR, 1.0))
+
+
+def student_p_value(statistic: float, nulls: Sequence[float] | Array) -> float:
+    """P value of a statistic that is normally distributed by chance, such as a mean over many pairs; large values speak against it.
+
+    Parameters
+    ----------
+    statistic : float
+    nulls : sequence of float
+        The same statistic of every surrogate, of either sign. NaN is left out.
+
+    Returns
+    -------
+    float
+        Not below `FLOOR`; counted with fewer than `FEWEST` surrogates, or where all are alike. NaN without surrogates.
+
+    Notes
+    -----
+    Student's prediction of one more draw: the distance from the mean over s sqrt(1 + 1 / K), with K - 1 degrees of freedom.
+    """
+    known = np.asarray(nulls, float)
+    known = known[np.isfinite(known)]
+    count = len(known)
+    if count < FEWEST or not np.isfinite(statistic) or not known.std() > 1e-12 * np.abs(known).max():
+        return counted_p_value(statistic, known)
+    deviate = (statistic - known.mean()) / (known.std(ddof=1) * np.sqrt(1 + 1 / count))
     return float(np.clip(stats.t.sf(deviate, count - 1), FLOOR, 1.0))
 
 

@@ -9,6 +9,9 @@ from typing import Any
 import pandas as pd
 
 NOTHING = "no structure beyond chance"
+EVENLY = 1 / 3
+"""Coefficient of variation of the neurons' strengths up to which a component takes in nearly everyone (nine in ten, effectively:
+1 / (1 + variation squared))."""
 SUPPORT = (
     "background",
     "p_value",
@@ -29,6 +32,13 @@ SUPPORT = (
     "warning",
 )
 """Columns of `Components.support`; shares of bootstraps and of left-out worms are NaN until they were computed."""
+
+
+def background_words(row: pd.Series) -> str:
+    """Why a component is background, from its row of `Components.support`."""
+    if float(row["spread"]) <= EVENLY:
+        return "nearly everyone, evenly"
+    return "those whom other components leave, no more active together than in shifted cohorts"
 
 
 @dataclass(frozen=True, eq=False)

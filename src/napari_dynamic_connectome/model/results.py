@@ -69,7 +69,7 @@ class Components(Summary):
         `time`, NaN where the worm was not observed; every component has unit norm over worms and times.
     support : pandas.DataFrame, optional
         What speaks for every component, one row each (index: its number), columns `model.evidence.SUPPORT`: background (takes in
-        nearly everyone evenly), p_value (that chance gives a group as strong in any component of a cohort), q_value (false
+        nearly everyone evenly, or those whom others leave), p_value (that chance gives a group as strong in any component of a cohort), q_value (false
         discovery rate over the components), statistic, spread (coefficient of variation of the neurons' strengths), worms (that
         take part) of worms_in_all with the share's 95 % interval (worms_low, worms_high), largest_worm_share (of the component's
         power), shares of bootstraps and of left-out worms in which it comes back, warning (words; empty if there is none).

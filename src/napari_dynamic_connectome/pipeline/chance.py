@@ -23,7 +23,8 @@ from ..model.progress import CancelCallback, ProgressCallback, check_cancel, par
 from ..model.results import Components, RankSweep
 from .evidence import believable, carried_by_one, choose_rank, component_groups, component_support, reason_for, spreads
 from .kept import KeptPieces
-from .surrogate_fits import Bins, RankFit, SurrogateFits, fit_ranks, fit_surrogates, pair_matrices
+from .surrogate_fits import Bins, RankFit, SurrogateFits, fit_bins, fit_surrogates, pair_matrices
+from .together import Together
 
 if TYPE_CHECKING:
     from ..affinity.spec import AffinitySpec
@@ -90,16 +91,21 @@ def no_components(components: Components, reason: str) -> Components:
     )
 
 
-def _judged(components: Components, chance: Chance, alpha: float) -> Components:
-    """Components with their support and what the surrogates of their rank gave, for their communities."""
+def _judged(components: Components, chance: Chance, alpha: float, together: Together | None = None) -> Components:
+    """Components with their support and what the surrogates of their rank gave, for their communities.
+
+    together: of the surrogates of `chance.top`, in the same order.
+    """
     rank = components.rank
     known = {"method": chance.method, "note": chance.note, "surrogates": 0}
     tops = np.empty(0)
     if chance.tested and rank in chance.top:
-        tops = chance.top[rank].dropna().to_numpy(float)
+        fitted = chance.top[rank].notna().to_numpy()
+        tops = chance.top[rank].to_numpy(float)[fitted]
         modules = chance.top_modules[rank].dropna().to_numpy(float)
         known |= {"surrogates": len(tops), "top": tops.tolist(), "top_modules": modules.tolist()}
         known["pair"] = components.diagnostics["chance"]["pair"]
+        known |= {} if together is None else together.noted(fitted)
     components = replace(components, diagnostics={**components.diagnostics, "chance": known})
     return replace(
         components,
@@ -182,9 +188,10 @@ def judge_components(
         progress=part(progress, 0, 0.95),
         cancel=cancel,
     )
-    data = _data_fits(affinity, ranks, settings, kept, held_out=False)
+    data, means = _data_fits(affinity, ranks, settings, kept, held_out=False)
     (components,) = refitted(affinity, {components.rank: components}, settings, kept).values()
-    return _judged(components, _chance(fits, data, {}, settings), own.alpha)
+    together = _together(affinity, means, fits)
+    return _judged(components, _chance(fits, data, {}, settings), own.alpha, together)
 
 
 def judge_sweep(
@@ -232,7 +239,7 @@ def judge_sweep(
         return replace(sweep, components=found, chance=unknown, reason=reason)
     ranks = sorted({1, *sweep.components})
     report(progress, 0.0, "the cohort as its surrogates are fitted")
-    data = _data_fits(affinity, ranks, settings, kept, held_out=own.held_out_surrogates > 0)
+    data, means = _data_fits(affinity, ranks, settings, kept, held_out=own.held_out_surrogates > 0)
     few = min(own.sweep_surrogates, own.surrogates)
     how: dict[str, Any] = {"seed": settings.seed, "kept": kept, "client": client, "cancel": cancel}
     fits = fit_surrogates(
@@ -258,18 +265,22 @@ def judge_sweep(
     enough = own.surrogates <= few
     apart = {r: carried_by_one(c) for r, c in compared.items()}
     more = None if enough else fit_more
-    fits, rank, counts, any_p = settle_rank(fits, data, groups, own.alpha, more, starts or {}, apart)
-    chance = _chance(fits, data, counts, settings)
-    found = {r: _judged(c, chance, own.alpha) for r, c in compared.items()}
+
+    def beside(some: SurrogateFits) -> Together | None:
+        return _together(affinity, means, some)
+
+    fits, rank, counts, any_p = settle_rank(fits, data, groups, own.alpha, more, starts or {}, apart, beside)
+    chance, together = _chance(fits, data, counts, settings), beside(fits)
+    found = {r: _judged(c, chance, own.alpha, together) for r, c in compared.items()}
     reason = reason_for(
         rank,
         counts.get(rank, 0),
         chance.table,
         few if rank == 0 else own.surrogates,
         any_p,
-        set_apart=_left_out(fits, groups, own.alpha, apart, counts),
+        set_apart=_left_out(fits, groups, own.alpha, apart, counts, together),
     )
-    chosen = _choices(fits, data, starts or {}, own.alpha)
+    chosen = _choices(fits, data, starts or {}, own.alpha, together)
     return replace(sweep, components=found, suggested=rank, reason=reason, chance=chance, choices=chosen)
 
 
@@ -282,13 +293,20 @@ def _shifter(affinity: AffinitySpec, cohort: Cohort, settings: PipelineSettings)
     return shifter, shifter.why_not()
 
 
+def _together(affinity: AffinitySpec, means: np.ndarray, fits: SurrogateFits) -> Together | None:
+    """Mean affinities of the data (pair,) beside those of surrogates, which are in the order of the rows of the tables."""
+    if not fits.together:
+        return None
+    return Together(np.asarray(affinity.pairs, int), means, np.stack([fits.together[n] for n in fits.top.index]))
+
+
 def _own_fits(
     affinity: AffinitySpec, ranks: Sequence[int], settings: PipelineSettings, *, held_out: bool
-) -> dict[int, RankFit]:
-    """The cohort itself, fitted exactly as its surrogates are."""
-    how: dict[str, Any] = {"seed": settings.seed, "stop": Event(), "held_out": held_out, "statistics": False}
+) -> tuple[dict[int, RankFit], np.ndarray]:
+    """The cohort itself, fitted exactly as its surrogates are, and the mean affinity of every pair."""
     with one_blas_thread():  # as surrogates are: more threads would only wait for each other on such small products
-        return fit_ranks(affinity, ranks, settings.factorization, **how)
+        bins = Bins(affinity, min(ranks), settings.factorization, seed=settings.seed, stop=Event())
+        return fit_bins(bins, ranks, held_out=held_out, statistics=False), bins.together()
 
 
 def _data_fits(
@@ -298,20 +316,20 @@ def _data_fits(
     kept: KeptPieces | None,
     *,
     held_out: bool,
-) -> dict[int, RankFit]:
+) -> tuple[dict[int, RankFit], np.ndarray]:
     """As `_own_fits`, without matrices, taken from `kept` where an interrupted run did it."""
-    kept, piece = kept or KeptPieces(None), f"data ranks {' '.join(map(str, ranks))} {'held out' * held_out}"
+    kept, piece = kept or KeptPieces(None), f"data with pairs ranks {' '.join(map(str, ranks))} {'held out' * held_out}"
     known = kept.load(piece)
     if known is None:
-        found = _own_fits(affinity, ranks, settings, held_out=held_out)
-        known = {"rank": np.array(list(found), int)}
+        found, means = _own_fits(affinity, ranks, settings, held_out=held_out)
+        known = {"rank": np.array(list(found), int), "together": means}
         known |= {
             name: np.array([getattr(f, name) for f in found.values()], float) for name in ("explained", "held_out")
         }
         kept.save(piece, **known)
     nan = float("nan")
     rows = zip(*(known[name].tolist() for name in ("rank", "explained", "held_out")), strict=True)
-    return {rank: RankFit(explained, error, nan, nan, []) for rank, explained, error in rows}
+    return {rank: RankFit(explained, error, nan, nan, []) for rank, explained, error in rows}, known["together"]
 
 
 def gains(explained: Mapping[int, Any]) -> dict[int, Any]:
@@ -335,6 +353,7 @@ def _suggest(
     alpha: float,
     starts: Mapping[int, Sequence[Strongest]] | None = None,
     apart: Mapping[int, Collection[int]] | None = None,
+    together: Together | None = None,
 ) -> tuple[int, dict[int, int], float]:
     """Rank, believable components of every rank, and p of 'the first ranks explain more than chance'.
 
@@ -350,11 +369,11 @@ def _suggest(
         if not len(tops):
             counts[rank] = 0
             continue
-        others = sorted(believable(*one, tops, alpha) for one in (starts or {}).get(rank, ()))
+        others = sorted(believable(*one, tops, alpha, (), together) for one in (starts or {}).get(rank, ()))
         least = others[len(others) // 3 :][:1]
-        counts[rank] = min([believable(found, spread, tops, alpha, (apart or {}).get(rank, ())), *least])
+        counts[rank] = min([believable(found, spread, tops, alpha, (apart or {}).get(rank, ()), together), *least])
     if apart and not any(counts.values()):
-        return _suggest(fits, data, groups, alpha, starts)
+        return _suggest(fits, data, groups, alpha, starts, None, together)
     first = [_gain_p(fits, data, r) for r in (1, 2)]
     known = [p for p in first if np.isfinite(p)]
     any_p = min(1.0, len(known) * min(known)) if known else 1.0
@@ -367,16 +386,17 @@ def _left_out(
     alpha: float,
     apart: Mapping[int, Collection[int]],
     counts: Mapping[int, int],
+    together: Together | None = None,
 ) -> bool:
     """Whether components beyond chance were set apart; not if they were counted after all, because nothing else was there."""
     some = False
     for rank, group in groups.items():
         tops = fits.top[rank].dropna().to_numpy(float) if rank in fits.top else np.empty(0)
         if len(tops):
-            rest = believable(*group, tops, alpha, apart[rank])
+            rest = believable(*group, tops, alpha, apart[rank], together)
             if counts[rank] > rest:
                 return False
-            some = some or believable(*group, tops, alpha) > rest
+            some = some or believable(*group, tops, alpha, (), together) > rest
     return some
 
 
@@ -388,6 +408,7 @@ def settle_rank(
     fit_more: Callable[[list[int]], SurrogateFits] | None,
     starts: Mapping[int, Sequence[Strongest]] | None = None,
     apart: Mapping[int, Collection[int]] | None = None,
+    beside: Callable[[SurrogateFits], Together | None] | None = None,
 ) -> tuple[SurrogateFits, int, dict[int, int], float]:
     """Suggest a rank that holds with all surrogates, of which only a few are fitted at every rank.
 
@@ -406,6 +427,8 @@ def settle_rank(
         The groups of every random start: a component that few of them have does not count for the rank.
     apart : mapping, optional
         Components of every rank that do not count, if others do.
+    beside : callable, optional
+        How much neurons are active together beside these surrogates.
 
     Returns
     -------
@@ -416,14 +439,18 @@ def settle_rank(
     any_p : float
         Of 'the first ranks explain more than chance'.
     """
-    rank, counts, any_p = _suggest(fits, data, groups, alpha, starts, apart)
+
+    def suggest(some: SurrogateFits) -> tuple[int, dict[int, int], float]:
+        return _suggest(some, data, groups, alpha, starts, apart, None if beside is None else beside(some))
+
+    rank, counts, any_p = suggest(fits)
     done: set[int] = set()
     while rank and rank not in done and fit_more is not None:
         tried, expected = rank, counts[rank]
         more = sorted(({1, 2, rank} & set(fits.top.columns)) - done)
         fits = fits.joined(fit_more(more))
         done |= set(more)
-        rank, counts, any_p = _suggest(fits, data, groups, alpha, starts, apart)
+        rank, counts, any_p = suggest(fits)
         if counts[tried] == 0 < expected:
             rank = 0
     return fits, rank, counts, any_p
@@ -434,12 +461,13 @@ def _choices(
     data: Mapping[int, RankFit],
     starts: Mapping[int, Sequence[Strongest]],
     alpha: float,
+    together: Together | None = None,
 ) -> pd.DataFrame:
     """Rank that each random start alone would suggest."""
     count = min((len(s) for s in starts.values()), default=0)
     rows = []
     for k in range(count):
-        rank, _, _ = _suggest(fits, data, {r: s[k] for r, s in starts.items()}, alpha)
+        rank, _, _ = _suggest(fits, data, {r: s[k] for r, s in starts.items()}, alpha, together=together)
         rows.append({"varied": "start", "which": str(k + 1), "rank": rank})
     return pd.DataFrame(rows, columns=["varied", "which", "rank"])
 
@@ -510,19 +538,21 @@ def try_without(
     if chance is None or not chance.tested or len(blocks) < 3:
         return sweep
     ranks = [int(r) for r in chance.table["rank"]]
+    known = [one for one in map(Together.of, sweep.components.values()) if one is not None]
+    together = max(known, key=lambda one: len(one.chance), default=None)
     rows = []
     for number, block in enumerate(blocks):
         check_cancel(cancel)
         report(progress, number / len(blocks), f"without {block.worm}")
         rest = replace(affinity, blocks=tuple(b for b in blocks if b is not block))
         try:
-            fits = _own_fits(rest, ranks, settings, held_out=False)
+            fits, _ = _own_fits(rest, ranks, settings, held_out=False)
         except DynamicConnectomeError:
             continue  # the rest cannot be fitted without this worm: it has no say in the rank
         counts = {}
         for rank, fit in fits.items():
             tops = chance.top[rank].dropna().to_numpy(float)
-            counts[rank] = believable(*start_groups(fit.matrices), tops, settings.chance.alpha)
+            counts[rank] = believable(*start_groups(fit.matrices), tops, settings.chance.alpha, (), together)
         most = max(counts.values(), default=0)
         rank = min((r for r, c in counts.items() if c == most), default=0) if most else 0
         rows.append({"varied": "worm left out", "which": str(block.worm), "rank": rank})

@@ -17,12 +17,10 @@ import pandas as pd
 
 from ..communities.scan import LEAST, standardise, strongest_group
 from ..communities.tail import false_discovery, share_interval, tail_p_value
-from ..model.evidence import NOTHING, SUPPORT
+from ..model.evidence import EVENLY, NOTHING, SUPPORT
 from ..model.results import Components
+from .together import Together
 
-EVENLY = 1 / 3
-"""Coefficient of variation of the neurons' strengths up to which a component takes in nearly everyone (nine in ten, effectively:
-1 / (1 + variation squared))."""
 TAKES_PART = 0.5
 """A worm takes part in a component if its loading is at least this share of the root mean square of the worms' loadings."""
 CARRIED = 0.6
@@ -92,7 +90,9 @@ def component_support(components: Components, tops: Sequence[float] | np.ndarray
     table = pd.DataFrame(
         index=pd.RangeIndex(1, components.rank + 1, name="component"), columns=list(SUPPORT), dtype=float
     )
-    table["background"] = spread <= EVENLY
+    together = Together.of(components)
+    beside = standings(groups, spread, tops, alpha, together) if len(tops) else [Standing("")] * components.rank
+    table["background"] = (spread <= EVENLY) | [one.what == "background" for one in beside]
     table["spread"] = spread
     table["statistic"] = [s for s, _ in groups]
     p_values = np.array([tail_p_value(s, tops) for s, _ in groups])
@@ -103,7 +103,6 @@ def component_support(components: Components, tops: Sequence[float] | np.ndarray
     intervals = [share_interval(int(k), n_worms) for k in part.sum(axis=0)]
     table["worms_low"], table["worms_high"] = (np.array([i[side] for i in intervals]) for side in (0, 1))
     table["largest_worm_share"] = power.max(axis=0)
-    beside = standings(groups, spread, tops, alpha) if len(tops) else [Standing("")] * components.rank
     table["warning"] = [
         _warning(components, number, power[:, number - 1], beside[number - 1]) for number in table.index
     ]
@@ -137,20 +136,32 @@ class Standing:
         which are at times active together. Same: its group is that of a stronger component.
     of : tuple of int
         The other components (from 0) of which it is made, or that it is the same as.
+    rest : bool
+        A background that is not even: its strongest group is what is left where others have taken their neurons out.
     """
 
     what: str
     of: tuple[int, ...] = ()
+    rest: bool = False
 
 
 def standings(
-    groups: Sequence[tuple[float, frozenset[int]]], spread: np.ndarray, tops: Sequence[float] | np.ndarray, alpha: float
+    groups: Sequence[tuple[float, frozenset[int]]],
+    spread: np.ndarray,
+    tops: Sequence[float] | np.ndarray,
+    alpha: float,
+    together: Together | None = None,
 ) -> list[Standing]:
-    """What every component is, from the statistics and members of the strongest groups and the spread of the strengths."""
+    """What every component is, from the statistics and members of the strongest groups and the spread of the strengths.
+
+    A group that is no more active together, beyond what its members are with others, than the same neurons of surrogate cohorts is what is
+    left where other components have taken their neurons out, and so is its component: background.
+    """
     found = []
     for (statistic, members), even in zip(groups, spread, strict=True):
         beyond = len(members) >= LEAST and tail_p_value(statistic, tops) <= alpha
-        found.append(Standing("background" if even <= EVENLY else "own" if beyond else "chance"))
+        rest = bool(beyond and even > EVENLY and together is not None and together.p_value(members) > alpha)
+        found.append(Standing("background" if even <= EVENLY or rest else "own" if beyond else "chance", rest=rest))
     sets = {k: groups[k][1] for k, one in enumerate(found) if one.what == "own"}
     for k in sorted(sets, key=lambda k: (len(sets[k]), k)):
         parts = _parts(sets[k], {i: other for i, other in sets.items() if i != k and found[i].what == "own"})
@@ -191,9 +202,12 @@ def believable(
     tops: Sequence[float] | np.ndarray,
     alpha: float,
     apart: Collection[int] = (),
+    together: Together | None = None,
 ) -> int:
     """Number of components beyond chance that are no background, not others once more, alone or together, and not set apart."""
-    return sum(one.what == "own" and k not in apart for k, one in enumerate(standings(groups, spread, tops, alpha)))
+    return sum(
+        one.what == "own" and k not in apart for k, one in enumerate(standings(groups, spread, tops, alpha, together))
+    )
 
 
 def carried_by_one(components: Components) -> frozenset[int]:

@@ -21,6 +21,7 @@ from ..model.progress import CancelCallback, ProgressCallback, check_cancel, par
 from ..model.results import Communities, CommunityKind, Components
 from .evidence import Standing, compared_matrix, component_groups, spreads, standings
 from .settings import PipelineSettings
+from .together import Together
 
 Array = np.ndarray
 T = TypeVar("T")
@@ -104,7 +105,8 @@ def _beside(components: Components, chance: Mapping[str, Any], alpha: float) -> 
     """What every component is beside the others, where they were compared with surrogates."""
     if not chance.get("surrogates"):
         return [Standing("own")] * components.rank
-    return standings(component_groups(components), spreads(components), _tops(chance, "core"), alpha)
+    groups, together = component_groups(components), Together.of(components)
+    return standings(groups, spreads(components), _tops(chance, "core"), alpha, together)
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,12 +220,14 @@ def _search(
     matrix = judged_matrix(compared_matrix(components, key[0]), key[1])
     best = strongest_group(matrix)
     p_value = 1.0 if best is None else tail_p_value(best.statistic, _tops(chance, key[1]))
+    together = Together.of(components)
     if beside.what in ("background", "joint", "chance") or best is None or p_value > alpha:
         nobody = _plain(components, key, np.full(len(components.neurons), -1))
         asked = key[1] == "core" if beside.what == "chance" else beside.what in ("own", "same")
         return nobody, [Candidate(-1, 0.0 if best is None else best.statistic, p_value)] if asked else []
     found = _level(_find(components, key, settings, settings.seed, progress, cancel), _weights(components, key))
-    listed = candidates(found, matrix, _tops(chance, key[1]))
+    also = None if together is None else together.p_value
+    listed = candidates(found, matrix, _tops(chance, key[1]), also)
     if any(c.p_value <= alpha for c in listed):
         return found, listed
     if key[1] == "modules":
@@ -232,11 +236,14 @@ def _search(
         return found, listed or [Candidate(-1, best.statistic, 1.0)]
     labels = np.full(len(components.neurons), -1)
     labels[list(best.members)] = 0
+    p_value = p_value if also is None else max(p_value, also(best.members))
     return _plain(components, key, labels), [Candidate(0, best.statistic, p_value)]
 
 
 def _listed(components: Components, key: Key, found: Communities, chance: Mapping[str, Any]) -> list[Candidate]:
-    return candidates(found, judged_matrix(compared_matrix(components, key[0]), key[1]), _tops(chance, key[1]))
+    together = Together.of(components)
+    matrix = judged_matrix(compared_matrix(components, key[0]), key[1])
+    return candidates(found, matrix, _tops(chance, key[1]), None if together is None else together.p_value)
 
 
 def _find(

@@ -6,9 +6,9 @@ threads; every surrogate has a seed of its own, so that the number of threads ch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +92,16 @@ class Bins:
         """The largest rank that the bins can hold."""
         problem = self.prepared.problem
         return int(min(problem.seen_slots.sum(), max(w.n_times for w in problem.worms)))
+
+    def together(self) -> Array:
+        """Mean affinity (pair,) of every pair over all bins of all worms that observe it, signs added up; NaN without any."""
+        problem, source = self.prepared.problem, self.prepared.exact
+        total, count = np.zeros(problem.n_slots), np.zeros(problem.n_slots)
+        for number, worm in enumerate(problem.worms):
+            total[worm.slots] += source.right(number, np.ones((1, worm.n_times), np.float32))[:, 0]
+            count[worm.slots] += worm.n_times
+        means = np.divide(total, count, out=np.full(problem.n_slots, np.nan), where=count > 0)
+        return np.asarray(means.reshape(-1, len(problem.affinity.pairs)).sum(axis=0))
 
     def fit(self, ranks: Sequence[int]) -> tuple[Array, Array]:
         """Fit all of these ranks together, from one start each.
@@ -181,7 +191,15 @@ def fit_ranks(
     held_out, statistics : bool
         Whether fibres are held out and predicted, and whether groups are searched.
     """
-    bins = Bins(affinity, min(ranks), settings, seed=seed, stop=stop)
+    return fit_bins(
+        Bins(affinity, min(ranks), settings, seed=seed, stop=stop), ranks, held_out=held_out, statistics=statistics
+    )
+
+
+def fit_bins(
+    bins: Bins, ranks: Sequence[int], *, held_out: bool = False, statistics: bool = True
+) -> dict[int, RankFit]:
+    """As `fit_ranks`, of one cohort's bins."""
     fitted = sorted(r for r in ranks if r <= bins.most)
     explained, pairs = bins.fit(fitted)
     errors = bins.held_out(fitted) if held_out else np.full(len(fitted), np.nan)
@@ -218,16 +236,21 @@ def tops(matrices: Sequence[Array]) -> tuple[float, float]:
 
 @dataclass(frozen=True, eq=False)
 class SurrogateFits:
-    """Tables (surrogate, rank) of what surrogate cohorts gave, as in `model.evidence.Chance`."""
+    """Tables (surrogate, rank) of what surrogate cohorts gave, as in `model.evidence.Chance`.
+
+    together: surrogate -> mean affinity of every pair (pair,), see `Bins.together`.
+    """
 
     explained: pd.DataFrame
     held_out: pd.DataFrame
     top: pd.DataFrame
     top_modules: pd.DataFrame
+    together: Mapping[int, Array] = field(default_factory=dict)
 
     def joined(self, other: SurrogateFits) -> SurrogateFits:
         """Both, the values of `other` where this one has none."""
-        return SurrogateFits(*(getattr(self, n).combine_first(getattr(other, n)) for n in FIELDS))
+        tables = {n: getattr(self, n).combine_first(getattr(other, n)) for n in FIELDS}
+        return SurrogateFits(**tables, together={**other.together, **self.together})
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,17 +274,17 @@ class _Task:
     held_out: int
 
     def fit(self, number: int, stop: Event) -> dict[str, Array]:
-        """Columns of numbers of one surrogate, a row a rank that its bins can hold."""
+        """Columns of numbers of one surrogate, a row a rank that its bins can hold, and the mean affinity of its pairs."""
         own = FIRST_SEED * (self.seed + 1) + number
-        affinity, held_out = self.shifter.make(own), number < self.held_out
-        found = fit_ranks(affinity, self.ranks, self.settings, seed=own, stop=stop, held_out=held_out)
+        bins = Bins(self.shifter.make(own), min(self.ranks), self.settings, seed=own, stop=stop)
+        found = fit_bins(bins, self.ranks, held_out=number < self.held_out)
         columns = {name: np.array([getattr(fit, name) for fit in found.values()], float) for name in FIELDS}
-        return {"rank": np.array(list(found), int), **columns}
+        return {"rank": np.array(list(found), int), "together": bins.together(), **columns}
 
     def piece(self, number: int) -> str:
         """Name of what is kept of one surrogate."""
         ranks = " ".join(map(str, self.ranks))
-        return f"surrogate{number} seed {self.seed} ranks {ranks} {'held out' * (number < self.held_out)}"
+        return f"surrogate{number} with pairs seed {self.seed} ranks {ranks} {'held out' * (number < self.held_out)}"
 
 
 def _fit_alone(task: _Task, number: int) -> dict[str, Array]:
@@ -329,7 +352,8 @@ def fit_surrogates(
         made.index.name = "surrogate"
         return made.astype(float)
 
-    return SurrogateFits(*(table(f) for f in FIELDS))
+    together = {n: np.asarray(rows[n]["together"], float) for n in numbers}
+    return SurrogateFits(**{f: table(f) for f in FIELDS}, together=together)
 
 
 def _fitted_here(

@@ -29,7 +29,7 @@ Column = tuple[str, str]
 
 COMMON: dict[str, Column] = {
     "access": ("how well a driver line reaches the target, 0 to 1", ""),
-    "background": ("takes in nearly every neuron evenly", ""),
+    "background": ("takes in nearly every neuron evenly, or those whom other components leave", ""),
     "bleaching_tau_s": ("time constant of the bleaching", "s"),
     "channel": ("channel of behaviour", ""),
     "communities": ("kind of communities that the row was computed with", ""),

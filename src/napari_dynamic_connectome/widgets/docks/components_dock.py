@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
 
 from ...display.chance import pair_p_value
 from ...display.highlights import course_of, selected_worms
+from ...model.evidence import background_words
 from ...model.results import Components
 from ...session.freshness import present_neurons
 from ..qt.controls import Fold, label, row
@@ -380,7 +381,7 @@ def support_words(components: Components, number: int) -> tuple[str, str]:
         return "", ""
     row = support.loc[number]
     background = bool(row["background"])
-    parts = ["Background: it takes in nearly all neurons alike, and is no group." if background else ""]
+    parts = [f"Background: {background_words(row)}." if background else ""]
     p = float(row["p_value"])
     if np.isfinite(p):
         parts.append(f"p {p_text(p)} against surrogate cohorts, over all components.")
