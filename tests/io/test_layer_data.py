@@ -160,3 +160,13 @@ def test_what_is_no_layer(tmp_path) -> None:
     (tmp_path / "b.bin").write_bytes(bytes(range(256)))
     assert layer_data.reader(str(tmp_path / "b.bin")) is None
     assert "*.zarr" in layer_data.patterns()
+
+
+def test_a_rate_given_for_several_files_is_that_of_frames_for_an_image(tmp_path) -> None:
+    np.save(tmp_path / "v.npy", np.zeros((3, 4, 8, 8), np.uint8))
+    write_recording(recording(), tmp_path / "t.npz")
+    given = {"rate_hz": 2.5, "axes": "tzyx", "voxel_size_um": (2.0, 1.0, 1.0), "names": "as written"}
+    image = {"axes": "tzyx", "voxel_size_um": (2.0, 1.0, 1.0)}
+    assert layer_data.fitting(tmp_path / "v.npy", given) == image | {"frame_rate_hz": 2.5}
+    assert layer_data.fitting(tmp_path / "v.npy", given | {"frame_rate_hz": 4.0}) == image | {"frame_rate_hz": 4.0}
+    assert layer_data.fitting(tmp_path / "t.npz", given) == {"rate_hz": 2.5, "names": "as written"}

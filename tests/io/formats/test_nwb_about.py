@@ -46,6 +46,19 @@ def test_attributes_of_the_worm_are_written_and_others_are_not(tmp_path: Path) -
     assert (found["sex"], found["age"], found["institution"]) == ("XX", "P2D", "not stated")
 
 
+@pytest.mark.parametrize(
+    ("about", "usual"),
+    [({}, True), ({"sex": "XX"}, True), ({"age": "P2D"}, True), ({"sex": "XX", "age": "P2D"}, False)],
+)
+def test_what_nobody_measured_is_called_usual(tmp_path: Path, about: dict[str, str], usual: bool) -> None:
+    path = write_recording(worm(), tmp_path / "w.nwb", about=about)
+    with pynwb.NWBHDF5IO(path, "r") as io:
+        description = io.read().subject.description
+    assert description == (
+        "Young adult hermaphrodite; age, sex and stage are the usual ones, not measured" if usual else "C. elegans"
+    )
+
+
 def test_what_is_said_goes_before_attributes(tmp_path: Path) -> None:
     path = write_recording(worm(**KNOWN), tmp_path / "w.nwb", about={"strain": "N2", "age": "PT60H"})
     found = read(path)

@@ -296,3 +296,11 @@ def test_stimuli_and_behaviour_beside_traces_are_added() -> None:
     np.testing.assert_array_equal(held.behaviour["speed"], np.arange(8.0) % 3)  # what the traces' own file says
     plain = full()
     assert with_sidecar(plain, None, None, None, "here") is plain
+
+
+def test_a_frame_without_a_number_is_refused() -> None:
+    table = pd.DataFrame({"frame": ["0", "1", "", "3"], "AVAL": ["1", "2", "3", "4"]})
+    with pytest.raises(InputError, match="column 'frame' is empty in row 4"):
+        recordings_from_table(table, "here", name="w", rate_hz=2.0)
+    whole = table.assign(frame=["0", "1", "2", "4"])
+    np.testing.assert_array_equal(recordings_from_table(whole, "here", name="w", rate_hz=2.0)[0].time_s, [0, 0.5, 1, 2])
