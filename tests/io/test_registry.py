@@ -148,3 +148,18 @@ def test_one_file_is_a_reader_of_volumes(tmp_path: Path, added) -> None:
     ((data, _, kind),) = layer_data.read_layers(tmp_path / "worm.raw", voxel_size_um=(1, 1, 1), frame_rate_hz=2)
     assert kind == "image"
     np.testing.assert_array_equal(np.asarray(data), voxels)
+
+
+@pytest.mark.parametrize("worms", [1, 2, 3])
+def test_of_several_worms_one_must_be_chosen(tmp_path, worms: int) -> None:
+    rows = [f"{w},{t / 2},AVAL,{t + 10 * w}" for w in range(worms) for t in range(4)]
+    (tmp_path / "w.csv").write_text("worm,time_s,neuron,value\n" + "\n".join(rows) + "\n")
+    last = read_recording(tmp_path / "w.csv", worm=str(worms - 1))
+    assert last.traces.values[:, 0].tolist() == [10 * (worms - 1) + t for t in range(4)]
+    if worms == 1:
+        assert read_recording(tmp_path / "w.csv").n_times == 4
+        return
+    with pytest.raises(
+        InputError, match=rf"the file holds {worms} worms\. Pass worm= one of: {', '.join(map(str, range(worms)))}\."
+    ):
+        read_recording(tmp_path / "w.csv")

@@ -61,6 +61,18 @@ def test_edits_of_a_crashed_window_come_back_with_their_undo_history(path: Path)
     journal.close()
 
 
+def test_a_closed_journal_holds_no_file_open(path: Path) -> None:
+    session = load_session(path)
+    for edits in (0, 1):
+        journal = Journal.attach(session)
+        if edits:
+            session.edit("worm 1", {1: {"note": "kept"}})
+        file = journal._file
+        journal.close()
+        assert file is None or file._descriptor == -1
+    assert file is not None and file.path.exists()  # what was edited and not saved stays
+
+
 def test_a_crash_during_recovery_loses_nothing(path: Path) -> None:
     session = load_session(path)
     journal = Journal.attach(session)

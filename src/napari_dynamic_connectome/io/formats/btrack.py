@@ -58,8 +58,11 @@ def read_btrack(path: str | Path) -> pd.DataFrame:
     if spans.ndim != 2 or spans.shape[1] != 2 or (spans < 0).any() or spans.max(initial=0) > len(order):
         raise _damaged(where)
     numbers = np.arange(1, len(spans) + 1) if tree is None or len(tree) != len(spans) else tree[:, 0]
-    if tree is not None and len(tree) == len(spans) and (tree[:, 3] != tree[:, 0]).any() and (tree[:, 3] > 0).any():
-        divided = tree[(tree[:, 3] != tree[:, 0]) & (tree[:, 3] > 0)][0]
+    children = (
+        tree[(tree[:, 3] != tree[:, 0]) & (tree[:, 3] > 0)] if tree is not None and len(tree) == len(spans) else ()
+    )
+    if len(children):
+        divided = children[0]
         raise InputError(
             f"track {divided[3]} divides (into {divided[0]})",
             where=where,
