@@ -58,9 +58,8 @@ def read_btrack(path: str | Path) -> pd.DataFrame:
     if spans.ndim != 2 or spans.shape[1] != 2 or (spans < 0).any() or spans.max(initial=0) > len(order):
         raise _damaged(where)
     numbers = np.arange(1, len(spans) + 1) if tree is None or len(tree) != len(spans) else tree[:, 0]
-    children = (
-        tree[(tree[:, 3] != tree[:, 0]) & (tree[:, 3] > 0)] if tree is not None and len(tree) == len(spans) else ()
-    )
+    known = tree if tree is not None and len(tree) == len(spans) else np.empty((0, 6), np.int64)
+    children = known[(known[:, 3] != known[:, 0]) & (known[:, 3] > 0)]
     if len(children):
         divided = children[0]
         raise InputError(
