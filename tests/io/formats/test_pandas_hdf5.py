@@ -87,6 +87,7 @@ def test_seconds_of_every_unit(unit: str, size: float) -> None:
     np.testing.assert_allclose(_seconds(values, f"timedelta64[{unit}]"), np.array([5, 3, np.nan, 9]) * size)
     np.testing.assert_allclose(_seconds(values, f"datetime64[{unit}, UTC]"), np.array([2, 0, np.nan, 6]) * size)
     assert _seconds(values, "int64") is values
+    assert _seconds(np.array([58_500_000_000]), "timedelta64[ns]").tolist() == [58.5]  # to the last digit
     nothing = np.full(2, np.iinfo(np.int64).min)
     assert np.isnan(_seconds(nothing, "datetime64")).all()
     np.testing.assert_allclose(_seconds(values, "datetime64"), np.array([2, 0, np.nan, 6]) * 1e-9)

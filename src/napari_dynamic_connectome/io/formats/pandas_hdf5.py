@@ -185,10 +185,10 @@ def _seconds(values: np.ndarray, kind: str) -> np.ndarray:
     match = re.match(r"(datetime64|timedelta64)(?:\[(\w+))?", kind)
     if match is None:
         return values
-    unit = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[match[2] or "ns"]
+    per_second = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}[match[2] or "ns"]
     missing = values == np.iinfo(np.int64).min
     start = values[~missing].min() if match[1] == "datetime64" and not missing.all() else 0
-    found: np.ndarray = np.where(missing, np.nan, (values - start) * unit)
+    found: np.ndarray = np.where(missing, np.nan, (values - start) / per_second)
     return found
 
 
