@@ -72,6 +72,22 @@ def test_no_tab_bar_of_an_earlier_group_is_in_a_picture_of_the_window(qapp) -> N
         viewer.close()
 
 
+def test_a_dock_may_be_higher_than_it_asks_for_whatever_napari_says(viewer, work, qtbot) -> None:
+    from qtpy.QtWidgets import QSizePolicy
+
+    from napari_dynamic_connectome.widgets.docks.communities_dock import CommunitiesDock
+
+    dock = CommunitiesDock(viewer)
+    dock.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)  # as napari 0.9.0 sets it
+    holder = viewer.window.add_dock_widget(dock, name="Communities", area="right", add_vertical_stretch=False)
+    qtbot.wait(50)
+    window = viewer.window._qt_window
+    window.resizeDocks([holder], [window.height()], Qt.Orientation.Vertical)
+    qtbot.wait(50)
+    assert dock.height() > max(dock.sizeHint().height(), 0.6 * window.height())
+    viewer.window.remove_dock_widget(dock)
+
+
 def test_the_task_at_hand_gets_the_room_of_a_low_window(viewer, work, qtbot) -> None:
     docks = arranged(viewer, qtbot)
     window = viewer.window._qt_window

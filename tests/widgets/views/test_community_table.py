@@ -56,6 +56,7 @@ def table(add_dock, work, qtbot):
         probability=found.probability.assign_coords(neuron=called),
     )
     dock = add_dock(CommunitiesDock)
+    dock.table.setMinimumHeight(300)  # all of the chosen community is in sight, in a low dock, too
     for one in worms.recordings:
         work.session.add(one, make_current=False)
     work.session.set_cohort(worms)
@@ -70,6 +71,7 @@ def table(add_dock, work, qtbot):
 
 def ink(table, row: int) -> np.ndarray:
     """How many pixels of each line of members of a row differ from the ground beside them."""
+    table.scrollTo(table.model().index(row, 0), table.ScrollHint.PositionAtTop)
     image = table.viewport().grab().toImage()
     top, ratio = table.rowViewportPosition(row) + ROW, image.devicePixelRatio()
     width = table.viewport().width()

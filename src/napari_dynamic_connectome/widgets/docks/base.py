@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from ...model.errors import InputError
 from ..qt.controls import JobBar, button, guard_wheel, label
@@ -284,6 +284,9 @@ class Dock(QWidget):
 
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
+        if self.sizePolicy().verticalPolicy() == QSizePolicy.Policy.Maximum:
+            # napari 0.9.0 lets no dock be higher than it asks for
+            self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         self._watch_window()
         self._watch_holder()
         self._flush_call.start()
