@@ -82,9 +82,12 @@ def test_a_dock_may_be_higher_than_it_asks_for_whatever_napari_says(viewer, work
     holder = viewer.window.add_dock_widget(dock, name="Communities", area="right", add_vertical_stretch=False)
     qtbot.wait(50)
     window = viewer.window._qt_window
-    window.resizeDocks([holder], [window.height()], Qt.Orientation.Vertical)
-    qtbot.wait(50)
-    assert dock.height() > max(dock.sizeHint().height(), 0.6 * window.height())
+
+    def grown() -> bool:
+        window.resizeDocks([holder], [window.height()], Qt.Orientation.Vertical)
+        return dock.height() > max(dock.sizeHint().height(), 0.6 * window.height())
+
+    qtbot.waitUntil(grown, timeout=5000)
     viewer.window.remove_dock_widget(dock)
 
 
