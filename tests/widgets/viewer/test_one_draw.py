@@ -175,3 +175,25 @@ def test_labels_in_the_same_colours_are_not_mapped_again(work, viewer, qtbot) ->
     np.testing.assert_allclose(
         layer.colormap.colors[drawn.labels], np.column_stack([drawn.base, drawn.alpha]), atol=1e-6
     )
+
+
+def test_layers_of_the_overlay_come_and_go_without_a_new_scene(work, viewer, monkeypatch, qtbot) -> None:
+    canvas = viewer.window._qt_viewer.canvas
+    rebuilt = []
+    monkeypatch.setattr(type(canvas), "_update_viewer_overlays", lambda self: rebuilt.append(1))
+    edges = work.scene.layers[EDGES]
+    assert not edges.visible
+    empty = picture(viewer)
+    work.session.select(community=0)
+    work.scene.flush()
+    assert edges.visible and canvas.layer_to_visual[edges].node.visible
+    assert (picture(viewer) != empty).any()
+    work.session.select(community=None)
+    work.scene.flush()
+    assert not edges.visible and not canvas.layer_to_visual[edges].node.visible
+    assert not rebuilt
+    viewer.canvas.grid.enabled = True  # every layer has a place of its own there
+    rebuilt.clear()
+    edges.visible = True
+    assert rebuilt
+    viewer.canvas.grid.enabled = False

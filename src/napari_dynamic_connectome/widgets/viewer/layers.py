@@ -10,7 +10,7 @@ import numpy as np
 from napari.layers import Points, Surface
 from napari.layers.base import ActionType
 
-from .programs import of_layer
+from .spared import keep_program_of_layer, keep_scene
 
 NEURONS, EDGES, LEADERS, NAMES, CURRENT, TIME = "neurons", "edges", "leaders", "names", "current", "time"
 OURS = (EDGES, NEURONS, LEADERS, NAMES, CURRENT, TIME)
@@ -124,8 +124,9 @@ class OverlayLayers:
         else:
             layer = Marks(np.asarray(place, float)[None], **look)
         self.add(name, layer)
+        keep_scene(self._viewer(), layer)
         if isinstance(layer, Lines):
-            of_layer(self._viewer(), layer)
+            keep_program_of_layer(self._viewer(), layer)
         return layer
 
     def insert(self, place: int, layer: Any) -> None:

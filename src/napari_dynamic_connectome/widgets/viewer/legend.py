@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...display.palette import rgb, to_oklab
-from .programs import of_overlay
+from .spared import keep_program_of_overlay
 
 KEY = "dynamic_connectome_legend_"
 
@@ -59,7 +59,7 @@ class Legend:
                     self._changed.discard(place)
         for place in new[:most]:  # one by one: napari stacks them in the order in which it hears of them
             overlays[f"{KEY}{place}"] = TextOverlay(position="top_right", font_size=7.5, **_look(*wanted[place]))
-            of_overlay(viewer, overlays[f"{KEY}{place}"])
+            keep_program_of_overlay(viewer, overlays[f"{KEY}{place}"])
             self._shown[place] = wanted[place]
             self._changed.add(place)
         return len(new) > most
