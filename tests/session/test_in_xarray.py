@@ -1,4 +1,4 @@
-"""A session folder opens in xarray, in a process that knows nothing of this project."""
+"""What `session.named` writes: a session folder opens in xarray, in a process that knows nothing of this project."""
 
 from __future__ import annotations
 

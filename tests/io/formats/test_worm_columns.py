@@ -118,6 +118,15 @@ def test_texts_that_change_become_channels_or_are_left_out_never_neurons(tmp_pat
     assert attributes_of(one_value) == {"act": "roam", "strain": "N2", "age": "2"}
 
 
+def test_attributes_are_called_by_their_plain_words(tmp_path) -> None:
+    table = two()[:6].assign(
+        **{"Strain (line)": "N2", "Rearing-Temperature [C]": "20 C", "Stimuli": "odour", "(note)": "x"}
+    )
+    assert attributes_of(read_recording(saved(tmp_path, table))) == {
+        "strain": "N2", "rearing_temperature": "20 C", "stimulus": "odour", "(note)": "x",
+    }  # fmt: skip
+
+
 def test_a_wrong_cell_is_named_by_its_row_in_the_file(tmp_path) -> None:
     table = two(worm=["a"] * 6 + ["b"] * 6).astype(object)
     table.loc[8, "AVAR"] = "?"
