@@ -476,3 +476,24 @@ def test_hdf5_without_a_header_of_matlab_is_read_as_version_73(tmp_path) -> None
         file["traces"].attrs["MATLAB_class"] = np.bytes_("double")
     (held,) = mat.read_recordings(path)
     assert held.traces.shape == (5, 2) and held.rate_hz == 2.0
+
+
+@pytest.mark.parametrize(("classes", "version", "known"), [(True, "", True), (False, "", False), (True, "2.0", False)])
+def test_version_73_without_its_header_is_told_by_the_classes_of_its_arrays(
+    tmp_path: Path, classes: bool, version: str, known: bool
+) -> None:
+    path = tmp_path / "w.mat"
+    with h5py.File(path, "w") as file:
+        for name, values in (("traces", np.ones((2, 5))), ("t", np.arange(5.0)[:, None] / 2)):
+            file[name] = values  # MATLAB turns arrays
+            if classes:
+                file[name].attrs["MATLAB_class"] = np.bytes_("double")
+        if version:
+            file.attrs["nwb_version"] = version
+    start = path.read_bytes()[:64]
+    assert mat._knows(path, start) is known
+    assert not mat._knows(path, b"PK\x03\x04")
+    if known:
+        assert read_recording(path).traces.shape == (5, 2)
+    else:
+        assert identify(path).key != "mat"
