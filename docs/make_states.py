@@ -6,6 +6,7 @@ DYNAMIC_CONNECTOME_DATA, or is `shared/data` beside the project.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from dataclasses import replace
@@ -18,6 +19,7 @@ from napari_dynamic_connectome import Cohort, compare_held_out, compute_affinity
 from napari_dynamic_connectome.baselines import static_baselines
 from napari_dynamic_connectome.factorization import compare_signed
 from napari_dynamic_connectome.io import read_connectome
+from napari_dynamic_connectome.model.state_results import StatesResult
 from napari_dynamic_connectome.report import plot_baselines, plot_states
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -110,6 +112,12 @@ def put(page: str, text: str) -> None:
     path.write_text(before + "## On real worms\n\n" + text, encoding="utf-8")
 
 
+def draw_states(states: StatesResult, cohort: Cohort) -> None:
+    """Draw the picture of the page."""
+    figure = plot_states(states, cohort, behaviour="reversal")
+    figure.savefig(HERE / "images" / "states_real.png", dpi=110, bbox_inches="tight")
+
+
 def make_states(cohort: Cohort, folder: Path) -> None:
     """Fit, score, draw, write."""
     structure = read_connectome(folder / "connectome" / "witvliet_2020_8.csv")
@@ -117,8 +125,7 @@ def make_states(cohort: Cohort, folder: Path) -> None:
     held = compare_held_out(cohort, states=STATES, structure=structure, folds=FOLDS, starts=STARTS)
     agreement = state_agreement(states, cohort, shifts=999)
     states = replace(states, held_out=held, agreement=agreement)
-    figure = plot_states(states, cohort, behaviour="reversal")
-    figure.savefig(HERE / "images" / "states_real.png", dpi=110, bbox_inches="tight")
+    draw_states(states, cohort)
     whole = agreement[(agreement["worm"] == "all") & (agreement["name"] == "reversal")]
     best = whole.loc[whole["r"].idxmax()]
     put(
@@ -152,9 +159,16 @@ def make_baselines(cohort: Cohort) -> None:
 
 
 def main() -> None:
-    """Make both pages."""
+    """Make both pages, or only the picture of the states."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--picture", action="store_true", help="only images/states_real.png")
+    options = parser.parse_args()
     folder = Path(os.environ.get("DYNAMIC_CONNECTOME_DATA", HERE.parents[1] / "shared" / "data"))
     cohort = Cohort(recordings(folder))
+    if options.picture:
+        structure = read_connectome(folder / "connectome" / "witvliet_2020_8.csv")
+        draw_states(fit_states(cohort, states=STATES, structure=structure), cohort)
+        return
     make_baselines(cohort)
     make_states(cohort, folder)
 

@@ -164,6 +164,8 @@ def _check_exports(tour: Tour, dialogs, folder) -> None:
 
 
 def test_one_click_from_a_community_to_neurons_traces_window_and_worms(tour, viewer) -> None:
+    from napari_dynamic_connectome.widgets.app.arrange import raise_dock
+
     from .helpers import fill
 
     tour.arrange()
@@ -180,6 +182,8 @@ def test_one_click_from_a_community_to_neurons_traces_window_and_worms(tour, vie
     window = re.search(r"(\d+)–(\d+) s", tour.docks["Communities"].facts.text())
     assert window is not None and int(window[1]) < 12 < int(window[2])  # the component peaks at 12 s
     assert "2 of 2" in tour.docks["Communities"].facts.text()
+    raise_dock(tour.docks["Components"])  # it was behind a tab
+    tour.rest(0.3)
     assert tour.docks["Components"].cards[0].marked == frozenset({0, 1})
 
 

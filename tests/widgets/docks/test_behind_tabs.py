@@ -143,3 +143,20 @@ def test_what_a_dock_behind_a_tab_saves_is_of_now(docks, viewer, qtbot, tmp_path
     ]
     np.testing.assert_allclose(counts[0], counts[1], atol=2e-3)
     assert (tmp_path / "behind.html").read_text() == (tmp_path / "front.html").read_text()
+
+
+def test_what_is_new_is_there_before_the_dock_is_shown(viewer, qtbot) -> None:
+    work = workspace_of(viewer)
+    docks = arrange_windows(viewer)
+    raise_dock(docks["Communities"])
+    qtbot.wait(300)
+    assert not docks["Components"].is_seen
+    fill(work.session)
+    work.session.set_current("worm A")
+    qtbot.wait(400)
+    cards = docks["Components"].cards
+    assert len(cards) == 2 and docks["Export"].buttons["Report…"].isEnabled()
+    raise_dock(docks["Components"])
+    qtbot.wait(400)
+    box = docks["Components"].grid_box
+    assert all(box.rect().contains(card.geometry()) for card in cards)  # none is cut

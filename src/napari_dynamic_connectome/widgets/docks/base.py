@@ -41,12 +41,16 @@ ALL = frozenset(
 )
 
 
+SWITCHES = frozenset({"current", "selection", "chosen", "time", "view", "freshness"})
+"""What is only looked at in another way: a dock behind a tab waits with it until it comes to the front."""
+
+
 class Dock(QWidget):
     """Base of the docks.
 
     A subclass has `title`, builds its widgets in `build(layout)`, and shows the session in `refresh(topics)`; it is called once
-    for any number of signals, and only while the dock can be seen: one that is closed or behind a tab notes what changed, and shows
-    it when it comes to the front.
+    for any number of signals. A dock that is closed waits until it is opened; one behind a tab shows what is new (worms, names, results),
+    but waits with what is only looked at in another way (`SWITCHES`) until it comes to the front.
     """
 
     title: ClassVar[str] = ""
@@ -244,7 +248,8 @@ class Dock(QWidget):
         return bool(self.isVisible() and not self.visibleRegion().isEmpty())
 
     def _flush_if_seen(self) -> None:
-        if self._dirty and self.is_seen:
+        # What is new builds a dock up, and its size with it: that is there when it comes to the front.
+        if self._dirty and (self._dirty - SWITCHES or self.is_seen):
             self.flush()
 
     def flush(self) -> None:
