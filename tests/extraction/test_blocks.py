@@ -384,3 +384,15 @@ def test_labels_fit_the_volume_or_are_refused(shape, kind, static, words) -> Non
     ):
         with pytest.raises(InputError, match=hint):
             sources.check_volume(VoxelSource(wrong, "volume"))
+
+
+def test_a_box_of_every_frame_has_chunks_of_frames_alone() -> None:
+    box = (slice(1, 3), slice(0, 6), slice(2, 5))
+    for chunks in ((2, 2, 3, 4), None):
+        source = stored((7, 4, 6, 8), chunks)
+        cut = sources._Cut(source, box)
+        assert cut.shape == (7, 2, 6, 3) and cut.dtype == np.dtype("u2")
+        assert getattr(cut, "chunks", None) == (None if chunks is None else (2, 2, 6, 3))
+        got = np.asarray(cut[(slice(3, 5), slice(0, 1), slice(2, 4), slice(1, 3))])
+        whole = np.arange(7 * 4 * 6 * 8).reshape(7, 4, 6, 8)
+        np.testing.assert_array_equal(got, whole[3:5, 1:2, 2:4, 3:5])

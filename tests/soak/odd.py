@@ -252,7 +252,14 @@ def tables(seed: int) -> Iterator[Odd]:
     yield _csv("an empty column", "\n".join(f"{row}{',' if i else ',RMEL'}" for i, row in enumerate(lines)),
                lambda r: the_traces()(r) or (len(r.neurons) == 6 and bool(np.isnan(r.traces.values[:, 5]).all())))  # fmt: skip
     yield _csv(
-        "a column of text", "\n".join(f"{row},{'state' if i == 0 else 'forward'}" for i, row in enumerate(lines)), None
+        "a column of one text",
+        "\n".join(f"{row},{'state' if i == 0 else 'forward'}" for i, row in enumerate(lines)),
+        lambda r: fine(r) and "about the worm: state forward" in " ".join(r.remarks),
+    )
+    yield _csv(
+        "a column of texts",
+        "\n".join(f"{row},{'state' if i == 0 else ('forward', 'reversal')[i % 2]}" for i, row in enumerate(lines)),
+        None,
     )
     yield _csv(
         "a column without a header",
