@@ -7,6 +7,7 @@
     python tests/benchmarks/bench_trust.py size --seeds 100 101        size of p on fresh noise cohorts
     python tests/benchmarks/bench_trust.py baselines --seeds 100 101   static methods on the cohorts of `claims`, and time-shifted
     python tests/benchmarks/bench_trust.py others --seeds 100          cohorts of other generators, planted and with nothing in them
+    python tests/benchmarks/bench_trust.py reversals --seeds 0         four real worms, each left out once (see docs/make_real_worms.py)
     python tests/benchmarks/bench_trust.py speed --seeds 100           CPU and wall time of one analysis
 
 Seeds from 100 on were never used to choose anything (figures in docs/pages/believe.md: from 400 on). Every line is printed as soon as it is known.
@@ -15,6 +16,7 @@ Seeds from 100 on were never used to choose anything (figures in docs/pages/beli
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -28,12 +30,13 @@ import pandas as pd
 from scipy.signal import lfilter
 from sklearn.metrics import adjusted_mutual_info_score, adjusted_rand_score
 
-from napari_dynamic_connectome import Cohort, Recording, find_communities, simulate_cohort
+from napari_dynamic_connectome import Cohort, Components, Recording, find_communities, simulate_cohort
 from napari_dynamic_connectome.affinity.compute import compute_affinity
 from napari_dynamic_connectome.affinity.shift import Shifter
 from napari_dynamic_connectome.affinity.surrogates import surrogate_cohort
 from napari_dynamic_connectome.baselines.panel import static_baselines
 from napari_dynamic_connectome.communities.tail import tail_p_value
+from napari_dynamic_connectome.pipeline.project import project_recordings
 from napari_dynamic_connectome.pipeline.run import AnalysisResult, analyze
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 from napari_dynamic_connectome.pipeline.surrogate_fits import fit_ranks
@@ -324,6 +327,49 @@ def bench_others(options: argparse.Namespace) -> None:
         print(f"{name}, {len(options.seeds)} cohorts: {claimed} claims, {false} match no group{more}", flush=True)
 
 
+def bench_reversals(options: argparse.Namespace) -> None:
+    """Component that follows the reversals of three real worms best, projected on the fourth; and that of the fourth worm alone."""
+    sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
+    from make_real_worms import recordings
+
+    default = Path(__file__).parents[3] / "shared" / "data"
+    worms = recordings(Path(os.environ.get("DYNAMIC_CONNECTOME_DATA", default)))
+
+    def follows(times: np.ndarray, course: np.ndarray, worm: Recording) -> float:
+        known = np.isfinite(course)
+        on = np.interp(times[known], worm.time_s, worm.behaviour["reversal"].values)
+        return float(np.corrcoef(on, course[known])[0, 1])
+
+    def best(components: Components, among: list[Recording]) -> tuple[int, float]:
+        found = {}
+        for number in range(1, components.rank + 1):
+            courses = [components.time_course(number, w.name) for w in among]
+            found[number] = float(np.mean([follows(c["time"].values, c.values, w) for c, w in zip(courses, among)]))
+        number = max(found, key=found.__getitem__)
+        return number, found[number]
+
+    for seed in options.seeds:
+        rows = []
+        for left_out in worms:
+            others = [w for w in worms if w is not left_out]
+            cohort, alone = Cohort(others), Cohort([left_out])
+            settings = PipelineSettings.parse({"seed": seed})
+            together, single = analyze(cohort, settings).components, analyze(alone, settings).components
+            number, trained = best(together, others)
+            (projected,) = project_recordings([left_out], together, cohort=cohort)
+            course = projected.courses.sel(component=number)
+            held_out = follows(projected.courses["time"].values, course.values, left_out)
+            own = best(single, [left_out])[1] if single.rank else float("nan")
+            rows.append((trained, held_out, own))
+            print(
+                f"seed {seed}, without {left_out.name}: rank {together.rank}, r {trained:.2f} on three worms, {held_out:.2f} projected; "
+                f"alone rank {single.rank}, r {own:.2f}",
+                flush=True,
+            )
+        means = np.nanmean(rows, axis=0)
+        print(f"seed {seed}: mean r {means[0]:.2f} on three worms, {means[1]:.2f} projected, {means[2]:.2f} alone")
+
+
 def bench_speed(options: argparse.Namespace) -> None:
     """One analysis after the kernels are compiled; runs on builds before the comparison with chance, too."""
     analyze(simulate_cohort(n_worms=3, n_neurons=24, duration_s=80, seed=0)[0], PipelineSettings())
@@ -346,6 +392,7 @@ def main() -> None:
         "size": bench_size,
         "baselines": bench_baselines,
         "others": bench_others,
+        "reversals": bench_reversals,
         "speed": bench_speed,
     }
     parser.add_argument("bench", choices=benches)
