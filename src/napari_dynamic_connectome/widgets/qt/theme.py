@@ -115,6 +115,7 @@ def style_sheet(c: Colours) -> str:
 #{NAME} QFrame#card QPushButton {{ background: {c.primary}; }}
 #{NAME} QFrame#card QPushButton#tight {{ padding: 2px 5px; }}
 #{NAME} QFrame#card QPushButton#main {{ background: {c.accent}; }}
+#{NAME} QFrame#card QPushButton#main:disabled {{ background: {c.foreground}; color: {c.secondary}; }}
 #{NAME} QListView {{ background: {c.well}; color: {c.text}; border: none; font-size: 9pt; }}
 #{NAME} QListView::item:selected {{ background: {c.chosen}; color: {c.text}; }}
 #{NAME} QProgressBar {{ border: none; border-radius: 2px; background: {c.track}; max-height: 4px; min-height: 4px; }}
