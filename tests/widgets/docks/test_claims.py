@@ -127,7 +127,7 @@ def test_the_answer_comes_first_and_p_values_are_corrected(add_dock, work, qtbot
     assert dock.answer.text() == found.answer
     rows = dock.table.rows_model.rows
     assert [r["p"] for r in rows if r["community"] is not None] == [0.004, 0.02]
-    assert rows[-1]["members"] == "background"
+    assert rows[-1]["members"] == ["background"]
     assert "4.0 x outside (3.0 to 5.5)" in dock.facts.text()
 
 
