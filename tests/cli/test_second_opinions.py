@@ -212,3 +212,12 @@ def test_compare_labels_prints_scores_and_writes_tables(tmp_path: Path, capsys) 
     tifffile.imwrite(tmp_path / "other.tif", reference[0, :, :10], metadata={"axes": "ZYX"}, imagej=True)
     assert main([*command[:2], str(tmp_path / "other.tif")]) == 2
     assert "is a series of 2 frames" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["suggest-tests", "compare-structure"])
+def test_where_one_table_cannot_be_written_none_is(folder: Path, tmp_path: Path, capsys, command: str) -> None:
+    (tmp_path / "provenance.json").write_text("mine")
+    more = ["--connectome", str(folder / "wiring.csv"), *FAST] if command == "compare-structure" else []
+    assert main([command, str(folder), "-o", str(tmp_path), *more]) == 2
+    assert "provenance.json is there already" in capsys.readouterr().err
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("provenance.json", "mine")]

@@ -25,6 +25,7 @@ from napari_dynamic_connectome.io import ownership
 from napari_dynamic_connectome.io.ownership import (
     MARKER,
     OurFiles,
+    beside_others,
     claim_folder,
     our_files,
     read_marker,
@@ -410,3 +411,20 @@ def test_one_at_a_time_works_in_a_folder_and_leaves_nothing_of_its_lock(tmp_path
         (folder / "a.txt").write_text("kept")
         assert free
     assert [p.name for p in folder.iterdir()] == ["a.txt"]
+
+
+def test_all_files_are_asked_for_before_the_first_is_written(tmp_path) -> None:
+    (tmp_path / "b.csv").write_text("mine")
+    with (
+        pytest.raises(InputError, match=r"b\.csv is there already"),
+        beside_others(tmp_path, ["a.csv", "b.csv"]) as mine,
+    ):
+        mine.path("a.csv").write_text("ours")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["b.csv"]
+    with pytest.raises(OSError, match="full"), beside_others(tmp_path, ["a.csv", "c.csv"]) as mine:
+        mine.path("a.csv").write_text("ours")
+        raise OSError("the disk is full")
+    assert set(read_marker(tmp_path)["files"]) == {"a.csv"}
+    with beside_others(tmp_path, ["a.csv"]) as mine:  # what was finished then is ours
+        mine.path("a.csv").write_text("again")
+    assert (tmp_path / "b.csv").read_text() == "mine"

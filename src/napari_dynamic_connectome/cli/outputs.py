@@ -157,7 +157,10 @@ def write_outputs(
         mine.finish(stale=False)
 
 
-def write_provenance(mine: OurFiles, made: Mapping[str, Any], name: str = "provenance.json") -> None:
+PROVENANCE = "provenance.json"
+
+
+def write_provenance(mine: OurFiles, made: Mapping[str, Any], name: str = PROVENANCE) -> None:
     """Write how tables were made beside them.
 
     Parameters

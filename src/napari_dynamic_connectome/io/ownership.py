@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -166,6 +166,35 @@ def our_files(folder: str | Path, *, owner: str = "", part: str = "") -> Iterato
                     mine.finish(stale=False)
             raise
         mine.finish()
+
+
+@contextmanager
+def beside_others(folder: str | Path, names: Iterable[str], *, part: str = "") -> Iterator[OurFiles]:
+    """Write some files into a folder that may hold others, by the rule; all are asked for before the first is written.
+
+    What was finished before an error is noted, and nothing is removed.
+
+    Parameters
+    ----------
+    folder : str or Path
+    names : iterable of str
+        Every file that will be written.
+    part : str
+        As in `OurFiles`.
+
+    Raises
+    ------
+    InputError
+        One of them is there and not ours.
+    """
+    mine = OurFiles(folder, part=part)
+    for name in names:
+        mine.path(name)
+    try:
+        yield mine
+    finally:
+        if mine.folder.is_dir():
+            mine.finish(stale=False)
 
 
 @contextmanager

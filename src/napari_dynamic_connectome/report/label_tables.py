@@ -7,7 +7,7 @@ from pathlib import Path
 from ..comparison.segmentation import LabelComparison
 from ..io.files import output_folder
 from ..io.formats.text_tables import write_csv
-from ..io.ownership import OurFiles
+from ..io.ownership import our_files
 
 
 def write_label_tables(found: LabelComparison, folder: str | Path) -> list[Path]:
@@ -19,7 +19,6 @@ def write_label_tables(found: LabelComparison, folder: str | Path) -> list[Path]
         "extra": found.extra,
         "tracks": found.tracks,
     }
-    mine = OurFiles(output_folder(folder), part="labels")
-    paths = [write_csv(table, mine.path(f"{name}.csv")) for name, table in tables.items() if len(table)]
-    mine.finish()
-    return paths
+    with our_files(output_folder(folder), part="labels") as mine:
+        paths = {name: mine.path(f"{name}.csv") for name, table in tables.items() if len(table)}
+        return [write_csv(tables[name], path) for name, path in paths.items()]

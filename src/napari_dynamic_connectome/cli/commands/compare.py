@@ -33,7 +33,7 @@ def execute(options: argparse.Namespace) -> None:
     from ...comparison.runs import compare_results
     from ...io.files import output_folder
     from ...io.formats.text_tables import write_csv
-    from ...io.ownership import OurFiles
+    from ...io.ownership import beside_others
 
     output = output_folder(options.output, make=False) if options.output else None
     first, second = _held(options.session), _held(options.other)
@@ -50,10 +50,9 @@ def execute(options: argparse.Namespace) -> None:
         print("\n".join(found.lines))
     if output is None:
         return
-    mine = OurFiles(output)
-    for name, table in tables.items():
-        write_csv(table, mine.path(f"{name}.csv"))
-    mine.finish(stale=False)
+    with beside_others(output, [f"{name}.csv" for name in tables]) as mine:
+        for name, table in tables.items():
+            write_csv(table, mine.path(f"{name}.csv"))
     if not options.json:
         print(f"wrote {Path(output)}")
 

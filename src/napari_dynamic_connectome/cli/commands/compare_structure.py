@@ -29,7 +29,7 @@ def execute(options: argparse.Namespace) -> None:
     from ...model.errors import InputError
     from ...pipeline.structure import compare_session
     from ...report.named_suggestions import name_connections
-    from ..outputs import second_opinions, write_provenance
+    from ..outputs import PROVENANCE, second_opinions, write_provenance
 
     output = output_folder(options.output, make=False) if options.output else None
     session, _ = opened(options.session)
@@ -43,17 +43,17 @@ def execute(options: argparse.Namespace) -> None:
     if output is None:
         return
     from ...io.files import atomic_file
-    from ...io.ownership import OurFiles
+    from ...io.ownership import beside_others
     from ...report.figure_style import save_figure
     from ...report.structure_section import split_figures
 
-    mine = OurFiles(output)
-    for name, table in second_opinions(found, None).items():
-        if len(table):
-            write_csv(table, mine.path(f"{name}.csv"))
-    for name, draw in split_figures(session, found).items():
-        with atomic_file(mine.path(f"{name}.png")) as temporary:
-            save_figure(draw(), temporary, "png")
-    write_provenance(mine, found.comparison.provenance)
-    mine.finish(stale=False)
+    tables = {f"{name}.csv": table for name, table in second_opinions(found, None).items() if len(table)}
+    figures = {f"{name}.png": draw for name, draw in split_figures(session, found).items()}
+    with beside_others(output, [*tables, *figures, PROVENANCE]) as mine:
+        for name, table in tables.items():
+            write_csv(table, mine.path(name))
+        for name, draw in figures.items():
+            with atomic_file(mine.path(name)) as temporary:
+                save_figure(draw(), temporary, "png")
+        write_provenance(mine, found.comparison.provenance)
     print(f"wrote {output}")

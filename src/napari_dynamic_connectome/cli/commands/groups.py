@@ -42,11 +42,11 @@ def execute(options: argparse.Namespace) -> None:
     """Run the command."""
     from ...io.files import output_folder
     from ...io.formats.text_tables import write_csv
-    from ...io.ownership import OurFiles
+    from ...io.ownership import beside_others
     from ...model.neurons import normalize
     from ...pipeline.groups import enrich_groups, enrichment_lines
     from ...report.named_suggestions import name_groups
-    from ..outputs import write_provenance
+    from ..outputs import PROVENANCE, write_provenance
 
     output = output_folder(options.output, make=False) if options.output else None
     session, _ = opened(options.session)
@@ -64,13 +64,11 @@ def execute(options: argparse.Namespace) -> None:
         return
     from ...model.provenance import record_of
 
-    mine = OurFiles(output)
-    write_csv(table, mine.path("groups_shared.csv"))
     groups = {name: list(members) for name, members in session.groups.items()}
-    write_provenance(
-        mine, record_of(how | {"groups": groups}, options.seed, session.recordings.values(), step="groups")
-    )
-    mine.finish(stale=False)
+    made = record_of(how | {"groups": groups}, options.seed, session.recordings.values(), step="groups")
+    with beside_others(output, ["groups_shared.csv", PROVENANCE]) as mine:
+        write_csv(table, mine.path("groups_shared.csv"))
+        write_provenance(mine, made)
     if not options.json:
         print(f"wrote {output}")
 

@@ -32,10 +32,10 @@ def execute(options: argparse.Namespace) -> None:
     from ...io.files import output_folder
     from ...io.formats.side_tables import read_access
     from ...io.formats.text_tables import write_csv
-    from ...io.ownership import OurFiles
+    from ...io.ownership import beside_others
     from ...pipeline.structure import suggest_for_session
     from ...report.named_suggestions import name_suggestions
-    from ..outputs import second_opinions, write_provenance
+    from ..outputs import PROVENANCE, second_opinions, write_provenance
 
     output = output_folder(options.output, make=False) if options.output else None
     access = read_access(options.access) if options.access else None
@@ -58,10 +58,10 @@ def execute(options: argparse.Namespace) -> None:
         for note in found.notes:
             print(f"note: {note}")
     if output is not None:
-        mine = OurFiles(output)
-        for name, table in second_opinions(None, found).items():
-            write_csv(table, mine.path(f"{name}.csv"))
-        write_provenance(mine, found.provenance)
-        mine.finish(stale=False)
+        tables = second_opinions(None, found)
+        with beside_others(output, [*(f"{name}.csv" for name in tables), PROVENANCE]) as mine:
+            for name, table in tables.items():
+                write_csv(table, mine.path(f"{name}.csv"))
+            write_provenance(mine, found.provenance)
         if not options.json:
             print(f"wrote {output}")
