@@ -74,7 +74,7 @@ class CommunityTable(Table):
     def fit(self, width: int) -> None:
         """Fit the columns into a dock; `width` in pixels."""
         narrow = width <= NARROW
-        for column, wide, less in ((0, 84, 46), (3, 96, 78), (4, 52, 40), (5, 54, 46)):
+        for column, wide, less in ((0, 84, 46), (3, 96, 78), (4, 52, 40), (5, 54, 54)):
             self.setColumnWidth(column, less if narrow else wide)
         self.setColumnHidden(5, width < 340)
         self._arrange()
