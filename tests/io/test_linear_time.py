@@ -88,7 +88,7 @@ def test_the_work_grows_with_the_size_and_no_faster(tmp_path: Path, make: Callab
         found.append(calls(lambda path=path: read_recordings(path)))
     first, second = found[1] - found[0], found[2] - found[1]
     assert 0 < second < 2.3 * first + 300, found  # twice as many more: twice the work; four times if it were quadratic
-    assert first < 4200 * (SIZES[1] - SIZES[0])
+    assert first < 5000 * (SIZES[1] - SIZES[0])  # at most 4321 a column, with Python 3.13
 
 
 def test_the_columns_of_texts_are_read_together_and_a_bad_cell_is_still_named(tmp_path: Path) -> None:

@@ -105,6 +105,9 @@ class NeuronsDock(Dock):
         self.confidence.setSingleStep(0.1)
         self.confidence.setValue(1.0)
         self.confidence.setPrefix("confidence ")
+        # Qt 6.7 takes it for narrower than its text; where a style sheet says a width, only a style sheet changes it
+        wide = self.confidence.fontMetrics().horizontalAdvance("confidence 5.00") + 20
+        self.confidence.setStyleSheet(f"QAbstractSpinBox {{ min-width: {wide}px; }}")
         self.confidence.setToolTip(
             "How sure you are of the name, 0 to 1 (no unit); 0 to 5 or 100 where the recording's names are rated so. Default: the "
             "most. Below half it is shown in amber. Changing it changes the chosen neurons that have a name."
