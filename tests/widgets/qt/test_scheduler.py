@@ -15,6 +15,7 @@ from qtpy.QtGui import QMovie
 from qtpy.QtWidgets import QWidget
 from tests.widgets.helpers import NAMES, recording
 
+from napari_dynamic_connectome.widgets.qt import scheduler as turns
 from napari_dynamic_connectome.widgets.qt.scheduler import Scheduler
 from napari_dynamic_connectome.widgets.viewer import grey_levels
 from napari_dynamic_connectome.widgets.workspace import preload
@@ -228,13 +229,15 @@ def test_no_turn_is_taken_while_the_window_may_close_or_after_it_did(qtbot) -> N
     assert seen[-1] == "forgotten" and not scheduler.busy
 
 
-def test_docks_open_once_however_often_they_are_asked_for(viewer, work, qtbot) -> None:
+def test_docks_open_once_however_often_they_are_asked_for(viewer, work, qtbot, monkeypatch) -> None:
     from napari_dynamic_connectome.widgets.app.arrange import DOCKS, arrange_in_steps, open_docks
 
     arrange_in_steps(viewer)
     arrange_in_steps(viewer)
     assert len(work.scheduler._waiting) == 1
-    work.scheduler._next()  # the first dock is made and not yet in the window
+    with monkeypatch.context() as patch:
+        patch.setattr(turns, "BUDGET_S", 0.0)  # one step, however quick it is
+        work.scheduler._next()  # the first dock is made and not yet in the window
     assert not viewer.window.dock_widgets
     found = open_docks(viewer)  # what a key does that needs one of them
     qtbot.waitUntil(lambda: not work.arranging, timeout=20000)
