@@ -21,8 +21,7 @@ FLOOR = 1e-3
 
 def counted_p_value(statistic: float, nulls: Sequence[float] | Array) -> float:
     """(1 + surrogates that reach the statistic) / (1 + surrogates); NaN without any."""
-    known = np.asarray(nulls, float)
-    known = known[np.isfinite(known)]
+    known = _finite(nulls)
     return float((1 + (known >= statistic).sum()) / (1 + len(known))) if len(known) else float("nan")
 
 
@@ -47,8 +46,7 @@ def tail_p_value(statistic: float, nulls: Sequence[float] | Array) -> float:
     that of the prediction of one more draw: the normal deviate of equal probability, over sqrt(1 + 1 / K), in Student's
     distribution with K - 1 degrees of freedom (our definition; exact for normal statistics).
     """
-    known = np.asarray(nulls, float)
-    known = known[np.isfinite(known)]
+    known = _finite(nulls)
     count = len(known)
     if count < FEWEST or not np.isfinite(statistic):
         return counted_p_value(statistic, known)
@@ -56,8 +54,7 @@ def tail_p_value(statistic: float, nulls: Sequence[float] | Array) -> float:
     if mean <= 0 or variance <= 1e-12 * mean**2:
         return counted_p_value(statistic, known)
     outside = max(float(stats.gamma.sf(statistic, mean**2 / variance, scale=variance / mean)), 1e-300)
-    deviate = float(stats.norm.isf(outside)) / np.sqrt(1 + 1 / count)
-    return float(np.clip(stats.t.sf(deviate, count - 1), FLOOR, 1.0))
+    return _one_more_draw(float(stats.norm.isf(outside)), count)
 
 
 def student_p_value(statistic: float, nulls: Sequence[float] | Array) -> float:
@@ -78,13 +75,21 @@ def student_p_value(statistic: float, nulls: Sequence[float] | Array) -> float:
     -----
     Student's prediction of one more draw: the distance from the mean over s sqrt(1 + 1 / K), with K - 1 degrees of freedom.
     """
-    known = np.asarray(nulls, float)
-    known = known[np.isfinite(known)]
+    known = _finite(nulls)
     count = len(known)
     if count < FEWEST or not np.isfinite(statistic) or not known.std() > 1e-12 * np.abs(known).max():
         return counted_p_value(statistic, known)
-    deviate = (statistic - known.mean()) / (known.std(ddof=1) * np.sqrt(1 + 1 / count))
-    return float(np.clip(stats.t.sf(deviate, count - 1), FLOOR, 1.0))
+    return _one_more_draw(float((statistic - known.mean()) / known.std(ddof=1)), count)
+
+
+def _finite(nulls: Sequence[float] | Array) -> Array:
+    known = np.asarray(nulls, float)
+    return np.asarray(known[np.isfinite(known)])
+
+
+def _one_more_draw(deviate: float, count: int) -> float:
+    """P value of a normal deviate from a mean and a spread that were estimated from `count` draws."""
+    return float(np.clip(stats.t.sf(deviate / np.sqrt(1 + 1 / count), count - 1), FLOOR, 1.0))
 
 
 def false_discovery(p_values: Sequence[float] | Array) -> Array:
