@@ -6,10 +6,23 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pytest
 import xarray as xr
 
-from napari_dynamic_connectome.pipeline.chance import _left_out, settle_rank
-from napari_dynamic_connectome.pipeline.evidence import believable, carried_by_one, choose_rank, reason_for, standings
+from napari_dynamic_connectome import simulate_cohort
+from napari_dynamic_connectome.affinity.compute import compute_affinity
+from napari_dynamic_connectome.factorization.clocks import worm_shares
+from napari_dynamic_connectome.factorization.settings import FactorizationSettings
+from napari_dynamic_connectome.factorization.sweep import sweep_ranks
+from napari_dynamic_connectome.pipeline.chance import StartGroups, _left_out, choices_of_starts, settle_rank
+from napari_dynamic_connectome.pipeline.evidence import (
+    believable,
+    carried_by_one,
+    choose_rank,
+    reason_for,
+    standings,
+    worm_power,
+)
 from napari_dynamic_connectome.pipeline.surrogate_fits import RankFit, SurrogateFits
 
 
@@ -135,6 +148,39 @@ def test_a_component_that_one_worm_carries_does_not_count_where_others_do():
     assert _left_out(fits, {2: two, 3: three}, 0.05, {2: set(), 3: {2}}, {2: 2, 3: 2})
     assert not _left_out(fits, {2: two}, 0.05, {2: {0, 1}}, {2: 2})
     assert not _left_out(fits, {2: two, 3: three}, 0.05, {2: set(), 3: set()}, {2: 2, 3: 3})
+
+
+def test_each_start_alone_obeys_the_rule_about_what_one_worm_carries():
+    third = frozenset(range(20, 28))
+    two, three = ([(40.0, A), (39.0, B)], np.ones(2)), ([(40.0, A), (39.0, B), (38.0, third)], np.ones(3))
+    rng = np.random.default_rng(0)
+    data = {r: RankFit(0.2 * r, np.nan, np.nan, np.nan, []) for r in (1, 2, 3)}
+    table = pd.DataFrame({r: 20 + rng.normal(0, 0.5, 9) for r in (1, 2, 3)})
+    explained = pd.DataFrame({r: 0.1 * r + rng.normal(0, 0.001, 9) for r in (1, 2, 3)})
+    fits = SurrogateFits(explained, explained * np.nan, table, table)
+    starts = StartGroups()
+    starts.found = {2: [two, two, two], 3: [three, three, three]}
+    nobody = frozenset[int]()
+    starts.carried = {2: [nobody, nobody, frozenset([0, 1])], 3: [nobody, frozenset([2]), frozenset([0, 1, 2])]}
+    assert choices_of_starts(fits, data, starts, 0.05)["rank"].tolist() == [3, 2, 3]
+
+
+@pytest.mark.parametrize("model", ["aligned", "unaligned", "mixed"])
+def test_who_carries_a_component_of_a_start_is_who_carries_it_when_it_is_labelled(model):
+    cohort, _ = simulate_cohort(n_worms=3, n_neurons=16, duration_s=80, seed=1)
+    settings = FactorizationSettings(model=model, max_sweeps=15)
+    seen = []
+    sweep = sweep_ranks(
+        compute_affinity(cohort), (3,), settings, starts=2, folds=0, inspect=lambda rank, *what: seen.append(what)
+    )
+    ((prepared, fits),) = seen
+    shares = worm_shares(prepared.problem, fits.factors)
+    assert shares.shape == (2, 3, 3)
+    np.testing.assert_allclose(
+        np.sort(shares[fits.best].T, axis=1), np.sort(worm_power(sweep.components[3]), axis=1), atol=1e-6
+    )
+    fits.factors.pair[:], fits.factors.time[:], fits.factors.worm[:] = 0.0, 0.0, 0.0
+    assert not worm_shares(prepared.problem, fits.factors).any()
 
 
 def test_who_carries_a_component_is_asked_in_cohorts_of_three_worms_or_more():

@@ -76,6 +76,44 @@ def test_planted_groups_are_found_and_everyone_else_is_background():
     assert (support["worms_low"] <= support["worms"] / 4).all()
 
 
+def carried_cohort(seed: int) -> Cohort:
+    """Two groups in five worms, and in the first worm seven more neurons that have one course."""
+    worms = list(cohort(seed, 2, worms=5).recordings)
+    kernel = np.exp(-0.5 * (np.arange(-12, 13) / 4) ** 2)
+    course = np.convolve(np.random.default_rng(9).normal(size=worms[0].n_times), kernel, "same")
+    traces = worms[0].traces.copy()
+    names = [str(n) for n in traces["neuron"].values]
+    there = [n for n in NAMES[12:19] if n in names]
+    traces.loc[{"neuron": there}] = 0.3 * traces.loc[{"neuron": there}].values + 2 * course[:, None]
+    worms[0] = Recording.from_arrays(traces.values, name="w0", rate_hz=4, names=names)
+    return Cohort(worms)
+
+
+def test_choices_beside_the_suggestion_obey_the_rule_about_what_one_worm_carries():
+    settings = PipelineSettings.parse(
+        {
+            **QUICK,
+            "rank": {"smallest": 1, "largest": 4, "starts": 3},
+            "factorization": {"min_worms": 1, "max_sweeps": 60},
+            "chance": {"without_each_worm": True},
+        }
+    )
+    _, sweep, _ = decompose(carried_cohort(4), settings)
+    assert sweep.suggested == 2 and "what one worm carries" in sweep.reason
+    chosen = sweep.choices.groupby("varied")["rank"].apply(list)
+    assert chosen["start"] == [2, 2, 2]  # 3 if what one worm carries counted
+    _, sweep, _ = decompose(carried_cohort(5), settings)
+    assert sweep.suggested == 3  # rank 2 mixes one group with what the first worm has alone
+    chosen = sweep.choices.groupby("varied")["rank"].apply(list)
+    assert chosen["worm left out"] == [2, 3, 3, 3, 3]
+
+
+def test_without_each_worm_is_not_asked_where_there_is_no_structure():
+    settings = PipelineSettings.parse({**QUICK, "chance": {"without_each_worm": True}})
+    _, sweep, _ = decompose(cohort(2, 0), settings)
+    assert sweep.nothing and set(sweep.choices["varied"]) == {"start"}
+
+
 @pytest.mark.parametrize("seed", [2, 3])
 def test_noise_is_no_structure_and_nobody_is_named(seed):
     noise = cohort(seed, 0)
@@ -312,7 +350,7 @@ def test_components_are_compared_with_surrogates_on_the_bins_of_these():
     affinity = compute_affinity(cohort(4, 2))
     settings = PipelineSettings().factorization
     bins = Bins(affinity, 2, settings, seed=0, stop=Event())
-    _, pair = bins.fit((2,))
+    _, pair, _ = bins.fit((2,))
     again = bins.refit(pair, np.ones(pair.shape[:2], bool))
     for one, other in zip(pair[0], again[0], strict=True):  # a fit of the bins is its own
         assert np.corrcoef(one, other)[0, 1] > 0.999

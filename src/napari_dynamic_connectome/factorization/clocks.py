@@ -40,6 +40,19 @@ def worm_courses(problem: Problem, factors: Factors, worm: int) -> Array:
     return np.asarray(courses + factors.time[:, :, span(item.own)] if problem.model == "mixed" else courses)
 
 
+def worm_shares(problem: Problem, factors: Factors) -> Array:
+    """Share of every component's power in each worm (start, component, worm); zero for components that are zero."""
+    power = factors.worm.astype(float) ** 2
+    if problem.model != "aligned":
+        own = factors.own if problem.model == "mixed" else np.ones_like(factors.own)
+        for w, item in enumerate(problem.worms):
+            mine = span(item.own if problem.model == "mixed" else item.times)
+            course = np.einsum("krt,krt->kr", factors.time[:, :, mine], factors.time[:, :, mine])
+            power[:, :, w] = np.where(own, course, power[:, :, w])
+    total = power.sum(axis=2, keepdims=True)
+    return np.asarray(power / np.where(total > 0, total, 1.0))
+
+
 def pair_energy(problem: Problem, factors: Factors, keep: Sequence[Array], weights: Array) -> Array:
     """What an error in a worm's course costs: the squared norm of the pair factor in that worm (start, component, worm)."""
     energy = np.zeros((*factors.shape, len(problem.worms)))

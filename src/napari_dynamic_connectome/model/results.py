@@ -372,7 +372,8 @@ class RankSweep(Summary):
         The same for surrogate cohorts; None where they were not asked for.
     choices : pandas.DataFrame
         Which rank is suggested for one random start alone or without one worm: columns varied ("start", "worm left out"),
-        which, rank.
+        which, rank. By the rules of the suggestion, except that one start cannot say which components most starts have, and that
+        the surrogates of all worms serve for those without one (see `pipeline.chance.try_without`).
     """
 
     table: pd.DataFrame

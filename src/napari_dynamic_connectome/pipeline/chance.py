@@ -13,6 +13,7 @@ import pandas as pd
 from ..affinity.shift import Shifter
 from ..communities.scan import standardise, strongest_group
 from ..communities.tail import tail_p_value
+from ..factorization.clocks import worm_shares
 from ..factorization.prepare import Prepared
 from ..factorization.starts import Starts
 from ..model.cohort import Cohort
@@ -21,7 +22,16 @@ from ..model.evidence import Chance
 from ..model.execution import one_blas_thread
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Components, RankSweep
-from .evidence import believable, carried_by_one, choose_rank, component_groups, component_support, reason_for, spreads
+from .evidence import (
+    believable,
+    carried,
+    carried_by_one,
+    choose_rank,
+    component_groups,
+    component_support,
+    reason_for,
+    spreads,
+)
 from .kept import KeptPieces
 from .surrogate_fits import Bins, RankFit, SurrogateFits, fit_bins, fit_surrogates, pair_matrices
 from .together import Together
@@ -36,21 +46,30 @@ Strongest = tuple[list[tuple[float, frozenset[int]]], np.ndarray]
 
 
 class StartGroups:
-    """Looks at every random start of a rank sweep while it runs: what its components' strongest groups are.
+    """Looks at every random start of a rank sweep while it runs: its components' strongest groups, and who carries them.
 
     Parameters
     ----------
     kept : KeptPieces, optional
         What an interrupted run found is taken from here.
+
+    Attributes
+    ----------
+    found : dict
+        Rank -> strongest groups of every start.
+    carried : dict
+        Rank -> components (from 0) of every start that one worm carries, see `evidence.carried`.
     """
 
     def __init__(self, kept: KeptPieces | None = None) -> None:
         self.found: dict[int, list[Strongest]] = {}
+        self.carried: dict[int, list[frozenset[int]]] = {}
         self._bins: Bins | None = None
         self._kept = kept or KeptPieces(None)
 
     def __call__(self, rank: int, prepared: Prepared, fits: Starts) -> None:
         """Note the groups of all starts of one rank, as they are on the bins on which surrogates are fitted."""
+        self.carried[rank] = [carried(power.T) for power in worm_shares(prepared.problem, fits.factors)]
         piece, count = f"starts{rank} of {len(fits.errors)}", len(prepared.problem.affinity.neurons)
         known = self._kept.load(piece)
         if known is not None:
@@ -200,7 +219,7 @@ def judge_sweep(
     sweep: RankSweep,
     settings: PipelineSettings,
     *,
-    starts: Mapping[int, Sequence[Strongest]] | None = None,
+    starts: StartGroups | None = None,
     kept: KeptPieces | None = None,
     client: Any = None,
     progress: ProgressCallback | None = None,
@@ -215,9 +234,8 @@ def judge_sweep(
         That it was made from.
     sweep : RankSweep
     settings : PipelineSettings
-    starts : mapping, optional
-        For every rank and random start the strongest groups and the spreads of its components, to see how often each rank is
-        suggested.
+    starts : StartGroups, optional
+        What it found in every random start, to see which components most of them have, and how often each rank is suggested.
     kept : KeptPieces, optional
         What an interrupted run finished is taken from here, and what is finished now is kept.
     client : dask.distributed.Client, optional
@@ -269,7 +287,8 @@ def judge_sweep(
     def beside(some: SurrogateFits) -> Together | None:
         return _together(affinity, means, some)
 
-    fits, rank, counts, any_p = settle_rank(fits, data, groups, own.alpha, more, starts or {}, apart, beside)
+    alone = {} if starts is None else starts.found
+    fits, rank, counts, any_p = settle_rank(fits, data, groups, own.alpha, more, alone, apart, beside)
     chance, together = _chance(fits, data, counts, settings), beside(fits)
     found = {r: _judged(c, chance, own.alpha, together) for r, c in compared.items()}
     reason = reason_for(
@@ -280,7 +299,7 @@ def judge_sweep(
         any_p,
         set_apart=_left_out(fits, groups, own.alpha, apart, counts, together),
     )
-    chosen = _choices(fits, data, starts or {}, own.alpha, together)
+    chosen = choices_of_starts(fits, data, starts or StartGroups(), own.alpha, together)
     return replace(sweep, components=found, suggested=rank, reason=reason, chance=chance, choices=chosen)
 
 
@@ -355,9 +374,23 @@ def _suggest(
     apart: Mapping[int, Collection[int]] | None = None,
     together: Together | None = None,
 ) -> tuple[int, dict[int, int], float]:
-    """Rank, believable components of every rank, and p of 'the first ranks explain more than chance'.
+    """Rank, believable components of every rank, and p of 'the first ranks explain more than chance'."""
+    counts = _counts(fits.top, groups, alpha, starts or {}, apart or {}, together)
+    first = [_gain_p(fits, data, r) for r in (1, 2)]
+    known = [p for p in first if np.isfinite(p)]
+    any_p = min(1.0, len(known) * min(known)) if known else 1.0
+    return choose_rank(counts, any_p, len(known) * first[0] if np.isfinite(first[0]) else 1.0, alpha), counts, any_p
 
-    Components that are set apart count only if no others are there.
+
+def _counts(
+    top: pd.DataFrame,
+    groups: Mapping[int, Strongest],
+    alpha: float,
+    starts: Mapping[int, Sequence[Strongest]],
+    apart: Mapping[int, Collection[int]],
+    together: Together | None,
+) -> dict[int, int]:
+    """Believable components of every rank; those that are set apart count only if no others are there.
 
     Where there are random starts, a rank counts for as many components as two thirds of them have at least. (On small planted cohorts
     with three motifs, seeds 0 to 22 and three seeds each, the best start alone had one too many in 5 of 68 analyses, with this rule in
@@ -365,19 +398,16 @@ def _suggest(
     """
     counts = {}
     for rank, (found, spread) in groups.items():
-        tops = fits.top[rank].dropna().to_numpy(float) if rank in fits.top else np.empty(0)
+        tops = top[rank].dropna().to_numpy(float) if rank in top else np.empty(0)
         if not len(tops):
             counts[rank] = 0
             continue
-        others = sorted(believable(*one, tops, alpha, (), together) for one in (starts or {}).get(rank, ()))
+        others = sorted(believable(*one, tops, alpha, (), together) for one in starts.get(rank, ()))
         least = others[len(others) // 3 :][:1]
-        counts[rank] = min([believable(found, spread, tops, alpha, (apart or {}).get(rank, ()), together), *least])
+        counts[rank] = min([believable(found, spread, tops, alpha, apart.get(rank, ()), together), *least])
     if apart and not any(counts.values()):
-        return _suggest(fits, data, groups, alpha, starts, None, together)
-    first = [_gain_p(fits, data, r) for r in (1, 2)]
-    known = [p for p in first if np.isfinite(p)]
-    any_p = min(1.0, len(known) * min(known)) if known else 1.0
-    return choose_rank(counts, any_p, len(known) * first[0] if np.isfinite(first[0]) else 1.0, alpha), counts, any_p
+        return _counts(top, groups, alpha, starts, {}, together)
+    return counts
 
 
 def _left_out(
@@ -456,18 +486,24 @@ def settle_rank(
     return fits, rank, counts, any_p
 
 
-def _choices(
+def choices_of_starts(
     fits: SurrogateFits,
     data: Mapping[int, RankFit],
-    starts: Mapping[int, Sequence[Strongest]],
+    starts: StartGroups,
     alpha: float,
     together: Together | None = None,
 ) -> pd.DataFrame:
-    """Rank that each random start alone would suggest."""
-    count = min((len(s) for s in starts.values()), default=0)
+    """Rank that each random start alone would suggest, columns varied, which, rank.
+
+    By the rules of the suggestion, that about what one worm carries among them, but one: a start alone cannot say which components
+    most starts have.
+    """
+    count = min((len(s) for s in starts.found.values()), default=0)
     rows = []
     for k in range(count):
-        rank, _, _ = _suggest(fits, data, {r: s[k] for r, s in starts.items()}, alpha, together=together)
+        groups = {r: s[k] for r, s in starts.found.items()}
+        apart = {r: s[k] for r, s in starts.carried.items()}
+        rank, _, _ = _suggest(fits, data, groups, alpha, apart=apart, together=together)
         rows.append({"varied": "start", "which": str(k + 1), "rank": rank})
     return pd.DataFrame(rows, columns=["varied", "which", "rank"])
 
@@ -531,15 +567,20 @@ def try_without(
 ) -> RankSweep:
     """Add to `choices` the rank that is suggested without each worm; the surrogates of the whole cohort serve for all.
 
-    The cohort without a worm is fitted as surrogates are. Cohorts of two worms or fewer are left as they are.
+    The cohort without a worm is fitted as surrogates are, from one start: which components most starts have is not asked of it. What
+    one of the worms that are left carries counts as it does in the suggestion. Whether the first ranks explain more than chance is not
+    asked again either: fewer worms are explained better, by chance too, than the whole cohort's surrogates. So nothing is added
+    where there is no structure beyond chance, and no row for a worm where no component stands out, if none does with it. Cohorts of two
+    worms or fewer are left as they are.
     """
     chance = sweep.chance
     blocks = affinity.blocks
-    if chance is None or not chance.tested or len(blocks) < 3:
+    if chance is None or not chance.tested or len(blocks) < 3 or sweep.nothing:
         return sweep
     ranks = [int(r) for r in chance.table["rank"]]
     known = [one for one in map(Together.of, sweep.components.values()) if one is not None]
     together = max(known, key=lambda one: len(one.chance), default=None)
+    stands_out = bool(chance.table["believable"].any())
     rows = []
     for number, block in enumerate(blocks):
         check_cancel(cancel)
@@ -549,11 +590,10 @@ def try_without(
             fits, _ = _own_fits(rest, ranks, settings, held_out=False)
         except DynamicConnectomeError:
             continue  # the rest cannot be fitted without this worm: it has no say in the rank
-        counts = {}
-        for rank, fit in fits.items():
-            tops = chance.top[rank].dropna().to_numpy(float)
-            counts[rank] = believable(*start_groups(fit.matrices), tops, settings.chance.alpha, (), together)
-        most = max(counts.values(), default=0)
-        rank = min((r for r, c in counts.items() if c == most), default=0) if most else 0
-        rows.append({"varied": "worm left out", "which": str(block.worm), "rank": rank})
+        groups = {rank: start_groups(fit.matrices) for rank, fit in fits.items()}
+        apart = {rank: carried(fit.power) for rank, fit in fits.items()}
+        counts = _counts(chance.top, groups, settings.chance.alpha, {}, apart, together)
+        if any(counts.values()) or stands_out:
+            rank = choose_rank(counts, 0.0, 1.0, settings.chance.alpha)
+            rows.append({"varied": "worm left out", "which": str(block.worm), "rank": rank})
     return replace(sweep, choices=pd.concat([sweep.choices, pd.DataFrame(rows)], ignore_index=True))

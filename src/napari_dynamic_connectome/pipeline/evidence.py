@@ -212,7 +212,11 @@ def believable(
 
 def carried_by_one(components: Components) -> frozenset[int]:
     """Components (from 0) of which one worm has most of the power, in a cohort of three worms or more."""
-    power = worm_power(components)
+    return carried(worm_power(components))
+
+
+def carried(power: np.ndarray) -> frozenset[int]:
+    """As `carried_by_one`, from the share of every component's power in each worm (worm, component)."""
     return frozenset(np.flatnonzero(power.max(axis=0) >= CARRIED).tolist()) if len(power) >= 3 else frozenset()
 
 

@@ -397,7 +397,7 @@ def decompose(
         checkpoint=checkpoint,
         inspect=starts,
     )
-    sweep = judge_sweep(affinity, cohort, sweep, settings, starts=starts.found, progress=part(progress, 0.5, 1), **how)
+    sweep = judge_sweep(affinity, cohort, sweep, settings, starts=starts, progress=part(progress, 0.5, 1), **how)
     if settings.chance.without_each_worm:
         sweep = try_without(affinity, sweep, settings, cancel=cancel)
     if sweep.nothing:

@@ -18,6 +18,7 @@ import pandas as pd
 from ..affinity.coarse import coarse_affinity
 from ..affinity.shift import Shifter
 from ..communities.scan import beyond_strength, largest_statistic, standardise, strongest_group
+from ..factorization.clocks import worm_shares
 from ..factorization.folds import draw_folds
 from ..factorization.prepare import prepare
 from ..factorization.problem import Problem
@@ -55,6 +56,8 @@ class RankFit:
         Largest statistic of a group of any component; see `communities.scan`.
     matrices : list of ndarray
         Pair factor of every component (N, N), fitted on the bins; NaN where no worm observed a pair.
+    power : ndarray of float
+        (worm, component), share of every component's power in each worm.
     """
 
     explained: float
@@ -62,6 +65,7 @@ class RankFit:
     top: float
     top_modules: float
     matrices: list[Array]
+    power: Array = field(default_factory=lambda: np.empty((0, 0)))
 
 
 class Bins:
@@ -103,7 +107,7 @@ class Bins:
         means = np.divide(total, count, out=np.full(problem.n_slots, np.nan), where=count > 0)
         return np.asarray(means.reshape(-1, len(problem.affinity.pairs)).sum(axis=0))
 
-    def fit(self, ranks: Sequence[int]) -> tuple[Array, Array]:
+    def fit(self, ranks: Sequence[int]) -> tuple[Array, Array, Array]:
         """Fit all of these ranks together, from one start each.
 
         Returns
@@ -112,9 +116,11 @@ class Bins:
             (rank,), share of the squared norm.
         pair : ndarray of float
             (rank, component, slot); components beyond the rank are zero.
+        power : ndarray of float
+            (rank, component, worm), share of every component's power in each worm.
         """
         fits = fit_factors(self.prepared, self._random(ranks, self.seed), self.pool)
-        return 1 - fits.errors**2, fits.factors.pair
+        return 1 - fits.errors**2, fits.factors.pair, worm_shares(self.prepared.problem, fits.factors)
 
     def held_out(self, ranks: Sequence[int]) -> Array:
         """Relative errors (rank,) on fibres that were not fitted; NaN if none can be held out."""
@@ -201,13 +207,14 @@ def fit_bins(
 ) -> dict[int, RankFit]:
     """As `fit_ranks`, of one cohort's bins."""
     fitted = sorted(r for r in ranks if r <= bins.most)
-    explained, pairs = bins.fit(fitted)
+    explained, pairs, power = bins.fit(fitted)
     errors = bins.held_out(fitted) if held_out else np.full(len(fitted), np.nan)
     found: dict[int, RankFit] = {}
     for number, rank in enumerate(fitted):
         matrices = pair_matrices(bins.prepared.problem, pairs[number, :rank])
         top = tops(matrices) if statistics else (float("nan"), float("nan"))
-        found[rank] = RankFit(float(explained[number]), float(errors[number]), *top, matrices)
+        shares = power[number, :rank].T
+        found[rank] = RankFit(float(explained[number]), float(errors[number]), *top, matrices, shares)
     return found
 
 

@@ -307,7 +307,7 @@ def _sweep(
         cancel=cancel,
         inspect=starts,
     )
-    return judge_sweep(affinity, cohort, sweep, settings, starts=starts.found, cancel=cancel)
+    return judge_sweep(affinity, cohort, sweep, settings, starts=starts, cancel=cancel)
 
 
 def _threads(context: Context) -> Any:
