@@ -57,9 +57,10 @@ def run_of(session: Session, output: Path) -> dict[str, Any]:
         about: dict[str, Any] = {"component": number, "neurons": strongest_neurons(components, number, 6)}
         if components.support is not None:
             held = components.support.loc[number]
-            about |= {k: held[k] for k in ("p_value", "background", "warning") if k in held.index}
+            about |= {k: held[k] for k in ("p_value", "background") if k in held.index}
+            about["warning"] = components.beware(number)
         about["communities"] = {
-            kind: {"answer": one.answer, "sizes": [int(n) for n in one.sizes()]}
+            kind: {"answer": one.with_unasked(one.answer, components), "sizes": [int(n) for n in one.sizes()]}
             for (of, kind), one in session.communities.items()
             if of == number
         }

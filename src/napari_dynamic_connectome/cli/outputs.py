@@ -258,6 +258,6 @@ def component_line(session: Session, component: int) -> str:
     if support is None or support["p_value"].isna()[component]:
         return f"component {component}: {names}{said}"
     clock = f", {components.clock(component)} clock" if components.model == "mixed" else ""
-    warning = str(support.loc[component, "warning"])
+    warning = components.beware(component)
     beware = f" Beware: {warning}." if warning else ""
     return f"component {component} (p = {support.loc[component, 'p_value']:.2g}{clock}): {names}{said}{beware}"

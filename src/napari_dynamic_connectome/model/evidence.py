@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 NOTHING = "no structure beyond chance"
+SECOND_QUESTION = "whether the neurons are more active together than in shifted cohorts"
+"""What components and communities are asked besides; see `pipeline.together`."""
 EVENLY = 1 / 3
 """Coefficient of variation of the neurons' strengths up to which a component takes in nearly everyone (nine in ten, effectively:
 1 / (1 + variation squared))."""

@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from .errors import InputError
-from .evidence import Chance
+from .evidence import SECOND_QUESTION, Chance
 from .summary import NAMES, Summary, listed
 from .text import counted
 
@@ -112,7 +112,7 @@ class Components(Summary):
         if self.support is not None and component in self.support.index:
             row = self.support.loc[component]
             parts.append("background" if bool(row["background"]) else f"corrected p {float(row['q_value']):.2g}")
-            parts += [str(row["warning"])] if row["warning"] else []
+            parts += [beware] if (beware := self.beware(component)) else []
         else:
             parts.append("not compared with chance")
         return f"{', '.join(parts)}; led by {' '.join(self.leading(component).index[:NAMES])}"
@@ -121,6 +121,25 @@ class Components(Summary):
     def rank(self) -> int:
         """Number of components."""
         return int(self.weight.sizes["component"])
+
+    @property
+    def unasked(self) -> str:
+        """What components that were compared with chance by an earlier version were not asked, in words; "" where they were."""
+        chance = self.diagnostics.get("chance", {})
+        if not chance.get("surrogates") or chance.get("together") is not None:
+            return ""
+        version = dict(self.provenance.get("versions", {})).get("napari-dynamic-connectome", "unknown")
+        return f"{SECOND_QUESTION} (analyzed with version {version})"
+
+    def beware(self, component: int) -> str:
+        """What a reader should know before trusting a component: its warning, and what it was not asked; "" if there is nothing."""
+        if self.support is None or component not in self.support.index:
+            return ""
+        row = self.support.loc[component]
+        said = [str(row["warning"])] if row["warning"] else []
+        if self.unasked and not bool(row["background"]):
+            said.append(f"not asked: {self.unasked}")
+        return "; ".join(said)
 
     @cached_property
     def clocks(self) -> tuple[Clock, ...]:
@@ -478,6 +497,13 @@ class Communities(Summary):
             found = "" if p != p else f", {'corrected ' if self.claims is not None else ''}p {p:.2g}"
             groups.append(f"{row['size']} neurons{found}: {listed(str(row['members']).split(), 24)}")
         return [*([answer] if answer else []), *groups]
+
+    def with_unasked(self, said: str, components: Components | None) -> str:
+        """`answer` or `rule`, and what the components' version did not ask before anything was claimed."""
+        claimed = self.claims is not None and len(self.claims) > 0
+        if components is None or not components.unasked or not claimed:
+            return said
+        return f"{said} Not asked: {components.unasked}."
 
     @property
     def n_levels(self) -> int:

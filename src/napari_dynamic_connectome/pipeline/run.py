@@ -519,6 +519,8 @@ def _run_stages(
     stages: dict[str, str] = dict(session.provenance.get("stages", {})) if resume else {}
     why = freshness(session, settings.model_dump(mode="json")).lines
     session.provenance.pop("done again", None)
+    if session.components is not None and session.components.unasked:
+        stages = {k: v for k, v in stages.items() if k == "recordings"}
     hashes = stage_hashes(settings, inputs)
     kept = _checkpoints(output, hashes, ("recordings",))
     if stages.get("recordings") != hashes["recordings"]:

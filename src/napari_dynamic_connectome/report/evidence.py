@@ -36,7 +36,7 @@ def tested_against(components: Components) -> str:
         return (
             f"p: how often the strongest group of any component of {chance['surrogates']} surrogate cohorts ({chance['method']}), "
             "factorized like this one, is as strong; q: corrected over the components."
-        )
+        ) + (f" Not asked: {components.unasked}." if components.unasked else "")
     return f"Not compared with chance: {chance.get('note') or 'no surrogates'}."
 
 
@@ -58,6 +58,6 @@ def support_table(components: Components) -> pd.DataFrame:
                 ", ".join(f"{n} ({w})" for n, w in components.leading(int(c)).head(6)["worms"].items())
                 for c in support.index
             ],
-            "note": support["warning"],
+            "note": [components.beware(int(c)) for c in support.index],
         }
     )

@@ -314,7 +314,8 @@ def _component_section(
         numbers = hue_numbers(session.communities, communities)
         shown = styles(communities, communities.chosen_level, dark=False, numbers=numbers)
         what = "structure beyond strength" if kind == "modules" else "who takes part, and how strongly"
-        parts.append(f"<p><b>{kind}</b> ({what}); {html.escape(communities.rule)}</p>")
+        rule = communities.with_unasked(communities.rule, components)
+        parts.append(f"<p><b>{kind}</b> ({what}); {html.escape(rule)}</p>")
         if len(table):
             draw = partial(plot_matrix, components, component, communities, numbers=numbers)
             png = _png(f"matrix_component{component}_{kind}", draw, drawn, cancel)

@@ -199,7 +199,8 @@ def evidence_tables(session: Session) -> dict[str, pd.DataFrame]:
     if sweep is not None and len(sweep.choices):
         found["rank_choices"] = sweep.choices
     if components is not None and components.support is not None:
-        found["components_support"] = components.support.reset_index()
+        said = [components.beware(int(n)) for n in components.support.index]
+        found["components_support"] = components.support.assign(warning=said).reset_index()
     return found
 
 

@@ -39,6 +39,10 @@ OPINION_WORDS: dict[Result, str] = {
 """Results of other methods in words, in the order in which they are done again."""
 
 
+ASK_IT = "Analyze again to ask it."
+"""After what an earlier version did not ask."""
+
+
 @dataclass(frozen=True)
 class Change:
     """One thing that changed after a result was made.
@@ -46,7 +50,8 @@ class Change:
     Parameters
     ----------
     what : str
-        "names", "rejected", "traces", "stimuli", "behaviour", "worms", "settings", "labels", "voxel size" or "rate".
+        "names", "rejected", "traces", "stimuli", "behaviour", "worms", "settings", "labels", "voxel size", "rate", or "questions"
+        that an earlier version did not ask.
     text : str
         As it stands after "older than": "3 names of worm2".
     worm : str
@@ -103,7 +108,8 @@ class Freshness:
         for worm in dict.fromkeys(c.worm for c in self.traces):
             found.append(f"Traces of {worm} are older than {joined(c.text for c in self.traces if c.worm == worm)}.")
         if self.components:
-            found.append(f"Components and communities are older than {joined(c.text for c in self.components)}.")
+            ask = f" {ASK_IT}" if any(c.what == "questions" for c in self.components) else ""
+            found.append(f"Components and communities are older than {joined(c.text for c in self.components)}.{ask}")
         if self.communities:
             found.append(f"Communities are older than {joined(c.text for c in self.communities)}.")
         for which, words in OPINION_WORDS.items():
@@ -164,6 +170,8 @@ def freshness(session: Session, wanted: Mapping[str, Any] | None = None) -> Fres
     made = session.made
     changes = _data(session, made.get("worms", {}), made.get("components") or {}) if "worms" in made else []
     changes += _settings(made.get("components"), wanted, COMPONENT_SETTINGS)
+    if session.components is not None and session.components.unasked:
+        changes.append(Change("questions", f"the question {session.components.unasked}"))
     own: list[Change] = []
     if session.communities:
         own = _settings(made.get("communities"), wanted, COMMUNITY_SETTINGS)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 from tests.widgets.helpers import fill, recording
 
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
+from napari_dynamic_connectome.widgets.docks.components_dock import support_words
 
 pytestmark = pytest.mark.gui
 
@@ -77,6 +81,34 @@ def test_redo_after_names_analyzes_the_traces_that_are_there(docks, work, qtbot,
     assert work.session.components is not before and "RIS" in work.session.components.neurons
     assert shown(docks, qtbot) == set()
     assert work.session.settings["rank"]["rank"] == 1 and work.session.settings["chance"]["surrogates"] == 9
+
+
+def test_claims_of_an_earlier_version_say_what_was_not_asked_until_redo(docks, work, qtbot, wait_for) -> None:
+    qtbot.wait(20)
+    session, (_, of_components, of_communities) = work.session, docks
+    session.edit("worm B", {13: {"name": "RIS"}})
+    qtbot.mouseClick(of_components.strip.redo, Qt.MouseButton.LeftButton)
+    wait_for(work.up_to_date.job)
+    assert shown(docks, qtbot) == set()
+    asked = session.components
+    chance = {k: v for k, v in asked.diagnostics["chance"].items() if not k.startswith("together")}
+    older = replace(asked, diagnostics={**asked.diagnostics, "chance": chance})
+    support = older.support.assign(background=False, p_value=0.01, q_value=0.01)
+    communities = session.communities[1, "core"]
+    claims = pd.DataFrame({"q_value": [0.01]}, index=pd.Index([0], name="community"))
+    session.set_components(replace(older, support=support))
+    session.set_communities({(1, "core"): replace(communities, claims=claims, answer="Some act together.")})
+    (said,) = shown(docks, qtbot)
+    assert said.startswith("Components and communities are older than the question whether the neurons are more")
+    question = session.components.unasked
+    assert of_components.strip.text.toolTip().endswith("Analyze again to ask it.") and question
+    short, spoken = support_words(session.components, 1)
+    assert short == "p .010 !" and f"Not asked: {question}." in spoken
+    assert of_communities.answer.text() == f"Some act together. Not asked: {question}."
+    qtbot.mouseClick(of_communities.strip.redo, Qt.MouseButton.LeftButton)
+    wait_for(work.up_to_date.job)
+    assert shown(docks, qtbot) == set() and session.components.unasked == ""
+    assert "Not asked" not in of_communities.answer.text()
 
 
 def test_settings_of_communities_alone_leave_the_components(docks, work, qtbot, wait_for, monkeypatch) -> None:

@@ -279,7 +279,7 @@ class CommunitiesDock(Dock):
         self.level_text.setText(f"{counts[level]}{unit}")
         self.level_text.setToolTip(f"{counts[level]} communities at this level")
         self.kind.setCurrentIndex(max(self.kind.findData(selection.kind), 0))
-        self.answer.setText(communities.answer)
+        self.answer.setText(communities.with_unasked(communities.answer, components))
         self.answer.setVisible(bool(communities.answer))
         look = shown_styles(self.session, self.colours.dark)
         self._show_table(communities, level, look)

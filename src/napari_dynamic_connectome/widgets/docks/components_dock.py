@@ -392,10 +392,11 @@ def support_words(components: Components, number: int) -> tuple[str, str]:
             parts.append(
                 f"Comes back in {row[key]:.0%} of {what} ({row[f'{key}_low']:.0%} to {row[f'{key}_high']:.0%})."
             )
-    if row["warning"]:
-        parts.append(f"{str(row['warning'])[:1].upper()}{str(row['warning'])[1:]}.".replace("..", "."))
+    beware = components.beware(number)
+    if beware:
+        parts.append(f"{beware[:1].upper()}{beware[1:]}.".replace("..", "."))
     short = "background" if background else f"p {p_text(p)}" if np.isfinite(p) else ""
-    return f"{short} !" if row["warning"] and short else short, " ".join(x for x in parts if x)
+    return f"{short} !" if beware and short else short, " ".join(x for x in parts if x)
 
 
 def _strongest(components: Components, number: int) -> str:
