@@ -96,8 +96,8 @@ def _of_recording(recording: Recording) -> tuple[dict[str, object], dict[str, ob
             }
         )
         before = _recordings[recording] = (recording.neurons, cells, first)
-    own = recording.neurons.drop(columns=[c for c in NOT_SHOWN if c in recording.neurons])
-    return {str(k): v.array for k, v in before[2].items()}, {str(k): v.to_numpy() for k, v in own.items()}
+    own = {str(k): v.to_numpy() for k, v in recording.neurons.items() if k not in NOT_SHOWN}
+    return {str(k): v.array for k, v in before[2].items()}, own
 
 
 _recordings: weakref.WeakKeyDictionary[Recording, tuple[pd.DataFrame, list[list[object]], pd.DataFrame]]

@@ -53,10 +53,10 @@ def neuron_order(recording: Recording, by: SortBy, community: np.ndarray | None 
         Community of every neuron, -1 = none; these come last.
     """
     names = recording.neurons["name"].tolist()
-    labels = recording.neurons["label"].to_numpy()
+    labels = recording.neurons["label"].tolist()
     indices = range(recording.n_neurons)
     if by == "community" and community is not None and (community >= 0).any():
-        rank = np.where(community >= 0, community, community.max() + 1)
+        rank = np.where(community >= 0, community, community.max() + 1).tolist()
         return np.array(sorted(indices, key=lambda i: (rank[i], names[i] == "", natural_key(names[i]), labels[i])), int)
     if by == "name":
         return np.array(sorted(indices, key=lambda i: (names[i] == "", natural_key(names[i]), labels[i])), int)

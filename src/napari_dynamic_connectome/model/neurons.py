@@ -76,6 +76,7 @@ class NeuronInfo:
     pair_name: str
 
 
+@lru_cache(maxsize=8192)
 def natural_key(name: str) -> tuple[tuple[bool, int, str], ...]:
     """Sort key that puts VA2 before VA10."""
     parts = re.findall(r"[0-9]+|[^0-9]+", name)

@@ -255,8 +255,7 @@ class Recording:
     @property
     def positions_um(self) -> np.ndarray:
         """Positions (neuron, 3) as (z, y, x) in micrometres; NaN where not known."""
-        positions: np.ndarray = self.neurons[["z", "y", "x"]].to_numpy(float)
-        return positions
+        return np.column_stack([self.neurons[axis].to_numpy(float) for axis in ("z", "y", "x")])
 
     def replace(self, **changes: Any) -> Self:
         """Copy with some fields changed, validated again."""

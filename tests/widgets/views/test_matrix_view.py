@@ -65,3 +65,34 @@ def test_a_click_on_a_block_chooses_its_community_and_only_it_is_coloured(dock, 
     if outside is not None:
         matrix._clicked(Click((outside[0] + outside[1]) / 2))
         assert work.session.selection.community is None
+
+
+def test_another_component_has_its_own_brightest_value_and_another_level_the_same(dock, work, qtbot) -> None:
+    matrix, components = dock.matrix, work.session.components
+
+    def shown(**chosen) -> tuple[float, str]:
+        work.session.select(**chosen)
+        dock.flush()
+        return matrix._top, matrix.high.text()
+
+    first = shown(component=1, level=0)
+    for number, level in ((1, 1), (2, 0), (1, 0)):
+        top, text = shown(component=number, level=level)
+        values = components.matrix(number).values
+        values = values[np.ix_(*2 * [[components.neurons.index(n) for n in matrix.names]])]
+        assert top == pytest.approx(np.percentile(values[np.isfinite(values) & (values > 0)], 99))
+        assert text == f"{top:.2g}"
+        assert ((top, text) == first) == (number == 1)
+
+
+def test_the_strongest_pairs_are_those_of_all_pairs_sorted() -> None:
+    from napari_dynamic_connectome.widgets.docks.communities_dock import _strongest
+
+    draw = np.random.default_rng(0)
+    names = [f"N{i}" for i in draw.permutation(12)]
+    for inside in (np.arange(12), np.array([3, 7, 8, 1]), np.array([4]), np.zeros(0, int)):
+        values = np.round(draw.random((12, 12)) * 4)  # many are equal
+        values[draw.random((12, 12)) < 0.2] = np.nan
+        wanted = [(values[a, b], names[a], names[b]) for i, a in enumerate(inside) for b in inside[i + 1 :]]
+        wanted = sorted((one for one in wanted if np.isfinite(one[0])), reverse=True)[:5]
+        assert _strongest(names, values, inside) == wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -344,15 +345,7 @@ class CommunitiesDock(Dock):
             ("in / out", f"{_short(within)} / {_short(without)}"),
             *_claim_lines(communities, chosen, level),
         ]
-        pairs = sorted(
-            (
-                (values[a, b], components.neurons[a], components.neurons[b])
-                for i, a in enumerate(inside)
-                for b in inside[i + 1 :]
-                if np.isfinite(values[a, b])
-            ),
-            reverse=True,
-        )[:5]
+        pairs = _strongest(components.neurons, values, inside)
         body = "".join(f'<tr><td style="color:{muted}">{k}&nbsp;&nbsp;</td><td>{v}</td></tr>' for k, v in lines)
         body += "".join(f'<tr><td>{a}–{b}&nbsp;</td><td align="right">{v:.3g}</td></tr>' for v, a, b in pairs)
         self.facts.setText(f'<table cellspacing="1">{body}</table>')
@@ -496,6 +489,20 @@ def _claim_lines(communities: Communities, chosen: int, level: int) -> list[tupl
 
 def _short(value: float) -> str:
     return "–" if value != value else f"{value:.2g}"
+
+
+def _strongest(
+    names: Sequence[str], values: np.ndarray, inside: np.ndarray, most: int = 5
+) -> list[tuple[float, str, str]]:
+    """Largest of the finite values (N, N) between neurons (their places): value and both names, the largest first."""
+    rows, columns = inside[np.triu_indices(len(inside), 1)[0]], inside[np.triu_indices(len(inside), 1)[1]]
+    found = values[rows, columns]
+    rows, columns, found = (one[np.isfinite(found)] for one in (rows, columns, found))
+    if len(found) > most:  # equal values are told apart by names
+        large = found >= np.partition(found, -most)[-most]
+        rows, columns, found = rows[large], columns[large], found[large]
+    pairs = zip(found.tolist(), rows.tolist(), columns.tolist(), strict=True)
+    return sorted(((v, names[a], names[b]) for v, a, b in pairs), reverse=True)[:most]
 
 
 def _mean(values: np.ndarray) -> float:

@@ -277,7 +277,7 @@ class SceneView:
                 for name in OURS:
                     self.overlay.remove(name)
                 self._text.title(viewer, "", self.colours.text)
-                self._legend.show(viewer, [], self.colours.secondary, most=100)
+                self._legend.show(viewer, [], self.colours.secondary)
                 return
             self._place()
             self._draw_neurons()
@@ -575,7 +575,6 @@ class SceneView:
         if work is None or work.viewer is None or drawn is None or self.closed:
             return
         self._zoomed()
-        self._legend.settle(work.viewer)
         view, chosen = work.view, []
         if view.names:
             group = view.by_state and view.state_group >= 0
@@ -783,8 +782,7 @@ class SceneView:
         return resolve.legend(work.session, self.drawn, work.view.color_by, dark=self.colours.dark)
 
     def _draw_legend(self) -> None:
-        if self._legend.show(self._viewer, self._legend_lines(), self.colours.secondary):
-            self._stages.append(self._draw_legend)  # the rest of it in the next turn
+        self._legend.show(self._viewer, self._legend_lines(), self.colours.secondary)
 
     # --- pictures and clicks ----------------------------------------------------------------------------------------
 

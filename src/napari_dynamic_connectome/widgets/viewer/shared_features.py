@@ -119,15 +119,19 @@ def _give(layer: Any, table: pd.DataFrame) -> None:
         str(getattr(layer, name, "direct")) != "direct" for name in ("face_color_mode", "border_color_mode")
     )
     same_columns = len(held) == len(table) and list(held.columns) == list(table.columns)
-    if by_features or not same_columns or any(held[name].dtype != table[name].dtype for name in table):
+    if by_features or not same_columns or not held.dtypes.equals(table.dtypes):
         layer.features = table
         return
-    changed = [name for name in table if not held[name].equals(table[name])]
+    changed = {
+        name: new.array
+        for (name, new), (_, old) in zip(table.items(), held.items(), strict=True)
+        if not old.array.equals(new.array)
+    }
     if "index" in changed:  # napari finds labels by it
         layer.features = table
         return
-    for name in changed:
-        held[name] = table[name].array.copy()
+    for name, values in changed.items():
+        held[name] = values.copy()
     if hasattr(layer, "refresh_text"):
         layer.refresh_text()
     layer.events.properties()

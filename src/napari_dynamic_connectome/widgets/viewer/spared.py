@@ -1,4 +1,4 @@
-"""What napari and vispy do again and again for the layers and texts of the overlay, and need not: compile, build the scene anew."""
+"""What napari and vispy do again and again for the layers of the overlay, and need not: compile, build the scene anew."""
 
 from __future__ import annotations
 
@@ -55,13 +55,6 @@ def keep_scene(viewer: Any, layer: Any) -> None:
 
     layer.events.visible.disconnect(build)
     layer.events.visible.connect(in_a_grid)
-
-
-def keep_program_of_overlay(viewer: Any, overlay: Any) -> None:
-    """Let the box behind a text on the canvas keep its program."""
-    with contextlib.suppress(AttributeError, KeyError):
-        for one in _canvas(viewer)._viewer_overlay_to_visual[overlay]:
-            keep_program(one.box.mesh)
 
 
 def _canvas(viewer: Any) -> Any:

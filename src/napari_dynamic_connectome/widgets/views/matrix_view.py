@@ -83,6 +83,8 @@ class MatrixView(QWidget):
         self._shown: tuple[Any, ...] = ()
         self._index, self._missing = np.zeros((0, 0), np.uint8), np.zeros((0, 0), bool)
         self._groups, self._top = np.zeros(0, int), 1.0
+        self._top_of: tuple[Any, ...] | None = None
+        """What the brightest value was found for: the same at every level."""
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.plot, 1)
@@ -164,9 +166,12 @@ class MatrixView(QWidget):
         self.names = [communities.neurons[i] for i in order]
         self.values = values = _between(components, number, self.names)
         self._missing = ~np.isfinite(values)
-        finite = values[~self._missing & (values > 0)]
-        self._top = top = float(np.percentile(finite, BRIGHTEST)) if len(finite) else 1.0
-        self._index = np.round(np.clip(np.nan_to_num(values) / top, 0, 1) * 255).astype(np.uint8)
+        shown = components, number, communities.neurons  # whatever their order
+        if self._top_of is None or self._top_of[0] is not components or self._top_of[1:] != shown[1:]:
+            finite = values[~self._missing & (values > 0)]
+            self._top = float(np.percentile(finite, BRIGHTEST)) if len(finite) else 1.0
+            self._top_of = shown
+        self._index = np.round(np.clip(np.nan_to_num(values) / self._top, 0, 1) * 255).astype(np.uint8)
         edges = np.flatnonzero(np.diff(np.concatenate(([-9], groups, [-9]))))
         self.bounds = [(int(a), int(b), int(groups[a])) for a, b in itertools.pairwise(edges)]
         self._groups = groups
@@ -193,11 +198,13 @@ class MatrixView(QWidget):
 def sorted_order(components: Components, communities: Communities, level: int) -> tuple[list[int], np.ndarray]:
     """Neurons of the communities (their indices) that the components hold, by community, those of none last; and who is where."""
     place = set(components.neurons)
-    group_of, finest = communities.labels.isel(level=level).values, communities.labels.isel(level=0).values
+    labels = communities.labels.values
+    group_of, finest = labels[level], labels[0]
     last = group_of.max() + 1 if len(group_of) else 0
-    known = [i for i, n in enumerate(communities.neurons) if n in place]
-    order = sorted(known, key=lambda i: (group_of[i] if group_of[i] >= 0 else last, finest[i]))
-    return order, group_of[order] if order else np.zeros(0, int)
+    known = np.flatnonzero([n in place for n in communities.neurons])
+    rank = np.where(group_of >= 0, group_of, last)
+    order = known[np.lexsort((finest[known], rank[known]))]
+    return order.tolist(), group_of[order].astype(int)
 
 
 def sorted_names(components: Components, communities: Communities, level: int) -> list[str]:
