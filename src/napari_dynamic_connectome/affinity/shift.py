@@ -7,7 +7,7 @@ stays the same in surrogates and data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,17 +64,32 @@ class Shifter:
             "gaps, so neurons cannot be shifted against each other and nothing can be tested against chance"
         )
 
-    def make(self, seed: int) -> AffinitySpec:
-        """Return the affinities of one surrogate cohort; same seed, same surrogate."""
+    @property
+    def simple(self) -> bool:
+        """Whether features are shifted as they are, instead of being made anew from shifted traces."""
         affinity = self.affinity
-        simple = all(isinstance(b.features, RunFeatures | ProductFeatures) for b in affinity.blocks)
-        if self.method != "circular shift" or not simple or affinity.settings.missing != "leave out":
+        known = all(isinstance(b.features, RunFeatures | ProductFeatures) for b in affinity.blocks)
+        return self.method == "circular shift" and known and affinity.settings.missing == "leave out"
+
+    def make(self, seed: int, *, as_one: Collection[int] | None = None) -> AffinitySpec:
+        """Return the affinities of one surrogate cohort; same seed, same surrogate.
+
+        Parameters
+        ----------
+        seed : int
+        as_one : collection of int, optional
+            Only these neurons are shifted, all of a worm by the same amount; only where `simple`.
+        """
+        affinity = self.affinity
+        if not self.simple:
+            if as_one is not None:
+                raise InputError("these affinities cannot be shifted as they are", where="surrogates")
             other = surrogate_cohort(self.cohort, self.method, seed=seed, min_shift_s=self.min_shift_s)
             return compute_affinity(other, affinity.settings)
         recordings = {r.name: r for r in self.cohort.recordings}
         streams = np.random.default_rng(seed).spawn(len(affinity.blocks))
         made = [
-            replace(block, features=self._shifted(block, recordings, rng))
+            replace(block, features=self._shifted(block, recordings, rng, as_one))
             for block, rng in zip(affinity.blocks, streams, strict=True)
         ]
         return replace(affinity, blocks=tuple(made))
@@ -96,7 +111,11 @@ class Shifter:
         return np.where(known & ~near, ids, -1)
 
     def _shifted(
-        self, block: WormBlock, recordings: Mapping[str, Recording], rng: np.random.Generator
+        self,
+        block: WormBlock,
+        recordings: Mapping[str, Recording],
+        rng: np.random.Generator,
+        as_one: Collection[int] | None = None,
     ) -> RunFeatures | ProductFeatures:
         ids = self._blocks(block, recordings)
         index = np.tile(np.arange(block.n_times), (len(block.neurons), 1))
@@ -107,6 +126,8 @@ class Shifter:
                 continue
             least = min(max(1, round(self.min_shift_s * self.affinity.rate_hz)), count // 4)
             shift = rng.integers(least, count - least + 1, size=len(block.neurons))
+            if as_one is not None:
+                shift = np.where(np.isin(block.neurons, list(as_one)), shift[:1], 0)
             index[:, columns] = columns[(np.arange(count)[None, :] - shift[:, None]) % count]
         features = block.features
         if isinstance(features, RunFeatures):

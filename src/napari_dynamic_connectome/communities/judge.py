@@ -374,19 +374,32 @@ def taking_turns(weights: Array, labels: Array, table: pd.DataFrame) -> list[str
     table : pandas.DataFrame
         Index: the communities that count; outside: mean weight of members with others.
     """
+    found = []
+    for pair in hardly_together(weights, labels, table):
+        sizes = [int((labels == c).sum()) for c in pair]
+        found.append(
+            f"The groups of {sizes[0]} and {sizes[1]} neurons are hardly ever active together, less than a tenth as much as "
+            "each with all others: they may be one circuit whose sides take turns."
+        )
+    return found
+
+
+def hardly_together(weights: Array, labels: Array, table: pd.DataFrame) -> list[tuple[int, int]]:
+    """Communities that are apart from each other more than from the rest, two and two; parameters as in `taking_turns`."""
     if np.nanmin(weights, initial=0.0) < 0:
         return []
-    found = []
-    for one, other in combinations(table.index.tolist(), 2):
-        between = weights[np.ix_(labels == one, labels == other)]
-        least = TURNS * min(float(table.loc[one, "outside"]), float(table.loc[other, "outside"]))
-        if np.isfinite(between).sum() >= FEW_PAIRS and _mean(between) < least:
-            sizes = [int((labels == c).sum()) for c in (one, other)]
-            found.append(
-                f"The groups of {sizes[0]} and {sizes[1]} neurons are hardly ever active together, less than a tenth as much as "
-                "each with all others: they may be one circuit whose sides take turns."
-            )
-    return found
+    outside = table["outside"].astype(float).to_dict() if len(table) else {}
+    return [
+        (int(one), int(other))
+        for one, other in combinations(table.index.tolist(), 2)
+        if apart(weights, labels == one, labels == other, min(outside[one], outside[other]))
+    ]
+
+
+def apart(weights: Array, one: Array, other: Array, outside: float) -> bool:
+    """Whether two groups (masks) are hardly ever together: their mean weight is below a tenth of that of members with others."""
+    between = weights[np.ix_(one, other)]
+    return bool(np.isfinite(between).sum() >= FEW_PAIRS and _mean(between) < TURNS * outside)
 
 
 def _groups(sizes: Sequence[int]) -> str:

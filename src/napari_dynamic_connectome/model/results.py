@@ -24,6 +24,8 @@ Clock = Literal["common", "own"]
 CommunityKind = Literal["modules", "core"]
 State = Literal["member", "overlapping", "unsure", "background", "not observed"]
 CLAIMS = ("q_value", "inside", "outside", "ratio", "ratio_low", "ratio_high")
+SIDES = ("side_of", "side_in", "p_sides")
+"""Columns of claims where two communities were asked whether they are two sides of one group."""
 """Columns of `Communities.table` that come from `Communities.claims`."""
 
 
@@ -454,7 +456,8 @@ class Communities(Summary):
         One row a community of the chosen level (index `community`): p_value (that chance gives a group as strong anywhere in the
         cohort), q_value (corrected over all components, kinds and communities), statistic, inside and outside (mean weight of
         pairs in the community, and of pairs of its members with others), ratio with ratio_low and ratio_high (95 % interval over
-        its members).
+        its members). Where communities are hardly ever active together, also side_of (the community with which it is one group, of which
+        one side falls when the other rises; NaN: none), side_in (the kind of that one) and p_sides (that chance moves them against each other as much, corrected).
     overlaps : pandas.DataFrame, optional
         Columns neuron, community (its own), other (where it belongs, too), pull (towards the other; see `communities.judge`).
     answer : str
@@ -538,8 +541,8 @@ class Communities(Summary):
     def table(self, level: int | None = None) -> pd.DataFrame:
         """One row a community: community, size, members, probability (mean), p_value (NaN where not tested).
 
-        Where communities were compared with chance, also q_value, inside, outside, ratio, ratio_low, ratio_high (see `claims`)
-        and how many members are `unsure` and `overlapping`. The background is in no row.
+        Where communities were compared with chance, also q_value, inside, outside, ratio, ratio_low, ratio_high, and side_of,
+        side_in and p_sides where they were asked (see `claims`), and how many members are `unsure` and `overlapping`. The background is in no row.
         """
         level = self.chosen_level if level is None else level
         rows = []
@@ -557,14 +560,22 @@ class Communities(Summary):
             }
             if self.claims is not None:
                 known = level == self.chosen_level and community in self.claims.index
-                row |= {c: float(self.claims.loc[community, c]) if known else float("nan") for c in CLAIMS}
+                row |= {
+                    c: self.claims.loc[community, c] if known else "" if c == "side_in" else np.nan
+                    for c in self._claimed
+                }
             if self.state is not None:
                 row |= {s: int((self.state.values[level, inside] == s).sum()) for s in ("unsure", "overlapping")}
             rows.append(row)
         columns = ["community", "size", "members", "probability", "p_value"]
-        columns += [] if self.claims is None else list(CLAIMS)
+        columns += [] if self.claims is None else self._claimed
         columns += [] if self.state is None else ["unsure", "overlapping"]
         return pd.DataFrame(rows, columns=columns)
+
+    @property
+    def _claimed(self) -> list[str]:
+        """Columns of the claims that the table has; those about sides only where some were asked."""
+        return [*CLAIMS, *(c for c in SIDES if self.claims is not None and c in self.claims)]
 
     def parents(self, level: int) -> dict[int, int]:
         """Community at `level` -> the community at `level + 1` that holds it."""

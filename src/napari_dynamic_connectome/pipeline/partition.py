@@ -21,6 +21,7 @@ from ..model.progress import CancelCallback, ProgressCallback, check_cancel, par
 from ..model.results import Communities, CommunityKind, Components
 from .evidence import Standing, compared_matrix, component_groups, spreads, standings
 from .settings import PipelineSettings
+from .sides import with_sides
 from .together import Together
 
 Array = np.ndarray
@@ -58,11 +59,11 @@ def partition(
         Communities of an interrupted call.
     keep : callable, optional
     cohort : Cohort, optional
-        Not needed any more: the surrogates are known from the components.
+        That the components were made from: communities that are hardly ever active together are asked whether they are two sides
+        of one group (`sides`).
     client : dask.distributed.Client, optional
         Components and kinds are searched there; the result is the same.
     """
-    del cohort
     chance = dict(components.diagnostics.get("chance", {}))
     jobs: list[Key] = [(c, k) for c in range(1, components.rank + 1) for k in settings.kinds]
     beside = _beside(components, chance, settings.chance.alpha)
@@ -98,7 +99,7 @@ def partition(
                 f"Component {key[0]} is components {others} at the times at which they are active together; see these."
             )
             judged[key] = replace(one, answer=answer, rule=answer)
-    return judged
+    return judged if cohort is None else with_sides(judged, components, cohort, settings, cancel)
 
 
 def _beside(components: Components, chance: Mapping[str, Any], alpha: float) -> list[Standing]:

@@ -174,6 +174,12 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
             "ratio": ("inside over outside", ""),
             "ratio_low": ("lower end of the 95 % interval over the members", ""),
             "ratio_high": ("upper end of the 95 % interval over the members", ""),
+            "side_of": (
+                "community with which it is one group: one side falls when the other rises; empty where none",
+                "",
+            ),
+            "side_in": ("kind of that community", ""),
+            "p_sides": ("p value that the two sides move against each other as much by chance, corrected", ""),
             "unsure": ("number of members whose membership is unsure", ""),
             "overlapping": ("number of members that are in another community, too", ""),
         },

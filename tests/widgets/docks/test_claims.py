@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from qtpy.QtWidgets import QLabel
 from tests.widgets.helpers import NAMES, cohort, communities, components
 
 from napari_dynamic_connectome.model.evidence import SUPPORT, Chance
@@ -145,3 +146,34 @@ def test_cards_say_what_speaks_for_a_component(add_dock, work, qtbot) -> None:
     qtbot.wait(300)
     assert [c.note for c in dock.cards] == ["p .004 !", "background"]
     assert "One worm carries it" in dock.cards[0].toolTip() and "Background" in dock.cards[1].toolTip()
+
+
+@pytest.mark.filled
+def test_two_sides_of_one_group_are_seen_in_the_table_and_in_the_facts(viewer, add_dock, work, qtbot) -> None:
+    from napari_dynamic_connectome.widgets.docks.communities_dock import CommunitiesDock
+
+    dock = add_dock(CommunitiesDock)
+    found = replace(judged(cohort()), kind="core")
+
+    def seen() -> tuple[list[str], str]:
+        qtbot.wait(50)
+        dock.flush()
+        rows = dock.table.rows_model.rows
+        facts = " ".join(label.text() for label in dock.findChildren(QLabel))
+        return [r["label"] for r in rows if r["community"] is not None], f"{rows[0]['tip']} {facts}"
+
+    for claims, arrow in (
+        (found.claims, False),
+        (found.claims.assign(side_of=[np.nan, np.nan], side_in="", p_sides=0.4), False),
+        (found.claims.assign(side_of=[1.0, 0.0], side_in="core", p_sides=0.002), True),
+    ):
+        work.session.set_communities({(1, "core"): replace(found, claims=claims)})
+        work.session.select(component=1, kind="core", level=found.chosen_level, community=0)
+        labels, said = seen()
+        assert len(labels) == 2 and all(("⇄" in label) == arrow for label in labels)
+        assert ("the other falls" in said) == arrow and ("two sides of one group" in said) == arrow
+    assert labels[0].split(" ⇄ ") == labels[1].split(" ⇄ ")[::-1]
+    elsewhere = found.claims.assign(side_of=[0.0, np.nan], side_in=["modules", ""], p_sides=[0.002, np.nan])
+    work.session.set_communities({(1, "core"): replace(found, claims=elsewhere)})
+    labels, said = seen()
+    assert [label.endswith(" ⇄ modules") for label in labels] == [True, False] and "a group of modules" in said

@@ -484,7 +484,10 @@ def _claim_lines(communities: Communities, chosen: int, level: int) -> list[tupl
         return []
     row = claims.loc[chosen]
     interval = f" ({row['ratio_low']:.1f} to {row['ratio_high']:.1f})" if row["ratio_low"] == row["ratio_low"] else ""
-    return [("corrected p", p_text(float(row["q_value"]))), ("inside", f"{row['ratio']:.1f} x outside{interval}")]
+    lines = [("corrected p", p_text(float(row["q_value"]))), ("inside", f"{row['ratio']:.1f} x outside{interval}")]
+    if np.isfinite(row.get("side_of", np.nan)):
+        lines.append(("two sides of one group", f"p {p_text(float(row['p_sides']))}"))
+    return lines
 
 
 def _short(value: float) -> str:

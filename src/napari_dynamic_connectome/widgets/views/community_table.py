@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QModelIndex, QRect, Qt
 from qtpy.QtGui import QFontMetrics, QPainter
 from qtpy.QtWidgets import QStyle
@@ -68,7 +69,7 @@ class CommunityTable(Table):
         self.below: dict[int, list[str]] = {}
         """Lines of members below the numbers, by row; none for rows in which the members fit."""
         self.setMinimumHeight(90)
-        self.rows_model.row_tip = lambda r: f"Community {r['label']}\n{r['all']}"
+        self.rows_model.row_tip = lambda r: f"Community {r['label']}\n{r['all']}{r['tip']}"
         self.setToolTip("Choose a community: it lights up in 3D, its traces come first. Escape shows all.")
 
     def fit(self, width: int) -> None:
@@ -201,8 +202,12 @@ def community_rows(
     if level not in kept:
         kept[level] = _known(communities, level)
     for line in kept[level]:
-        style = styles[line["community"]]
-        look = {"label": style.label, "icon": swatch(style.color, dark), "chosen": line["community"] == chosen}
+        style, side = styles[line["community"]], line["side"]
+        other = "" if side is None else line["side_in"] if line["side_in"] != communities.kind else styles[side].label
+        label = f"{style.label} ⇄ {other}" if other else style.label
+        what = other if other != line["side_in"] else f"a group of {other}"
+        tip = f"\nOne group with {what}: when the one rises, the other falls." if other else ""
+        look = {"label": label, "icon": swatch(style.color, dark), "chosen": line["community"] == chosen, "tip": tip}
         rows.append(line | look)
     none = int((communities.labels.isel(level=level).values < 0).sum())
     if none:
@@ -218,6 +223,8 @@ def community_rows(
                 "p": float("nan"),
                 "lr": "",
                 "chosen": False,
+                "side": None,
+                "tip": "",
             }
         )
     return rows
@@ -239,6 +246,8 @@ def _known(communities: Communities, level: int) -> list[dict[str, Any]]:
                 "probability": float(line["probability"]),
                 "p": _corrected(communities, number, level, float(line["p_value"])),
                 "lr": _pairs_together(members, pairs),
+                "side": None if np.isnan(line.get("side_of", np.nan)) else int(line["side_of"]),
+                "side_in": line.get("side_in", ""),
             }
         )
     return rows
