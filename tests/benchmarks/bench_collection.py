@@ -152,14 +152,14 @@ def main(worms: int, folder: Path, workers: int = 0) -> dict[str, Any]:
     with cluster(workers) as client:
         clock = Clock(client)
         settings = PipelineSettings.parse({"input": {"recordings": [str(path)]}}, where="benchmark")
-        recordings = load_recordings(settings, progress=clock.progress)
+        recordings = load_recordings(settings, progress=clock.progress, client=client)
         clock.close("cohort")
         cohort = Cohort(recordings, settings.cohort)
         clock.close("affinities")
         how: dict[str, Any] = {"progress": clock.progress, "client": client}
         _, sweep, components = decompose(cohort, settings, checkpoint=fits, **how)
         clock.close("communities")
-        found = partition(components, settings, cohort=cohort, progress=clock.progress)
+        found = partition(components, settings, cohort=cohort, **how)
         clock.close()
         groups = {f"{c} {kind}": sorted(map(int, one.sizes())) for (c, kind), one in found.items()}
         said = {

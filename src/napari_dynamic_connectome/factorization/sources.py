@@ -227,11 +227,22 @@ class CompressedSource:
         return np.asarray(self.coefficients[worm] @ (self.bases[worm] @ time_factor.T))
 
 
-def compress_worm(source: TileSource, worm: int, size: int, seed: int) -> tuple[Array, Array]:
+def compress_worm(
+    source: TileSource, worm: int, size: int, seed: int, number: int | None = None
+) -> tuple[Array, Array]:
     """Project one worm on its leading time patterns.
 
     The patterns come from a randomized range finder with two power iterations (Halko, Martinsson & Tropp 2011, algorithm 4.4) on a
     random sample of the rows, many times more than there are patterns, so that the rows are read only once: for the projection.
+
+    Parameters
+    ----------
+    source : TileSource
+    worm : int
+    size : int
+    seed : int
+    number : int, optional
+        Which worm of the whole problem it is, where `source` holds a part of it: random numbers depend on it.
 
     Returns
     -------
@@ -241,7 +252,7 @@ def compress_worm(source: TileSource, worm: int, size: int, seed: int) -> tuple[
     item = source.problem.worms[worm]
     size = min(size, item.n_times, item.n_rows)
     wide = min(size + 8, item.n_times, item.n_rows)
-    rng = np.random.default_rng([seed, worm])
+    rng = np.random.default_rng([seed, worm if number is None else number])
     sample = _some_rows(item, np.sort(rng.permutation(item.n_rows)[: SAMPLED * size]))
     sketch = rng.standard_normal((wide, len(sample)), dtype=np.float32) @ sample
     for _ in range(2):

@@ -46,6 +46,13 @@ class ChoiceNeeded(InputError):
         self.choices = tuple(choices)
         self.example = example
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_restore, (self.what, self.where, self.fix, self.option, self.choices, self.example))
+
+
+def _restore(what: str, where: str, fix: str, option: str, choices: tuple[str, ...], example: str) -> ChoiceNeeded:
+    return ChoiceNeeded(what, where=where, fix=fix, option=option, choices=choices, example=example)
+
 
 @contextmanager
 def options_called(names: Mapping[str, str]) -> Iterator[None]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..model.errors import FormatError, InputError
 from ..model.folders import load_modules
@@ -27,6 +27,9 @@ from .once import once, opening
 from .ownership import OurFiles, our_file
 from .unknown import refuse_office, unknown_file, unknown_folder
 from .volumes.volume import Volume
+
+if TYPE_CHECKING:
+    from .formats.parquet import CollectionPart
 
 log = logging.getLogger("napari_dynamic_connectome")
 
@@ -124,6 +127,29 @@ def read_recordings(
     InputError
         The content cannot be used as traces.
     """
+    how: dict[str, Any] = {"names": names, "time_unit": time_unit, "worm": worm, "labeled_only": labeled_only}
+    found = read_quietly(path, **how, **options)
+    tell_remarks(found)
+    return found
+
+
+def tell_remarks(recordings: Sequence[Recording]) -> None:
+    """Log what was noticed while recordings were read."""
+    for recording in recordings:
+        for line in recording.remarks:
+            log.warning("%s: %s", recording.name, line)
+
+
+def read_quietly(
+    path: str | Path,
+    *,
+    names: Literal["neurons", "as written"] = "neurons",
+    time_unit: str = "",
+    worm: str | Sequence[str] | None = None,
+    labeled_only: bool = False,
+    **options: Any,
+) -> list[Recording]:
+    """As `read_recordings`, without the remarks in the log: for another process than that of the user."""
     form = identify(path)
     if form.key == "omezarr":
         raise InputError(
@@ -158,18 +184,29 @@ def read_recordings(
     found: list[Recording] = _call(reader, path, form, options)
     if not found:
         raise InputError("there is no recording in this file", where=str(path), fix="Choose another file.")
-    if names not in ("neurons", "as written"):
-        raise InputError(f"names cannot be '{names}'", where=str(path), fix='Choose "neurons" or "as written".')
-    found = [in_seconds(r, time_unit, str(path), asked="rate_hz" in options) for r in found]
-    found = [with_names_read(r, as_written=names == "as written") for r in found]
+    found = _as_asked(found, str(path), names, time_unit, "rate_hz" in options)
     if worm is not None and not collection:
         found = _chosen(found, [worm] if isinstance(worm, str) else list(worm), path)
     if labeled_only and not collection:
         found = [_named_only(r, path) for r in found]
-    for recording in found:
-        for line in recording.remarks:
-            log.warning("%s: %s", recording.name, line)
     return found
+
+
+def read_quietly_part(
+    part: CollectionPart, *, names: Literal["neurons", "as written"] = "neurons", time_unit: str = "", **options: Any
+) -> list[Recording]:
+    """As `read_quietly`, a part of a homogenized collection (`formats.parquet.split_part`)."""
+    from .formats.parquet import iterate_part
+
+    return _as_asked(list(iterate_part(part)), part.path, names, time_unit, "rate_hz" in options)
+
+
+def _as_asked(found: list[Recording], where: str, names: str, time_unit: str, rate_known: bool) -> list[Recording]:
+    """Times in seconds and names of neurons, as they were asked for."""
+    if names not in ("neurons", "as written"):
+        raise InputError(f"names cannot be '{names}'", where=where, fix='Choose "neurons" or "as written".')
+    found = [in_seconds(r, time_unit, where, asked=rate_known) for r in found]
+    return [with_names_read(r, as_written=names == "as written") for r in found]
 
 
 def options_of_traces(path: str | Path) -> set[str]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import islice
 from typing import Any, TypeVar
 
 from .errors import Cancelled, DynamicConnectomeError, MissingExtraError
@@ -17,6 +20,24 @@ C = TypeVar("C")
 POLL_S = 0.1
 RETRIES = 2
 KEEPS_NOTHING = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
+WAITING = 4
+"""Pieces with data of their own that wait at the scheduler, for each thread of the workers."""
+_lent: ContextVar[Any] = ContextVar("cluster", default=None)
+
+
+@contextmanager
+def lent(client: Any) -> Iterator[None]:
+    """Let what runs inside find the cluster with `borrowed`: preparations that are not told of one."""
+    token = _lent.set(client)
+    try:
+        yield
+    finally:
+        _lent.reset(token)
+
+
+def borrowed() -> Any:
+    """Client of the cluster that was lent to this block, or None; threads that were started in it have none."""
+    return _lent.get()
 
 
 def on_cluster(
@@ -27,6 +48,7 @@ def on_cluster(
     *,
     cancel: CancelCallback | None = None,
     tell: Callable[[int], None] | None = None,
+    heavy: bool = False,
 ) -> Generator[tuple[S, T]]:
     """Items with `function(common, item)`, one by one as they are finished.
 
@@ -43,6 +65,8 @@ def on_cluster(
     cancel : callable, optional
     tell : callable, optional
         Told how many are finished.
+    heavy : bool
+        Items hold data: only a few are given to the scheduler before others are finished.
 
     Raises
     ------
@@ -56,10 +80,16 @@ def on_cluster(
     except ImportError as error:
         raise MissingExtraError("distributed", "cluster", "running on a dask cluster") from error
     shared = sent(client, common)
-    waiting = {client.submit(function, shared, item, pure=False, retries=RETRIES): item for item in items}
-    everything, finished = [shared, *waiting], 0
+    queue = iter(items)
+    waiting: dict[Any, S] = {}
+    finished = 0
     try:
-        while waiting:
+        while True:
+            room = len(items) if not heavy else WAITING * max(sum(client.nthreads().values()), 1)
+            for item in islice(queue, max(room - len(waiting), 0)):
+                waiting[client.submit(function, shared, item, pure=False, retries=RETRIES)] = item
+            if not waiting:
+                return
             done = [future for future in waiting if future.done()]
             for future in done:
                 item = waiting.pop(future)
@@ -76,7 +106,7 @@ def on_cluster(
             "workers of the cluster died again and again, probably for lack of memory"
         ) from error
     finally:
-        client.cancel(everything)
+        client.cancel([shared, *waiting])
 
 
 def sent(client: Any, common: Any) -> Any:

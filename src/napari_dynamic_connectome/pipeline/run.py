@@ -6,7 +6,6 @@ again only if its settings or its input changed.
 
 from __future__ import annotations
 
-import fnmatch
 import glob
 import json
 import logging
@@ -25,10 +24,10 @@ from ..io.choice import ChoiceNeeded
 from ..io.files import matching, output_folder
 from ..io.fingerprint import fingerprint
 from ..io.ownership import claim_folder, remove_folder
+from ..model.cluster import lent
 from ..model.cohort import Cohort
 from ..model.errors import InputError
-from ..model.execution import stream
-from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
+from ..model.progress import CancelCallback, ProgressCallback, part, report
 from ..model.provenance import Provenance, versions
 from ..model.recording import Recording
 from ..model.results import Communities, CommunityKind, Components
@@ -44,7 +43,9 @@ from .kept import KeptPieces
 from .opinions import find_baselines, find_signed
 from .partition import partition
 from .provenance import provenance_of, settings_hash
-from .settings import PipelineSettings, ReadingSettings, VolumeInput, nearby
+from .reading import judge_all, read_files
+from .reading import read_as_said as read_as_said
+from .settings import PipelineSettings, VolumeInput, nearby
 from .states import find_states
 
 if TYPE_CHECKING:
@@ -145,35 +146,6 @@ def _tables_of(path: Path) -> list[Path]:
     return found if found and not others else [path]
 
 
-def reading_options(path: Path, settings: PipelineSettings) -> dict[str, Any]:
-    """Options for reading one file, from all `[[input.reading]]` tables that fit it; later ones win."""
-    found: dict[str, Any] = {}
-    for one in settings.input.reading:
-        if fnmatch.fnmatch(path.name, one.files) or fnmatch.fnmatch(path.as_posix(), f"*{one.files}"):
-            found |= one.options()
-    return found
-
-
-def read_as_said(path: Path, settings: PipelineSettings, **more: Any) -> list[Recording]:
-    """Read the recordings of a file as the settings say; what is still open is asked in the words of the settings file."""
-    from ..io.registry import read_recordings
-
-    try:
-        return read_recordings(path, **{**more, **reading_options(path, settings)})
-    except ChoiceNeeded as error:
-        value = {"rate_hz": "2.5", "fields": '{ names = "..." }'}.get(error.option, f'"{error.example or "..."}"')
-        how = f'In the settings file: [[input.reading]] files = "{path.name}", {error.option} = {value}.'
-        known = error.option in ReadingSettings.model_fields
-        raise ChoiceNeeded(
-            error.what,
-            where=error.where,
-            fix=f"{error.fix} {how}" if known else error.fix,
-            option=error.option,
-            choices=error.choices,
-            example=error.example,
-        ) from error
-
-
 def input_prints(paths: list[Path], volumes: list[VolumeInput]) -> list[dict[str, Any]]:
     """Fingerprints of all files of `find_inputs`, and of the tables beside traces in CSV, which are read along with them."""
     from ..io.formats.csv import SIDECARS, sidecar
@@ -208,7 +180,6 @@ def load_recordings(
 ) -> list[Recording]:
     """Read the recordings and extract those given as images; correct and assess them as the settings say."""
     from ..extraction.correct import correct_traces
-    from ..extraction.quality import assess_quality
 
     paths, volumes = find_inputs(settings)
     jobs = len(volumes) * 10 + len(paths)
@@ -223,17 +194,7 @@ def load_recordings(
             recording = correct_traces(recording, settings.correction, cancel=cancel)
         recordings.append(recording)
         done += 10
-    for path in paths:
-        check_cancel(cancel)
-        report(progress, done / jobs, f"reading {path.name}")
-        options = _collection_options(path, settings, part(progress, done / jobs, (done + 1) / jobs), cancel)
-        for recording in read_as_said(path, settings, **options):
-            recordings.append(
-                correct_traces(recording, settings.correction, cancel=cancel)
-                if settings.correct == "all"
-                else recording
-            )
-        done += 1
+    recordings += read_files(paths, settings, client=client, progress=part(progress, done / jobs, 1), cancel=cancel)
     if settings.input.worms:
         known = [r.name for r in recordings]
         absent = [w for w in settings.input.worms if w not in known]
@@ -245,27 +206,7 @@ def load_recordings(
     if twice is not None:
         raise InputError(f"two recordings are called '{twice}'", where="input", fix="Rename one of them.")
     recordings = give_attributes(recordings, settings.input)
-
-    def judged(recording: Recording) -> Recording:
-        known = recording.quality is not None
-        return recording if known else assess_quality(recording, settings.quality, cancel=cancel)
-
-    found: list[Recording] = []
-    for recording, result in stream(judged, recordings, cancel=cancel):
-        found.append(result)
-        report(judging, len(found) / len(recordings), f"quality of {recording.name}")
-    return found
-
-
-def _collection_options(
-    path: Path, settings: PipelineSettings, progress: ProgressCallback | None, cancel: CancelCallback | None
-) -> dict[str, Any]:
-    """Options that choose worms, for the files that are a homogenized collection, and who is told about each worm."""
-    from ..io.formats.parquet import is_collection
-
-    if not (path.is_dir() or path.suffix.lower() in (".parquet", ".pq")) or not is_collection(path):
-        return {}
-    return {**settings.input.collection.options, "progress": progress, "cancel": cancel}
+    return judge_all(recordings, settings.quality, client=client, progress=judging, cancel=cancel)
 
 
 def _extract(
@@ -367,36 +308,38 @@ def decompose(
     kept = KeptPieces(None if checkpoint is None else checkpoint / "chance", about)
     how: dict[str, Any] = {"kept": kept, "client": client, "cancel": cancel}
     if rank.rank is not None:
-        components = factorize(
-            affinity,
-            rank.rank,
-            settings.factorization,
-            starts=rank.starts,
-            seed=settings.seed,
-            progress=part(progress, 0, 0.5),
-            cancel=cancel,
-            client=client,
-            checkpoint=checkpoint,
-        )
+        with lent(client):
+            components = factorize(
+                affinity,
+                rank.rank,
+                settings.factorization,
+                starts=rank.starts,
+                seed=settings.seed,
+                progress=part(progress, 0, 0.5),
+                cancel=cancel,
+                client=client,
+                checkpoint=checkpoint,
+            )
         return (
             affinity,
             None,
             judge_components(affinity, cohort, components, settings, progress=part(progress, 0.5, 1), **how),
         )
     starts = StartGroups(kept)
-    sweep = sweep_ranks(
-        affinity,
-        range(rank.smallest, rank.largest + 1),
-        settings.factorization,
-        starts=rank.starts,
-        folds=rank.folds,
-        seed=settings.seed,
-        progress=part(progress, 0, 0.5),
-        cancel=cancel,
-        client=client,
-        checkpoint=checkpoint,
-        inspect=starts,
-    )
+    with lent(client):
+        sweep = sweep_ranks(
+            affinity,
+            range(rank.smallest, rank.largest + 1),
+            settings.factorization,
+            starts=rank.starts,
+            folds=rank.folds,
+            seed=settings.seed,
+            progress=part(progress, 0, 0.5),
+            cancel=cancel,
+            client=client,
+            checkpoint=checkpoint,
+            inspect=starts,
+        )
     sweep = judge_sweep(affinity, cohort, sweep, settings, starts=starts, progress=part(progress, 0.5, 1), **how)
     if settings.chance.without_each_worm:
         sweep = try_without(affinity, sweep, settings, cancel=cancel)

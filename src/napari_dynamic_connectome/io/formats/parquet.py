@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +292,141 @@ def _with_durations(listed: pd.DataFrame, source: Any, clock: str | None, path: 
     return listed.drop(columns=[c for c in ("step",) if c in listed])
 
 
+@dataclass(frozen=True)
+class CollectionPart:
+    """Worms of a collection that are read together: all that were chosen, or those of some row groups.
+
+    Parameters
+    ----------
+    path : str
+        The file or folder.
+    counts : dict of (str, str) to int
+        Source and worm, and its rows.
+    columns : tuple of str
+        What is read; `traces`, `clock` and `step` among them.
+    traces, clock, step : str
+        List columns of traces and times, and the column of the sampling interval in s.
+    named_only : bool
+        Rows of neurons without a name are left out.
+    with_source : bool
+        The source is part of a worm's name.
+    groups : tuple of (int, tuple of int), optional
+        Files (in the order of the folder) and their row groups, where not all of them are read.
+    """
+
+    path: str
+    counts: Mapping[tuple[str, str], int]
+    columns: tuple[str, ...]
+    traces: str
+    clock: str
+    step: str
+    named_only: bool
+    with_source: bool
+    groups: tuple[tuple[int, tuple[int, ...]], ...] | None = None
+
+
+def choose_part(
+    path: str | Path,
+    *,
+    dataset: str | Sequence[str] | None = None,
+    worm: str | Sequence[str] | None = None,
+    column: str | None = None,
+    labeled_only: bool = False,
+    min_named: int = 0,
+    min_neurons: int = 0,
+    min_duration_s: float = 0.0,
+    only: Sequence[tuple[str, str]] | None = None,
+) -> CollectionPart:
+    """Which worms of a collection are read, and how, without reading any trace; parameters as in `iterate_collection`."""
+    path = existing(path)
+    names = _schema(path).names
+    traces = column or next((c for c in TRACE_COLUMNS if c in names), "")
+    if traces not in names:
+        raise InputError(
+            f"there is no column '{traces}'",
+            where=str(path),
+            fix=f"Known: {', '.join(c for c in TRACE_COLUMNS if c in names)}.",
+        )
+    original = traces.startswith("original_")
+    clock = "original_time_in_seconds" if original and "original_time_in_seconds" in names else "time_in_seconds"
+    step = "original_median_dt" if original and "original_median_dt" in names else "median_dt"
+    wanted = (*COLLECTION_COLUMNS, "raw_data_file", "slot", "is_labeled_neuron", traces, clock, step)
+    listed = list_worms(
+        path,
+        dataset=dataset,
+        worm=worm,
+        min_named=min_named,
+        min_neurons=min_neurons,
+        min_duration_s=min_duration_s,
+    )
+    if only is not None:
+        asked = {(str(a), str(b)) for a, b in only}
+        pairs = zip(listed["source_dataset"].astype(str), listed["worm"].astype(str), strict=True)
+        listed = listed[[pair in asked for pair in pairs]]
+    several = listed["source_dataset"].nunique() > 1
+    worms = zip(listed["source_dataset"].astype(str), listed["worm"].astype(str), strict=True)
+    named_only = labeled_only and "is_labeled_neuron" in names
+    return CollectionPart(
+        str(path),
+        dict(zip(worms, listed["named" if named_only else "neurons"].astype(int).tolist(), strict=True)),
+        tuple(c for c in wanted if c in names),
+        traces,
+        clock,
+        step,
+        named_only,
+        several or dataset is None,
+    )
+
+
+def split_part(part: CollectionPart, worms: int) -> list[CollectionPart]:
+    """Parts of about so many worms each, in order, which together decode every row group once; one part where that cannot be.
+
+    Worms are in the part of their row groups, so two worms with rows in one group are in the same part.
+    """
+    pa = load_pyarrow()
+    fragments = list(pa.dataset.dataset(part.path, format="parquet").get_fragments())
+    places: list[tuple[int, int]] = []
+    first: dict[tuple[str, str], int] = {}
+    last: dict[tuple[str, str], int] = {}
+    for number, fragment in enumerate(fragments):
+        with reading(part.path, "Parquet file"):
+            table = fragment.to_table(columns=["source_dataset", "worm"])
+            lengths = [group.num_rows for group in fragment.row_groups]
+        keys = list(zip(*(map(str, table.column(c).to_pylist()) for c in ("source_dataset", "worm")), strict=True))
+        start = 0
+        for group, length in enumerate(lengths):
+            for key in set(keys[start : start + length]) & set(part.counts):
+                first.setdefault(key, len(places))
+                last[key] = len(places)
+            start += length
+            places.append((number, group))
+    starting: dict[int, list[tuple[str, str]]] = {}
+    for key, place in first.items():
+        starting.setdefault(place, []).append(key)
+    parts: list[CollectionPart] = []
+    held: list[tuple[str, str]] = []
+    begun, open_until = 0, -1
+    for place in range(len(places)):
+        held += starting.get(place, [])
+        open_until = max([open_until, *(last[key] for key in starting.get(place, []))])
+        if open_until <= place and len(held) >= worms:
+            parts.append(_of_groups(part, held, places[begun : place + 1]))
+            begun, held = place + 1, []
+    if held:
+        parts.append(_of_groups(part, held, places[begun:]))
+    return parts if len(parts) > 1 else [part]
+
+
+def _of_groups(
+    part: CollectionPart, worms: Sequence[tuple[str, str]], places: Sequence[tuple[int, int]]
+) -> CollectionPart:
+    groups: dict[int, list[int]] = {}
+    for number, group in places:
+        groups.setdefault(number, []).append(group)
+    counts = {key: part.counts[key] for key in worms}
+    return replace(part, counts=counts, groups=tuple((n, tuple(some)) for n, some in groups.items()))
+
+
 def iterate_collection(
     path: str | Path,
     *,
@@ -316,55 +452,46 @@ def iterate_collection(
     progress, cancel : callable, optional
         Told before, and asked before, every worm.
     """
-    path = existing(path)
-    pa = load_pyarrow()
-    field = pa.dataset.field
-    names = _schema(path).names
-    traces = column or next((c for c in TRACE_COLUMNS if c in names), "")
-    if traces not in names:
-        raise InputError(
-            f"there is no column '{traces}'",
-            where=str(path),
-            fix=f"Known: {', '.join(c for c in TRACE_COLUMNS if c in names)}.",
-        )
-    original = traces.startswith("original_")
-    clock = "original_time_in_seconds" if original and "original_time_in_seconds" in names else "time_in_seconds"
-    step = "original_median_dt" if original and "original_median_dt" in names else "median_dt"
-    wanted = [
-        c
-        for c in (*COLLECTION_COLUMNS, "raw_data_file", "slot", "is_labeled_neuron", traces, clock, step)
-        if c in names
-    ]
-    listed = list_worms(
+    part = choose_part(
         path,
         dataset=dataset,
         worm=worm,
+        column=column,
+        labeled_only=labeled_only,
         min_named=min_named,
         min_neurons=min_neurons,
         min_duration_s=min_duration_s,
+        only=only,
     )
-    if only is not None:
-        asked = {(str(a), str(b)) for a, b in only}
-        pairs = zip(listed["source_dataset"].astype(str), listed["worm"].astype(str), strict=True)
-        listed = listed[[pair in asked for pair in pairs]]
-    several = listed["source_dataset"].nunique() > 1
-    wanted_worms = list(zip(listed["source_dataset"].astype(str), listed["worm"].astype(str), strict=True))
-    whole = labeled_only and "is_labeled_neuron" in names
-    counts = dict(zip(wanted_worms, listed["named" if whole else "neurons"].astype(int), strict=True))
-    sources, worms = (sorted({pair[k] for pair in wanted_worms}) for k in (0, 1))
+    yield from iterate_part(part, progress=progress, cancel=cancel)
+
+
+def iterate_part(
+    part: CollectionPart, *, progress: ProgressCallback | None = None, cancel: CancelCallback | None = None
+) -> Iterator[Recording]:
+    """Yield the worms of a part one by one, as `iterate_collection`."""
+    pa = load_pyarrow()
+    field = pa.dataset.field
+    sources, worms = (sorted({pair[k] for pair in part.counts}) for k in (0, 1))
     # the filter is pushed down to row groups: only those that can hold these worms are decoded, each once
     chosen = field("source_dataset").isin(sources) & field("worm").isin(worms)
-    if whole:
+    if part.named_only:
         chosen = chosen & field("is_labeled_neuron")
-    scanned = pa.dataset.dataset(path, format="parquet").scanner(
-        columns=wanted, filter=chosen, batch_size=ROWS_AT_ONCE, batch_readahead=2, fragment_readahead=1
+    held = pa.dataset.dataset(part.path, format="parquet")
+    if part.groups is not None:
+        files = list(held.get_fragments())
+        some = [files[number].subset(row_group_ids=list(groups)) for number, groups in part.groups]
+        held = pa.dataset.FileSystemDataset(some, held.schema, held.format, held.filesystem)
+    scanned = held.scanner(
+        columns=list(part.columns), filter=chosen, batch_size=ROWS_AT_ONCE, batch_readahead=2, fragment_readahead=1
     )
-    report(progress, 0.0, f"{len(counts)} worms")
-    for number, ((source, name), rows) in enumerate(_worm_by_worm(scanned, counts, str(path), cancel)):
-        where = f"{path}: {source}, {name}"
-        title = f"{source} {name}" if several or dataset is None else name
-        yield _one_worm(_lists(rows), where, title, traces, clock, step)
-        report(progress, (number + 1) / len(counts), f"{source} {name}, {number + 1} of {len(counts)}")
+    count = len(part.counts)
+    report(progress, 0.0, f"{count} worms")
+    for number, ((source, name), rows) in enumerate(_worm_by_worm(scanned, part.counts, part.path, cancel)):
+        where = f"{part.path}: {source}, {name}"
+        title = f"{source} {name}" if part.with_source else name
+        yield _one_worm(_lists(rows), where, title, part.traces, part.clock, part.step)
+        report(progress, (number + 1) / count, f"{source} {name}, {number + 1} of {count}")
 
 
 def _worm_by_worm(
