@@ -14,9 +14,9 @@ help: ## show this list
 setup: ## create .venv from the lock file and install system packages
 	@bash tools/setup.sh
 
-demo: ## run the main job on the built-in sample; writes demo-output/, opens napari where there is a screen
-	@bash tools/setup.sh demo
-	@.venv/bin/dynamic-connectome demo --output $(OUT)
+demo: ## run the main job on the built-in sample; writes demo-output/, opens napari where there is a screen; WINDOW=no: without Qt
+	@bash tools/setup.sh $(if $(filter no,$(WINDOW)),report,demo)
+	@.venv/bin/dynamic-connectome demo --output $(OUT) $(if $(filter no,$(WINDOW)),--no-viewer)
 
 app: setup ## open napari with the plugin's docks
 	@$(PY) -m napari_dynamic_connectome.widgets.app
@@ -47,12 +47,13 @@ soak: ## hundreds of kills, full disks, fuzzing, random clicks: long
 	@DYNAMIC_CONNECTOME_REPEATS=50 bash tools/with_screen.sh $(PY) -m pytest -q tests/widgets/test_leaks.py
 
 # "fewest": one version of a package for all Pythons, so that what passes on one is what runs on the others
-COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+COMPILE = uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header --quiet
 lock: ## resolve the dependencies again into requirements.lock (needs uv); ARGS=--upgrade takes the newest
-	@$(COMPILE) --extra dev $(ARGS) -o requirements.lock
-	@rm -f requirements-demo.lock # the same versions: nothing but the new lock file says which
-	@$(COMPILE) --extra demo --constraint requirements.lock -o requirements-demo.lock
+	@$(COMPILE) pyproject.toml --extra dev $(ARGS) -o requirements.lock
+	@rm -f requirements-demo.lock requirements-report.lock # the same versions: nothing but the new lock file says which
+	@$(COMPILE) pyproject.toml --extra demo --constraint requirements.lock -o requirements-demo.lock
+	@python3 tools/report_needs.py | $(COMPILE) - --constraint requirements.lock -o requirements-report.lock
 
 lowest: ## run the tests with the oldest versions that pyproject.toml allows, in .venv-lowest (needs uv)
 	@bash tools/setup.sh system

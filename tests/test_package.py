@@ -153,7 +153,7 @@ def test_the_version_is_that_of_a_build_and_of_the_changelog() -> None:
     assert "version" in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"]
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-demo.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-demo.lock", "requirements-report.lock"])
 def test_lock_file_names_no_host_and_pins_everything(name: str) -> None:
     text = (ROOT / name).read_text()
     assert "://" not in text
@@ -163,9 +163,10 @@ def test_lock_file_names_no_host_and_pins_everything(name: str) -> None:
 
 
 def test_the_demo_installs_part_of_the_lock_file_in_the_same_versions() -> None:
-    everything, demo = (
+    everything, demo, report = (
         {line for line in (ROOT / name).read_text().splitlines() if line and line[0].isalnum()}
-        for name in ("requirements.lock", "requirements-demo.lock")
+        for name in ("requirements.lock", "requirements-demo.lock", "requirements-report.lock")
     )
-    assert demo < everything
+    assert report < demo < everything
+    assert not {line.split("==")[0] for line in report} & {"napari", "pyqt6", "vispy", "ipython", "imagecodecs"}
     assert not {line.split("==")[0] for line in demo} & {"pytest", "sphinx", "pyarrow", "cect"}

@@ -2,7 +2,9 @@
 # Set up everything that the targets of the Makefile need: Python's own parts and system packages (Debian, Ubuntu), the
 # virtual environment from the lock file, and the package itself in editable mode. Safe to run again; does nothing when
 # all is there. Whatever can make it fail is looked at before anything is installed. With "demo" only what the demo needs
-# is installed (requirements-demo.lock, part of requirements.lock in the same versions); the rest is added when it is needed.
+# is installed (requirements-demo.lock, part of requirements.lock in the same versions), with "report" only what it needs without
+# a window (requirements-report.lock), and what neither loads is removed again (tools/demo_unneeded.txt). Such an environment is
+# marked .demo-only: whoever needs more begins with a new one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -66,7 +68,7 @@ if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
 fi
 
 # --- system packages: Qt's xcb platform, OpenGL, and a virtual screen ------------------------------------------------
-packages+=(libgl1 libegl1 libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon0
+[ "${1:-}" = "report" ] || packages+=(libgl1 libegl1 libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon0
     xvfb xauth libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0
     libxcb-shape0 libxcb-sync1 libxcb-xfixes0 libxcb-xkb1 libxkbcommon-x11-0 libx11-xcb1)
 # Oracles of the tests: graph-tool (communities) and Chromium (the report); tests skip with a reason where they are absent.
@@ -121,12 +123,21 @@ if there requirements.lock; then
 fi
 lock=requirements.lock
 size="2.7 GB"
-if [ "${1:-}" = "demo" ]; then
-    lock=requirements-demo.lock
-    size="1.5 GB"
-    if there "$lock"; then
+imports="napari_dynamic_connectome, napari, numba, tensorly"
+if [ "${1:-}" = "demo" ] || [ "${1:-}" = "report" ]; then
+    if there requirements-demo.lock || { [ "$1" = "report" ] && there requirements-report.lock; }; then
         exit 0
     fi
+    lock=requirements-demo.lock
+    size="0.9 GB"
+    if [ "$1" = "report" ]; then
+        lock=requirements-report.lock
+        size="0.6 GB"
+        imports="napari_dynamic_connectome, numba, tensorly"
+    fi
+elif [ -e .venv/.demo-only ]; then
+    echo "The environment of the demo lacks parts; making a new one"
+    rm -rf .venv
 fi
 if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
     [ -n "$python" ] || python=$(find_python)
@@ -136,11 +147,18 @@ if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
     fi
     echo "Creating .venv with $("$python" --version)"
     "$python" -m venv --clear .venv
+    [ "$lock" = requirements.lock ] || touch .venv/.demo-only
 fi
+compile=(--compile)
+[ ! -e .venv/.demo-only ] || compile=(--no-compile) # what runs is compiled as it runs: a sixth of all
 echo "Installing the locked packages into .venv ($size; some minutes the first time)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock" 2>&1 |
+.venv/bin/python -m pip install --quiet --disable-pip-version-check "${compile[@]}" --require-hashes -r "$lock" 2>&1 |
     { grep -vE '^ *(WARNING|DEPRECATION)' || true; }
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e . 2>&1 |
+.venv/bin/python -m pip install --quiet --disable-pip-version-check "${compile[@]}" --no-build-isolation --no-deps -e . 2>&1 |
     { grep -vE '^ *(WARNING|DEPRECATION)' || true; }
-.venv/bin/python -c 'import napari_dynamic_connectome, napari, numba, tensorly'
+if [ -e .venv/.demo-only ]; then
+    PYTHONDONTWRITEBYTECODE=1 .venv/bin/python tools/trim_demo.py \
+        "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+fi
+.venv/bin/python -c "import $imports"
 stamp_of "$lock" >".venv/.$lock"
