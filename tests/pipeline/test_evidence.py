@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,16 @@ from napari_dynamic_connectome.affinity.compute import compute_affinity
 from napari_dynamic_connectome.factorization.clocks import worm_shares
 from napari_dynamic_connectome.factorization.settings import FactorizationSettings
 from napari_dynamic_connectome.factorization.sweep import sweep_ranks
-from napari_dynamic_connectome.pipeline.chance import StartGroups, _left_out, choices_of_starts, settle_rank
+from napari_dynamic_connectome.model.evidence import Chance
+from napari_dynamic_connectome.model.results import RankSweep
+from napari_dynamic_connectome.pipeline import chance as chance_module
+from napari_dynamic_connectome.pipeline.chance import (
+    StartGroups,
+    _left_out,
+    choices_of_starts,
+    settle_rank,
+    try_without,
+)
 from napari_dynamic_connectome.pipeline.evidence import (
     believable,
     carried_by_one,
@@ -23,6 +33,7 @@ from napari_dynamic_connectome.pipeline.evidence import (
     standings,
     worm_power,
 )
+from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 from napari_dynamic_connectome.pipeline.surrogate_fits import RankFit, SurrogateFits
 
 
@@ -163,6 +174,51 @@ def test_each_start_alone_obeys_the_rule_about_what_one_worm_carries():
     nobody = frozenset[int]()
     starts.carried = {2: [nobody, nobody, frozenset([0, 1])], 3: [nobody, frozenset([2]), frozenset([0, 1, 2])]}
     assert choices_of_starts(fits, data, starts, 0.05)["rank"].tolist() == [3, 2, 3]
+
+
+def blocks(*groups: frozenset[int]) -> list[np.ndarray]:
+    """Pair factors of components of 40 neurons, each with one strong group."""
+    rng = np.random.default_rng(1)
+    found = []
+    for group in groups:
+        inside = np.isin(np.arange(40), list(group))
+        weights = rng.uniform(0.5, 1.5, (40, 40)) * (1 + 20 * (inside & inside[:, None]))
+        weights = weights + weights.T
+        np.fill_diagonal(weights, np.nan)
+        found.append(weights)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("have_it", "carried", "rank"),
+    [(3, False, 3), (2, False, 3), (1, False, 2), (3, True, 2)],
+    ids=["all starts", "two of three", "one of three", "one worm carries it"],
+)
+def test_without_a_worm_the_rules_of_the_suggestion_count(monkeypatch, have_it, carried, rank):
+    third = frozenset(range(30, 38))
+    cohort, _ = simulate_cohort(n_worms=4, n_neurons=10, duration_s=40, seed=1)
+    affinity = compute_affinity(cohort)
+    power = np.full((3, 3), 1 / 3)
+    power[:, 2] = [0.8, 0.1, 0.1] if carried else power[:, 2]
+
+    def fit_bins(bins, ranks, *, statistics):
+        assert [b.worm for b in affinity.blocks if b not in bins.blocks] and not statistics
+        more = [third] if bins.seed % 10 < have_it else [A]
+        two, three = blocks(A, B), blocks(A, B, *more)
+        # the best start is the first one
+        fit = RankFit(1.0 - bins.seed, np.nan, np.nan, np.nan, two, power[:, :2])
+        return {2: fit, 3: replace(fit, matrices=three, power=power)}
+
+    monkeypatch.setattr(
+        chance_module, "Bins", lambda rest, *a, seed, **k: SimpleNamespace(blocks=rest.blocks, seed=seed)
+    )
+    monkeypatch.setattr(chance_module, "fit_bins", fit_bins)
+    tops = pd.DataFrame(dict.fromkeys((2, 3), TOPS))
+    known = Chance(top=tops, table=pd.DataFrame({"rank": [2, 3], "believable": [2, 2]}))
+    sweep = RankSweep(pd.DataFrame({"rank": [2, 3]}), 2, "", {}, chance=known)
+    choices = try_without(affinity, sweep, PipelineSettings()).choices
+    assert choices["which"].tolist() == [b.worm for b in affinity.blocks]
+    assert choices["rank"].tolist() == [rank] * 4
 
 
 @pytest.mark.parametrize("model", ["aligned", "unaligned", "mixed"])

@@ -394,7 +394,7 @@ class RankSweep(Summary):
     choices : pandas.DataFrame
         Which rank is suggested for one random start alone or without one worm: columns varied ("start", "worm left out"),
         which, rank. By the rules of the suggestion, except that one start cannot say which components most starts have, and that
-        the surrogates of all worms serve for those without one (see `pipeline.chance.try_without`).
+        the surrogates of all worms serve for cohorts without one (see `pipeline.chance.try_without`).
     """
 
     table: pd.DataFrame

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from .settings import PipelineSettings
 
 HIGH = 0.95
+STARTS_WITHOUT = 3
+"""Random starts of a cohort without a worm."""
 Strongest = tuple[list[tuple[float, frozenset[int]]], np.ndarray]
 """Strongest group (statistic, members) of every component of a fit, and the spreads of their strengths."""
 
@@ -557,6 +559,17 @@ def _chance(
     )
 
 
+def _some_starts(affinity: AffinitySpec, ranks: Sequence[int], settings: PipelineSettings) -> dict[int, list[RankFit]]:
+    """Fits of every rank from some random starts, on bins as surrogates are fitted."""
+    with one_blas_thread():
+        bins = Bins(affinity, min(ranks), settings.factorization, seed=settings.seed, stop=Event())
+        found = []
+        for start in range(STARTS_WITHOUT):
+            bins.seed = settings.seed + start
+            found.append(fit_bins(bins, ranks, statistics=False))
+    return {rank: [fits[rank] for fits in found] for rank in found[0]}
+
+
 def try_without(
     affinity: AffinitySpec,
     sweep: RankSweep,
@@ -567,11 +580,11 @@ def try_without(
 ) -> RankSweep:
     """Add to `choices` the rank that is suggested without each worm; the surrogates of the whole cohort serve for all.
 
-    The cohort without a worm is fitted as surrogates are, from one start: which components most starts have is not asked of it. What
-    one of the worms that are left carries counts as it does in the suggestion. Whether the first ranks explain more than chance is not
-    asked again either: fewer worms are explained better, by chance too, than the whole cohort's surrogates. So nothing is added
-    where there is no structure beyond chance, and no row for a worm where no component stands out, if none does with it. Cohorts of two
-    worms or fewer are left as they are.
+    The cohort without a worm is fitted on bins as surrogates are, from `STARTS_WITHOUT` random starts, and counted by the rules of the
+    suggestion: what two of three starts have, and what one of the worms that are left carries only where nothing else is. Whether
+    the first ranks explain more than chance is not asked again: fewer worms are explained better, by chance too, than the whole
+    cohort's surrogates. So nothing is added where there is no structure beyond chance, and no row for a worm without which no
+    component stands out, if none does with it. Cohorts of two worms or fewer are left as they are.
     """
     chance = sweep.chance
     blocks = affinity.blocks
@@ -587,12 +600,14 @@ def try_without(
         report(progress, number / len(blocks), f"without {block.worm}")
         rest = replace(affinity, blocks=tuple(b for b in blocks if b is not block))
         try:
-            fits, _ = _own_fits(rest, ranks, settings, held_out=False)
+            fits = _some_starts(rest, ranks, settings)
         except DynamicConnectomeError:
             continue  # the rest cannot be fitted without this worm: it has no say in the rank
-        groups = {rank: start_groups(fit.matrices) for rank, fit in fits.items()}
-        apart = {rank: carried(fit.power) for rank, fit in fits.items()}
-        counts = _counts(chance.top, groups, settings.chance.alpha, {}, apart, together)
+        starts = {rank: [start_groups(fit.matrices) for fit in some] for rank, some in fits.items()}
+        best = {rank: max(range(len(some)), key=lambda k: some[k].explained) for rank, some in fits.items()}
+        groups = {rank: starts[rank][k] for rank, k in best.items()}
+        apart = {rank: carried(fits[rank][k].power) for rank, k in best.items()}
+        counts = _counts(chance.top, groups, settings.chance.alpha, starts, apart, together)
         if any(counts.values()) or stands_out:
             rank = choose_rank(counts, 0.0, 1.0, settings.chance.alpha)
             rows.append({"varied": "worm left out", "which": str(block.worm), "rank": rank})

@@ -28,7 +28,8 @@ class ChanceSettings(StepSettings):
         le=1000,
     )
     without_each_worm: bool = setting(
-        False, "Also say which rank is suggested without each worm (every rank is fitted once more for each of them)."
+        False,
+        "Also say which rank is suggested without each worm (every rank is fitted from three starts for each of them).",
     )
     min_shift_s: float = setting(5.0, "Neurons are shifted by at least this much.", unit="s", gt=0, le=3600)
     alpha: float = setting(
