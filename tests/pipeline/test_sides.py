@@ -89,6 +89,20 @@ def test_one_side_is_shifted_as_one_and_everyone_else_stays(worms):
         Shifter(products, worms).make(3, as_one=other)
 
 
+def test_some_neurons_alone_are_shifted_as_they_are_among_all(worms):
+    affinity = compute_affinity(worms, sign="opposite")
+    one, other = numbers(affinity, UP), numbers(affinity, DOWN)
+    shifter = Shifter(affinity, worms)
+    some = shifter.of_neurons([*one, *other])
+    for block in some.affinity.blocks:
+        assert set(block.neurons) <= {*one, *other} and len(block.features.size) == len(block.neurons)
+        assert np.isin(affinity.pairs[block.rows], [*one, *other]).all()
+    assert opposite_mean(some.affinity, one, other) == opposite_mean(affinity, one, other)
+    shifted = [opposite_mean(each.make(5, as_one=other), one, other) for each in (shifter, some)]
+    assert shifted[0] == shifted[1] != opposite_mean(affinity, one, other)
+    assert shifter.of_neurons([]).affinity.blocks[0].n_rows == 0
+
+
 def test_sides_are_told_from_groups_that_know_nothing_of_each_other():
     p_values = []
     for seed in range(10):

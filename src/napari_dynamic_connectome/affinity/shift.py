@@ -94,6 +94,28 @@ class Shifter:
         ]
         return replace(affinity, blocks=tuple(made))
 
+    def of_neurons(self, neurons: Collection[int]) -> Shifter:
+        """Return the same of some neurons (indices of the cohort's) and their pairs alone; only where `simple`."""
+        blocks = []
+        for block in self.affinity.blocks:
+            keep = np.isin(block.neurons, list(neurons))
+            pairs = keep[block.columns].all(axis=1)
+            features = block.features
+            if isinstance(features, RunFeatures):
+                some: RunFeatures | ProductFeatures = RunFeatures(
+                    features.size[keep], features.code[keep], features.min_run
+                )
+            elif isinstance(features, ProductFeatures):
+                some = ProductFeatures(features.value[keep])
+            else:
+                raise InputError("these affinities cannot be shifted as they are", where="surrogates")
+            place = np.cumsum(keep) - 1
+            columns = np.ascontiguousarray(place[block.columns[pairs]], dtype=np.int32)
+            mine = np.asarray(block.neurons)[keep]
+            rows = np.asarray(block.rows)[pairs]
+            blocks.append(replace(block, neurons=mine, rows=rows, columns=columns, features=some))
+        return replace(self, affinity=replace(self.affinity, blocks=tuple(blocks)))
+
     def _blocks(self, block: WormBlock, recordings: Mapping[str, Recording]) -> Array:
         """Number of the block that each column lies in, -1 where it stays in place."""
         recording = recordings[block.source]
@@ -125,9 +147,10 @@ class Shifter:
             if count < 2:
                 continue
             least = min(max(1, round(self.min_shift_s * self.affinity.rate_hz)), count // 4)
-            shift = rng.integers(least, count - least + 1, size=len(block.neurons))
+            many = len(block.neurons) if as_one is None else 1
+            shift = rng.integers(least, count - least + 1, size=many)
             if as_one is not None:
-                shift = np.where(np.isin(block.neurons, list(as_one)), shift[:1], 0)
+                shift = np.where(np.isin(block.neurons, list(as_one)), shift, 0)
             index[:, columns] = columns[(np.arange(count)[None, :] - shift[:, None]) % count]
         features = block.features
         if isinstance(features, RunFeatures):

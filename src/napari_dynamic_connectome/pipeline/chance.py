@@ -583,8 +583,9 @@ def try_without(
     The cohort without a worm is fitted on bins as surrogates are, from `STARTS_WITHOUT` random starts, and counted by the rules of the
     suggestion: what two of three starts have, and what one of the worms that are left carries only where nothing else is. Whether
     the first ranks explain more than chance is not asked again: fewer worms are explained better, by chance too, than the whole
-    cohort's surrogates. So nothing is added where there is no structure beyond chance, and no row for a worm without which no
-    component stands out, if none does with it. Cohorts of two worms or fewer are left as they are.
+    cohort's surrogates; how much neurons are active together is that of all worms. So nothing is added where there is no structure
+    beyond chance, and no row for a worm without which no component stands out, if none does with it. Cohorts of two worms or fewer
+    are left as they are.
     """
     chance = sweep.chance
     blocks = affinity.blocks

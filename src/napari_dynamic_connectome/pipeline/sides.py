@@ -63,6 +63,7 @@ def sides_p_value(shifter: Shifter, one: Sequence[int], other: Sequence[int], se
         Neurons of the affinity.
     seed : int
     """
+    shifter = shifter.of_neurons([*one, *other])
     own = opposite_mean(shifter.affinity, one, other)
     shifts = (shifter.make(FIRST_SEED + SHIFTS * seed + k, as_one=other) for k in range(SHIFTS))
     return student_p_value(own, [opposite_mean(shifted, one, other) for shifted in shifts])
