@@ -11,12 +11,13 @@ import xarray as xr
 from matplotlib.text import Text
 
 from napari_dynamic_connectome.baselines.panel import static_baselines
+from napari_dynamic_connectome.display.short_names import short_names
 from napari_dynamic_connectome.model.cohort import Cohort
 from napari_dynamic_connectome.model.neurons import CANONICAL
 from napari_dynamic_connectome.model.recording import Recording
 from napari_dynamic_connectome.model.state_results import StatesResult
 from napari_dynamic_connectome.report.baseline_figures import plot_baselines
-from napari_dynamic_connectome.report.figure_style import save_figure, short_names
+from napari_dynamic_connectome.report.figure_style import save_figure
 from napari_dynamic_connectome.report.html import build_report
 from napari_dynamic_connectome.report.name_column import NameColumn
 from napari_dynamic_connectome.report.state_figures import plot_state_means, plot_states, state_colors, state_means

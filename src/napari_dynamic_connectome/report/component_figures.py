@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..display.short_names import short_names
 from ..factorization.sweep import AGREE
 from ..model.cohort import Cohort
 from ..model.evidence import NOTHING, Chance
@@ -22,7 +23,6 @@ from .figure_style import (
     new_figure,
     shade_binary,
     shade_stimuli,
-    short_names,
     styled,
 )
 

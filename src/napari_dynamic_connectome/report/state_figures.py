@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from ..display.short_names import short_names
 from ..display.states import state_color
 from ..model.cohort import Cohort
 from ..model.state_results import StatesResult
@@ -19,7 +20,6 @@ from .figure_style import (
     grey_ramp,
     name_size,
     new_figure,
-    short_names,
     styled,
     value_bar,
 )

@@ -189,7 +189,10 @@ class Layout(QObject):
 
     def widen_numbers(self) -> None:
         """Give napari's numbers beside the sliders the width of their text: four digits are cut without it."""
-        for one in self._window().findChildren(QLabel, "slice_label") if isalive(self) else ():
+        window = self.parent() if isalive(self) else None
+        if not isinstance(window, QMainWindow):  # the window is going, and what was to be done there with it
+            return
+        for one in window.findChildren(QLabel, "slice_label"):
             one.setFixedWidth(max(one.width(), one.sizeHint().width() + 2))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -45,6 +45,28 @@ SWITCHES = frozenset({"current", "selection", "chosen", "time", "view", "freshne
 """What is only looked at in another way: a dock behind a tab waits with it until it comes to the front."""
 
 
+class PageArea(QScrollArea):
+    """A scroll area that takes its bar away when the page has room.
+
+    Qt leaves a bar that is needed no more where it was if the area grows at once by more than the page lacked, and the page, as wide as
+    without it, behind it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(0)
+        self._settle.timeout.connect(self._without_bar)
+        self.verticalScrollBar().rangeChanged.connect(lambda *_: self._settle.start())
+
+    def _without_bar(self) -> None:
+        bar = self.verticalScrollBar()
+        if bar.isVisible() and bar.maximum() <= bar.minimum():
+            self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+
+
 class Dock(QWidget):
     """Base of the docks.
 
@@ -97,7 +119,7 @@ class Dock(QWidget):
         self.strip = UpToDateStrip(self.work, only_traces=self.only_traces)
         outer.addWidget(self.strip)
         if self.scrolls:
-            area = QScrollArea()
+            area = PageArea()
             area.setFrameShape(QFrame.Shape.NoFrame)
             area.setWidgetResizable(True)
             area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -15,6 +15,7 @@ from ...affinity.settings import AffinitySettings
 from ...communities.settings import CommunitySettings
 from ...display.highlights import selected_worms
 from ...display.scene import shown_styles
+from ...display.short_names import short_names
 from ...factorization.settings import FactorizationSettings
 from ...io.formats.parquet import is_collection
 from ...model.cohort import Cohort, CohortSettings
@@ -25,6 +26,7 @@ from ..qt import plots
 from ..qt.controls import Fold, button, label, row, run_key
 from ..qt.forms import SettingsForm
 from ..qt.theme import swatch
+from ..views.worm_list import BETWEEN, NAME_GAP, WormDelegate
 from ..workspace.analysis import start_analysis, start_sample
 from .base import Dock
 from .collection_panel import CollectionPanel
@@ -40,7 +42,10 @@ FORMS: tuple[tuple[str, str, type[Any]], ...] = (
 
 ORDER = 50
 PLAIN = Qt.ItemDataRole.UserRole + 1
-"""Text and tooltip of a worm in the list, without marks."""
+"""Name, rest of the text and tooltip of a worm in the list, without marks."""
+NAME_LETTERS = 12
+LIST_ROWS = 6
+"""Worms that the list shows at least, where there are so many."""
 
 
 class CohortDock(Dock):
@@ -64,7 +69,7 @@ class CohortDock(Dock):
             "No worms yet. Press “Add sample cohort”, load your own recordings, or extract one in the Recording dock.",
             "empty",
         )
-        layout.addWidget(self.empty)
+        layout.addWidget(self.empty, 1)
         self.body = QWidget()
         inner = QVBoxLayout(self.body)
         inner.setContentsMargins(0, 0, 0, 0)
@@ -80,7 +85,7 @@ class CohortDock(Dock):
         self.list.setMinimumHeight(70)
         self.list.setMaximumHeight(150)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.list.setItemDelegate(WormDelegate(self.list))
         self.list.itemActivated.connect(lambda item: self.show_worm(item.data(Qt.ItemDataRole.UserRole)))
         self.list.itemChanged.connect(lambda *_: self._changed())
         inner.addWidget(self.list)
@@ -168,7 +173,7 @@ class CohortDock(Dock):
         self.list.blockSignals(True)
         for place in range(self.list.count()):
             item = self.list.item(place)
-            text, tip = item.data(PLAIN)
+            name, text, tip = item.data(PLAIN)
             highlight = highlights.get(item.data(Qt.ItemDataRole.UserRole))
             item.setIcon(
                 swatch(style.color, self.colours.dark)
@@ -176,13 +181,12 @@ class CohortDock(Dock):
                 else QIcon()
             )
             if highlight is not None:
-                rest = text[len(highlight.worm) :].lstrip()
-                text = f"{highlight.worm}   {highlight.present} of {highlight.members} members  ·  {rest}"
+                text = f"{highlight.present} of {highlight.members} members{BETWEEN}{text}"
                 tip += (
                     f"\nChosen community: {highlight.present} of {highlight.members} members are named in this worm; the component is "
                     f"{highlight.loading:.0%} as strong as in the strongest worm."
                 )
-            item.setText(text)
+            item.setText(f"{name}{NAME_GAP}{text}")
             item.setToolTip(tip)
         self.list.blockSignals(False)
 
@@ -193,15 +197,15 @@ class CohortDock(Dock):
         for name, recording in self.session.recordings.items():
             named = len(recording.named)
             minutes = (recording.time_s[-1] - recording.time_s[0]) / 60
-            text = f"{name}   {named} of {recording.n_neurons}  ·  {minutes:.1f} min  ·  {recording.rate_hz:.3g} Hz"
+            text = f"{named} of {recording.n_neurons}{BETWEEN}{minutes:.1f} min{BETWEEN}{recording.rate_hz:.3g} Hz"
             tip = (
                 f"{name}: {named} of {recording.n_neurons} neurons named, {minutes:.1f} min at {recording.rate_hz:.3g} Hz, "
                 f"{len(recording.stimuli)} stimuli. Double click shows it."
             )
-            item = QListWidgetItem(text)
+            item = QListWidgetItem(f"{name}{NAME_GAP}{text}")
             item.setToolTip(tip)
             item.setData(Qt.ItemDataRole.UserRole, name)
-            item.setData(PLAIN, (text, tip))
+            item.setData(PLAIN, (name, text, tip))
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Unchecked if name in self.session.left_out else Qt.CheckState.Checked)
             if name == self.session.current:
@@ -211,6 +215,8 @@ class CohortDock(Dock):
             self.list.addItem(item)
             if name == (chosen or self.session.current):
                 self.list.setCurrentItem(item)
+        rows = min(self.list.count(), LIST_ROWS)
+        self.list.setMinimumHeight(max(rows * self.list.sizeHintForRow(0) + 2 * self.list.frameWidth(), 70))
         self.list.blockSignals(False)
 
     def _changed(self) -> None:
@@ -288,7 +294,7 @@ class CohortDock(Dock):
         view.setLimits(xMin=0, xMax=presence.shape[1], yMin=0, yMax=presence.shape[0])
         self.plot.setXRange(0, presence.shape[1], padding=0)
         self.plot.setYRange(0, presence.shape[0], padding=0)
-        self._worm_names.show([(i + 0.5, _short(w)) for i, w in enumerate(cohort.worms)])
+        self._worm_names.show([(i + 0.5, w) for i, w in enumerate(short_names(cohort.worms, NAME_LETTERS))])
         self.plot.getAxis("bottom").setTicks([[]])
         self.plot.getAxis("bottom").setHeight(6)
         common = cohort.common_stimuli
@@ -410,8 +416,3 @@ class CohortDock(Dock):
         self.run_button.setEnabled(False)
         job.ended.connect(lambda: self.mark("jobs"))
         return job
-
-
-def _short(text: str) -> str:
-    """Return a name that fits beside the plot; worms of one day often differ in their last letters."""
-    return text if len(text) < 13 else f"{text[:4]}…{text[-7:]}"

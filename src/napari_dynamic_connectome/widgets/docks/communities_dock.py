@@ -46,7 +46,7 @@ class CommunitiesDock(Dock):
 
     def build(self, layout: QVBoxLayout) -> None:
         self.empty = label("No communities yet. Press Analyze in the Cohort dock.", "empty")
-        layout.addWidget(self.empty)
+        layout.addWidget(self.empty, 1)
         self.find_button = button(
             "Find communities", self.find_communities, "Find the communities of these components, in the background."
         )

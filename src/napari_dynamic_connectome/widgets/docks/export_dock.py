@@ -76,6 +76,7 @@ class ExportDock(Dock):
         """A button for each thing that can be written, and what it is."""
         grid = QGridLayout()
         grid.setSpacing(6)
+        grid.setContentsMargins(0, 0, 0, 0)
         self.buttons: dict[str, Any] = {}
         everything = "Everything: recordings, names, results, history. Opens again by drag and drop."
         self._add(grid, button("Session…", self.save_session, everything, main=True), "everything, opens again")

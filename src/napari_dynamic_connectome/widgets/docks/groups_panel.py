@@ -16,7 +16,7 @@ from ...model.errors import InputError
 from ...pipeline.groups import set_words
 from ...session.freshness import at_analysis, present_neurons
 from ...session.groups import keep_group, members_here
-from ..qt.controls import Panel, button, label, row
+from ..qt.controls import Choice, Panel, button, label, row
 from ..qt.table_view import Column, Table
 
 ALPHA = 0.05
@@ -40,7 +40,7 @@ class GroupsPanel(Panel):
         self.found: Any = None
         """What groups share, as `report.named_suggestions.name_groups` gives it; None before."""
         self._of: tuple[Any, ...] = ()
-        self.list = QComboBox()
+        self.list = Choice()
         self.list.setToolTip("Groups that are kept with the session. Choosing one chooses its neurons. Default: none.")
         self.list.setAccessibleName("group")
         self.list.setPlaceholderText("no group yet")

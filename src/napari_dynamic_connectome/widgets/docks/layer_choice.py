@@ -11,7 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QLineEdit, QWidget
 
 from ...extraction.colours import COLOURS
-from ..qt.controls import button, label
+from ..qt.controls import Choice, button, label
 from ..qt.forms import Number
 
 NONE = "none"
@@ -217,7 +217,7 @@ def number(tip: str, low: float, high: float, suffix: str) -> QDoubleSpinBox:
 
 
 def _layer_box(name: str, placeholder: str, tip: str, *, letters: int = 6) -> QComboBox:
-    box = QComboBox()
+    box = Choice()
     box.setToolTip(tip)
     box.setAccessibleName(name.lower())
     if placeholder:

@@ -47,7 +47,7 @@ class NeuronsDock(Dock):
 
     def build(self, layout: QVBoxLayout) -> None:
         self.empty = label("No neurons yet. Extract traces in the Recording dock, or open a recording.", "empty")
-        layout.addWidget(self.empty)
+        layout.addWidget(self.empty, 1)
         self.body = QWidget()
         layout.addWidget(self.body, 1)
         inner = QVBoxLayout(self.body)

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 from ...extraction.settings import CorrectionSettings, ExtractionSettings, QualitySettings
 from ...model.errors import InputError
 from ...model.recording import Recording
-from ..qt.controls import Fold, button, label, row, run_key
+from ..qt.controls import Choice, Fold, button, label, row, run_key
 from ..qt.forms import SettingsForm
 from ..qt.notify import show_info
 from ..viewer.track_layers import centres_of_tracks
@@ -57,7 +57,7 @@ class RecordingDock(Dock):
     def build(self, layout: QVBoxLayout) -> None:
         self.start = StartCard(self.work)
         layout.addWidget(self.start)
-        self.worm = QComboBox()
+        self.worm = Choice()
         self.worm.setToolTip("The recording that is shown; all docks follow it. Default: the one opened last.")
         self.worm.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.worm.setMinimumContentsLength(6)

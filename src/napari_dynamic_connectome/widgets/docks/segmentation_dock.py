@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QVBoxLayout, QWi
 
 from ...comparison.segmentation import LabelComparison, LabelSettings
 from ...model.errors import DynamicConnectomeError, InputError
-from ..qt.controls import Fold, button, label, part_of, row, run_key
+from ..qt.controls import Choice, Fold, button, label, part_of, row, run_key
 from ..qt.forms import SettingsForm
 from ..qt.notify import show_info
 from ..qt.theme import swatch
@@ -343,7 +343,7 @@ def _go(table: Any, go: Any) -> None:
 
 
 def _box(tip: str, name: str) -> QComboBox:
-    box = QComboBox()
+    box = Choice()
     box.setToolTip(tip)
     box.setAccessibleName(name)
     box.setPlaceholderText("no labels layer open")

@@ -56,7 +56,7 @@ class StatesDock(Dock):
         self.form.edited.connect(self._edited)
         layout.addWidget(self.fold)
         self.empty = label(NO_WORMS, "empty")
-        layout.addWidget(self.empty)
+        layout.addWidget(self.empty, 1)
         self.body, inner = part_of(layout)
         self.answer = label("", "", wrap=True)
         self.answer.setAccessibleName("what speaks for the states")

@@ -30,9 +30,11 @@ from .base import Dock
 SORTS: tuple[SortBy, ...] = ("community", "name", "class", "similarity", "quality")
 
 ORDER = 40
-STACKED_MOST = 14
+STACKED_MOST, STACKED_LEAST = 14, 4
 MODES = ("Stacked", "Overlaid", "All worms", "Around events")
 STACK_GAP = 4.0
+STACK_ABOVE, STACK_BELOW = 2.5, 3.0
+"""Room above and below the stacked traces, as `STACK_GAP`."""
 
 
 class TracesDock(Dock):
@@ -70,11 +72,13 @@ class TracesDock(Dock):
         stack_view = self.stack_plot.getViewBox()
         for signal in (stack_view.sigXRangeChanged, stack_view.sigResized):
             signal.connect(lambda *_: self._draw_curves())
+        self._stack_names = plots.RowNames(self.stack_plot)
+        stack_view.sigResized.connect(self._resized)
         self.curves: list[tuple[Any, int, float]] = []
         self.bar_texts: list[Any] = []
         self._curves: list[Any] = []
         """All there are, those that show nothing now among them."""
-        self.stack_scale, self.stack_unit = pg.PlotCurveItem(), pg.TextItem("2 z", anchor=(1.15, 0.5))
+        self.stack_scale, self.stack_unit = pg.PlotCurveItem(), pg.TextItem("2 z", anchor=(1.15, 0))
         """A bar of two standard deviations instead of one y axis per trace."""
         self.stack_unit.setFont(plots.tick_font())
         for item in (self.stack_scale, self.stack_unit):
@@ -412,14 +416,14 @@ class TracesDock(Dock):
             return
         rows = community[self.order]
         colours = painted_by(rows, drawn.styles, rgb(UNASSIGNED[self.colours.dark]))
-        texts = []
+        texts: list[tuple[str, float]] = []
         if self.sort.currentData() == "community":
             edges = np.flatnonzero(np.diff(np.concatenate(([-9], rows, [-9]))))
-            least = max(len(rows) * 0.035, 1)
+            found, group = [], self._group()
             for start, stop in itertools.pairwise(edges.tolist()):
-                if stop - start >= least:
-                    style = drawn.styles.get(int(rows[start]))
-                    texts.append((style.label if style else "–", (start + stop) / 2))
+                style = drawn.styles.get(int(rows[start]))
+                found.append((style.label if style else "–", (start + stop) / 2, int(rows[start]) == group))
+            texts = _apart(found, plots.ROW_NAME_PX * len(rows) / max(self.bar_plot.getViewBox().height(), 1.0))
         key = (colours.tobytes(), tuple(texts), self.colours.secondary)
         if key == self._bar_key:
             return
@@ -442,6 +446,16 @@ class TracesDock(Dock):
         for place, item in enumerate(self.bar_texts):
             item.setVisible(place < len(texts))
 
+    def _most_stacked(self) -> int:
+        """How many stacked traces have room for their names."""
+        height = self.stack_plot.getViewBox().height()
+        room = (height / plots.ROW_NAME_PX - (STACK_ABOVE + STACK_BELOW) / STACK_GAP) if height > 1 else STACKED_MOST
+        return int(np.clip(room, STACKED_LEAST, STACKED_MOST))
+
+    def _resized(self, *_: Any) -> None:
+        """Show as many names as have room now."""
+        self.mark("view")
+
     def _show_box(self, lit: np.ndarray, start: float, stop: float) -> None:
         places = np.flatnonzero(lit[self.order])
         if not len(places) or places[-1] - places[0] + 1 != len(places):
@@ -460,7 +474,8 @@ class TracesDock(Dock):
         if chosen and not others:
             others = [i for i in self._similar(chosen[0]) if i not in chosen]
         found = [*chosen, *others] or [int(i) for i in self.order]
-        return found[:STACKED_MOST]
+        # of a community all are shown, where there is little room with every second name
+        return found[: STACKED_MOST if lit.any() and not chosen else self._most_stacked()]
 
     def _similar(self, neuron: int) -> list[int]:
         """Neurons whose traces are most similar to one."""
@@ -518,14 +533,14 @@ class TracesDock(Dock):
             self.curves.append((curve, neuron, offset))
         for curve in self._curves[len(wanted) :]:
             curve.setData([], [])  # a hidden one would still count for "view all"
-        self.stack_plot.getAxis("left").setTicks([[] if overlaid else [(one[1], one[3]) for one in wanted]])
-        low = -3.0 if overlaid else -(len(wanted) - 1) * STACK_GAP - 3
-        self.stack_plot.setYRange(low, 6 if overlaid else STACK_GAP + 2.5, padding=0)
+        self._stack_names.show([] if overlaid else [(one[1], one[3]) for one in wanted])
+        low = -3.0 if overlaid else -(len(wanted) - 1) * STACK_GAP - STACK_BELOW
+        self.stack_plot.setYRange(low, 6 if overlaid else STACK_GAP + STACK_ABOVE, padding=0)
         self._draw_curves()
         self.stack_scale.setData([end, end], [STACK_GAP - 0.2, STACK_GAP + 1.8])
         self.stack_scale.setPen(pg.mkPen(c.text, width=2.5))
         self.stack_unit.setText("2 z", color=c.secondary)
-        self.stack_unit.setPos(end, STACK_GAP + 0.8)
+        self.stack_unit.setPos(end, 6.0 if overlaid else STACK_GAP + STACK_ABOVE)  # the upper border: never cut
 
     def _draw_curves(self) -> None:
         """Give the stacked curves the points that can be seen."""
@@ -578,7 +593,9 @@ class TracesDock(Dock):
                 self.strip_items.append((plot, line))
         self._show_states(recording)
         for (start, _), name in zip(spans, recording.stimuli["name"].tolist(), strict=True):
-            text = pg.TextItem(str(name)[: max(room - 3, 3)], color=c.text, anchor=(0, 0.5))
+            most = max(room - 3, 3)
+            short = str(name) if len(str(name)) <= most else f"{str(name)[: most - 1]}…"
+            text = pg.TextItem(short, color=c.text, anchor=(0, 0.5))
             text.setFont(plots.tick_font())
             text.setPos(start, 1.5)
             self.heat_strip.addItem(text, ignoreBounds=True)
@@ -695,3 +712,12 @@ class TracesDock(Dock):
         wide = self.width() > 930
         self.frame.setVisible(wide)
         self.count.setVisible(wide)
+
+
+def _apart(texts: Sequence[tuple[str, float, bool]], room: float) -> list[tuple[str, float]]:
+    """Texts with their heights that are at least so far apart: those that must be there (True) first, then from the top."""
+    kept: list[tuple[str, float]] = []
+    for text, height, _ in sorted(texts, key=lambda one: not one[2]):
+        if all(abs(height - other) >= room for _, other in kept):
+            kept.append((text, height))
+    return kept

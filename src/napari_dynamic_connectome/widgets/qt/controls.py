@@ -19,11 +19,68 @@ from qtpy.QtWidgets import (
     QScrollArea,
     QSizePolicy,
     QSlider,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
     QToolButton,
     QToolTip,
     QVBoxLayout,
     QWidget,
 )
+
+FIELD_PAD = 2
+"""Pixels of a box's field that its text leaves free."""
+WIDEST_LIST = 480
+"""Pixels of the widest list of a box."""
+
+
+class Choice(QComboBox):
+    """A box of names that may be long: cut in the middle where there is no room, and whole in its list and its tooltip."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+
+    def _option(self) -> tuple[QStyleOptionComboBox, int]:
+        """How it is drawn, and the width of the room for its text."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        field = QStyle.SubControl.SC_ComboBoxEditField
+        room = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, self)
+        return option, int(room.width()) - FIELD_PAD
+
+    @property
+    def elided(self) -> str:
+        """What is drawn of the text."""
+        return str(self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideMiddle, self._option()[1]))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw as much of the text as there is room for."""
+        if self.currentIndex() < 0:  # what it says instead of a name
+            super().paintEvent(event)
+            return
+        painter = QStylePainter(self)
+        option, _ = self._option()
+        option.currentText = self.elided
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+        painter.end()
+
+    def showPopup(self) -> None:
+        """Open a list that is wide enough for its names."""
+        view = self.view()
+        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        wide = view.sizeHintForColumn(0) + bar + 8 if self.count() else 0
+        view.setMinimumWidth(max(min(wide, WIDEST_LIST), self.width()))
+        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        super().showPopup()
+
+    def event(self, event: QEvent) -> bool:
+        """Show the whole text where it is cut, above what the box is for."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent) and self.elided != self.currentText():
+            QToolTip.showText(event.globalPos(), f"{self.currentText()}\n{self.toolTip()}".strip(), self)
+            return True
+        return bool(super().event(event))
 
 
 class ElidedLabel(QLabel):
@@ -84,7 +141,7 @@ def label(text: str = "", kind: str = "", *, wrap: bool = False) -> QLabel:
     if kind != "head":
         widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     if kind == "empty":
-        widget.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        widget.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
         widget.setWordWrap(True)
     return widget
 

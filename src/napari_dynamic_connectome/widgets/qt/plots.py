@@ -208,4 +208,4 @@ class RowNames:
 
     def _place(self, *_: Any) -> None:
         every = max(1, math.ceil(len(self._ticks) * ROW_NAME_PX / max(self._item.getViewBox().height(), ROW_NAME_PX)))
-        self._item.getAxis("left").setTicks([self._ticks[::every]])
+        self._item.getAxis("left").setTicks([self._ticks[every // 2 :: every]])  # the first has room above it, too

@@ -14,16 +14,18 @@ from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 from ...display.community_names import community_names
 from ...display.order import zscore
 from ...display.scene import cohort_names
+from ...display.short_names import short_names
 from ...model.cohort import Cohort
 from ...model.errors import InputError
 from ...session.freshness import at_analysis
 from ..qt import plots
-from ..qt.controls import label, row
+from ..qt.controls import Choice, label, row
 
 if TYPE_CHECKING:
     from ..workspace.workspace import Workspace
 
 MOST_WORMS = 40
+NAME_LETTERS = 9
 GAP = 5.0
 SURROGATES = 199
 CHANCE_ALPHA, INTERVAL_ALPHA = 60, 80
@@ -47,7 +49,7 @@ class AcrossWorms(QWidget):
         self._key: tuple[Any, ...] = ()
         self._job: Any = None
         self._items: list[Any] = []
-        self.event_choice = QComboBox()
+        self.event_choice = Choice()
         self.event_choice.setToolTip(
             "Stimulus or yes/no behaviour whose onsets are averaged around. Default: the first one that most worms have."
         )
@@ -55,7 +57,7 @@ class AcrossWorms(QWidget):
         self.event_choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.event_choice.setMinimumContentsLength(7)
         self.event_choice.activated.connect(lambda *_: self.show_selection(self._colours))
-        self.signal = QComboBox()
+        self.signal = Choice()
         self.signal.setToolTip(
             "What is averaged: the chosen neuron, the chosen community or the component. Default: what was chosen last."
         )
@@ -157,7 +159,9 @@ class AcrossWorms(QWidget):
                 self._add(plots.Marks(plots.stimulus_spans(recording), base - 1.9, base - 1.5, c.track))
                 end = max(end, float(recording.time_s[-1]))
                 self.worms.append(worm)
-        self.plot.getAxis("left").setTicks([[(-i * GAP, _short(w)) for i, w in enumerate(self.worms)]])
+        self.plot.getAxis("left").setTicks(
+            [[(-i * GAP, w) for i, w in enumerate(short_names(self.worms, NAME_LETTERS))]]
+        )
         self.plot.setXRange(0, end, padding=0)
         self.plot.setYRange(-(max(len(self.worms), 1) - 1) * GAP - 3, 4.5, padding=0)
         self.plot.getAxis("bottom").setLabel("time (s)", color=c.secondary, **{"font-size": "8pt"})
@@ -321,11 +325,12 @@ class AcrossWorms(QWidget):
     def _draw_trials(self, name: str, time: np.ndarray) -> None:
         """Every event as a row, worm by worm."""
         rows, ticks, place = [], [], 0
+        short = dict(zip(self.found.trials, short_names(tuple(self.found.trials), NAME_LETTERS), strict=True))
         for worm, trials in self.found.trials.items():
             cut = trials.sel(signal=name).values
             cut = cut[np.isfinite(cut).any(axis=1)]
             if len(cut):
-                ticks.append((place + len(cut) / 2, _short(worm)))
+                ticks.append((place + len(cut) / 2, short[worm]))
                 rows.append(cut)
                 place += len(cut)
         if not rows:
@@ -348,10 +353,6 @@ class AcrossWorms(QWidget):
 def _rows_of(recording: Any, name: str) -> np.ndarray:
     """Rows of a recording that a cohort knows by this name: the neuron, or both sides of a merged pair."""
     return np.flatnonzero([n == name for n in cohort_names(recording, {name})])
-
-
-def _short(text: str) -> str:
-    return text if len(text) < 10 else f"{text[:3]}…{text[-5:]}"
 
 
 def _p(value: float) -> str:

@@ -12,6 +12,8 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from ...display.chance import Band
 
+ELIDE = Qt.TextElideMode.ElideRight
+
 
 class Card(QWidget):
     """One component, painted: number, share, time course over stimuli, worm loadings, strongest pair."""
@@ -85,9 +87,11 @@ class Card(QWidget):
         share, widths = f"w {self.share:.0%}", painter.fontMetrics()
         painter.drawText(inner, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop), share)
         middle = inner.adjusted(14, 1, -4 - widths.horizontalAdvance(share), 0)
-        note = widths.elidedText(self.note, Qt.TextElideMode.ElideRight, int(middle.width()))
-        painter.drawText(middle, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop), note)
         full = self.height() > 72
+        # a note that has no room above stands below, where the strongest pair is said otherwise
+        fits = widths.horizontalAdvance(self.note) <= middle.width()
+        note = self.note if fits else "" if full else widths.elidedText(self.note, ELIDE, int(middle.width()))
+        painter.drawText(middle, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop), note)
         bottom = inner.bottom() - (32 if full else 0)
         self._paint_course(painter, QRectF(inner.left(), inner.top() + 15, inner.width(), bottom - inner.top() - 15))
         if full:
@@ -95,11 +99,12 @@ class Card(QWidget):
             painter.setPen(QColor(c.secondary))
             below = QRectF(inner.left(), inner.bottom() - 14, inner.width(), 14)
             clock = "own clock" if self.clock == "own" else ""
-            if clock and widths.horizontalAdvance(f"{self.pair}  {clock}") > below.width():
+            said = self.pair if fits else self.note
+            if clock and widths.horizontalAdvance(f"{said}  {clock}") > below.width():
                 clock = "own"
             room = int(below.width()) - widths.horizontalAdvance(f"  {clock}" if clock else "")
-            pair = widths.elidedText(self.pair, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), pair)
+            said = widths.elidedText(said, ELIDE, room)
+            painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), said)
             painter.drawText(below, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), clock)
         painter.end()
 

@@ -9,11 +9,13 @@ import pyqtgraph as pg
 from qtpy.QtCore import QRectF, Qt, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from ...display.short_names import short_names
 from ...display.states import ribbon, state_color
 from ...model.state_results import StatesResult
 from ..qt import plots
 from ..qt.theme import Colours
 
+NAME_LETTERS = 12
 ROW_PX, AXIS_PX, MOST_PX = 15, 34, 190
 BINS = 14
 
@@ -51,6 +53,7 @@ class StateRibbons(QWidget):
         self.plot = plots.plot_widget()
         self.plot.setMouseEnabled(True, False)
         self.plot.getPlotItem().invertY(True)
+        self._names = plots.RowNames(self.plot.getPlotItem())
         self.plot.setToolTip(
             "The state of every worm over time. A click shows that worm at that time; the wheel zooms."
         )
@@ -85,10 +88,11 @@ class StateRibbons(QWidget):
         self.plot.getViewBox().setLimits(xMin=0, xMax=last, yMin=0, yMax=len(self.worms))
         self.plot.setXRange(0, last, padding=0)
         self.plot.setYRange(0, len(self.worms), padding=0)
-        marks = [(i + 0.5, ("▸ " if w == current else "") + _short(w)) for i, w in enumerate(self.worms)]
+        short = short_names(self.worms, NAME_LETTERS)
+        marks = [(i + 0.5, ("▸ " if w == current else "") + short[i]) for i, w in enumerate(self.worms)]
         axis = self.plot.getAxis("left")
         axis.setStyle(tickLength=0)
-        axis.setTicks([marks[:: max(1, len(marks) // 12)]])
+        self._names.show(marks)
         self.plot.getAxis("bottom").setLabel("time (s)", color=colours.secondary, **{"font-size": "8pt"})
         self.plot.setFixedHeight(min(ROW_PX * len(self.worms) + AXIS_PX, MOST_PX))
 
@@ -143,7 +147,3 @@ class DwellPlot(QWidget):
         self.plot.setYRange(0, most * 1.05, padding=0)
         for name, text in (("bottom", "duration of a visit (s)"), ("left", "visits")):
             self.plot.getAxis(name).setLabel(text, color=colours.secondary, **{"font-size": "8pt"})
-
-
-def _short(text: str) -> str:
-    return text if len(text) < 13 else f"{text[:4]}…{text[-7:]}"

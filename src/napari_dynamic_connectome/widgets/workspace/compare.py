@@ -6,10 +6,11 @@ import weakref
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ...display import scene as resolve
 from ...session.session import Session
+from ..qt.controls import Choice
 from ..qt.theme import NAME, colours_of, style_sheet
 from ..viewer.layers import move_points
 from .workspace import Workspace
@@ -31,7 +32,7 @@ class Compare(QWidget):
         colours = colours_of(viewer)
         self.setObjectName(NAME)
         self.setStyleSheet(style_sheet(colours))
-        self.worm, self.component = QComboBox(), QComboBox()
+        self.worm, self.component = Choice(), Choice()
         self.worm.setToolTip("Worm on this side. Default: the next one of the session.")
         self.component.setToolTip("Component on this side. Default: the one of the other side.")
         names = list(work.session.recordings)
