@@ -203,3 +203,29 @@ def test_what_is_kept_of_a_component_is_what_it_says(recording: Recording) -> No
         np.testing.assert_array_equal(strengths(components, number), components.strength(number).values)
     with pytest.raises(ValueError, match="read-only"):
         pair_factors(components, 1)[0, 0] = 1
+
+
+def test_where_nobody_is_in_a_community_the_key_says_background(recording: Recording) -> None:
+    from napari_dynamic_connectome.display.scene import legend
+
+    session = Session()
+    session.add(recording)
+    session.set_cohort(Cohort([recording]))
+    names = session.cohort.neurons
+    none = xr.DataArray(
+        np.full((1, len(names)), -1),
+        dims=("level", "neuron"),
+        coords={"neuron": np.asarray(names, dtype=object), "level": [0]},
+    )
+    session.set_components(make_components(session.cohort, 2, 0))
+    session.set_communities(
+        {(1, "core"): Communities(labels=none, chosen_level=0, probability=none * 0.0, rule="test")}
+    )
+    for color_by in ("community", "probability", "strength"):
+        lines = legend(session, resolve(session, color_by=color_by), color_by)
+        assert lines[0][0] == "background" and not {"named", "unnamed"} & {text for text, _ in lines}
+    assert {text for text, _ in legend(session, resolve(session, color_by="naming"), "naming")} <= {
+        "named",
+        "unnamed",
+        "doubtful",
+    }

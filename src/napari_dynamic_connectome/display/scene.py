@@ -572,7 +572,7 @@ def legend(session: Session, drawn: Drawn, color_by: ColorBy, *, dark: bool = Tr
 
     At most `LEGEND_MOST` communities are listed; a last line says how many more there are.
     """
-    if color_by == "naming" or not drawn.styles:
+    if color_by == "naming" or (not drawn.styles and session.shown_communities is None):
         if color_by == "activity":
             return [("bright: active at t", "")]
         found = naming_colors_key(dark)

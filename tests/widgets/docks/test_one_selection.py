@@ -100,6 +100,18 @@ def test_a_community_lights_up_everywhere(docks, work, qtbot) -> None:
     assert set(traces.stacked(work.session.recording)) == set(np.flatnonzero(drawn.lit))
 
 
+def test_a_click_on_the_community_that_is_chosen_puts_its_neurons_first_again(docks, work, qtbot) -> None:
+    dock = show(docks["Communities"], qtbot)
+    place = dock.table.visualRect(dock.table.model().index(1, 0)).center()
+    qtbot.mouseClick(dock.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    chosen = work.session.selection.community
+    assert chosen == dock._rows[1]["community"]
+    work.session.select(neurons=(work.session.recording.neurons.index[-1],))
+    qtbot.wait(30)
+    qtbot.mouseClick(dock.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert work.session.selection.community == chosen and work.session.selection.neurons == ()
+
+
 def test_the_level_slider_joins_children(docks, work, qtbot) -> None:
     dock = show(docks["Communities"], qtbot)
     work.session.select(community=2)

@@ -123,3 +123,29 @@ def test_short_names_stay_beside_the_numbers(add_dock, work, qtbot) -> None:
     table = dock.table
     assert table.below == {} and {table.rowHeight(i) for i in range(3)} == {ROW}
     assert table.wanted_height == 26 + 3 * ROW
+
+
+@pytest.mark.parametrize("width", [366, 470])
+def test_no_number_is_cut(qtbot, width: int) -> None:
+    from qtpy.QtWidgets import QStyle, QStyleOptionViewItem
+
+    from napari_dynamic_connectome.widgets.views.community_table import CommunityTable
+
+    row = {
+        "community": 1, "label": "10b ⇄ 12a", "icon": None, "members": ["AVA"], "all": "AVA", "size": 25, "probability": 0.98,
+        "p": 0.0001, "lr": "12/12", "chosen": True, "side": None, "tip": "",
+    }  # fmt: skip
+    table = CommunityTable()
+    qtbot.addWidget(table)
+    table.resize(width, 200)
+    table.show()
+    for size in (25, 107, 1234):
+        table.set_rows([row, row | {"size": size, "chosen": False}])
+        table.fit(width)
+        for column in (0, 2, 4, 5):
+            index = table.model().index(1, column)
+            option = QStyleOptionViewItem()
+            option.rect, option.widget = table.visualRect(index), table
+            table.itemDelegate().initStyleOption(option, index)
+            room = table.style().subElementRect(QStyle.SubElement.SE_ItemViewItemText, option, table).width()
+            assert table.fontMetrics().horizontalAdvance(index.data()) <= room - 4, (size, index.data())

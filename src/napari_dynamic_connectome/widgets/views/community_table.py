@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QModelIndex, QRect, Qt
-from qtpy.QtGui import QFontMetrics, QPainter
+from qtpy.QtGui import QFont, QFontMetrics, QPainter
 from qtpy.QtWidgets import QStyle
 
 from ...display.palette import UNASSIGNED, Style
@@ -29,6 +29,8 @@ INDENT = 20
 FEWEST_LINES = 3
 """Lines of members of a community that is not chosen."""
 _MEMBERS = 1
+CELL_PAD, ICON = 10, 22
+"""Pixels of a cell around its text, and those of an icon."""
 
 
 class CommunityTable(Table):
@@ -66,6 +68,8 @@ class CommunityTable(Table):
         )
         self.delegate = MembersDelegate(self)
         self.setItemDelegate(self.delegate)
+        self._least: dict[int, int] = {}
+        """Widths of columns, where the texts need no more."""
         self.below: dict[int, list[str]] = {}
         """Lines of members below the numbers, by row; none for rows in which the members fit."""
         self.setMinimumHeight(90)
@@ -75,8 +79,10 @@ class CommunityTable(Table):
     def fit(self, width: int) -> None:
         """Fit the columns into a dock; `width` in pixels."""
         narrow = width <= NARROW
-        for column, wide, less in ((0, 84, 46), (3, 96, 78), (4, 52, 40), (5, 54, 54)):
-            self.setColumnWidth(column, less if narrow else wide)
+        self._least = {
+            column: less if narrow else wide
+            for column, wide, less in ((0, 84, 46), (2, 30, 30), (3, 96, 78), (4, 52, 40), (5, 54, 54))
+        }
         self.setColumnHidden(5, width < 340)
         self._arrange()
 
@@ -93,6 +99,7 @@ class CommunityTable(Table):
     def _arrange(self) -> None:
         """Break the members into lines, and give every row its height."""
         metrics = self.fontMetrics()
+        self._widen()
         beside, whole = self.columnWidth(_MEMBERS) - 8, self.viewport().width() - INDENT - 4
         self.below = {}
         for place, line in enumerate(self.rows_model.rows):
@@ -105,6 +112,19 @@ class CommunityTable(Table):
             if self.rowHeight(place) != height:
                 self.setRowHeight(place, height)
         self.viewport().update()
+
+    def _widen(self) -> None:
+        """Give numbers and labels the room that they need: a count of three digits is wider than one of two."""
+        bold = QFont(self.font())
+        bold.setBold(True)
+        metrics = QFontMetrics(bold)
+        for column, least in self._least.items():
+            look = self.rows_model.columns[column]
+            if look.bar is None:
+                texts = (metrics.horizontalAdvance(look.text(line)) for line in self.rows_model.rows)
+                least = max(least, max(texts, default=0) + CELL_PAD + (ICON if look.icon else 0))
+            if self.columnWidth(column) != least:
+                self.setColumnWidth(column, least)
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
