@@ -62,7 +62,8 @@ class CommunitiesDock(Dock):
         inner.addWidget(self.split, 1)
         self.table = CommunityTable()
         self.table.selectionModel().selectionChanged.connect(lambda *_: self._chosen())
-        self.table.clicked.connect(lambda *_: self._chosen())  # also of the one that is chosen: its neurons come first again
+        # also of the one that is chosen: its neurons come first again
+        self.table.clicked.connect(lambda *_: self._chosen())
         self.table.installEventFilter(self)
         self.split.addWidget(self.table)
         self.split.addWidget(self._build_matrix())
