@@ -160,3 +160,20 @@ def test_names_beside_heatmap_and_traces_are_apart_in_a_low_dock(docks, work, vi
     dock.flush()
     said = [one.toPlainText() for one in dock.bar_texts if one.isVisible()]
     assert work.scene.drawn.styles[chosen].label in said  # whoever has to go, it is not the chosen one
+
+
+def test_who_is_chosen_has_the_room_that_the_toolbar_of_the_traces_has(docks, work, viewer, qtbot) -> None:
+    from tests.widgets import helpers
+
+    viewer.window.resize(1600, 1000)
+    helpers.fill(work.session)
+    work.session.set_current("worm A")
+    work.session.select(community=0)
+    dock = docks["Traces"]
+    qtbot.wait(SETTLE_MS)
+    dock.flush()
+    qtbot.wait(SETTLE_MS)
+    assert dock.count.isVisible() and dock.frame.isVisible()
+    for one in (dock.chosen, dock.count, dock.frame):
+        assert one.text() and one.elided == one.text()
+    assert dock.chosen.width() > dock.count.width()

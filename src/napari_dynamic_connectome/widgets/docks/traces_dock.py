@@ -11,7 +11,7 @@ import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QRectF, Qt
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QCheckBox, QComboBox, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QSizePolicy, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from ...display.highlights import selected_windows
 from ...display.order import SortBy, neuron_order, zscore
@@ -158,21 +158,23 @@ class TracesDock(Dock):
         self.behaviour.activated.connect(
             lambda *_: self._toggled("behaviour", self.behaviour.currentData(), "selection")
         )
-        inner.addLayout(
-            row(
-                self.sort,
-                self.scale,
-                self.raw,
-                self.snr,
-                self.behaviour,
-                self.count,
-                self.time,
-                self.frame,
-                self.chosen_icon,
-                self.chosen,
-                self.stack_mode,
-            )
+        tools = row(
+            self.sort,
+            self.scale,
+            self.raw,
+            self.snr,
+            self.behaviour,
+            self.count,
+            self.time,
+            self.frame,
+            self.chosen_icon,
+            self.chosen,
+            self.stack_mode,
         )
+        for one in (self.count, self.frame):  # as wide as they are: who is chosen takes the rest
+            one.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+            tools.setStretchFactor(one, 0)
+        inner.addLayout(tools)
 
     def _build_plots(self, inner: QVBoxLayout) -> None:
         """Heatmap on the left, chosen traces on the right, stimuli above both, all on one time axis."""
