@@ -11,6 +11,7 @@ from napari_dynamic_connectome.factorization import solver
 from napari_dynamic_connectome.factorization.clocks import span
 from napari_dynamic_connectome.factorization.factorize import factorize
 from napari_dynamic_connectome.factorization.kernels import (
+    PIECE,
     columns_first,
     gather,
     row_grams,
@@ -45,7 +46,12 @@ def test_rows_are_gathered_and_added_as_numpy_would() -> None:
     grams = np.empty((2, 3, 3))
     row_grams(rows, place, grams)
     full = np.where(place[:, :, None] >= 0, rows.astype(float)[place], 0.0)
-    np.testing.assert_allclose(grams, full @ full.transpose(0, 2, 1), rtol=1e-12)
+    np.testing.assert_allclose(grams, full @ full.transpose(0, 2, 1), rtol=1e-6)
+    for count in (PIECE, 5 * PIECE + 3):
+        long = RNG.random((4, count), dtype=np.float32)
+        row_grams(long, place, grams)
+        full = np.where(place[:, :, None] >= 0, long.astype(float)[place], 0.0)
+        np.testing.assert_allclose(grams, full @ full.transpose(0, 2, 1), rtol=1e-6)
 
 
 def test_coordinate_updates_are_those_of_one_row_after_the_other() -> None:

@@ -11,6 +11,7 @@ from napari_dynamic_connectome.comparison.recovery import recovery_scores
 from napari_dynamic_connectome.factorization.clocks import common_course, predicted_shares
 from napari_dynamic_connectome.factorization.convert import to_cp_tensor
 from napari_dynamic_connectome.factorization.factorize import factorize, project_worms
+from napari_dynamic_connectome.factorization.jobs import FitJob
 from napari_dynamic_connectome.factorization.match import cosines, match_components
 from napari_dynamic_connectome.factorization.prepare import prepare
 from napari_dynamic_connectome.factorization.problem import ArrayAffinity
@@ -392,9 +393,7 @@ def test_checkpoint_goes_on_where_it_was(tmp_path, monkeypatch):
     affinity, _ = make_locked_and_spontaneous()
     whole = factorize(affinity, 4, starts=3, model="mixed")
     first = factorize(affinity, 4, starts=3, model="mixed", checkpoint=tmp_path)
-    from napari_dynamic_connectome.factorization import jobs
-
-    monkeypatch.setattr(jobs, "run_job", lambda *_: pytest.fail("a finished fit was made again"))
+    monkeypatch.setattr(FitJob, "run", lambda *_: pytest.fail("a finished fit was made again"))
     second = factorize(affinity, 4, starts=3, model="mixed", checkpoint=tmp_path)
     for other in (first, second):
         assert np.array_equal(whole.pair.values, other.pair.values, equal_nan=True)

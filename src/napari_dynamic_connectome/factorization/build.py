@@ -146,14 +146,15 @@ def _label(
         worm=xr.DataArray(
             worm.T, dims=("worm", "component"), coords={"worm": worm_names, "component": component}, name="worm factor"
         ),
-        pair=xr.DataArray(
-            pair.T, dims=("pair", "component"), coords={**along, "component": component}, name="pair factor"
+        # coordinates that are given with the values are copied name by name
+        pair=xr.DataArray(pair.T, dims=("pair", "component"), name="pair factor").assign_coords(
+            {**along, "component": component}
         ),
         weight=xr.DataArray(weight, dims=("component",), coords={"component": component}, name="weight"),
         neurons=tuple(str(n) for n in affinity.neurons),
         pair_worms=xr.DataArray(
-            problem.sees.sum(axis=1).astype(np.int64), dims=("pair",), coords=along, name="worms that observed the pair"
-        ),
+            problem.sees.sum(axis=1).astype(np.int64), dims=("pair",), name="worms that observed the pair"
+        ).assign_coords(along),
         error=error,
         diagnostics=diagnostics,
         stimuli=stimuli if isinstance(stimuli, pd.DataFrame) else pd.DataFrame(columns=["name", "onset", "offset"]),

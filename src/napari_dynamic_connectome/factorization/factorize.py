@@ -115,19 +115,19 @@ def factorize(
         initial = None if init is None else initial_factors(prepared.problem, init, seed)
         if checkpoint is not None and initial is None:
             groups = [tuple(range(a, min(a + prepared.batch, starts))) for a in range(0, starts, prepared.batch)]
+            jobs = [FitJob(rank=rank, starts=group, seed=seed) for group in groups]
             fits = join_starts(
-                [
-                    r.fits
-                    for r in run_jobs(
+                list(
+                    run_jobs(
                         prepared,
-                        [FitJob(rank=rank, starts=group, seed=seed) for group in groups],
+                        jobs,
                         client,
                         pool=pool,
                         cancel=cancel,
                         progress=part(progress, 0.3, 0.95),
                         checkpoint=FitCheckpoint(Path(checkpoint)),
                     )
-                ]
+                )
             )
         elif client is None or initial is not None:
             fits = fit_starts(
@@ -142,8 +142,7 @@ def factorize(
             )
         else:
             job = FitJob(rank=rank, starts=tuple(range(starts)), seed=seed)
-            (result,) = run_jobs(prepared, [job], client, cancel=cancel, progress=part(progress, 0.3, 0.95))
-            fits = result.fits
+            (fits,) = run_jobs(prepared, [job], client, cancel=cancel, progress=part(progress, 0.3, 0.95))
         components = build_components(
             prepared,
             fits,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,20 +19,18 @@ from ..model.errors import Cancelled, DynamicConnectomeError, MissingExtraError
 from ..model.execution import Workers, workers
 from ..model.progress import CancelCallback, ProgressCallback, part, report
 from .prepare import Prepared
-from .solver import Factors, Solver
-from .starts import Starts, fit_starts
+from .solver import Factors
+from .starts import Starts, fit_and_compare, fit_starts, predict_held_out
 
 Array = np.ndarray
+Result = TypeVar("Result")
 POLL_S = 0.1
 log = logging.getLogger("napari_dynamic_connectome")
-FOLD_TOLERANCE = 1e-5
-"""Held-out errors differ between folds in the third digit: their fits need not converge to the sixth. 1e-4 would take two thirds
-of the time, but stops at ranks above the true one before they fit noise: four real worms were given rank 4 instead of 3."""
 
 
 @dataclass(frozen=True, eq=False)
 class FitJob:
-    """One piece of work.
+    """One rank from some starts.
 
     Parameters
     ----------
@@ -40,53 +38,130 @@ class FitJob:
     starts : tuple of int
         Numbers of the starts.
     seed : int
-    fold : int, optional
-        Number of the held-out fold.
-    keep : tuple of bool array, optional
-        Rows of each worm that are fitted; the others are predicted.
+    compare : bool
+        Fit only starts to the end that may be the best one (`fit_and_compare`).
     """
 
     rank: int
     starts: tuple[int, ...]
     seed: int
-    fold: int | None = None
-    keep: tuple[Array, ...] | None = None
+    compare: bool = False
+
+    def run(self, prepared: Prepared, pool: Workers, progress: ProgressCallback | None = None) -> Starts:
+        """Fit the starts."""
+        how = fit_and_compare if self.compare else fit_starts
+        return how(prepared, self.rank, self.starts, self.seed, pool, progress=progress)
+
+    @property
+    def name(self) -> str:
+        """Of the file of its result."""
+        return f"rank{self.rank}-{_digest(self.rank, self.starts, self.seed, self.compare)}"
+
+    def arrays(self, fits: Starts) -> dict[str, Any]:
+        """What is kept of its result."""
+        return {
+            "time": fits.factors.time,
+            "worm": fits.factors.worm,
+            "pair": fits.factors.pair,
+            "own": fits.factors.own,
+            "predicted": fits.predicted,
+            "errors": fits.errors,
+            "histories": np.concatenate([np.asarray(h, float) for h in fits.histories]),
+            "lengths": [len(h) for h in fits.histories],
+            "sweeps": fits.sweeps,
+            "converged": fits.converged,
+        }
+
+    def result(self, data: Mapping[str, Array]) -> Starts | None:
+        """From what was kept; None if it is of another make."""
+        factors = Factors(data["time"], data["worm"], data["pair"], data["own"])
+        ends = np.cumsum(data["lengths"])[:-1]
+        histories = [h.tolist() for h in np.split(data["histories"], ends)]
+        ends_of = (data["sweeps"].tolist(), data["converged"].tolist())
+        fits = Starts(factors, data["errors"], histories, *ends_of, data["predicted"])
+        fitting = factors.shape == (len(self.starts), self.rank) and len(fits.errors) == len(self.starts)
+        return fits if fitting else None
 
 
 @dataclass(frozen=True, eq=False)
-class JobResult:
-    """Fits of a job, and the error of the best of them on what was held out (NaN where nothing was)."""
+class FoldJob:
+    """Some ranks, fitted together to the rows of one fold; the others are predicted (`predict_held_out`).
 
-    fits: Starts
-    held_out: float
+    Parameters
+    ----------
+    ranks : tuple of int
+    starts : tuple of int
+        Numbers of the starts of every rank.
+    seed : int
+    fold : int
+        Number of the held-out fold.
+    keep : tuple of bool array
+        Rows of each worm that are fitted.
+    """
+
+    ranks: tuple[int, ...]
+    starts: tuple[int, ...]
+    seed: int
+    fold: int
+    keep: tuple[Array, ...]
+
+    def run(self, prepared: Prepared, pool: Workers, progress: ProgressCallback | None = None) -> Array:
+        """Relative error (rank,) on what was held out."""
+        return predict_held_out(prepared, self.ranks, self.starts, self.seed, pool, list(self.keep), progress=progress)
+
+    @property
+    def name(self) -> str:
+        """Of the file of its result."""
+        return f"fold{self.fold}-{_digest(self.ranks, self.starts, self.seed, self.fold, rows=self.keep)}"
+
+    def arrays(self, errors: Array) -> dict[str, Any]:
+        """What is kept of its result."""
+        return {"held_out": errors}
+
+    def result(self, data: Mapping[str, Array]) -> Array | None:
+        """From what was kept; None if it is of another make."""
+        errors = np.asarray(data["held_out"], float)
+        return errors if errors.shape == (len(self.ranks),) else None
 
 
-def run_job(prepared: Prepared, job: FitJob, pool: Workers, progress: ProgressCallback | None = None) -> JobResult:
-    """Run one job in this process."""
-    if job.keep is None:
-        return JobResult(fit_starts(prepared, job.rank, job.starts, job.seed, pool, progress=progress), float("nan"))
-    keep = list(job.keep)
-    rough = prepared.settings.model_copy(
-        update={"tolerance": max(prepared.settings.tolerance, FOLD_TOLERANCE), "exact_sweeps": 1}
-    )
-    fits = fit_starts(
-        replace(prepared, settings=rough), job.rank, job.starts, job.seed, pool, keep=keep, progress=progress
-    )
-    solver = Solver(prepared.problem, prepared.exact, prepared.settings, pool, keep=keep)
-    error = solver.error_on(fits.factors.take([fits.best]), [~k for k in keep])
-    return JobResult(fits, float(error[0]))
+def _digest(*said: object, rows: Sequence[Array] = ()) -> str:
+    digest = hashlib.sha256(repr(said).encode())
+    for mask in rows:
+        digest.update(np.packbits(mask).tobytes())
+    return digest.hexdigest()[:20]
+
+
+class Job(Protocol[Result]):
+    """What `run_jobs` runs."""
+
+    def run(self, prepared: Prepared, pool: Workers, progress: ProgressCallback | None = None) -> Result:
+        """Run it in this process."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Of the file of its result."""
+        ...
+
+    def arrays(self, result: Result) -> dict[str, Any]:
+        """What is kept of its result."""
+        ...
+
+    def result(self, data: Mapping[str, Array]) -> Result | None:
+        """From what was kept; None if it is of another make."""
+        ...
 
 
 def run_jobs(
     prepared: Prepared,
-    jobs: Sequence[FitJob],
+    jobs: Sequence[Job[Result]],
     client: Any = None,
     *,
     pool: Workers | None = None,
     cancel: CancelCallback | None = None,
     progress: ProgressCallback | None = None,
     checkpoint: FitCheckpoint | None = None,
-) -> Iterator[JobResult]:
+) -> Iterator[Result]:
     """Run jobs here (`pool`) or on a `distributed.Client`; the results come one by one, in the order of the jobs.
 
     A job that is lost with its worker is run again by the scheduler, from the same seed, so the result stays the same. Jobs
@@ -105,8 +180,7 @@ def run_jobs(
                 found = next(elsewhere)
             else:
                 assert pool is not None
-                inner = part(progress, number / len(jobs), (number + 1) / len(jobs))
-                found = run_job(prepared, job, pool, inner)
+                found = job.run(prepared, pool, part(progress, number / len(jobs), (number + 1) / len(jobs)))
             if checkpoint is not None:
                 checkpoint.save(job, found)
             yield found
@@ -119,66 +193,36 @@ class FitCheckpoint:
     ----------
     folder : path
         Made if it does not exist. The caller sees to it that it belongs to this affinity and these settings.
-    tag : str
-        Jobs of different tags never stand for each other.
     """
 
-    def __init__(self, folder: Path, tag: str = "") -> None:
-        self.folder, self.tag = folder, tag
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
-    def named(self, tag: str) -> FitCheckpoint:
-        """The same folder for jobs of another kind."""
-        return FitCheckpoint(self.folder, tag)
+    def _path(self, job: Job[Any]) -> Path:
+        return self.folder / f"{job.name}.npz"
 
-    def _path(self, job: FitJob) -> Path:
-        digest = hashlib.sha256(repr((self.tag, job.rank, job.starts, job.seed, job.fold)).encode())
-        for rows in job.keep or ():
-            digest.update(np.packbits(rows).tobytes())
-        return self.folder / f"rank{job.rank}-{digest.hexdigest()[:20]}.npz"
-
-    def load(self, job: FitJob) -> JobResult | None:
+    def load(self, job: Job[Result]) -> Result | None:
         """Return the result of a job, or None if it has to be run."""
         data = load_arrays(self._path(job))
         if data is None:
             return None
         try:
-            factors = Factors(data["time"], data["worm"], data["pair"], data["own"])
-            ends = np.cumsum(data["lengths"])[:-1]
-            histories = [h.tolist() for h in np.split(data["histories"], ends)]
-            ends_of = (data["sweeps"].tolist(), data["converged"].tolist())
-            fits = Starts(factors, data["errors"], histories, *ends_of, data["predicted"])
-            if factors.shape != (len(job.starts), job.rank) or len(fits.errors) != len(job.starts):
-                return None
-            return JobResult(fits, float(data["held_out"]))
+            return job.result(data)
         except (ValueError, KeyError):
             return None  # of another make: running it again is safe
 
-    def save(self, job: FitJob, result: JobResult) -> None:
+    def save(self, job: Job[Result], result: Result) -> None:
         """Write the result of a job; it appears in one piece or not at all."""
-        fits = result.fits
-        keep_arrays(
-            self._path(job),
-            time=fits.factors.time,
-            worm=fits.factors.worm,
-            pair=fits.factors.pair,
-            own=fits.factors.own,
-            predicted=fits.predicted,
-            errors=fits.errors,
-            histories=np.concatenate([np.asarray(h, float) for h in fits.histories]),
-            lengths=[len(h) for h in fits.histories],
-            sweeps=fits.sweeps,
-            converged=fits.converged,
-            held_out=result.held_out,
-        )
+        keep_arrays(self._path(job), **job.arrays(result))
 
 
 def _on_cluster(
     prepared: Prepared,
-    jobs: Sequence[FitJob],
+    jobs: Sequence[Job[Result]],
     client: Any,
     cancel: CancelCallback | None,
     progress: ProgressCallback | None,
-) -> Generator[JobResult]:
+) -> Generator[Result]:
     if not jobs:
         return
     try:
@@ -204,6 +248,6 @@ def _on_cluster(
         client.cancel([*futures, shared])
 
 
-def _remote(prepared: Prepared, job: FitJob) -> JobResult:
+def _remote(prepared: Prepared, job: Job[Result]) -> Result:
     with workers(prepared.settings.threads or 1) as pool:
-        return run_job(prepared, job, pool)
+        return job.run(prepared, pool)

@@ -32,7 +32,7 @@ SPARSE = 0.35
 """Share of values that are not zero up to which products without the zeros are quicker."""
 USUAL_MB = 600.0
 """Memory that a factorization takes where nothing is said and it is enough."""
-FEW = 5
+FEW = 6
 """Starts that shall still run together when memory goes to stored rows."""
 WORTH_COMPRESSING = 4_000_000
 """Observed entries from which iterating on a compressed copy saves time."""

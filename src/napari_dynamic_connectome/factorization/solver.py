@@ -33,6 +33,7 @@ from .kernels import (
     update_smooth,
 )
 from .problem import Problem
+from .scratch import Scratch
 from .settings import FactorizationSettings
 from .sources import RowSource
 
@@ -158,6 +159,7 @@ class Solver:
         self.problem, self.source, self.settings, self.pool = problem, source, settings, pool
         self.keep = keep or [np.ones(w.n_rows, bool) for w in problem.worms]
         self.fixed = frozenset(fixed)
+        self.scratch = Scratch()
         norms = np.array([float(n[k].sum()) for n, k in zip(source.row_norms, self.keep, strict=True)])
         self.weights = worm_weights(problem, settings, norms)
         self.norm2 = float((norms * self.weights).sum())
@@ -228,8 +230,11 @@ class Solver:
             factors.put(active, before)
         return fit
 
-    def sweep(self, factors: Factors, *, rescale: bool = False) -> tuple[Array, Array]:
-        """Update every factor once; return the relative error of each start with and without the ridge."""
+    def sweep(self, factors: Factors, *, rescale: bool = False, watched: Watched | None = None) -> tuple[Array, Array]:
+        """Update every factor once; return the relative error of each start with and without the ridge.
+
+        watched: other rows, of which the products are noted.
+        """
         problem = self.problem
         self._normalise(factors)
         if not {"time", "worm"} <= self.fixed and not (problem.model == "unaligned" and "time" in self.fixed):
@@ -249,7 +254,7 @@ class Solver:
                 self._update_time(factors, moments, grams)
             if problem.model == "aligned" and "worm" not in self.fixed:
                 self._update_worm(factors, moments, grams)
-        return self._update_pair(factors, update="pair" not in self.fixed)
+        return self._update_pair(factors, update="pair" not in self.fixed, watched=watched)
 
     # --- parts of a sweep -------------------------------------------------------------------------------------------
 
@@ -292,7 +297,7 @@ class Solver:
         """
         starts, rank = factors.shape
         item = self.problem.worms[worm]
-        rows = np.empty((len(alive), item.n_rows), np.float32)
+        rows = self.scratch.take((len(alive), item.n_rows), np.float32)
         gather(wide, item.slots, self.keep[worm], rows)
         place = np.full(starts * rank, -1)
         place[alive] = np.arange(len(alive))
@@ -303,6 +308,7 @@ class Solver:
             moment[alive] = self.source.left(worm, rows)
         gram = np.empty((starts, rank, rank))
         row_grams(rows, place.reshape(starts, rank), gram)
+        self.scratch.give(rows)
         return moment.reshape(starts, rank, -1), gram
 
     def _group_sums(
@@ -410,20 +416,27 @@ class Solver:
     def _worm_time(self, worm: int, factors: Factors) -> Array:
         """Courses (start, component, sample) float32 of one worm."""
         item = self.problem.worms[worm]
-        out = np.empty((*factors.shape, item.n_times), np.float32)
+        out = self.scratch.take((*factors.shape, item.n_times), np.float32)
         fill_courses(factors.time, np.ascontiguousarray(factors.worm[:, :, worm]), item.times, item.own, out)
         return out
 
     def _right(self, worm: int, factors: Factors) -> tuple[Array, Array, Array]:
-        """X_w T_w (row, column), which of (start x component) the columns are, and T_w^T T_w; columns that are zero are left out."""
+        """X_w T_w (row, column), which of (start x component) the columns are, and T_w^T T_w; columns that are zero are left out.
+
+        The first may be `scratch`, to be given back.
+        """
         starts, rank = factors.shape
         flat = self._worm_time(worm, factors).reshape(starts * rank, -1)
         alive = np.flatnonzero(flat.any(axis=1))
-        moment = self.source.right(worm, flat if len(alive) == len(flat) else flat[alive])
+        room = self.scratch.take((self.problem.worms[worm].n_rows, len(alive)), np.float32)
+        moment = self.source.right(worm, flat if len(alive) == len(flat) else flat[alive], room)
+        if moment is not room:
+            self.scratch.give(room)
         place = np.full(starts * rank, -1)
         place[alive] = alive
         gram = np.empty((starts, rank, rank))
         row_grams(flat, place.reshape(starts, rank), gram)
+        self.scratch.give(flat)
         return moment, alive, gram
 
     def right(self, worm: int, factors: Factors) -> tuple[Array, Array]:
@@ -431,11 +444,13 @@ class Solver:
         moment, columns, gram = self._right(worm, factors)
         whole = np.zeros((len(moment), gram.shape[0] * gram.shape[1]), moment.dtype)
         whole[:, columns] = moment
+        self.scratch.give(moment)
         return whole, gram
 
-    def _update_pair(self, factors: Factors, *, update: bool) -> tuple[Array, Array]:
+    def _update_pair(self, factors: Factors, *, update: bool, watched: Watched | None = None) -> tuple[Array, Array]:
         starts, rank = factors.shape
-        flat = np.zeros((self.problem.n_slots, starts * rank))
+        flat = self.scratch.take((self.problem.n_slots, starts * rank))
+        flat[:] = 0.0
         count = len(self.problem.worms)
         grams = np.zeros((starts, rank * rank, self.counts.shape[1]))
         for batch in self._rounds():
@@ -443,15 +458,19 @@ class Solver:
             for w, (moment, columns, gram) in zip(batch, found, strict=True):
                 scatter_add(flat, self.problem.worms[w].slots, self.keep[w], moment, columns, self.weights[w])
                 grams[:, :, w] = gram.reshape(starts, -1)
+                if watched is not None:
+                    watched.note(w, moment, columns, gram)
+                self.scratch.give(moment)
         if self.settings.ridge > 0:
             each = np.arange(rank) * (rank + 1)
             grams[:, each, -1] = grams[:, each, :count].mean(axis=2)
-        numerator = np.empty((starts, rank, self.problem.n_slots))
+        numerator = self.scratch.take((starts, rank, self.problem.n_slots))
         columns_first(flat, numerator.reshape(starts * rank, -1))
-        del flat
+        self.scratch.give(flat)
         one = self._grouped_rows if self.patterns is not None else self._own_rows
         jobs = [(factors.pair[k], numerator[k], grams[k], update) for k in range(starts)]
         sums = np.array(self.pool.map(one, jobs))
+        self.scratch.give(numerator)
         rest = self.norm2 - 2 * sums[:, 0] + sums[:, 1]
         shrunk = self._ridge(factors, grams)
         return tuple(np.sqrt(np.maximum(r, 0.0) / self.norm2) for r in (rest, rest - shrunk))
@@ -503,22 +522,45 @@ class Solver:
 
     def error_on(self, factors: Factors, rows: list[Array]) -> Array:
         """Relative, unweighted error of each start on some rows of each worm (bool masks)."""
+        watched = Watched(rows)
+        for batch in self._rounds():
+            wanted = [w for w in batch if rows[w].any()]
+            for w, found in zip(wanted, self._each(lambda w: self._right(w, factors), wanted), strict=True):
+                watched.note(w, *found)
+                self.scratch.give(found[0])
+        return watched.errors(self.problem, self.source.row_norms, factors)
+
+
+class Watched:
+    """Rows of which a sweep notes the products with the courses, so that the error on them is known without reading them again.
+
+    Parameters
+    ----------
+    rows : list of bool array (n_rows,)
+        Of each worm.
+    """
+
+    def __init__(self, rows: list[Array]) -> None:
+        self.rows = rows
+        self._noted: dict[int, tuple[Array, Array, Array]] = {}
+
+    def note(self, worm: int, moment: Array, columns: Array, gram: Array) -> None:
+        """X_w T_w (row, column), which of (start x component) the columns are, T_w^T T_w (start, component, component)."""
+        self._noted[worm] = (moment[self.rows[worm]], columns, gram)
+
+    def errors(self, problem: Problem, row_norms: list[Array], factors: Factors) -> Array:
+        """Relative, unweighted error (start,) of pair factors with the courses that were noted; NaN without rows."""
         starts, rank = factors.shape
-
-        def one(w: int) -> tuple[Array, float]:
-            mask = rows[w]
-            norm = float(self.source.row_norms[w][mask].sum())
-            if not mask.any():
-                return np.zeros(starts), norm
-            moment, gram = self.right(w, factors)
-            pair = factors.pair[:, :, self.problem.worms[w].slots[mask]]
-            cross = np.einsum("pkr,krp->k", moment[mask].reshape(-1, starts, rank), pair, dtype=np.float64)
-            square = np.einsum("krp,krp->k", gram @ pair, pair)
-            return norm - 2 * cross + square, norm
-
-        parts = self._each(one, range(len(self.problem.worms)))
-        total = sum(p[1] for p in parts)
-        rest = np.sum([p[0] for p in parts], axis=0)
+        rest, total = np.zeros(starts), 0.0
+        for worm, (moment, columns, gram) in self._noted.items():
+            mask = self.rows[worm]
+            norm = float(row_norms[worm][mask].sum())
+            pair = factors.pair[:, :, problem.worms[worm].slots[mask]]
+            cross = np.zeros(starts * rank)
+            flat = pair.reshape(starts * rank, -1)[columns]
+            cross[columns] = np.einsum("pc,cp->c", moment, flat, dtype=np.float64)
+            rest += norm - 2 * cross.reshape(starts, rank).sum(axis=1) + np.einsum("krp,krp->k", gram @ pair, pair)
+            total += norm
         return np.asarray(np.sqrt(np.maximum(rest, 0.0) / total)) if total > 0 else np.full(starts, np.nan)
 
 
@@ -624,3 +666,14 @@ def random_factors(problem: Problem, rank: int, starts: Sequence[int], seed: int
     own = np.full((len(parts), rank), problem.model != "aligned")
     time, worm, pair = (np.stack([p[i] for p in parts]) for i in range(3))
     return Factors(time, worm, pair, own)
+
+
+def random_ranks(problem: Problem, ranks: Sequence[int], starts: Sequence[int], seed: int) -> Factors:
+    """Starts of several ranks, rank after rank, all with as many components as the largest; those beyond a rank are zero."""
+    most, parts = max(ranks), []
+    for rank in ranks:
+        drawn = random_factors(problem, rank, starts, seed)
+        wide = [(0, 0), (0, most - rank), (0, 0)]
+        factors = (np.pad(getattr(drawn, name), wide) for name in ("time", "worm", "pair"))
+        parts.append((*factors, np.pad(drawn.own, wide[:2])))
+    return Factors(*(np.concatenate(some) for some in zip(*parts, strict=True)))

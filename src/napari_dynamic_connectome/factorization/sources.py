@@ -15,6 +15,7 @@ import numpy as np
 from ..model.errors import Cancelled, InputError
 from .kernels import row_squares, squared_distance
 from .problem import Problem, Worm
+from .products import left_product, right_product
 from .sparse import SparseRows, sparse_rows
 
 Array = np.ndarray
@@ -35,8 +36,8 @@ class RowSource(Protocol):
         """(columns, n_rows) float32 -> (columns, n_times) float64."""
         ...
 
-    def right(self, worm: int, time_factor: Array) -> Array:
-        """(columns, n_times) float32 -> (n_rows, columns) float32 or float64."""
+    def right(self, worm: int, time_factor: Array, room: Array | None = None) -> Array:
+        """(columns, n_times) float32 -> (n_rows, columns) float32 or float64; the former may be written to `room`."""
         ...
 
 
@@ -147,25 +148,24 @@ class TileSource:
         if isinstance(rows, SparseRows):
             self._look()
             return rows.left(rows_factor)
+        if rows is not None:
+            return left_product(rows_factor, rows, self._look)
         total = np.zeros((len(rows_factor), item.n_times))
         for r0, r1, t0, t1, tile in self.tiles(worm):
-            total[:, t0:t1] += rows_factor[:, r0:r1] @ tile
+            total[:, t0:t1] += left_product(rows_factor[:, r0:r1], tile, self._look)
         return total
 
-    def right(self, worm: int, time_factor: Array) -> Array:
+    def right(self, worm: int, time_factor: Array, room: Array | None = None) -> Array:
         """See `RowSource`."""
         item, rows = self.problem.worms[worm], self.rows[worm]
         if isinstance(rows, SparseRows):
             self._look()
-            return rows.right(time_factor)
-        if item.n_times <= TIME_TILE:  # nothing is added up
-            found = np.empty((item.n_rows, len(time_factor)), np.float32)
-            for r0, r1, _, _, tile in self.tiles(worm):
-                np.matmul(tile, time_factor.T, out=found[r0:r1])
-            return found
+            return rows.right(time_factor, room)
+        if rows is not None and item.n_times <= TIME_TILE:  # nothing is added up
+            return right_product(rows, time_factor, self._look, room)
         total = np.zeros((item.n_rows, len(time_factor)))
         for r0, r1, t0, t1, tile in self.tiles(worm):
-            total[r0:r1] += tile @ time_factor[:, t0:t1].T
+            total[r0:r1] += right_product(tile, time_factor[:, t0:t1], self._look)
         return total
 
     def residual(self, worm: int, rows_factor: Array, time_factor: Array) -> float:
@@ -212,19 +212,16 @@ class CompressedSource:
 
     def left(self, worm: int, rows_factor: Array) -> Array:
         """See `RowSource`."""
-        coefficients = self.coefficients[worm]
-        total = np.zeros((len(rows_factor), coefficients.shape[1]))
-        for r0 in range(0, len(coefficients), 2048):
-            total += rows_factor[:, r0 : r0 + 2048] @ coefficients[r0 : r0 + 2048]
-        if self.stop.is_set():
-            raise Cancelled
+        total = left_product(rows_factor, self.coefficients[worm], self._look)
         return np.asarray(total.astype(np.float32) @ self.bases[worm], np.float64)
 
-    def right(self, worm: int, time_factor: Array) -> Array:
+    def right(self, worm: int, time_factor: Array, room: Array | None = None) -> Array:
         """See `RowSource`."""
+        return right_product(self.coefficients[worm], time_factor @ self.bases[worm].T, self._look, room)
+
+    def _look(self) -> None:
         if self.stop.is_set():
             raise Cancelled
-        return np.asarray(self.coefficients[worm] @ (self.bases[worm] @ time_factor.T))
 
 
 def compress_worm(

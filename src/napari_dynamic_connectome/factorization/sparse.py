@@ -47,9 +47,9 @@ class SparseRows:
         _left(self.start, self.at, self.value, np.ascontiguousarray(rows_factor.T), part, total)
         return np.ascontiguousarray(total.T)
 
-    def right(self, time_factor: Array) -> Array:
-        """(columns, n_times) float32 -> (n_rows, columns) float32."""
-        total = np.empty((self.n_rows, len(time_factor)), np.float32)
+    def right(self, time_factor: Array, room: Array | None = None) -> Array:
+        """(columns, n_times) float32 -> (n_rows, columns) float32, written to `room` if it is given."""
+        total = np.empty((self.n_rows, len(time_factor)), np.float32) if room is None else room
         _right(self.start, self.at, self.value, np.ascontiguousarray(time_factor.T), total)
         return total
 

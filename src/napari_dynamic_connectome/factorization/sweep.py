@@ -18,7 +18,7 @@ from .build import build_components
 from .consistency import core_consistency
 from .factorize import provenance
 from .folds import draw_folds, split_one_worm
-from .jobs import FitCheckpoint, FitJob, run_jobs
+from .jobs import FitCheckpoint, FitJob, FoldJob, run_jobs
 from .prepare import Prepared, prepare_problem
 from .problem import build_problem
 from .settings import FactorizationSettings
@@ -92,13 +92,15 @@ def sweep_ranks(
         prepared = prepare_problem(problem, max(wanted), chosen, pool, starts=starts, seed=seed, progress=early)
         judged, masks, notes = _held_out_problem(prepared, pool, max(wanted), folds, fold_starts, held_out_share, seed)
         how = {"pool": pool, "client": client, "cancel": cancel}
-        full = [FitJob(r, group, seed) for r in wanted for group in _groups(starts, prepared.batch)]
+        full = [FitJob(r, group, seed, compare=True) for r in wanted for group in _groups(starts, prepared.batch)]
+        together = _together(wanted, judged.batch // fold_starts)
         tests = [
-            FitJob(r, tuple(range(fold_starts)), seed + 1, fold, tuple(mask))
-            for r in wanted
+            FoldJob(ranks, tuple(range(fold_starts)), seed + 1, fold, tuple(mask))
+            for ranks in together
             for fold, mask in enumerate(masks)
         ]
-        split = 0.1 + 0.9 * len(full) * starts / max(len(full) * starts + len(tests) * fold_starts, 1)
+        work = len(wanted) * starts, len(wanted) * len(masks) * fold_starts
+        split = 0.1 + 0.9 * work[0] / max(sum(work), 1)
         kept = None if checkpoint is None else FitCheckpoint(Path(checkpoint))
         made = provenance(
             affinity,
@@ -117,7 +119,7 @@ def sweep_ranks(
         )
         for rank, parts in groupby(results, lambda pair: pair[0].rank):
             # of the other starts only their agreement is kept: together they would take more memory than the data
-            fits = join_starts([result.fits for _, result in parts])
+            fits = join_starts([found for _, found in parts])
             one = build_components(prepared, fits, pool, provenance={**made, "rank": rank})
             components[rank] = one
             if inspect is not None:
@@ -128,11 +130,10 @@ def sweep_ranks(
                 one.diagnostics["similarity"],
                 core_consistency(prepared, one, pool),
             )
-        kept = None if kept is None else kept.named("held out")
         held_out = pd.DataFrame(np.nan, index=pd.Index(wanted, name="rank"), columns=range(len(masks)))
         predicted = run_jobs(judged, tests, progress=part(progress, split, 1.0), checkpoint=kept, **how)
-        for job, result in zip(tests, predicted, strict=True):
-            held_out.loc[job.rank, job.fold] = result.held_out
+        for job, errors in zip(tests, predicted, strict=True):
+            held_out.loc[list(job.ranks), job.fold] = errors
     rows = []
     for rank in wanted:
         median, lowest, similarity, consistency = fitted[rank]
@@ -207,6 +208,12 @@ def _check(ranks: Iterable[int], starts: int, folds: int, fold_starts: int, shar
 
 def _groups(starts: int, batch: int) -> list[tuple[int, ...]]:
     return [tuple(range(a, min(a + batch, starts))) for a in range(0, starts, batch)]
+
+
+def _together(ranks: Sequence[int], most: int) -> list[tuple[int, ...]]:
+    """Ranks that are fitted together, the largest first; at most so many, of much the same size."""
+    falling, most = sorted(ranks, reverse=True), max(most, 1)
+    return [tuple(falling[a : a + most]) for a in range(0, len(falling), most)]
 
 
 def _held_out_problem(

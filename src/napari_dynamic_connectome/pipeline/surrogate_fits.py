@@ -23,7 +23,7 @@ from ..factorization.folds import draw_folds
 from ..factorization.prepare import prepare
 from ..factorization.problem import Problem
 from ..factorization.settings import FactorizationSettings
-from ..factorization.solver import Factors, Solver, random_factors
+from ..factorization.solver import Factors, Solver, random_factors, random_ranks
 from ..factorization.starts import fit_factors
 from ..model.cluster import on_cluster
 from ..model.execution import InlineWorkers, Workers, one_blas_thread, workers
@@ -134,14 +134,7 @@ class Bins:
         return solver.error_on(fits.factors, [~k for k in keep])
 
     def _random(self, ranks: Sequence[int], seed: int) -> Factors:
-        """One start a rank, all with as many components as the largest rank; those that a rank does not have are zero."""
-        most, starts = max(ranks), []
-        for rank in ranks:
-            drawn = random_factors(self.prepared.problem, rank, [0], seed)
-            wide = [(0, 0), (0, most - rank), (0, 0)]
-            parts = (np.pad(getattr(drawn, name), wide) for name in ("time", "worm", "pair"))
-            starts.append((*parts, np.pad(drawn.own, wide[:2])))
-        return Factors(*(np.concatenate(parts) for parts in zip(*starts, strict=True)))
+        return random_ranks(self.prepared.problem, ranks, [0], seed)
 
     def refit(self, pair: Array, own: Array) -> Array:
         """Pair factors that fit the bins best, near given ones.
