@@ -99,7 +99,7 @@ def test_a_rank_that_more_surrogates_do_not_bear_out_makes_room_for_a_smaller_on
         rng = np.random.default_rng(0)
         table = pd.DataFrame({r: top + rng.normal(0, 0.5, len(rows)) for r in ranks}, index=rows)
         explained = pd.DataFrame({r: 0.1 * r + rng.normal(0, 0.001, len(rows)) for r in ranks}, index=rows)
-        return SurrogateFits(explained, explained * np.nan, table, table)
+        return SurrogateFits(explained, explained * np.nan, table, table, data=data)
 
     asked: list[list[int]] = []
 
@@ -108,12 +108,12 @@ def test_a_rank_that_more_surrogates_do_not_bear_out_makes_room_for_a_smaller_on
         return fitted(ranks, range(9, 29), 23.5)
 
     few = fitted([1, 2, 3], range(9), 20.0)
-    assert settle_rank(few, data, groups, 0.05, None)[1] == 3
-    fits, rank, counts, any_p = settle_rank(few, data, groups, 0.05, fit_more)
+    assert settle_rank(few, groups, 0.05, None)[1] == 3
+    fits, rank, counts, any_p = settle_rank(few, groups, 0.05, fit_more)
     assert (rank, counts, asked) == (2, {1: 1, 2: 2, 3: 2}, [[1, 2, 3]]) and any_p <= 0.05
     assert len(fits.top[2].dropna()) == 29
     alone = {3: ([(24.0, third)], np.ones(1))}
-    assert settle_rank(few, data, alone, 0.05, fit_more)[1] == 0  # nothing is left at the rank that was suggested
+    assert settle_rank(few, alone, 0.05, fit_more)[1] == 0  # nothing is left at the rank that was suggested
 
 
 def test_a_component_that_few_random_starts_have_does_not_count_for_a_rank():
@@ -125,13 +125,13 @@ def test_a_component_that_few_random_starts_have_does_not_count_for_a_rank():
     table = pd.DataFrame({r: 20 + rng.normal(0, 0.5, 9) for r in (2, 3)})
     explained = pd.DataFrame({r: 0.1 * r + rng.normal(0, 0.001, 9) for r in (2, 3)})
     data[1], explained[1] = RankFit(0.2, np.nan, np.nan, np.nan, []), 0.1 + rng.normal(0, 0.001, 9)
-    fits = SurrogateFits(explained, explained * np.nan, table, table)
+    fits = SurrogateFits(explained, explained * np.nan, table, table, data=data)
 
     def suggested(*at_three) -> tuple[int, dict[int, int]]:
         starts = {2: [two] * len(at_three), 3: list(at_three)}
-        return settle_rank(fits, data, groups, 0.05, None, starts)[1:3]
+        return settle_rank(fits, groups, 0.05, None, starts)[1:3]
 
-    assert settle_rank(fits, data, groups, 0.05, None)[1] == 3
+    assert settle_rank(fits, groups, 0.05, None)[1] == 3
     assert suggested(three, three, two) == (3, {2: 2, 3: 3})
     assert suggested(three, two, two) == (2, {2: 2, 3: 2})
     assert suggested(three, three, three, three, two, two) == (3, {2: 2, 3: 3})
@@ -146,10 +146,10 @@ def test_a_component_that_one_worm_carries_does_not_count_where_others_do():
     data = {r: RankFit(0.2 * r, np.nan, np.nan, np.nan, []) for r in (1, 2, 3)}
     table = pd.DataFrame({r: 20 + rng.normal(0, 0.5, 9) for r in (1, 2, 3)})
     explained = pd.DataFrame({r: 0.1 * r + rng.normal(0, 0.001, 9) for r in (1, 2, 3)})
-    fits = SurrogateFits(explained, explained * np.nan, table, table)
+    fits = SurrogateFits(explained, explained * np.nan, table, table, data=data)
 
     def suggested(groups, apart) -> tuple[int, dict[int, int]]:
-        return settle_rank(fits, data, groups, 0.05, None, None, apart)[1:3]
+        return settle_rank(fits, groups, 0.05, None, None, apart)[1:3]
 
     assert suggested({2: two, 3: three}, {}) == (3, {2: 2, 3: 3})
     assert suggested({2: two, 3: three}, {3: {2}}) == (2, {2: 2, 3: 2})
@@ -173,7 +173,7 @@ def test_each_start_alone_obeys_the_rule_about_what_one_worm_carries():
     starts.found = {2: [two, two, two], 3: [three, three, three]}
     nobody = frozenset[int]()
     starts.carried = {2: [nobody, nobody, frozenset([0, 1])], 3: [nobody, frozenset([2]), frozenset([0, 1, 2])]}
-    assert choices_of_starts(fits, data, starts, 0.05)["rank"].tolist() == [3, 2, 3]
+    assert choices_of_starts(fits, starts, 0.05)["rank"].tolist() == [3, 2, 3]
 
 
 def blocks(*groups: frozenset[int]) -> list[np.ndarray]:

@@ -204,15 +204,15 @@ def judge_components(
         range(own.surrogates),
         settings.factorization,
         seed=settings.seed,
+        data=True,
         kept=kept,
         client=client,
         progress=part(progress, 0, 0.95),
         cancel=cancel,
     )
-    data, means = _data_fits(affinity, ranks, settings, kept, held_out=False)
     (components,) = refitted(affinity, {components.rank: components}, settings, kept).values()
-    together = _together(affinity, means, fits)
-    return _judged(components, _chance(fits, data, {}, settings), own.alpha, together)
+    together = _together(affinity, fits)
+    return _judged(components, _chance(fits, {}, settings), own.alpha, together)
 
 
 def judge_sweep(
@@ -258,8 +258,6 @@ def judge_sweep(
         reason = f"{sweep.reason} Not compared with chance: {note}."
         return replace(sweep, components=found, chance=unknown, reason=reason)
     ranks = sorted({1, *sweep.components})
-    report(progress, 0.0, "the cohort as its surrogates are fitted")
-    data, means = _data_fits(affinity, ranks, settings, kept, held_out=own.held_out_surrogates > 0)
     few = min(own.sweep_surrogates, own.surrogates)
     how: dict[str, Any] = {"seed": settings.seed, "kept": kept, "client": client, "cancel": cancel}
     fits = fit_surrogates(
@@ -268,7 +266,8 @@ def judge_sweep(
         range(few),
         settings.factorization,
         held_out=own.held_out_surrogates,
-        progress=part(progress, 0.05, 0.7),
+        data=True,
+        progress=part(progress, 0.0, 0.7),
         **how,
     )
     check_cancel(cancel)
@@ -287,11 +286,11 @@ def judge_sweep(
     more = None if enough else fit_more
 
     def beside(some: SurrogateFits) -> Together | None:
-        return _together(affinity, means, some)
+        return _together(affinity, some)
 
     alone = {} if starts is None else starts.found
-    fits, rank, counts, any_p = settle_rank(fits, data, groups, own.alpha, more, alone, apart, beside)
-    chance, together = _chance(fits, data, counts, settings), beside(fits)
+    fits, rank, counts, any_p = settle_rank(fits, groups, own.alpha, more, alone, apart, beside)
+    chance, together = _chance(fits, counts, settings), beside(fits)
     found = {r: _judged(c, chance, own.alpha, together) for r, c in compared.items()}
     reason = reason_for(
         rank,
@@ -301,7 +300,7 @@ def judge_sweep(
         any_p,
         set_apart=_left_out(fits, groups, own.alpha, apart, counts, together),
     )
-    chosen = choices_of_starts(fits, data, starts or StartGroups(), own.alpha, together)
+    chosen = choices_of_starts(fits, starts or StartGroups(), own.alpha, together)
     return replace(sweep, components=found, suggested=rank, reason=reason, chance=chance, choices=chosen)
 
 
@@ -314,11 +313,11 @@ def _shifter(affinity: AffinitySpec, cohort: Cohort, settings: PipelineSettings)
     return shifter, shifter.why_not()
 
 
-def _together(affinity: AffinitySpec, means: np.ndarray, fits: SurrogateFits) -> Together | None:
+def _together(affinity: AffinitySpec, fits: SurrogateFits) -> Together | None:
     """Mean affinities of the data (pair,) beside those of surrogates, which are in the order of the rows of the tables."""
     if not fits.together:
         return None
-    return Together(np.asarray(affinity.pairs, int), means, np.stack([fits.together[n] for n in fits.top.index]))
+    return Together(np.asarray(affinity.pairs, int), fits.means, np.stack([fits.together[n] for n in fits.top.index]))
 
 
 def _own_fits(
@@ -330,37 +329,14 @@ def _own_fits(
         return fit_bins(bins, ranks, held_out=held_out, statistics=False), bins.together()
 
 
-def _data_fits(
-    affinity: AffinitySpec,
-    ranks: Sequence[int],
-    settings: PipelineSettings,
-    kept: KeptPieces | None,
-    *,
-    held_out: bool,
-) -> tuple[dict[int, RankFit], np.ndarray]:
-    """As `_own_fits`, without matrices, taken from `kept` where an interrupted run did it."""
-    kept, piece = kept or KeptPieces(None), f"data with pairs ranks {' '.join(map(str, ranks))} {'held out' * held_out}"
-    known = kept.load(piece)
-    if known is None:
-        found, means = _own_fits(affinity, ranks, settings, held_out=held_out)
-        known = {"rank": np.array(list(found), int), "together": means}
-        known |= {
-            name: np.array([getattr(f, name) for f in found.values()], float) for name in ("explained", "held_out")
-        }
-        kept.save(piece, **known)
-    nan = float("nan")
-    rows = zip(*(known[name].tolist() for name in ("rank", "explained", "held_out")), strict=True)
-    return {rank: RankFit(explained, error, nan, nan, []) for rank, explained, error in rows}, known["together"]
-
-
 def gains(explained: Mapping[int, Any]) -> dict[int, Any]:
     """What each rank explains beyond the rank before (0 for rank 0); ranks without a predecessor are left out."""
     return {r: explained[r] - (explained[r - 1] if r > 1 else 0.0) for r in explained if r == 1 or r - 1 in explained}
 
 
-def _gain_p(fits: SurrogateFits, data: Mapping[int, RankFit], rank: int) -> float:
+def _gain_p(fits: SurrogateFits, rank: int) -> float:
     """P value of what a rank explains beyond the rank before."""
-    own = gains({r: f.explained for r, f in data.items()})
+    own = gains({r: f.explained for r, f in fits.data.items()})
     nulls = gains({r: fits.explained[r] for r in fits.explained})
     if rank not in own or rank not in nulls:
         return float("nan")
@@ -369,7 +345,6 @@ def _gain_p(fits: SurrogateFits, data: Mapping[int, RankFit], rank: int) -> floa
 
 def _suggest(
     fits: SurrogateFits,
-    data: Mapping[int, RankFit],
     groups: Mapping[int, Strongest],
     alpha: float,
     starts: Mapping[int, Sequence[Strongest]] | None = None,
@@ -378,7 +353,7 @@ def _suggest(
 ) -> tuple[int, dict[int, int], float]:
     """Rank, believable components of every rank, and p of 'the first ranks explain more than chance'."""
     counts = _counts(fits.top, groups, alpha, starts or {}, apart or {}, together)
-    first = [_gain_p(fits, data, r) for r in (1, 2)]
+    first = [_gain_p(fits, r) for r in (1, 2)]
     known = [p for p in first if np.isfinite(p)]
     any_p = min(1.0, len(known) * min(known)) if known else 1.0
     return choose_rank(counts, any_p, len(known) * first[0] if np.isfinite(first[0]) else 1.0, alpha), counts, any_p
@@ -434,7 +409,6 @@ def _left_out(
 
 def settle_rank(
     fits: SurrogateFits,
-    data: Mapping[int, RankFit],
     groups: Mapping[int, Strongest],
     alpha: float,
     fit_more: Callable[[list[int]], SurrogateFits] | None,
@@ -450,8 +424,8 @@ def settle_rank(
     Parameters
     ----------
     fits : SurrogateFits
-        Of the first surrogates, at all ranks.
-    data, groups : mapping
+        Of the first surrogates and the cohort itself, at all ranks.
+    groups : mapping
     alpha : float
     fit_more : callable, optional
         Fits the other surrogates at some ranks.
@@ -473,7 +447,7 @@ def settle_rank(
     """
 
     def suggest(some: SurrogateFits) -> tuple[int, dict[int, int], float]:
-        return _suggest(some, data, groups, alpha, starts, apart, None if beside is None else beside(some))
+        return _suggest(some, groups, alpha, starts, apart, None if beside is None else beside(some))
 
     rank, counts, any_p = suggest(fits)
     done: set[int] = set()
@@ -490,7 +464,6 @@ def settle_rank(
 
 def choices_of_starts(
     fits: SurrogateFits,
-    data: Mapping[int, RankFit],
     starts: StartGroups,
     alpha: float,
     together: Together | None = None,
@@ -505,7 +478,7 @@ def choices_of_starts(
     for k in range(count):
         groups = {r: s[k] for r, s in starts.found.items()}
         apart = {r: s[k] for r, s in starts.carried.items()}
-        rank, _, _ = _suggest(fits, data, groups, alpha, apart=apart, together=together)
+        rank, _, _ = _suggest(fits, groups, alpha, apart=apart, together=together)
         rows.append({"varied": "start", "which": str(k + 1), "rank": rank})
     return pd.DataFrame(rows, columns=["varied", "which", "rank"])
 
@@ -524,12 +497,10 @@ def start_groups(components: Sequence[np.ndarray]) -> Strongest:
     return found, np.array(spread)
 
 
-def _chance(
-    fits: SurrogateFits, data: Mapping[int, RankFit], counts: Mapping[int, int], settings: PipelineSettings
-) -> Chance:
+def _chance(fits: SurrogateFits, counts: Mapping[int, int], settings: PipelineSettings) -> Chance:
     own = settings.chance
     gain = pd.DataFrame(gains({r: fits.explained[r] for r in fits.explained}))
-    mine = gains({r: f.explained for r, f in data.items()})
+    mine = gains({r: f.explained for r, f in fits.data.items()})
     rows = []
     for rank in fits.explained:
         nulls = gain[rank].dropna() if rank in gain else pd.Series(dtype=float)
@@ -540,8 +511,8 @@ def _chance(
                 "gain": mine.get(rank, float("nan")),
                 "chance_gain": float(nulls.mean()),
                 "chance_gain_high": float(nulls.quantile(HIGH)) if len(nulls) else float("nan"),
-                "p_gain": _gain_p(fits, data, rank),
-                "held_out": data[rank].held_out if rank in data else float("nan"),
+                "p_gain": _gain_p(fits, rank),
+                "held_out": fits.data[rank].held_out if rank in fits.data else float("nan"),
                 "chance_held_out": float(held.mean()),
                 "chance_held_out_low": float(held.min()),
                 "chance_held_out_high": float(held.max()),

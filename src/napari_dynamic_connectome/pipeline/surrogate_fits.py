@@ -38,6 +38,8 @@ TOLERANCE = 1e-4
 """Surrogates differ by more than their last digits."""
 FIRST_SEED = 1000
 FIELDS = ("explained", "held_out", "top", "top_modules")
+DATA = -1
+"""Stands for the cohort itself among the numbers of surrogates."""
 COURSES = 8
 """Sweeps in which courses and loadings follow pair factors that stay as they are."""
 
@@ -238,7 +240,8 @@ def tops(matrices: Sequence[Array]) -> tuple[float, float]:
 class SurrogateFits:
     """Tables (surrogate, rank) of what surrogate cohorts gave, as in `model.evidence.Chance`.
 
-    together: surrogate -> mean affinity of every pair (pair,), see `Bins.together`.
+    together: surrogate -> mean affinity of every pair (pair,), see `Bins.together`. data: the cohort itself, fitted as they are, at
+    every rank (without statistics and matrices), and means: its mean affinity of every pair; where they were asked for.
     """
 
     explained: pd.DataFrame
@@ -246,11 +249,13 @@ class SurrogateFits:
     top: pd.DataFrame
     top_modules: pd.DataFrame
     together: Mapping[int, Array] = field(default_factory=dict)
+    data: Mapping[int, RankFit] = field(default_factory=dict)
+    means: Array = field(default_factory=lambda: np.empty(0))
 
     def joined(self, other: SurrogateFits) -> SurrogateFits:
         """Both, the values of `other` where this one has none."""
         tables = {n: getattr(self, n).combine_first(getattr(other, n)) for n in FIELDS}
-        return SurrogateFits(**tables, together={**other.together, **self.together})
+        return replace(self, **tables, together={**other.together, **self.together})
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,16 +280,24 @@ class _Task:
 
     def fit(self, number: int, stop: Event) -> dict[str, Array]:
         """Columns of numbers of one surrogate, a row a rank that its bins can hold, and the mean affinity of its pairs."""
-        own = FIRST_SEED * (self.seed + 1) + number
-        bins = Bins(self.shifter.make(own), min(self.ranks), self.settings, seed=own, stop=stop)
-        found = fit_bins(bins, self.ranks, held_out=number < self.held_out)
+        if number == DATA:
+            affinity, own = self.shifter.affinity, self.seed
+        else:
+            own = FIRST_SEED * (self.seed + 1) + number
+            affinity = self.shifter.make(own)
+        bins = Bins(affinity, min(self.ranks), self.settings, seed=own, stop=stop)
+        found = fit_bins(bins, self.ranks, held_out=self._holds_out(number), statistics=number != DATA)
         columns = {name: np.array([getattr(fit, name) for fit in found.values()], float) for name in FIELDS}
         return {"rank": np.array(list(found), int), "together": bins.together(), **columns}
 
     def piece(self, number: int) -> str:
         """Name of what is kept of one surrogate."""
         ranks = " ".join(map(str, self.ranks))
-        return f"surrogate{number} with pairs seed {self.seed} ranks {ranks} {'held out' * (number < self.held_out)}"
+        name = "data" if number == DATA else f"surrogate{number}"
+        return f"{name} with pairs seed {self.seed} ranks {ranks} {'held out' * self._holds_out(number)}"
+
+    def _holds_out(self, number: int) -> bool:
+        return self.held_out > 0 if number == DATA else number < self.held_out
 
 
 def _fit_alone(task: _Task, number: int) -> dict[str, Array]:
@@ -301,6 +314,7 @@ def fit_surrogates(
     *,
     seed: int = 0,
     held_out: int = 0,
+    data: bool = False,
     kept: KeptPieces | None = None,
     client: Any = None,
     progress: ProgressCallback | None = None,
@@ -318,6 +332,8 @@ def fit_surrogates(
     seed : int
     held_out : int
         Of so many of them, the first ones, fibres are held out, too.
+    data : bool
+        Fit the cohort itself, too, beside them.
     kept : KeptPieces, optional
         Surrogates that an interrupted run finished are taken from here.
     client : dask.distributed.Client, optional
@@ -326,9 +342,10 @@ def fit_surrogates(
     """
     kept = kept or KeptPieces(None)
     task = _Task(shifter, tuple(ranks), settings, seed, held_out)
-    known = {number: kept.load(task.piece(number)) for number in numbers}
+    wanted = [DATA, *numbers] if data else list(numbers)
+    known = {number: kept.load(task.piece(number)) for number in wanted}
     rows = {number: found for number, found in known.items() if found is not None}
-    missing = [number for number in numbers if number not in rows]
+    missing = [number for number in wanted if number not in rows]
 
     def take(results: Iterable[tuple[int, dict[str, Array]]]) -> None:
         for number, found in results:
@@ -338,13 +355,13 @@ def fit_surrogates(
     if missing and client is not None:
 
         def tell(_: int) -> None:
-            report(progress, len(rows) / len(numbers), f"{len(rows)} of {len(numbers)} surrogate cohorts")
+            report(progress, len(rows) / len(wanted), f"{len(rows)} of {len(wanted)} cohorts")
 
         with closing(on_cluster(client, _fit_alone, task, missing, cancel=cancel, tell=tell)) as elsewhere:
             take(elsewhere)
     elif missing:
         with workers(settings.threads, cancel) as pool:
-            take(_fitted_here(task, missing, pool, len(numbers), progress))
+            take(_fitted_here(task, missing, pool, len(wanted), progress))
 
     def table(field: str) -> pd.DataFrame:
         values = {n: dict(zip(rows[n]["rank"].tolist(), rows[n][field].tolist(), strict=True)) for n in numbers}
@@ -353,7 +370,13 @@ def fit_surrogates(
         return made.astype(float)
 
     together = {n: np.asarray(rows[n]["together"], float) for n in numbers}
-    return SurrogateFits(**{f: table(f) for f in FIELDS}, together=together)
+    found = SurrogateFits(**{f: table(f) for f in FIELDS}, together=together)
+    if not data:
+        return found
+    own, nan = rows[DATA], float("nan")
+    columns = zip(*(own[name].tolist() for name in ("rank", "explained", "held_out")), strict=True)
+    mine = {rank: RankFit(explained, error, nan, nan, []) for rank, explained, error in columns}
+    return replace(found, data=mine, means=np.asarray(own["together"], float))
 
 
 def _fitted_here(
@@ -361,9 +384,13 @@ def _fitted_here(
 ) -> Iterator[tuple[int, dict[str, Array]]]:
     """Surrogates with their fits, in the order of the numbers."""
     begun = total - len(numbers)
-    report(progress, begun / total, f"surrogate cohort {numbers[0] + 1}")
+    report(progress, begun / total, _said(numbers[0]))
     stream = pool.stream(lambda number: task.fit(number, pool.stop), numbers)
     for done, (number, found) in enumerate(stream, start=1):
         yield number, found
         if done < len(numbers):
-            report(progress, (begun + done) / total, f"surrogate cohort {numbers[done] + 1}")
+            report(progress, (begun + done) / total, _said(numbers[done]))
+
+
+def _said(number: int) -> str:
+    return "the cohort as its surrogates are fitted" if number == DATA else f"surrogate cohort {number + 1}"
