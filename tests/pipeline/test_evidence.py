@@ -168,7 +168,7 @@ def test_each_start_alone_obeys_the_rule_about_what_one_worm_carries():
     data = {r: RankFit(0.2 * r, np.nan, np.nan, np.nan, []) for r in (1, 2, 3)}
     table = pd.DataFrame({r: 20 + rng.normal(0, 0.5, 9) for r in (1, 2, 3)})
     explained = pd.DataFrame({r: 0.1 * r + rng.normal(0, 0.001, 9) for r in (1, 2, 3)})
-    fits = SurrogateFits(explained, explained * np.nan, table, table)
+    fits = SurrogateFits(explained, explained * np.nan, table, table, data=data)
     starts = StartGroups()
     starts.found = {2: [two, two, two], 3: [three, three, three]}
     nobody = frozenset[int]()
