@@ -193,7 +193,7 @@ def cluster(workers: int) -> Iterator[Any]:
 
 def table(lines: list[dict[str, Any]]) -> str:
     """CPU seconds of every stage (row) of every run (column), as Markdown."""
-    lines = sorted(lines, key=lambda line: (line["worms"], line["workers"]))
+    lines = sorted((line for line in lines if line["stages"]), key=lambda line: (line["worms"], line["workers"]))
     heads = [f"{r['worms']}, {where(r['workers'], r['threads'])}" for r in lines]
     stages = ["reading", "affinities", *dict.fromkeys(STAGES.values())]
     rows = [["CPU s", *heads], ["---"] * (1 + len(lines))]
@@ -205,7 +205,7 @@ def table(lines: list[dict[str, Any]]) -> str:
 
 def where(workers: int, threads: int) -> str:
     """Who did the work."""
-    return f"{workers} workers" if workers else f"{threads} threads"
+    return f"{workers} worker{'s' * (workers > 1)}" if workers else f"{threads} threads"
 
 
 if __name__ == "__main__":
