@@ -177,3 +177,24 @@ def test_who_is_chosen_has_the_room_that_the_toolbar_of_the_traces_has(docks, wo
     for one in (dock.chosen, dock.count, dock.frame):
         assert one.text() and one.elided == one.text()
     assert dock.chosen.width() > dock.count.width()
+
+
+def test_of_forty_worms_as_many_are_named_as_have_room(docks, work, viewer, qtbot) -> None:
+    from napari_dynamic_connectome.model.cohort import Cohort
+
+    worms = [recording(LONG.format(place), place) for place in range(40)]
+    for one in worms:
+        work.session.add(one, make_current=one is worms[0])
+    work.session.set_cohort(Cohort(worms))
+    work.session.select(neurons=("AVAL",))
+    dock = docks["Traces"]
+    dock.stack_mode.setCurrentText("All worms")
+    qtbot.wait(SETTLE_MS)
+    dock.flush()
+    qtbot.wait(SETTLE_MS)
+    page = dock.page
+    assert len(page.worms) == 40
+    named = page.plot.getAxis("left")._tickLevels[0]
+    view = page.plot.getViewBox()
+    places = sorted(view.mapViewToScene(QPointF(0, at)).y() for at, _ in named)
+    assert 2 <= len(named) < 40 and min(np.diff(places)) >= 10

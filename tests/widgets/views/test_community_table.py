@@ -149,3 +149,24 @@ def test_no_number_is_cut(qtbot, width: int) -> None:
             table.itemDelegate().initStyleOption(option, index)
             room = table.style().subElementRect(QStyle.SubElement.SE_ItemViewItemText, option, table).width()
             assert table.fontMetrics().horizontalAdvance(index.data()) <= room - 4, (size, index.data())
+
+
+def test_members_that_have_no_room_beside_a_wide_label_stand_below(qtbot) -> None:
+    from napari_dynamic_connectome.widgets.views.community_table import CommunityTable
+
+    row = {
+        "community": 1, "label": "1", "icon": None, "members": ["DA", "DB", "DD"], "all": "", "size": 15, "probability": 0.9,
+        "p": float("nan"), "lr": "", "chosen": False, "side": None, "tip": "",
+    }  # fmt: skip
+    table = CommunityTable()
+    qtbot.addWidget(table)
+    table.resize(400, 200)
+    table.show()
+    table.fit(400)
+    for label in ("1", "10b ⇄ 12a of modules"):
+        table.set_rows([row, row | {"label": label}])
+        known = dict(table.below)
+        qtbot.wait(50)  # the columns have their widths now
+        room = table.columnWidth(1) - 8
+        fits = table.fontMetrics().horizontalAdvance("DA DB DD") <= room
+        assert (1 not in known) == fits, (label, room)

@@ -27,6 +27,8 @@ from .connectome_panel import ConnectomePanel
 from .tests_panel import TestsPanel
 
 ORDER = 70
+JOIN = "\u2060"
+"""Keeps what stands beside it on one line."""
 TIPS = {
     "community": "Every community in its colour.",
     "strength": "How strongly the component is active at the shown time, neuron by neuron.",
@@ -349,7 +351,9 @@ class CommunitiesDock(Dock):
         ]
         pairs = _strongest(components.neurons, values, inside)
         body = "".join(f'<tr><td style="color:{muted}">{k}&nbsp;&nbsp;</td><td>{v}</td></tr>' for k, v in lines)
-        body += "".join(f'<tr><td>{a}–{b}&nbsp;</td><td align="right">{v:.3g}</td></tr>' for v, a, b in pairs)
+        body += "".join(
+            f'<tr><td>{a}{JOIN}–{JOIN}{b}&nbsp;</td><td align="right">{v:.3g}</td></tr>' for v, a, b in pairs
+        )
         self.facts.setText(f'<table cellspacing="1">{body}</table>')
 
     def _worms_with(self) -> str:

@@ -76,6 +76,7 @@ class AcrossWorms(QWidget):
         self.heat.addItem(self.image)
         self.heat.invertY(True)
         self._names = plots.RowNames(self.heat)
+        self._worm_names = plots.RowNames(self.plot)
         self.heat.setXLink(self.plot)
         for plot in (self.plot, self.heat):
             plot.getAxis("left").setWidth(64)
@@ -159,9 +160,7 @@ class AcrossWorms(QWidget):
                 self._add(plots.Marks(plots.stimulus_spans(recording), base - 1.9, base - 1.5, c.track))
                 end = max(end, float(recording.time_s[-1]))
                 self.worms.append(worm)
-        self.plot.getAxis("left").setTicks(
-            [[(-i * GAP, w) for i, w in enumerate(short_names(self.worms, NAME_LETTERS))]]
-        )
+        self._worm_names.show([(-i * GAP, w) for i, w in enumerate(short_names(self.worms, NAME_LETTERS))])
         self.plot.setXRange(0, end, padding=0)
         self.plot.setYRange(-(max(len(self.worms), 1) - 1) * GAP - 3, 4.5, padding=0)
         self.plot.getAxis("bottom").setLabel("time (s)", color=c.secondary, **{"font-size": "8pt"})

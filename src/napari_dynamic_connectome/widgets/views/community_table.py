@@ -125,6 +125,9 @@ class CommunityTable(Table):
                 least = max(least, max(texts, default=0) + CELL_PAD + (ICON if look.icon else 0))
             if self.columnWidth(column) != least:
                 self.setColumnWidth(column, least)
+        # Qt does not always give the column of the members what the others leave
+        others = sum(self.columnWidth(i) for i in range(len(self.rows_model.columns)) if i != _MEMBERS)
+        self.horizontalHeader().resizeSection(_MEMBERS, max(self.viewport().width() - others, 16))
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from ...display.highlights import course_of, selected_worms
@@ -75,6 +76,7 @@ class WormsView(QWidget):
                 ),
             ]
         )
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.setToolTip("How strongly the component shows in each worm. Double click or Enter shows a worm.")
         self.table.activated.connect(lambda index: self._open(index.row()))
         layout = QVBoxLayout(self)
