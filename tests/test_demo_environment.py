@@ -17,6 +17,8 @@ TRIM = ROOT / "tools" / "trim_demo.py"
 LIST = ROOT / "tools" / "demo_unneeded.txt"
 LOADED = """
 import importlib, json, pkgutil, sys
+opened = set()
+sys.addaudithook(lambda event, about: opened.add(str(about[0])) if event == "open" else None)
 import matplotlib.pyplot, matplotlib.backends.backend_svg, matplotlib.backends.backend_agg, matplotlib.backends.backend_pdf
 import PyQt6.QtPrintSupport, PyQt6.QtSvgWidgets, PyQt6.QtNetwork, napari, napari_console, qtconsole.rich_jupyter_widget
 import napari_dynamic_connectome as package
@@ -25,6 +27,7 @@ for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
     if "__main__" not in found.name:
         importlib.import_module(found.name)
 files = {getattr(m, "__file__", None) for m in sys.modules.values()}
+files |= {name for name in opened if not name.endswith(".pyc")}
 files |= {line.split(None, 5)[5].strip() for line in open("/proc/self/maps") if line.count("/")}
 print("FILES", json.dumps(sorted(f for f in files if f)))
 """
@@ -57,7 +60,7 @@ def test_only_what_the_list_names_is_removed(tmp_path: Path) -> None:
     done = run(site)
     assert done.returncode == 0, done.stderr
     left = sorted(p.relative_to(site).as_posix() for p in site.rglob("*") if p.is_file())
-    assert left == ["PyQt6/Qt6/lib/libQt6Gui.so.6", "PyQt6/QtCore.abi3.so", "pandas/core.py"]
+    assert left == ["PyQt6/Qt6/lib/libQt6Gui.so.6", "PyQt6/QtCore.abi3.so", "pandas/core.py", "pandas/core.pyi"]
     assert outside.is_dir()
     assert run(site).returncode == 0  # again, after a stop
 
