@@ -99,6 +99,28 @@ def test_products_of_the_last_sweep_give_the_held_out_error(planted, model):
         assert np.isnan(none.errors(prepared.problem, prepared.exact.row_norms, factors)).all()
 
 
+@pytest.mark.parametrize("model", ["aligned", "unaligned", "mixed"])
+def test_courses_follow_pair_factors_as_in_sweeps_that_multiply_the_data_each_time(planted, model):
+    affinity, _ = planted("unaligned" if model == "unaligned" else "aligned", noise=0.1, worms=9)
+    settings = FactorizationSettings(compression="off", model=model)
+    with workers(2) as pool:
+        prepared = prepare(affinity, 3, settings, pool, starts=1, seed=0)
+        solver = Solver(prepared.problem, prepared.exact, settings, pool, fixed=("pair",))
+        found, expected = (random_ranks(prepared.problem, (3, 2), (0, 1), 4) for _ in range(2))
+        if model == "mixed":  # both clocks
+            for factors in (found, expected):
+                factors.own[:, 0] = False
+                factors.time[:, 0, : prepared.problem.n_common] = 1.0
+                factors.time[:, 0, prepared.problem.n_common :] = 0.0
+        solver.follow(found, 5)
+        solver.run(expected, max_sweeps=5, tolerance=0, rescale=True)
+    for w in range(9):
+        np.testing.assert_allclose(
+            worm_courses(prepared.problem, found, w), worm_courses(prepared.problem, expected, w), rtol=1e-9, atol=1e-12
+        )
+    assert np.array_equal(found.pair, expected.pair)
+
+
 def test_ranks_fitted_together_predict_as_each_alone(planted):
     affinity, _ = planted("aligned", noise=0.3, worms=5)
     settings = FactorizationSettings(compression="on", compressed_size=30, model="mixed")

@@ -238,25 +238,41 @@ class Solver:
         problem = self.problem
         self._normalise(factors)
         if not {"time", "worm"} <= self.fixed and not (problem.model == "unaligned" and "time" in self.fixed):
-            alive = np.flatnonzero(factors.pair.any(axis=2).ravel())
-            wide = np.empty((problem.n_slots, len(alive)), np.float32)
-            rows_first(factors.pair.reshape(-1, problem.n_slots), alive, wide)
-            products = [
-                p for batch in self._rounds() for p in self._each(lambda w: self._left(w, factors, wide, alive), batch)
-            ]
-            moments = [p[0] for p in products]
-            grams = [p[1] for p in products]
-            if rescale:
-                self._rescale(factors, moments, grams)
-            if problem.model == "mixed":
-                self._update_clocks(factors, moments, grams)
-            elif "time" not in self.fixed:
-                self._update_time(factors, moments, grams)
-            if problem.model == "aligned" and "worm" not in self.fixed:
-                self._update_worm(factors, moments, grams)
+            self._update_courses(factors, *self._left_products(factors), rescale=rescale)
         return self._update_pair(factors, update="pair" not in self.fixed, watched=watched)
 
+    def follow(self, factors: Factors, sweeps: int) -> None:
+        """Fit courses and loadings to pair factors that stay as they are, in place; the data are multiplied with them only once.
+
+        As so many sweeps of a solver for which the pair factor is `fixed`, which this one has to be.
+        """
+        products = self._left_products(factors)
+        for sweep in range(sweeps):
+            self._normalise(factors)
+            self._update_courses(factors, *products, rescale=sweep == 0)
+
     # --- parts of a sweep -------------------------------------------------------------------------------------------
+
+    def _left_products(self, factors: Factors) -> tuple[list[Array], list[Array]]:
+        """X_w^T A_w and A_w^T A_w of every worm."""
+        alive = np.flatnonzero(factors.pair.any(axis=2).ravel())
+        wide = np.empty((self.problem.n_slots, len(alive)), np.float32)
+        rows_first(factors.pair.reshape(-1, self.problem.n_slots), alive, wide)
+        products = [
+            p for batch in self._rounds() for p in self._each(lambda w: self._left(w, factors, wide, alive), batch)
+        ]
+        return [p[0] for p in products], [p[1] for p in products]
+
+    def _update_courses(self, factors: Factors, moments: list[Array], grams: list[Array], *, rescale: bool) -> None:
+        """Time and worm factors."""
+        if rescale:
+            self._rescale(factors, moments, grams)
+        if self.problem.model == "mixed":
+            self._update_clocks(factors, moments, grams)
+        elif "time" not in self.fixed:
+            self._update_time(factors, moments, grams)
+        if self.problem.model == "aligned" and "worm" not in self.fixed:
+            self._update_worm(factors, moments, grams)
 
     def _normalise(self, factors: Factors) -> None:
         """Give the pair and worm factors unit norm; the time factor takes the scale (fixed factors stay)."""

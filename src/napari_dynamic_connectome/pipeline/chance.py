@@ -19,7 +19,7 @@ from ..factorization.starts import Starts
 from ..model.cohort import Cohort
 from ..model.errors import DynamicConnectomeError
 from ..model.evidence import Chance
-from ..model.execution import one_blas_thread
+from ..model.execution import one_blas_thread, workers
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Components, RankSweep
 from .evidence import (
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from .settings import PipelineSettings
 
 HIGH = 0.95
+SOME_STARTS = 3
+"""Starts that are looked at together; not so many a thread, because the last digits of a product depend on how many share it."""
 STARTS_WITHOUT = 3
 """Random starts of a cohort without a worm."""
 Strongest = tuple[list[tuple[float, frozenset[int]]], np.ndarray]
@@ -54,6 +56,7 @@ class StartGroups:
     ----------
     kept : KeptPieces, optional
         What an interrupted run found is taken from here.
+    cancel : callable, optional
 
     Attributes
     ----------
@@ -63,11 +66,11 @@ class StartGroups:
         Rank -> components (from 0) of every start that one worm carries, see `evidence.carried`.
     """
 
-    def __init__(self, kept: KeptPieces | None = None) -> None:
+    def __init__(self, kept: KeptPieces | None = None, cancel: CancelCallback | None = None) -> None:
         self.found: dict[int, list[Strongest]] = {}
         self.carried: dict[int, list[frozenset[int]]] = {}
         self._bins: Bins | None = None
-        self._kept = kept or KeptPieces(None)
+        self._kept, self._cancel = kept or KeptPieces(None), cancel
 
     def __call__(self, rank: int, prepared: Prepared, fits: Starts) -> None:
         """Note the groups of all starts of one rank, as they are on the bins on which surrogates are fitted."""
@@ -79,11 +82,18 @@ class StartGroups:
                 _as_groups(*parts) for parts in zip(known["top"], known["members"], known["spread"], strict=True)
             ]
             return
-        with one_blas_thread():
+        with workers(prepared.settings.threads, self._cancel) as pool:
             if self._bins is None:
                 self._bins = Bins(prepared.problem.affinity, 1, prepared.settings, seed=0, stop=Event())
-            pairs = self._bins.refit(fits.factors.pair, fits.factors.own)
-            found = [start_groups(pair_matrices(prepared.problem, factor)) for factor in pairs]
+            bins, factors = self._bins, fits.factors
+            bins.bind(pool)
+
+            def groups_of(some: slice) -> list[Strongest]:
+                pairs = bins.refit(factors.pair[some], factors.own[some])
+                return [start_groups(pair_matrices(prepared.problem, factor)) for factor in pairs]
+
+            pieces = [slice(a, a + SOME_STARTS) for a in range(0, len(fits.errors), SOME_STARTS)]
+            found = [one for some in pool.map(groups_of, pieces) for one in some]
         self.found[rank] = found
         tops = np.array([[top for top, _ in groups] for groups, _ in found])
         members = np.array([[[k in group for k in range(count)] for _, group in groups] for groups, _ in found])
@@ -139,6 +149,7 @@ def refitted(
     found: Mapping[int, Components],
     settings: PipelineSettings,
     kept: KeptPieces | None = None,
+    cancel: CancelCallback | None = None,
 ) -> dict[int, Components]:
     """Components of some ranks with what is compared with surrogates: their pair factors, fitted to the surrogates' bins.
 
@@ -147,12 +158,13 @@ def refitted(
     kept = kept or KeptPieces(None)
     known = {rank: kept.load(f"bins{rank}") for rank in found}
     pairs = {rank: arrays["pair"] for rank, arrays in known.items() if arrays is not None}
-    with one_blas_thread():
-        bins = None
-        for rank in [r for r in found if r not in pairs]:
-            bins = bins or Bins(affinity, 1, settings.factorization, seed=settings.seed, stop=Event())
-            pairs[rank] = _on_bins(bins, found[rank])
-            kept.save(f"bins{rank}", pair=pairs[rank])
+    missing = sorted((r for r in found if r not in pairs), reverse=True)
+    if missing:
+        with workers(settings.factorization.threads, cancel) as pool:
+            bins = Bins(affinity, 1, settings.factorization, seed=settings.seed, stop=pool.stop)
+            for rank, pair in pool.stream(lambda r: _on_bins(bins, found[r]), missing):
+                pairs[rank] = pair
+                kept.save(f"bins{rank}", pair=pair)
     return {
         rank: replace(components, diagnostics={**components.diagnostics, "chance": {"pair": pairs[rank]}})
         for rank, components in found.items()
@@ -210,7 +222,7 @@ def judge_components(
         progress=part(progress, 0, 0.95),
         cancel=cancel,
     )
-    (components,) = refitted(affinity, {components.rank: components}, settings, kept).values()
+    (components,) = refitted(affinity, {components.rank: components}, settings, kept, cancel).values()
     together = _together(affinity, fits)
     return _judged(components, _chance(fits, {}, settings), own.alpha, together)
 
@@ -271,7 +283,7 @@ def judge_sweep(
         **how,
     )
     check_cancel(cancel)
-    compared = refitted(affinity, sweep.components, settings, kept)
+    compared = refitted(affinity, sweep.components, settings, kept, cancel)
     groups = {r: (component_groups(c), spreads(c)) for r, c in compared.items()}
     rounds = 0
 

@@ -325,7 +325,7 @@ def decompose(
             None,
             judge_components(affinity, cohort, components, settings, progress=part(progress, 0.5, 1), **how),
         )
-    starts = StartGroups(kept)
+    starts = StartGroups(kept, cancel)
     with lent(client):
         sweep = sweep_ranks(
             affinity,

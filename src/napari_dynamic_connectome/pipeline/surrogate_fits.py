@@ -93,6 +93,11 @@ class Bins:
         self.pool, self.seed = InlineWorkers(stop), seed
         self.prepared = prepare(coarse_affinity(affinity), rank, own, self.pool, starts=1, seed=seed)
 
+    def bind(self, pool: Workers) -> None:
+        """Give up when this pool is asked to stop."""
+        self.pool = InlineWorkers(pool.stop)
+        self.prepared.bind(pool)
+
     @property
     def most(self) -> int:
         """The largest rank that the bins can hold."""
@@ -162,9 +167,9 @@ class Bins:
             factors.time[~own] = common.time[~own]
             factors.time[~own, length:] = 0.0
             factors.worm[~own] = common.worm[~own]
-        for fixed, most in ((("pair",), COURSES), ((), settings.max_sweeps)):
-            solver = Solver(problem, prepared.exact, settings, self.pool, fixed=fixed)
-            solver.run(factors, max_sweeps=most, tolerance=settings.tolerance, rescale=bool(fixed))
+        Solver(problem, prepared.exact, settings, self.pool, fixed=("pair",)).follow(factors, COURSES)
+        solver = Solver(problem, prepared.exact, settings, self.pool)
+        solver.run(factors, max_sweeps=settings.max_sweeps, tolerance=settings.tolerance, rescale=False)
         return factors.pair
 
 

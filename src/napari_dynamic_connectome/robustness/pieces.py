@@ -296,7 +296,7 @@ def _sweep(
     if worms is not None:
         blocks = tuple(b for b in affinity.blocks if b.worm in worms)
         affinity, cohort = replace(affinity, blocks=blocks), cohort.subset(worms)
-    rank, starts = settings.rank, StartGroups()
+    rank, starts = settings.rank, StartGroups(cancel=cancel)
     sweep = sweep_ranks(
         affinity,
         range(rank.smallest, rank.largest + 1),
