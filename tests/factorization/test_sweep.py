@@ -121,6 +121,30 @@ def test_courses_follow_pair_factors_as_in_sweeps_that_multiply_the_data_each_ti
     assert np.array_equal(found.pair, expected.pair)
 
 
+def test_a_plain_sweep_that_raises_the_error_is_the_last(planted, monkeypatch):
+    affinity, _ = planted("aligned", noise=0.1)
+    settings = FactorizationSettings(compression="off")
+    with workers(1) as pool:
+        prepared = prepare(affinity, 2, settings, pool, starts=2, seed=0)
+        solver = Solver(prepared.problem, prepared.exact, settings, pool)
+        factors, states, sweep = random_ranks(prepared.problem, (2,), (0, 1), 0), [], Solver.sweep
+
+        def rising(self, part, **how):
+            errors, plain = sweep(self, part, **how)
+            states.append(part.pair.copy())
+            raised = 1e-9 * max(len(states) - 3, 0)
+            return 0.5 - 0.1 * min(len(states), 3) + raised + 0 * errors, plain
+
+        monkeypatch.setattr(Solver, "sweep", rising)
+        fit = solver.run(factors, max_sweeps=300, tolerance=1e-12, rescale=True)
+    # three sweeps lower it; the fourth goes too far, so the fifth is a plain one: nothing would ever change after it
+    assert fit.sweeps == [5, 5]
+    assert fit.converged == [True, True]
+    assert all(h == pytest.approx([0.4, 0.3, 0.2]) for h in fit.errors)
+    best = states[2] / np.linalg.norm(states[2], axis=2, keepdims=True)
+    np.testing.assert_allclose(factors.pair, best, rtol=1e-12)
+
+
 def test_ranks_fitted_together_predict_as_each_alone(planted):
     affinity, _ = planted("aligned", noise=0.3, worms=5)
     settings = FactorizationSettings(compression="on", compressed_size=30, model="mixed")

@@ -197,7 +197,7 @@ class Solver:
         accelerate = not (self.fixed or self.l1 > 0 or self.settings.smoothness > 0)
         active = np.arange(starts)
         part, before = factors.take(active), factors.take(active)
-        pace = _Pace(starts)
+        pace, steps = _Pace(starts), np.zeros(starts)
         for sweep in range(max_sweeps):
             errors, plain = self.sweep(part, rescale=rescale and sweep == 0)
             self._normalise(part)
@@ -209,9 +209,11 @@ class Solver:
                 if better[position]:
                     history.append(float(errors[position]))
                     fit.final[start] = plain[position]
-                if better[position] and len(history) > 1 and abs(history[-2] - history[-1]) < tolerance:
+                # a plain sweep that raises the error (by its last digits, or the ridge) would do so again and again
+                ended = not better[position] and steps[position] == 0
+                if ended or (better[position] and len(history) > 1 and abs(history[-2] - history[-1]) < tolerance):
                     fit.converged[start] = True
-                    factors.put(np.array([start]), part.take([position]))
+                    factors.put(np.array([start]), (before if ended else part).take([position]))
                 else:
                     going.append(position)
             worse = np.flatnonzero(~better)
