@@ -135,18 +135,24 @@ def test_a_cancelled_analysis_goes_on_where_it_was(dock, qtbot, wait_for, monkey
 
     dock.forms["rank"].set_value(dock.forms["rank"].model(smallest=2, largest=3, starts=2, folds=2))
     dock.forms["communities"].set_value(dock.forms["communities"].model(samples=20, null_fits=0, starts=1))
-    ran: list[tuple[int, int | None]] = []
-    run_job, cancelling = jobs.run_job, True
+    ran: list[str] = []
+    cancelling = True
 
-    def counted(prepared, job, pool, progress=None):
-        result = run_job(prepared, job, pool, progress)
-        ran.append((job.rank, job.fold))
-        if cancelling and len(ran) == 2:
-            running.cancel()
-        return result
+    def count(kind: type) -> None:
+        run = kind.run
+
+        def counted(job, prepared, pool, progress=None):
+            result = run(job, prepared, pool, progress)
+            ran.append(job.name)
+            if cancelling and len(ran) == 2:
+                running.cancel()
+            return result
+
+        monkeypatch.setattr(kind, "run", counted)
 
     # only the jobs of the sweep are kept and counted; surrogate cohorts are fitted in batches of their own
-    monkeypatch.setattr(jobs, "run_job", counted)
+    count(jobs.FitJob)
+    count(jobs.FoldJob)
     running = dock.analyze()
     wait_for(running)
     assert dock.session.components is None and len(ran) <= 3
