@@ -26,6 +26,8 @@ from napari_dynamic_connectome.model.folders import load_modules
 for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
     if "__main__" not in found.name:
         importlib.import_module(found.name)
+import jedi
+assert [c.name for c in jedi.Interpreter("'a'.upp", [{}]).complete()] == ["upper"]  # as Tab does in napari's console
 files = {getattr(m, "__file__", None) for m in sys.modules.values()}
 files |= {name for name in opened if not name.endswith(".pyc")}
 files |= {line.split(None, 5)[5].strip() for line in open("/proc/self/maps") if line.count("/")}

@@ -20,6 +20,7 @@ from napari_dynamic_connectome.model.results import RankSweep
 from napari_dynamic_connectome.pipeline import chance as chance_module
 from napari_dynamic_connectome.pipeline.chance import (
     StartGroups,
+    Strongest,
     _left_out,
     choices_of_starts,
     settle_rank,
@@ -139,7 +140,8 @@ def test_a_component_that_few_random_starts_have_does_not_count_for_a_rank():
     assert suggested(three, two) == (2, {2: 2, 3: 2})
 
 
-def test_a_component_that_one_worm_carries_does_not_count_where_others_do():
+def two_and_three() -> tuple[Strongest, Strongest, SurrogateFits]:
+    """Groups of ranks 2 and 3, all far beyond those of nine surrogates."""
     third = frozenset(range(20, 28))
     two, three = ([(40.0, A), (39.0, B)], np.ones(2)), ([(40.0, A), (39.0, B), (38.0, third)], np.ones(3))
     rng = np.random.default_rng(0)
@@ -147,6 +149,11 @@ def test_a_component_that_one_worm_carries_does_not_count_where_others_do():
     table = pd.DataFrame({r: 20 + rng.normal(0, 0.5, 9) for r in (1, 2, 3)})
     explained = pd.DataFrame({r: 0.1 * r + rng.normal(0, 0.001, 9) for r in (1, 2, 3)})
     fits = SurrogateFits(explained, explained * np.nan, table, table, data=data)
+    return two, three, fits
+
+
+def test_a_component_that_one_worm_carries_does_not_count_where_others_do():
+    two, three, fits = two_and_three()
 
     def suggested(groups, apart) -> tuple[int, dict[int, int]]:
         return settle_rank(fits, groups, 0.05, None, None, apart)[1:3]
@@ -162,13 +169,7 @@ def test_a_component_that_one_worm_carries_does_not_count_where_others_do():
 
 
 def test_each_start_alone_obeys_the_rule_about_what_one_worm_carries():
-    third = frozenset(range(20, 28))
-    two, three = ([(40.0, A), (39.0, B)], np.ones(2)), ([(40.0, A), (39.0, B), (38.0, third)], np.ones(3))
-    rng = np.random.default_rng(0)
-    data = {r: RankFit(0.2 * r, np.nan, np.nan, np.nan, []) for r in (1, 2, 3)}
-    table = pd.DataFrame({r: 20 + rng.normal(0, 0.5, 9) for r in (1, 2, 3)})
-    explained = pd.DataFrame({r: 0.1 * r + rng.normal(0, 0.001, 9) for r in (1, 2, 3)})
-    fits = SurrogateFits(explained, explained * np.nan, table, table, data=data)
+    two, three, fits = two_and_three()
     starts = StartGroups()
     starts.found = {2: [two, two, two], 3: [three, three, three]}
     nobody = frozenset[int]()
