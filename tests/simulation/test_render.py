@@ -119,11 +119,33 @@ def test_result_does_not_depend_on_threads(worm, tmp_path) -> None:
     assert (zarr.open_array(str(other.path / "0"), mode="r")[...] != images[0]).mean() > 0.5
 
 
+def exposed(
+    frame: np.ndarray, counts: np.ndarray, gain: float, noise: float, background: float, *, looked_up: bool = True
+) -> None:
+    normals = optics.normal_table()
+    plain = optics.plain_table(background, gain, noise, normals)
+    one = np.float32(background if looked_up else np.nan)  # no voxel equals NaN
+    optics.expose(frame, counts, gain, noise, np.uint64(7), normals, one, plain)
+
+
+def test_background_that_is_looked_up_is_the_same_as_worked_out() -> None:
+    """Rows whose length four does not divide, counts at both ends of the range."""
+    rng = np.random.default_rng(0)
+    for background, noise in ((110.0, 3.0), (0.0, 6.0), (65_500.0, 90.0)):
+        frame = np.full((5, 40, 47), background, np.float32)
+        frame[rng.random(frame.shape) < 0.1] += 300
+        found, wanted, given = np.empty(frame.shape, np.uint16), np.empty(frame.shape, np.uint16), frame.copy()
+        exposed(frame, found, 0.5, noise, background)
+        exposed(given, wanted, 0.5, noise, background, looked_up=False)
+        np.testing.assert_array_equal(found, wanted)
+        assert len(np.unique(found)) > 5 and (frame == background).all()  # ready for the next frame
+
+
 def test_noise_has_the_stated_variance() -> None:
     frame = np.full((8, 128, 256), 200.0, np.float32)
     frame[4:] = 1000.0
     counts = np.empty(frame.shape, np.uint16)
-    optics.expose(frame, counts, 0.5, 4.0, np.uint64(7), optics.normal_table())
+    exposed(frame, counts, 0.5, 4.0, 200.0)
     for half, mean in ((counts[:4], 200.0), (counts[4:], 1000.0)):
         # Rounding adds 1/12.
         assert half.mean() == pytest.approx(mean, abs=5 * np.sqrt(0.5 * mean / half.size) + 0.05)

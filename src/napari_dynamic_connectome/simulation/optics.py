@@ -29,6 +29,13 @@ def normal_table() -> Array:
     return np.asarray(table / table.std(), np.float32)
 
 
+def plain_table(background: float, counts_per_photon: float, read_noise: float, normals: Array) -> Array:
+    """Camera counts (uint16) of a voxel of the background for every entry of `normal_table`, worked out as in `expose`."""
+    mean, variance = np.float32(background), np.float32(read_noise * read_noise)
+    counts = mean + np.sqrt(np.float32(counts_per_photon) * mean + variance) * normals + np.float32(0.5)
+    return np.asarray(np.clip(counts, 0, 65535), np.uint16)
+
+
 @numba.njit(cache=True, nogil=True)
 def draw_nuclei(
     frame: Any, centres: Any, amplitudes: Any, voxel: Any, radius: float, blur: Any, table: Any
@@ -112,28 +119,39 @@ def draw_labels(
         labels[z, y, x] = ids[i]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, error_model="numpy")
 def expose(
-    frame: Any, out: Any, counts_per_photon: float, read_noise: float, seed: Any, table: Any
+    frame: Any,
+    out: Any,
+    counts_per_photon: float,
+    read_noise: float,
+    seed: Any,
+    table: Any,
+    background: Any,
+    plain: Any,
 ) -> None:  # pragma: no cover
     """Turn mean counts into camera counts: photon noise (its normal limit), read noise, rounding, saturation.
 
     Each row of voxels has a random stream of its own (SplitMix64; Steele, Lea & Flood 2014) that depends on `seed` and on
-    the row only, so that frames can be drawn in any order.
+    the row only, so that frames can be drawn in any order. Every number of a stream has the noise of four voxels.
 
     Parameters
     ----------
     frame : float32 array (z, y, x)
+        Changed in place: background everywhere afterwards, for the next frame to be drawn into.
     out : uint16 array (z, y, x), written
     counts_per_photon, read_noise : float
         The variance of a voxel is counts_per_photon x mean + read_noise^2.
     seed : uint64
     table : float32 array from `normal_table`
+    background : float32
+        Mean counts where no nucleus is: nearly everywhere.
+    plain : uint16 array from `plain_table`
     """
     rows, columns = frame.shape[0] * frame.shape[1], frame.shape[2]
     means, counts = frame.reshape(rows, columns), out.reshape(rows, columns)
     gain, variance = np.float32(counts_per_photon), np.float32(read_noise * read_noise)
-    golden = np.uint64(0x9E3779B97F4A7C15)
+    golden, low = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xFFFF)
     for row in range(rows):
         state = (seed ^ (np.uint64(row + 1) * np.uint64(0xD1342543DE82EF95))) * np.uint64(0xBF58476D1CE4E5B9)
         for start in range(0, columns, 4):
@@ -142,8 +160,21 @@ def expose(
             bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
             bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
             bits = bits ^ (bits >> np.uint64(31))
+            if (
+                start + 4 <= columns
+                and means[row, start] == background
+                and means[row, start + 1] == background
+                and means[row, start + 2] == background
+                and means[row, start + 3] == background
+            ):
+                counts[row, start] = plain[bits & low]
+                counts[row, start + 1] = plain[(bits >> np.uint64(16)) & low]
+                counts[row, start + 2] = plain[(bits >> np.uint64(32)) & low]
+                counts[row, start + 3] = plain[bits >> np.uint64(48)]
+                continue
             for column in range(start, min(start + 4, columns)):
                 mean = means[row, column]
-                value = mean + np.sqrt(gain * mean + variance) * table[bits & np.uint64(0xFFFF)] + np.float32(0.5)
+                value = mean + np.sqrt(gain * mean + variance) * table[bits & low] + np.float32(0.5)
                 bits = bits >> np.uint64(16)
                 counts[row, column] = np.uint16(min(max(value, np.float32(0.0)), np.float32(65535.0)))
+                means[row, column] = background

@@ -297,7 +297,7 @@ def _write(
     about = {"seed": scene.seed, "settings": scene.settings.model_dump(), "rendered": True}
     root.attrs.update(image_attributes(recording, scene.voxel, (scene.settings.background, peak), about))
     packing = Blosc(cname="lz4", clevel=1, shuffle=Blosc.BITSHUFFLE)
-    images = root.create_array(
+    root.create_array(
         "0",
         shape=(n_times, *scene.shape),
         chunks=(1, *scene.shape),
@@ -317,8 +317,12 @@ def _write(
         compressors=Blosc(cname="zstd", clevel=3, shuffle=Blosc.SHUFFLE),
         chunk_key_encoding={"name": "v2", "separator": "/"},
     )
+    settings = scene.settings
     edges, normals = optics.edge_table(), optics.normal_table()
-    label_radius = scene.radius * scene.settings.label_size
+    background, camera = np.float32(settings.background), (settings.counts_per_photon, settings.read_noise)
+    plain = optics.plain_table(settings.background, *camera, normals)
+    idle: list[tuple[Array, Array]] = []  # frames of threads that are done with theirs: mean counts, counts
+    label_radius = scene.radius * settings.label_size
 
     def label_frame(centres: Array) -> Array:
         labels = np.zeros(scene.shape, scene.ids.dtype)
@@ -326,14 +330,19 @@ def _write(
         return labels
 
     def frame(t: int) -> None:
+        try:
+            mean, counts = idle.pop()
+        except IndexError:
+            mean, counts = np.full(scene.shape, background, np.float32), np.empty(scene.shape, np.uint16)
         centres = scene.centres_at(t)
-        mean = np.full(scene.shape, np.float32(scene.settings.background), np.float32)
         optics.draw_nuclei(mean, centres, scene.amplitudes[t], scene.voxel, scene.radius, scene.blur, edges)
-        counts = np.empty(scene.shape, np.uint16)
-        settings = scene.settings
         stream = np.random.SeedSequence((scene.seed, t)).generate_state(1, np.uint64)[0]
-        optics.expose(mean, counts, settings.counts_per_photon, settings.read_noise, stream, normals)
-        images[t] = counts
+        optics.expose(mean, counts, *camera, stream, normals, background, plain)
+        # A chunk is a frame, and is written as it is: on its way through zarr it is copied and compared with the fill value.
+        chunk = folder / "0" / str(t) / "0" / "0" / "0"
+        chunk.parent.mkdir(parents=True)
+        chunk.write_bytes(packing.encode(counts))
+        idle.append((mean, counts))
         if per_frame:
             masks[t] = label_frame(centres)
 
