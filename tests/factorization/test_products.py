@@ -9,7 +9,12 @@ import pytest
 import threadpoolctl
 
 from napari_dynamic_connectome.factorization import products
-from napari_dynamic_connectome.factorization.products import left_product, right_product, takes_small_products
+from napari_dynamic_connectome.factorization.products import (
+    MOST_ROWS,
+    add_left_product,
+    right_product,
+    takes_small_products,
+)
 from napari_dynamic_connectome.factorization.scratch import Scratch
 
 
@@ -26,11 +31,16 @@ def test_products_are_those_of_numpy(pieces, columns, shape):
     values = rng.random(shape, np.float32)
     rows, times = rng.random((columns, shape[0]), np.float32), rng.random((columns, shape[1]), np.float32)
     looks = []
-    left, right = left_product(rows, values, lambda: looks.append(1)), right_product(values, times, lambda: None)
-    assert left.dtype == np.float64
+    left, right = np.zeros((columns, shape[1])), right_product(values, times, lambda: None)
+    add_left_product(rows, values, lambda: looks.append(1), left)
     np.testing.assert_allclose(left, rows.astype(float) @ values, rtol=2e-6)
     np.testing.assert_allclose(right, values.astype(float) @ times.T, rtol=2e-5)
     assert bool(looks) == (shape[0] > 0)
+    pieces_of_rows = np.zeros_like(left)
+    for r0 in range(0, shape[0], MOST_ROWS):
+        some = slice(r0, r0 + MOST_ROWS)
+        add_left_product(np.ascontiguousarray(rows[:, some]), values[some], lambda: None, pieces_of_rows)
+    np.testing.assert_allclose(pieces_of_rows, left, rtol=2e-6)
     room = np.full((shape[0], columns), np.nan, np.float32)
     assert right_product(values, times, lambda: None, room) is room
     assert np.array_equal(room, right)
@@ -42,7 +52,7 @@ def test_a_product_ends_when_it_is_told_to(pieces):
 
     values = np.ones((10, 4), np.float32)
     with pytest.raises(KeyError):
-        left_product(np.ones((2, 10), np.float32), values, stop)
+        add_left_product(np.ones((2, 10), np.float32), values, stop, np.zeros((2, 4)))
     with pytest.raises(KeyError):
         right_product(values, np.ones((2, 4), np.float32), stop)
 

@@ -7,6 +7,7 @@ import numpy as np
 from ..model.execution import Workers
 from ..model.results import Components
 from .prepare import Prepared
+from .sources import left_product
 
 
 def core_consistency(prepared: Prepared, components: Components, pool: Workers) -> float:
@@ -42,7 +43,7 @@ def core_consistency(prepared: Prepared, components: Components, pool: Workers) 
     def one(w: int) -> np.ndarray:
         item = problem.worms[w]
         own = inverse_pair[:, item.slots]
-        seen = source.left(w, own.astype(np.float32))
+        seen = left_product(source, w, own.astype(np.float32))
         model = (own @ (pair[item.slots] * worm[w])) @ time[item.times].T
         return np.asarray((seen - model) @ inverse_time[:, item.times].T)
 

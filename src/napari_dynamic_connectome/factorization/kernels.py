@@ -326,7 +326,7 @@ def scatter_add(total: Array, slots: Array, keep: Array, values: Array, columns:
 
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def row_grams(rows: Array, place: Array, gram: Array) -> None:
-    """gram[k, r, s] = sum_i rows[place[k, r], i] rows[place[k, s], i].
+    """gram[k, r, s] += sum_i rows[place[k, r], i] rows[place[k, s], i].
 
     Sums run in float32 over `PIECE` rows (as in the matrix products beside them, of factors that are not negative) and in float64
     over the pieces: converting every value first takes twenty times as long.
@@ -337,12 +337,11 @@ def row_grams(rows: Array, place: Array, gram: Array) -> None:
     place : int (start, component)
         Column of each component; -1 where it is zero.
     gram : float64 (start, component, component)
-        Filled.
+        Symmetric; added to.
     """
     starts, rank = place.shape
     count = rows.shape[1]
     for k in range(starts):
-        gram[k] = 0.0
         for i0 in range(0, count, PIECE):
             n = min(PIECE, count - i0)
             for r in range(rank):
@@ -378,10 +377,13 @@ def row_squares(tile: Array, total: Array) -> float:
 
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def squared_distance(a: Array, b: Array) -> float:
-    """Sum of squared differences of two float32 arrays of the same shape, in float64."""
+    """Sum of squared differences of two float32 arrays of the same shape, in float32 over a row and in float64 over the rows."""
     total = 0.0
     for p in range(a.shape[0]):
+        one, two = a[p], b[p]
+        square = np.float32(0.0)
         for t in range(a.shape[1]):
-            d = np.float64(a[p, t]) - np.float64(b[p, t])
-            total += d * d
-    return total
+            d = one[t] - two[t]
+            square += d * d
+        total += np.float64(square)
+    return float(total)

@@ -38,8 +38,8 @@ def takes_small_products() -> bool:
     )
 
 
-def left_product(rows_factor: Array, values: Array, look: Callable[[], None]) -> Array:
-    """`rows_factor` @ `values`.
+def add_left_product(rows_factor: Array, values: Array, look: Callable[[], None], total: Array) -> None:
+    """Add `rows_factor` @ `values` to `total`.
 
     Parameters
     ----------
@@ -47,14 +47,10 @@ def left_product(rows_factor: Array, values: Array, look: Callable[[], None]) ->
     values : float32 array (row, time)
     look : callable
         Called between the pieces; raises if the user has cancelled.
-
-    Returns
-    -------
-    float64 array (column, time)
+    total : float64 array (column, time)
     """
     count, length = values.shape
     rows, times = _left_piece(len(rows_factor), length)
-    total = np.zeros((len(rows_factor), length))
     for r0 in range(0, count, rows):
         if r0 % MOST_ROWS == 0:
             look()
@@ -64,7 +60,6 @@ def left_product(rows_factor: Array, values: Array, look: Callable[[], None]) ->
             continue
         for t0 in range(0, length, times):
             total[:, t0 : t0 + times] += factor @ some[:, t0 : t0 + times]
-    return total
 
 
 def right_product(values: Array, time_factor: Array, look: Callable[[], None], room: Array | None = None) -> Array:
@@ -75,7 +70,7 @@ def right_product(values: Array, time_factor: Array, look: Callable[[], None], r
     values : float32 array (row, time)
     time_factor : float32 array (column, time)
     look : callable
-        As in `left_product`.
+        As in `add_left_product`.
     room : float32 array (row, column), optional
         Where the result is written.
 

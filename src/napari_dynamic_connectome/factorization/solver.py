@@ -315,18 +315,22 @@ class Solver:
         """
         starts, rank = factors.shape
         item = self.problem.worms[worm]
-        rows = self.scratch.take((len(alive), item.n_rows), np.float32)
-        gather(wide, item.slots, self.keep[worm], rows)
-        place = np.full(starts * rank, -1)
-        place[alive] = np.arange(len(alive))
-        if len(alive) == len(place):
-            moment = self.source.left(worm, rows)
+        flat = np.full(starts * rank, -1)
+        flat[alive] = np.arange(len(alive))
+        place, gram = flat.reshape(starts, rank), np.zeros((starts, rank, rank))
+        product = self.source.left_sum(worm, len(alive))
+        for r0, r1 in self.source.row_pieces(worm):  # a piece stays in the processor's cache from one step to the next
+            rows = self.scratch.take((len(alive), r1 - r0), np.float32)
+            gather(wide, item.slots[r0:r1], self.keep[worm][r0:r1], rows)
+            self.source.add_left(worm, r0, rows, product)
+            row_grams(rows, place, gram)
+            self.scratch.give(rows)
+        found = self.source.end_left(worm, product)
+        if len(alive) == place.size:
+            moment = found
         else:
-            moment = np.zeros((len(place), item.n_times))
-            moment[alive] = self.source.left(worm, rows)
-        gram = np.empty((starts, rank, rank))
-        row_grams(rows, place.reshape(starts, rank), gram)
-        self.scratch.give(rows)
+            moment = np.zeros((place.size, item.n_times))
+            moment[alive] = found
         return moment.reshape(starts, rank, -1), gram
 
     def _group_sums(
@@ -452,7 +456,7 @@ class Solver:
             self.scratch.give(room)
         place = np.full(starts * rank, -1)
         place[alive] = alive
-        gram = np.empty((starts, rank, rank))
+        gram = np.zeros((starts, rank, rank))
         row_grams(flat, place.reshape(starts, rank), gram)
         self.scratch.give(flat)
         return moment, alive, gram

@@ -1,7 +1,8 @@
 """Sources of affinities during a fit: rows in memory, tiles made again each time, or a compressed copy.
 
 Every source offers the two matrix products of a sweep, for all starts at once as rows of one matrix:
-`left(w, a)` = a X_w and `right(w, t)` = X_w t^T. Tiles are float32; sums over tiles are float64.
+`left(w, a)` = a X_w and `right(w, t)` = X_w t^T. Tiles are float32; sums over tiles are float64. The first can be made piece by
+piece: `left_sum`, `add_left` for each of `row_pieces`, `end_left`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import numpy as np
 from ..model.errors import Cancelled, InputError
 from .kernels import row_squares, squared_distance
 from .problem import Problem, Worm
-from .products import left_product, right_product
+from .products import add_left_product, right_product
 from .sparse import SparseRows, sparse_rows
 
 Array = np.ndarray
 ROW_TILE = 512
 TIME_TILE = 1024
+PIECE_ROWS = 2032
+"""An odd number of cache lines in float32: with a power of two, the same row of all columns would fall on the same few of them."""
 SAMPLED = 16
 """Rows that are looked at for each time pattern wanted."""
 MEGABYTE = 1e6
@@ -32,13 +35,37 @@ class RowSource(Protocol):
     problem: Problem
     row_norms: list[Array]
 
-    def left(self, worm: int, rows_factor: Array) -> Array:
-        """(columns, n_rows) float32 -> (columns, n_times) float64."""
+    def row_pieces(self, worm: int) -> list[tuple[int, int]]:
+        """Rows (first, end) that are best multiplied together, in their order."""
+        ...
+
+    def left_sum(self, worm: int, columns: int) -> Array:
+        """Zeros to which products are added."""
+        ...
+
+    def add_left(self, worm: int, first: int, rows_factor: Array, total: Array) -> None:
+        """Add the product with one piece of rows, (columns, rows) float32, that begins at row `first`."""
+        ...
+
+    def end_left(self, worm: int, total: Array) -> Array:
+        """The whole product (columns, n_times) float64."""
         ...
 
     def right(self, worm: int, time_factor: Array, room: Array | None = None) -> Array:
         """(columns, n_times) float32 -> (n_rows, columns) float32 or float64; the former may be written to `room`."""
         ...
+
+
+def left_product(source: RowSource, worm: int, rows_factor: Array) -> Array:
+    """(columns, n_rows) float32 -> (columns, n_times) float64."""
+    total = source.left_sum(worm, len(rows_factor))
+    for first, end in source.row_pieces(worm):
+        source.add_left(worm, first, rows_factor[:, first:end], total)
+    return source.end_left(worm, total)
+
+
+def _pieces(count: int) -> list[tuple[int, int]]:
+    return [(first, min(first + PIECE_ROWS, count)) for first in range(0, count, PIECE_ROWS)]
 
 
 class TileSource:
@@ -142,17 +169,29 @@ class TileSource:
                         tile = tile[:, times - times[0]]
                     yield base + k0, base + k1, s0, s1, np.ascontiguousarray(tile, np.float32)
 
-    def left(self, worm: int, rows_factor: Array) -> Array:
+    def row_pieces(self, worm: int) -> list[tuple[int, int]]:
+        """See `RowSource`; all at once where tiles are made again or zeros are left out."""
+        count = self.problem.worms[worm].n_rows
+        return _pieces(count) if isinstance(self.rows[worm], np.ndarray) else [(0, count)]
+
+    def left_sum(self, worm: int, columns: int) -> Array:
         """See `RowSource`."""
-        item, rows = self.problem.worms[worm], self.rows[worm]
+        return np.zeros((columns, self.problem.worms[worm].n_times))
+
+    def add_left(self, worm: int, first: int, rows_factor: Array, total: Array) -> None:
+        """See `RowSource`."""
+        rows = self.rows[worm]
         if isinstance(rows, SparseRows):
             self._look()
-            return rows.left(rows_factor)
-        if rows is not None:
-            return left_product(rows_factor, rows, self._look)
-        total = np.zeros((len(rows_factor), item.n_times))
-        for r0, r1, t0, t1, tile in self.tiles(worm):
-            total[:, t0:t1] += left_product(rows_factor[:, r0:r1], tile, self._look)
+            total += rows.left(rows_factor)
+        elif rows is not None:
+            add_left_product(rows_factor, rows[first : first + rows_factor.shape[1]], self._look, total)
+        else:
+            for r0, r1, t0, t1, tile in self.tiles(worm):
+                add_left_product(rows_factor[:, r0:r1], tile, self._look, total[:, t0:t1])
+
+    def end_left(self, worm: int, total: Array) -> Array:
+        """See `RowSource`."""
         return total
 
     def right(self, worm: int, time_factor: Array, room: Array | None = None) -> Array:
@@ -210,9 +249,21 @@ class CompressedSource:
         self.__dict__.update(state)
         self.stop = Event()
 
-    def left(self, worm: int, rows_factor: Array) -> Array:
+    def row_pieces(self, worm: int) -> list[tuple[int, int]]:
         """See `RowSource`."""
-        total = left_product(rows_factor, self.coefficients[worm], self._look)
+        return _pieces(len(self.coefficients[worm]))
+
+    def left_sum(self, worm: int, columns: int) -> Array:
+        """See `RowSource`."""
+        return np.zeros((columns, len(self.bases[worm])))
+
+    def add_left(self, worm: int, first: int, rows_factor: Array, total: Array) -> None:
+        """See `RowSource`."""
+        values = self.coefficients[worm][first : first + rows_factor.shape[1]]
+        add_left_product(rows_factor, values, self._look, total)
+
+    def end_left(self, worm: int, total: Array) -> Array:
+        """See `RowSource`."""
         return np.asarray(total.astype(np.float32) @ self.bases[worm], np.float64)
 
     def right(self, worm: int, time_factor: Array, room: Array | None = None) -> Array:

@@ -97,6 +97,7 @@ def fit_starts(
     fixed: Sequence[str] = (),
     initial: Factors | None = None,
     progress: ProgressCallback | None = None,
+    exact: bool = True,
 ) -> Starts:
     """Fit one rank from the starts with these numbers.
 
@@ -112,6 +113,8 @@ def fit_starts(
         Factors that stay as they are.
     initial : Factors, optional
         Used instead of random factors for the first of the starts.
+    exact : bool
+        Whether exact sweeps follow compressed ones; without them errors are those of the compressed copy.
     """
     prepared.bind(pool)
     parts = []
@@ -123,7 +126,7 @@ def fit_starts(
         if given and initial is not None:
             factors.put(np.array([0]), initial)
         begin, share = done / len(numbers), len(some) / len(numbers)
-        parts.append(_fit_batch(prepared, factors, _How(pool, keep, fixed), given, begin, share, progress))
+        parts.append(_fit_batch(prepared, factors, _How(pool, keep, fixed, exact), given, begin, share, progress))
         done += len(some)
     return join_starts(parts)
 
@@ -150,25 +153,41 @@ def fit_and_compare(
     """
     settings = prepared.settings
     rough = replace(prepared, settings=_rougher(settings, COMPARE_TOLERANCE))
-    fits = fit_starts(rough, rank, numbers, seed, pool, progress=part(progress, 0, 0.8))
     if settings.tolerance >= COMPARE_TOLERANCE:
-        return fits
-    near = fits.usual & (fits.errors <= fits.errors[fits.best] + CLOSE) & (fits.similarity(prepared) < SAME)
-    near[fits.best] = True
-    for first in range(0, int(near.sum()), prepared.batch):
-        some = np.flatnonzero(near)[first : first + prepared.batch]
-        factors = fits.factors.take(some)
-        more = _Fitted(factors)
-        _fit(prepared, more, _How(pool))
-        _finish(prepared, more, _How(pool))
-        fits.factors.put(some, factors)
+        return fit_starts(rough, rank, numbers, seed, pool, progress=progress)
+    how = _How(pool)
+    fits = fit_starts(rough, rank, numbers, seed, pool, progress=part(progress, 0, 0.8), exact=False)
+    # a start that leads where the best one does need not get there, too
+    ends = fits.usual & (fits.errors <= fits.errors[fits.best] + CLOSE) & (fits.similarity(prepared) < SAME)
+    ends[fits.best] = True
+    _go_on(prepared, fits, ends, lambda some: _fit(prepared, some, how))
+    if prepared.compressed is not None:  # all starts share the first pass over the values themselves
+        _go_on(prepared, fits, np.ones(len(ends), bool), lambda some: _finish(prepared, some, how, 1))
+        _go_on(prepared, fits, ends, lambda some: _finish(prepared, some, how, settings.exact_sweeps - 1))
+    while not ends[fits.best]:
+        last = np.arange(len(ends)) == fits.best
+        _go_on(prepared, fits, last, lambda some: _fit(prepared, some, how))
+        _go_on(prepared, fits, last, lambda some: _finish(prepared, some, how))
+        ends |= last
+    report(progress, 1.0, f"{len(numbers)} starts done")
+    return fits
+
+
+def _go_on(prepared: Prepared, fits: Starts, which: Array, do: Callable[[_Fitted], None]) -> None:
+    """Fit some of the starts (bool mask) further, as many together as fit into memory."""
+    chosen = np.flatnonzero(which)
+    for first in range(0, len(chosen), prepared.batch):
+        some = chosen[first : first + prepared.batch]
+        more = _Fitted(fits.factors.take(some))
+        more.errors[:] = fits.errors[some]
+        do(more)
+        fits.factors.put(some, more.factors)
         fits.errors[some] = more.errors
         for k, start in enumerate(some):
             fits.histories[start] += more.histories[k]
             fits.sweeps[start] += more.sweeps[k]
-            fits.converged[start] = more.converged[k]
-    report(progress, 1.0, f"{len(numbers)} starts done")
-    return fits
+            if more.converged:
+                fits.converged[start] = more.converged[k]
 
 
 def predict_held_out(
@@ -323,7 +342,8 @@ def _fit_batch(
     drawn = np.arange(int(given), factors.shape[0])
     rescale = _choose(prepared, fitted, how, drawn, rescale=rescale) and rescale
     _fit(prepared, fitted, how, rescale=rescale, tell=_told(prepared.settings, progress, begin, share))
-    _finish(prepared, fitted, how)
+    if how.exact:
+        _finish(prepared, fitted, how)
     report(progress, begin + share, f"{factors.shape[0]} starts done")
     return fitted.starts()
 
@@ -334,10 +354,11 @@ def _fit(prepared: Prepared, fitted: _Fitted, how: _How, *, rescale: bool = Fals
     fitted.converged = _run(prepared, fitted, source, prepared.settings.max_sweeps, how, rescale, tell)
 
 
-def _finish(prepared: Prepared, fitted: _Fitted, how: _How) -> None:
-    """Exact sweeps after compressed ones."""
-    if prepared.compressed is not None:
-        _run(prepared, fitted, prepared.exact, prepared.settings.exact_sweeps, how, False, None)
+def _finish(prepared: Prepared, fitted: _Fitted, how: _How, sweeps: int | None = None) -> None:
+    """Exact sweeps after compressed ones, as many as the settings say if nothing else is said."""
+    most = prepared.settings.exact_sweeps if sweeps is None else sweeps
+    if prepared.compressed is not None and most > 0:
+        _run(prepared, fitted, prepared.exact, most, how, False, None)
 
 
 def _run(
