@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from napari_dynamic_connectome.factorization import jobs
+from napari_dynamic_connectome.factorization import jobs, starts
 from napari_dynamic_connectome.factorization.clocks import worm_courses
 from napari_dynamic_connectome.factorization.folds import draw_folds
 from napari_dynamic_connectome.factorization.jobs import FitJob
@@ -19,6 +19,7 @@ from napari_dynamic_connectome.factorization.prepare import prepare
 from napari_dynamic_connectome.factorization.problem import build_problem
 from napari_dynamic_connectome.factorization.settings import FactorizationSettings
 from napari_dynamic_connectome.factorization.solver import Solver, Watched, random_ranks
+from napari_dynamic_connectome.factorization.sources import TileSource
 from napari_dynamic_connectome.factorization.starts import (
     CLOSE,
     COMPARE_TOLERANCE,
@@ -176,6 +177,57 @@ def test_starts_that_may_be_the_best_are_fitted_to_the_end(planted):
     others = np.flatnonzero(~near)
     assert found.errors[others].tolist() == before.errors[others].tolist()
     assert found.factors.pair[others].tolist() == before.factors.pair[others].tolist()
+
+
+def test_all_starts_share_the_first_exact_pass(planted, monkeypatch):
+    affinity, _ = planted("aligned", rank=3, noise=0.6, worms=4, seen=0.7, times=220)
+    passes, run = [], Solver.run
+
+    def noted(self, factors, **options):
+        fit = run(self, factors, **options)
+        if isinstance(self.source, TileSource):
+            passes.append((factors.shape[0], options["max_sweeps"]))
+        return fit
+
+    monkeypatch.setattr(Solver, "run", noted)
+    settings = FactorizationSettings(compression="on", compressed_size=32, tolerance=1e-8, exact_sweeps=3)
+    with workers(2) as pool:
+        prepared = prepare(affinity, 4, settings, pool, starts=5, seed=0)
+        whole = fit_starts(prepared, 4, range(5), 3, pool)
+        assert passes == [(5, 3)]
+        passes.clear()
+        found = fit_and_compare(prepared, 4, range(5), 3, pool)
+        errors = Solver(prepared.problem, prepared.exact, settings, pool).error_on(
+            found.factors, [np.ones(w.n_rows, bool) for w in prepared.problem.worms]
+        )
+    (first, once), (rest, more), *late = passes
+    assert (first, once, more) == (5, 1, 2)
+    assert 1 <= rest < 5
+    assert not late
+    assert found.errors == pytest.approx(errors, abs=1e-6)
+    assert found.errors[found.best] == pytest.approx(whole.errors[whole.best], abs=5e-6)
+
+
+def test_a_start_that_turns_out_best_is_fitted_to_the_end(planted, monkeypatch):
+    affinity, _ = planted("aligned", rank=3, noise=0.6, worms=4, seen=0.7, times=220)
+    settings = FactorizationSettings(compression="on", compressed_size=32, tolerance=1e-8)
+    with workers(2) as pool:
+        prepared = prepare(affinity, 4, settings, pool, starts=4, seed=0)
+        ended = np.array(fit_and_compare(prepared, 4, range(4), 3, pool).sweeps)
+        finish, surprised = starts._finish, []
+
+        def surprise(prepared, fitted, how, sweeps=None):
+            """The values themselves say that a start is the best that was not so near on the compressed copy."""
+            finish(prepared, fitted, how, sweeps)
+            if not surprised and len(fitted.errors) == 4:
+                surprised.append(int(np.argmin(ended)))
+                fitted.errors[surprised[0]] -= 0.1
+
+        monkeypatch.setattr(starts, "_finish", surprise)
+        found = fit_and_compare(prepared, 4, range(4), 3, pool)
+    late = surprised[0]
+    assert found.sweeps[late] > ended[late] + 1
+    assert [found.sweeps[k] for k in range(4) if k != late] == [ended[k] for k in range(4) if k != late]
 
 
 def test_ranks_of_much_the_same_size_are_fitted_together():
