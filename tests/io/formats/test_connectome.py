@@ -252,6 +252,26 @@ def test_connectome_csv_of_pandas(tmp_path) -> None:
     assert edges["synapses"].tolist() == [4, 2] and edges["pre"].tolist() == ["AVAL", "AVAR"]
 
 
+def test_neurons_that_stand_for_other_cells_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("cect.readers")
+    from cect.ConnectomeDataset import ConnectomeDataset
+    from cect.ConnectomeReader import ConnectionInfo
+    from cect.readers import WitvlietDataReader8, WormNeuroAtlasReader
+
+    made = ConnectomeDataset()
+    for pre, post, n in (("AVAL", "VD9", 900), ("VD9", "DD1", 7), ("AIYL", "AVAL", 3), ("VD8", "AIYL", 1)):
+        made.add_connection_info(ConnectionInfo(pre, post, n, "Chemical", "Acetylcholine"))
+    for reader in (WormNeuroAtlasReader, WitvlietDataReader8):
+        monkeypatch.setattr(reader, "get_instance", lambda: made)
+    with caplog.at_level("INFO"):
+        edges = cect.read_cect("WormNeuroAtlasReader")
+    assert sorted(edges["pre"]) == ["AIYL", "VD8"]
+    assert "2 connections of VD9 left out" in caplog.text
+    assert len(cect.read_cect("WitvlietDataReader8")) == 4, "there VD9 is the neuron"
+
+
 def test_connectome_package() -> None:
     pytest.importorskip("cect")
     edges = cect.read_cect("White_whole")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import logging
 import pkgutil
 import re
 from functools import lru_cache
@@ -17,7 +18,11 @@ from ...model.errors import InputError, MissingExtraError
 from ..files import reading
 from .connectome import tidy
 
+log = logging.getLogger(__name__)
+
 PREFIX = "cect:"
+# Neurons whose weights belong to other cells: wormneuroatlas 0.0.7.3 adds all partners that it does not know to its last neuron.
+WRONG_NEURONS = {"WormNeuroAtlasReader": frozenset({"VD9"})}
 # Data sets whose weights are not what their type suggests.
 QUANTITY = {
     "Yim2024DataReader": "synapse size", "Yim2024NonNormDataReader": "synapse size", "NeuroMLDataReader": "model weight",
@@ -92,7 +97,8 @@ def read_cect(dataset: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        As from `read_connectome`. Signal propagation: pre is the stimulated, post the responding neuron.
+        As from `read_connectome`. Signal propagation: pre is the stimulated, post the responding neuron. VD9 is left out of
+        "WormNeuroAtlasReader", where it stands for every cell that is not a neuron of that atlas.
 
     Raises
     ------
@@ -110,6 +116,13 @@ def read_cect(dataset: str) -> pd.DataFrame:
     with reading(where, "connectome"), contextlib.redirect_stdout(io.StringIO()):
         module = importlib.import_module(f"cect.readers.{dataset}")
         info = module.get_instance().get_current_connection_info_list()
+    wrong = WRONG_NEURONS.get(dataset, frozenset())
+    kept = [c for c in info if not {str(c.pre_cell), str(c.post_cell)} & wrong]
+    if len(kept) < len(info):
+        log.info(
+            "%s: %d connections of %s left out, which stand for other cells", where, len(info) - len(kept), min(wrong)
+        )
+    info = kept
     table = pd.DataFrame(
         {
             "pre": [str(c.pre_cell) for c in info],
