@@ -146,3 +146,31 @@ def test_what_cannot_be_shifted_column_by_column_is_computed_from_shifted_traces
         got = Shifter(real, worms, method).make(5)
         expected = compute_affinity(surrogate_cohort(worms, method, seed=5, min_shift_s=5.0), **more)
         np.testing.assert_array_equal(got.blocks[0].dense(), expected.blocks[0].dense())
+
+
+def test_recordings_of_one_worm_are_shifted_alike():
+    """What chance gives in one of them it gives in the other, in surrogates as in the data."""
+    rng = np.random.default_rng(8)
+    names = ["AVAL", "AVAR", "AVEL", "AVER", "RIBL", "RIBR"]
+    traces = rng.standard_normal((400, 6)).cumsum(axis=0)
+    one = Recording.from_arrays(traces, name="a", rate_hz=4.0, names=names)
+    again = Recording.from_arrays(traces[:, 1:], name="b", rate_hz=4.0, names=names[1:])
+    other = Recording.from_arrays(rng.standard_normal((400, 6)).cumsum(axis=0), name="c", rate_hz=4.0, names=names)
+    cohort = Cohort([one, other, again])
+    affinity = compute_affinity(cohort)
+    for seed in range(3):
+        first, second, third = (block.features.size for block in Shifter(affinity, cohort).make(seed).blocks)
+        np.testing.assert_array_equal(first[1:], third)
+        before = affinity.blocks[0].features.size
+        assert not np.array_equal(first, before)
+        inner = np.flatnonzero(
+            Shifter(affinity, cohort)._blocks(affinity.blocks[0], {r.name: r for r in cohort.recordings}) == 0
+        )
+        shifts = [
+            next(k for k in range(len(inner)) if np.array_equal(np.roll(b[inner], k), a[inner]))
+            for b, a in zip(before, first, strict=True)
+        ]
+        assert len(set(shifts)) > 1 and min(shifts) >= 20 and max(shifts) <= len(inner) - 20
+        assert not np.array_equal(second[1:], third)
+    moved = [block.features.size for block in Shifter(affinity, cohort).make(1, as_one=[1, 2]).blocks]
+    np.testing.assert_array_equal(moved[0][1:], moved[2])

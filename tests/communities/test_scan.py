@@ -11,6 +11,7 @@ from napari_dynamic_connectome.communities.scan import (
     Group,
     Standardised,
     _seeds,
+    beyond_pairs,
     beyond_strength,
     climb,
     default_largest,
@@ -330,3 +331,27 @@ def test_equal_groups_are_listed_once_the_best_first() -> None:
     assert len({g.members for g in found}) == len(found) > 1
     assert [g.statistic for g in found] == sorted((g.statistic for g in found), reverse=True)
     assert all(list(g.members) == sorted(set(g.members)) for g in found)
+
+
+def test_a_group_of_pairs_does_not_count_with_its_pairs():
+    rng = np.random.default_rng(3)
+    weights = np.triu(rng.gamma(8, 1 / 8, (40, 40)), 1)
+    weights += weights.T
+    for k in range(0, 12, 2):
+        weights[k, k + 1] = weights[k + 1, k] = 12.0  # six pairs, such as a left and a right neuron
+    grouped = weights.copy()
+    grouped[20:26, 20:26] += 4.0
+    one, other = standardise(weights), standardise(grouped)
+    assert beyond_pairs(one, range(12)) < 0.2 * one.statistic(range(12))
+    assert beyond_pairs(other, range(20, 26)) == other.statistic(range(20, 26))
+    assert beyond_pairs(other, range(20, 26), 7.5) == 7.5
+    assert beyond_pairs(one, [0, 1, 13]) < 0.2 * one.statistic([0, 1, 13])
+    # by hand: of four nodes the strongest pairs of all are 0-1 and 2-3
+    values = np.zeros((8, 8))
+    values[:4, :4] = [[0, 9, 2, 3], [9, 0, 1, 2], [2, 1, 0, 8], [3, 2, 8, 0]]
+    matrix = Standardised(values, ~np.eye(8, dtype=bool), 0.0, 1.0)
+    whole = (9 + 2 + 3 + 1 + 2 + 8) / np.sqrt(6)
+    assert beyond_pairs(matrix, range(4)) == pytest.approx(
+        whole * ((2 + 3 + 1 + 2) / 4) / ((9 + 2 + 3 + 1 + 2 + 8) / 6)
+    )
+    assert beyond_pairs(matrix, [5]) == 0.0

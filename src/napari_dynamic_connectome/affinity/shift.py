@@ -15,6 +15,7 @@ import numpy as np
 from ..model.cohort import Cohort
 from ..model.errors import InputError
 from ..model.recording import Recording
+from ..model.twins import twins
 from .compute import compute_affinity
 from .features import ProductFeatures, RunFeatures
 from .spec import AffinitySpec, WormBlock
@@ -25,6 +26,20 @@ EDGE = 2.0
 """Slopes stay in place within this many smoothing widths of an end."""
 ENOUGH = 0.5
 """Share of the time that must lie in blocks of twice the least shift."""
+
+
+class _Places:
+    """Shifts by neuron, the same in all recordings of one worm, whichever neurons they have."""
+
+    def __init__(self, seed: int, number: int, count: int, neurons: Array) -> None:
+        self._rng = np.random.default_rng([seed, number])
+        self._count, self._neurons = count, np.asarray(neurons, int)
+
+    def integers(self, low: int, high: int, size: int) -> Array:
+        """As those of a random generator: of one value for all, or of one a neuron."""
+        share = self._rng.random(self._count)
+        share = share[:1] if size == 1 else share[self._neurons]
+        return np.asarray(low + np.minimum((share * (high - low)).astype(int), high - low - 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +103,24 @@ class Shifter:
             return compute_affinity(other, affinity.settings)
         recordings = {r.name: r for r in self.cohort.recordings}
         streams = np.random.default_rng(seed).spawn(len(affinity.blocks))
-        made = [
-            replace(block, features=self._shifted(block, recordings, rng, as_one))
-            for block, rng in zip(affinity.blocks, streams, strict=True)
-        ]
+        made = []
+        for number, (block, rng) in enumerate(zip(affinity.blocks, streams, strict=True)):
+            alike = self._alike(number)
+            places = rng if alike is None else _Places(seed, alike, len(affinity.neurons), block.neurons)
+            made.append(replace(block, features=self._shifted(block, recordings, places, as_one)))
         return replace(affinity, blocks=tuple(made))
+
+    def _alike(self, number: int) -> int | None:
+        """Number that a block has in common with those of the same worm; None where there is no other recording of it."""
+        once_more = twins(self.cohort)
+        if not once_more:
+            return None
+        sources = [block.source for block in self.affinity.blocks]
+        own = once_more.get(sources[number], sources[number])
+        if own not in {*once_more.values()}:
+            return None
+        before = sources[:number].count(sources[number])
+        return next(k for k, one in enumerate(sources) if once_more.get(one, one) == own) + before
 
     def of_neurons(self, neurons: Collection[int]) -> Shifter:
         """Return the same of some neurons (indices of the cohort's) and their pairs alone; only where `simple`."""
@@ -136,7 +164,7 @@ class Shifter:
         self,
         block: WormBlock,
         recordings: Mapping[str, Recording],
-        rng: np.random.Generator,
+        rng: np.random.Generator | _Places,
         as_one: Collection[int] | None = None,
     ) -> RunFeatures | ProductFeatures:
         ids = self._blocks(block, recordings)

@@ -18,7 +18,7 @@ import xarray as xr
 
 from ..model.results import Communities
 from .levels import match_labels, number_levels
-from .scan import LEAST, Standardised, beyond_strength, climb, default_largest, standardise
+from .scan import LEAST, Standardised, beyond_pairs, beyond_strength, climb, default_largest, standardise
 from .tail import tail_p_value
 
 Array = np.ndarray[Any, Any]
@@ -146,7 +146,7 @@ def candidates(
         members = np.flatnonzero(labels == community)
         if len(members) < LEAST or len(members) > seen / 2:
             continue
-        statistic = statistic_of(matrix, members)
+        statistic = beyond_pairs(matrix, members, statistic_of(matrix, members))
         p_value = tail_p_value(statistic, tops)
         listed.append(
             Candidate(int(community), statistic, p_value if also is None else max(p_value, also(members.tolist())))

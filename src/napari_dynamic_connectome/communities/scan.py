@@ -20,6 +20,8 @@ STARTS = 32
 """Pairs from which the search climbs, the strongest of those that lie apart."""
 LEAST = 3
 """Nodes of the smallest group."""
+SHARED = 0.8
+"""Share of a group's mean weight that is left without the strongest pair of every member; below it, the group is one of pairs."""
 STEPS = 4
 """Nodes may come and go this many times, on average, before a climb is stopped."""
 
@@ -73,6 +75,35 @@ def standardise(weights: Array) -> Standardised:
     mean, spread = float(known.mean()), float(known.std())
     scale = spread if spread > 1e-12 * max(abs(mean), 1e-300) else np.inf
     return Standardised(np.where(observed, (weights - mean) / scale, 0.0), observed, mean, spread)
+
+
+def beyond_pairs(matrix: Standardised, members: Sequence[int] | Array, statistic: float | None = None) -> float:
+    """Statistic of a group, less what it has from single pairs.
+
+    Two neurons that share a signal (the left and the right one, or neighbours whose images overlap) have a weight that outdoes chance in
+    any group that holds both, and a group may be made of such pairs. The strongest pair of every member is set aside: the share of
+    the mean weight that is left is near 1 in a group, and where it is below `SHARED` the statistic counts with this share.
+
+    Parameters
+    ----------
+    matrix : Standardised
+    members : sequence of int
+    statistic : float, optional
+        That of the group (or of a larger one around it); its own by default.
+    """
+    inside = np.asarray(members, int)
+    statistic = matrix.statistic(inside) if statistic is None else statistic
+    seen = matrix.observed[np.ix_(inside, inside)]
+    values = np.where(seen, matrix.values[np.ix_(inside, inside)], -np.inf)
+    if not seen.any() or statistic <= 0:
+        return statistic
+    rows = np.flatnonzero(seen.any(axis=1))
+    left = seen.copy()
+    strongest = values[rows].argmax(axis=1)
+    left[rows, strongest] = left[strongest, rows] = False
+    rest = float(values[left].mean()) if left.any() else 0.0
+    share = rest / max(float(values[seen].mean()), 1e-300)
+    return statistic * max(share, 0.0) if share < SHARED else statistic
 
 
 def strength_residuals(weights: Array, apart: Sequence[int] = (), steps: int = 30) -> Array:

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from ..affinity.shift import Shifter
-from ..communities.scan import standardise, strongest_group
 from ..communities.tail import tail_p_value
 from ..factorization.clocks import worm_shares
 from ..factorization.prepare import Prepared
@@ -22,6 +21,7 @@ from ..model.evidence import Chance
 from ..model.execution import one_blas_thread, workers
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Components, RankSweep
+from ..model.twins import twins_said
 from .evidence import (
     believable,
     carried,
@@ -31,6 +31,7 @@ from .evidence import (
     component_support,
     reason_for,
     spreads,
+    strongest_of,
 )
 from .kept import KeptPieces
 from .surrogate_fits import Bins, RankFit, SurrogateFits, fit_bins, fit_surrogates, pair_matrices
@@ -312,6 +313,8 @@ def judge_sweep(
         any_p,
         set_apart=_left_out(fits, groups, own.alpha, apart, counts, together),
     )
+    said = twins_said(cohort)
+    reason = f"{reason} {said}" if said else reason
     chosen = choices_of_starts(fits, starts or StartGroups(), own.alpha, together)
     return replace(sweep, components=found, suggested=rank, reason=reason, chance=chance, choices=chosen)
 
@@ -499,8 +502,7 @@ def start_groups(components: Sequence[np.ndarray]) -> Strongest:
     """Strongest group and spread of components given as matrices (N, N), NaN where not observed."""
     found, spread = [], []
     for weights in components:
-        best = strongest_group(standardise(weights))
-        found.append((0.0, frozenset[int]()) if best is None else (best.statistic, frozenset(best.members)))
+        found.append(strongest_of(weights))
         seen = weights.copy()
         np.fill_diagonal(seen, np.nan)
         count = np.isfinite(seen).sum(axis=1)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..communities.scan import LEAST, standardise, strongest_group
+from ..communities.scan import LEAST, beyond_pairs, standardise, strongest_group
 from ..communities.tail import false_discovery, share_interval, tail_p_value
 from ..model.evidence import EVENLY, NOTHING, SUPPORT
 from ..model.results import Components
@@ -46,11 +46,17 @@ def compared_matrix(components: Components, component: int) -> np.ndarray:
 
 def component_groups(components: Components) -> list[tuple[float, frozenset[int]]]:
     """Statistic and members of the strongest group of every component; (0, nobody) where there is none."""
-    found = []
-    for number in range(1, components.rank + 1):
-        best = strongest_group(standardise(compared_matrix(components, number)))
-        found.append((0.0, frozenset[int]()) if best is None else (best.statistic, frozenset(best.members)))
-    return found
+    return [strongest_of(compared_matrix(components, number)) for number in range(1, components.rank + 1)]
+
+
+def strongest_of(weights: np.ndarray) -> tuple[float, frozenset[int]]:
+    """Statistic and members of the strongest group of a matrix (N, N); (0, nobody) where there is none.
+
+    What a group has from single pairs does not count.
+    """
+    matrix = standardise(weights)
+    best = strongest_group(matrix)
+    return (0.0, frozenset[int]()) if best is None else (beyond_pairs(matrix, best.members), frozenset(best.members))
 
 
 def spreads(components: Components) -> np.ndarray:

@@ -11,7 +11,8 @@ import numpy as np
 import xarray as xr
 
 from ..communities.judge import Candidate, Tested, candidates, claim, judged_matrix, tighten, untested
-from ..communities.scan import strongest_group
+from ..communities.scan import beyond_pairs, strongest_group
+from ..communities.seen import split_unseen, with_seen
 from ..communities.tail import false_discovery, tail_p_value
 from ..model.cluster import on_cluster
 from ..model.cohort import Cohort
@@ -19,7 +20,8 @@ from ..model.execution import one_blas_thread, workers
 from ..model.memory import check_room
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Communities, CommunityKind, Components
-from .evidence import Standing, compared_matrix, component_groups, spreads, standings
+from .evidence import CARRIED, Standing, compared_matrix, component_groups, spreads, standings, worm_power
+from .halves import split_alike, take_apart
 from .settings import PipelineSettings
 from .sides import with_sides
 from .together import Together
@@ -91,7 +93,23 @@ def partition(
     if not chance.get("surrogates"):
         why = str(chance.get("note") or UNKNOWN)
         return {key: untested(one, _weights(components, key), why) for key, one in found.items()}
-    judged = _claimed(task, found, listed, part(progress, 0.9, 1), cancel, client)
+    before, said = found, dict[Key, list[str]]()
+    if cohort is not None:
+        alpha = settings.chance.alpha
+        sure = {
+            key: [c.community for c in some if c.community >= 0 and c.p_value <= alpha] for key, some in listed.items()
+        }
+        found, said = take_apart(found, sure, components, cohort, settings, cancel)
+        listed |= {key: _listed(components, key, found[key], chance) for key in said}
+    judged = _claimed(task, found, listed, before, part(progress, 0.9, 1), cancel, client)
+    alone = _in_one_worm(components)
+    for key, one in judged.items():
+        more = [
+            *said.get(key, []),
+            *([alone[key[0]]] if key[0] in alone and one.claims is not None and len(one.claims) else []),
+        ]
+        answer = " ".join([one.answer, *more])
+        judged[key] = replace(one, answer=answer, rule=one.rule.replace(one.answer, answer, 1)) if more else one
     for key, one in judged.items():
         if beside[key[0] - 1].what == "joint":
             others = " and ".join(str(k + 1) for k in beside[key[0] - 1].of)
@@ -100,6 +118,18 @@ def partition(
             )
             judged[key] = replace(one, answer=answer, rule=answer)
     return judged if cohort is None else with_sides(judged, components, cohort, settings, cancel)
+
+
+def _in_one_worm(components: Components) -> dict[int, str]:
+    """Which components one of several worms carries, in words."""
+    power, found = worm_power(components), {}
+    for number, share in enumerate(power.max(axis=0) if len(power) > 1 else (), start=1):
+        if share >= CARRIED:
+            worm = components.worm["worm"].values[int(power[:, number - 1].argmax())]
+            found[number] = (
+                f"Mind that this is of one worm: {share:.0%} of the power of component {number} is in {worm}."
+            )
+    return found
 
 
 def _beside(components: Components, chance: Mapping[str, Any], alpha: float) -> list[Standing]:
@@ -172,11 +202,15 @@ def _claimed(
     task: _Task,
     found: Mapping[Key, Communities],
     listed: Mapping[Key, list[Candidate]],
+    before: Mapping[Key, Communities],
     progress: ProgressCallback | None,
     cancel: CancelCallback | None,
     client: Any,
 ) -> dict[Key, Communities]:
-    """Correct all p values together and keep what is beyond chance; with a second run where something is."""
+    """Correct all p values together and keep what is beyond chance; with a second run where something is.
+
+    before: what was found before groups were taken apart; those of the second run are, in the same way.
+    """
     components, settings, chance = task.components, task.settings, task.chance
     alpha = settings.chance.alpha
     family = [(key, c) for key, some in listed.items() for c in some]
@@ -191,7 +225,7 @@ def _claimed(
     seconds: dict[Key, Communities] = {}
     with closing(_everywhere(client, _again_alone, _Task.again, task, claimed, cancel)) as runs:
         for key, second in runs:
-            seconds[key] = second
+            seconds[key] = split_alike(second, found[key], before[key])
             report(progress, len(seconds) / len(claimed), "a second run, to see what depends on chance")
     judged = {}
     for key, one in found.items():
@@ -220,12 +254,13 @@ def _search(
     alpha = settings.chance.alpha
     matrix = judged_matrix(compared_matrix(components, key[0]), key[1])
     best = strongest_group(matrix)
-    p_value = 1.0 if best is None else tail_p_value(best.statistic, _tops(chance, key[1]))
+    statistic = 0.0 if best is None else beyond_pairs(matrix, best.members)
+    p_value = 1.0 if best is None else tail_p_value(statistic, _tops(chance, key[1]))
     together = Together.of(components)
     if beside.what in ("background", "joint", "chance") or best is None or p_value > alpha:
         nobody = _plain(components, key, np.full(len(components.neurons), -1))
         asked = key[1] == "core" if beside.what == "chance" else beside.what in ("own", "same")
-        return nobody, [Candidate(-1, 0.0 if best is None else best.statistic, p_value)] if asked else []
+        return nobody, [Candidate(-1, statistic, p_value)] if asked else []
     found = _level(_find(components, key, settings, settings.seed, progress, cancel), _weights(components, key))
     also = None if together is None else together.p_value
     listed = candidates(found, matrix, _tops(chance, key[1]), also)
@@ -234,11 +269,12 @@ def _search(
     if key[1] == "modules":
         # What is densest once strengths are divided out need not hold together, if the block model does not find it: of three such
         # claims on planted cohorts none matched a motif. The question was asked and counts in the correction.
-        return found, listed or [Candidate(-1, best.statistic, 1.0)]
+        return found, listed or [Candidate(-1, statistic, 1.0)]
     labels = np.full(len(components.neurons), -1)
     labels[list(best.members)] = 0
-    p_value = p_value if also is None else max(p_value, also(best.members))
-    return _plain(components, key, labels), [Candidate(0, best.statistic, p_value)]
+    labels, _ = split_unseen(_weights(components, key), labels)
+    plain = _plain(components, key, labels)
+    return plain, candidates(plain, matrix, _tops(chance, key[1]), also)
 
 
 def _listed(components: Components, key: Key, found: Communities, chance: Mapping[str, Any]) -> list[Candidate]:
@@ -264,14 +300,17 @@ def _find(
 
 
 def _level(found: Communities, weights: Array) -> Communities:
-    """The finest level as the one that is shown, modules tightened: what is not beyond chance will be background."""
+    """The finest level as the one that is shown, modules tightened: what is not beyond chance will be background.
+
+    Sets of neurons that were hardly ever observed together are groups of their own.
+    """
     if found.kind == "core":
-        return replace(found, chosen_level=0)
+        return with_seen(replace(found, chosen_level=0), weights)
     kept = tighten(weights, found.labels.values[0])
     labels = found.labels.values.copy()
     labels[0] = kept
     labels[1:-1, kept < 0] = -1
-    return replace(found, labels=found.labels.copy(data=labels), chosen_level=0)
+    return with_seen(replace(found, labels=found.labels.copy(data=labels), chosen_level=0), weights)
 
 
 def _plain(components: Components, key: Key, labels: Array) -> Communities:

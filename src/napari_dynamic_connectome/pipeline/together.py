@@ -53,6 +53,17 @@ class Together:
         """What `of` reads, with some of the surrogates (mask)."""
         return {"together": self.data.astype(np.float32), "together_chance": self.chance[surrogates].astype(np.float32)}
 
+    def above_chance(self, count: int) -> Array:
+        """Mean affinities less those of surrogates on average, (neuron, neuron); NaN on the diagonal and where not observed.
+
+        `count` neurons or more, as many as the pairs have.
+        """
+        count = max(int(self.pairs.max(initial=-1)) + 1, count)
+        matrix = np.full((count, count), np.nan)
+        a, b = self.pairs.T
+        matrix[a, b] = matrix[b, a] = self.data - self.chance.mean(axis=0)
+        return matrix
+
     def excess(self, members: Collection[int]) -> tuple[float, Array]:
         """Mean affinity of a group's pairs less that of its members with others; data, and (surrogate,).
 
