@@ -147,10 +147,13 @@ def test_names_beside_heatmap_and_traces_are_apart_in_a_low_dock(docks, work, vi
     qtbot.wait(SETTLE_MS)
     dock.flush()
     qtbot.wait(SETTLE_MS)
-    view = dock.bar_plot.getViewBox()
-    pixel = view.viewRange()[1][1] / view.height()
+    view = dock.heat_plot.getViewBox()  # the bar beside it reaches further down, past the time axis
+    assert view.viewRange()[1] == [0, len(dock.order)]
+    pixel = len(dock.order) / view.height()
     heights = sorted(one.pos().y() for one in dock.bar_texts if one.isVisible())
     assert 1 < len(heights) < len(names) and min(np.diff(heights)) / pixel >= 12
+    ends = heights[0] / pixel, (len(dock.order) - heights[-1]) / pixel
+    assert min(ends) >= 6  # none is cut in half by the edge
     stack = dock.stack_plot.getViewBox()
     ticks = dock.stack_plot.getAxis("left")._tickLevels[0]
     places = [stack.mapViewToScene(QPointF(0, at)).y() for at, _ in ticks]

@@ -422,10 +422,13 @@ class TracesDock(Dock):
         if self.sort.currentData() == "community":
             edges = np.flatnonzero(np.diff(np.concatenate(([-9], rows, [-9]))))
             found, group = [], self._group()
+            line = plots.ROW_NAME_PX * len(rows) / max(self.heat_plot.getViewBox().height(), 1.0)
+            ends = line / 2, max(len(rows) - line / 2, line / 2)  # a text nearer to the edge would be cut
             for start, stop in itertools.pairwise(edges.tolist()):
                 style = drawn.styles.get(int(rows[start]))
-                found.append((style.label if style else "–", (start + stop) / 2, int(rows[start]) == group))
-            texts = _apart(found, plots.ROW_NAME_PX * len(rows) / max(self.bar_plot.getViewBox().height(), 1.0))
+                height = min(max((start + stop) / 2, ends[0]), ends[1])
+                found.append((style.label if style else "–", height, int(rows[start]) == group))
+            texts = _apart(found, line)
         key = (colours.tobytes(), tuple(texts), self.colours.secondary)
         if key == self._bar_key:
             return
