@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
+import pytest
 from numba import njit
+from numba.core.errors import TypingError
 
 from napari_dynamic_connectome.model.compiling import COMPILING, compiling_told
 
@@ -44,3 +47,46 @@ def test_outside_nothing_is_told():
         pass
     triple(1.0)
     assert said == []
+
+
+def test_no_garbage_is_searched_meanwhile():
+    searched = []
+
+    def watch(*what):
+        searched.append(gc.isenabled())
+
+    for before in (True, False):
+        kernel = njit(lambda x: 4 * x)
+        broken = njit(lambda x: x.nowhere)
+        (gc.enable if before else gc.disable)()
+        try:
+            with compiling_told(watch):
+                kernel(1.0)
+                assert not searched[0] and gc.isenabled() == before
+                with pytest.raises(TypingError):
+                    broken(1.0)
+            assert gc.isenabled() == before
+        finally:
+            gc.enable()
+        del searched[:]
+
+
+def test_garbage_is_searched_again_where_the_telling_ends_first():
+    """Another job compiles on when this one ends: its end is not told here."""
+    from numba.core import event
+
+    begun, ended = threading.Event(), threading.Event()
+
+    def other():
+        with event.trigger_event("numba:compile"):
+            begun.set()
+            ended.wait(30)
+
+    thread = threading.Thread(target=other)
+    with compiling_told(lambda *what: None):
+        thread.start()
+        assert begun.wait(30) and not gc.isenabled()
+    assert gc.isenabled()
+    ended.set()
+    thread.join()
+    assert gc.isenabled()
