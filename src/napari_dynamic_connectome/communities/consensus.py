@@ -226,10 +226,9 @@ def sample_partitions(
 
 def shares_together(samples: Array) -> Array:
     """Share of samples (sample, node) in which two nodes are in one group; the diagonal is 0."""
-    from .consensus_kernels import count_pairs
-
     out = np.zeros((samples.shape[1],) * 2)
-    count_pairs(np.ascontiguousarray(samples), out)
+    for sample in samples:
+        out += sample[:, None] == sample
     out /= len(samples)
     np.fill_diagonal(out, 0.0)
     return out

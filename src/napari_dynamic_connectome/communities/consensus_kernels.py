@@ -112,12 +112,18 @@ def anneal(pointer, neighbour, weight, complete, slots, table, prior, betas, out
                 if label[i] == label[j]:
                     links[label[i]] += 1
                     total[label[i]] += weight[e]
-    outside, outside_weight = all_links - links.sum(), all_weight - total.sum()
+    inside_links, inside_weight = ZERO, 0.0
+    for q in range(slots):
+        inside_links += links[q]
+        inside_weight += total[q]
+    outside, outside_weight = all_links - inside_links, all_weight - inside_weight
     one = evidence(table, prior, all_links, all_weight)
     own = np.empty(slots)
     for q in range(slots):
         own[q] = evidence(table, prior, links[q], total[q])
-    log_size = np.log(np.arange(n + 1) + empty)
+    log_size = np.empty(n + 1)
+    for k in range(n + 1):
+        log_size[k] = math.log(k + empty)
     # of every group: log odds, evidence with the node, links and weight of the node toward it; scratch of the logarithms
     odds, joined, near, far = np.empty(slots), np.empty(slots), np.empty(slots, dtype=np.int64), np.empty(slots)
     logs, exponent = np.empty(2 * slots + 2), np.empty(2 * slots + 2)
@@ -173,15 +179,5 @@ def anneal(pointer, neighbour, weight, complete, slots, table, prior, betas, out
             likelihood += own[q]  # nothing for an empty group
         energy[step] = likelihood
         if step >= first:
-            out[step - first] = label
-
-
-@njit(**KEEP)
-def count_pairs(samples, out):
-    """Add to `out` (N, N), for every sample (S, N), one for each pair of nodes that shares a group."""
-    n = samples.shape[1]
-    for k in range(samples.shape[0]):
-        for i in range(n):
-            for j in range(n):
-                if samples[k, i] == samples[k, j]:
-                    out[i, j] += 1.0
+            for i in range(n):
+                out[step - first, i] = label[i]

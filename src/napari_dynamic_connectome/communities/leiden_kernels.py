@@ -32,20 +32,20 @@ def local_moves(pointer, neighbour, weight, strength, labels, within, resolution
     """
     n = len(labels)
     refining = len(within) > 0
-    whole = strength.sum()
-    total, size = np.zeros(n), np.zeros(n, dtype=np.int64)
+    whole = 0.0
+    total, size, queue = np.zeros(n), np.zeros(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    waiting, seen = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
     for u in range(n):
+        whole += strength[u]
         total[labels[u]] += strength[u]
         size[labels[u]] += 1
-    queue = np.arange(n)
+        queue[u], waiting[u], seen[u] = u, True, False
     for k in range(n - 1, 0, -1):
         other = choose(random, k + 1)
         queue[k], queue[other] = queue[other], queue[k]
-    waiting = np.ones(n, dtype=np.bool_)
     first, left = 0, n  # a ring: taken at the end, those that wait again come to the front
     toward, gain = np.zeros(n), np.empty(n)
     near = np.empty(n, dtype=np.int64)
-    seen = np.zeros(n, dtype=np.bool_)
     while left > 0:
         left -= 1
         u = queue[(first + left) % n]

@@ -205,10 +205,10 @@ def merge_down(p, st, level, target):
         alive = group_list(st, level)
         n = len(alive)
         tries = n - 1 if n <= 2 * MANY else 16
-        best_cost = np.full(n, np.inf)
-        best_to = np.zeros(n, dtype=np.int64)
+        best_cost, best_to = np.empty(n), np.empty(n, dtype=np.int64)
         for a in range(n):
             r = alive[a]
+            best_cost[a], best_to[a] = math.inf, ZERO
             own = start_merging(p, st, level, r)
             for k in range(tries):
                 if n <= 2 * MANY:
@@ -224,7 +224,9 @@ def merge_down(p, st, level, target):
                 if cost < best_cost[a]:
                     best_cost[a] = cost
                     best_to[a] = s
-        used = np.zeros(st.size.shape[1], dtype=np.bool_)
+        used = np.empty(st.size.shape[1], dtype=np.bool_)
+        for r in range(st.size.shape[1]):
+            used[r] = STAY
         done = 0
         allowed = max((n - target + 1) // 2, 1) if n > 8 else 1
         for a in order_of(best_cost):
@@ -328,7 +330,9 @@ def split_group(p, st, level, r, style):
     elif style == 2 and level == 0:
         for k in range(n):
             score[k] = 1e-9 * uniform(st.random)
-        place = np.full(st.nodes[0], -1, dtype=np.int64)
+        place = np.empty(st.nodes[0], dtype=np.int64)
+        for u in range(st.nodes[0]):
+            place[u] = NONE
         for k in range(n):
             place[members[k]] = k
         for seed in range(2):

@@ -26,7 +26,9 @@ def order_of(values: np.ndarray) -> np.ndarray:
         Without NaN.
     """
     n = len(values)
-    order = np.arange(n)
+    order = np.empty(n, dtype=np.int64)
+    for k in range(n):
+        order[k] = k
     for start in range(0, n, FEW):
         for k in range(start + 1, min(start + FEW, n)):
             place = order[k]
@@ -79,7 +81,8 @@ def sort_values(values: np.ndarray, other: np.ndarray) -> None:
             middle, stop = start + width, min(start + 2 * width, n)
             if values[middle - 1] <= values[middle]:
                 continue
-            other[start:middle] = values[start:middle]
+            for k in range(start, middle):
+                other[k] = values[k]
             a, b = start, middle
             for k in range(start, stop):
                 if a >= middle:
