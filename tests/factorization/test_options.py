@@ -10,7 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from napari_dynamic_connectome.factorization.convert import from_cp_tensor, to_cp_tensor
 from napari_dynamic_connectome.factorization.factorize import factorize, project_worms
 from napari_dynamic_connectome.factorization.match import factor_match, match_components
-from napari_dynamic_connectome.factorization.problem import ArrayAffinity
+from napari_dynamic_connectome.factorization.prepare import plan_memory
+from napari_dynamic_connectome.factorization.problem import ArrayAffinity, build_problem
+from napari_dynamic_connectome.factorization.settings import FactorizationSettings
+from napari_dynamic_connectome.factorization.sources import stored_megabytes
+from napari_dynamic_connectome.model.cluster import lent
 from napari_dynamic_connectome.model.errors import InputError
 
 
@@ -236,11 +240,44 @@ def test_memory_without_a_number_grows_with_the_cohort(planted, monkeypatch):
     from napari_dynamic_connectome.factorization import prepare
     from napari_dynamic_connectome.factorization.settings import FactorizationSettings
 
-    monkeypatch.setattr(prepare, "free_mb", lambda: 8000.0)
-    monkeypatch.setattr(prepare, "budget_mb", lambda asked: min(asked, 4000.0))
     usual, said = FactorizationSettings(), FactorizationSettings(memory_mb=700)
-    assert prepare._budget(usual, 100, 300) == 600  # enough
-    assert prepare._budget(usual, 100, 1500) == 1500  # rows in memory
-    assert prepare._budget(usual, 100, 9000) == 2000  # a quarter of what is free
-    assert prepare._budget(usual, 3000, 9000) == 3000  # one start
-    assert prepare._budget(said, 3000, 9000) == 700
+    assert prepare._budget(usual, 8000, 100, 300) == 600  # enough
+    assert prepare._budget(usual, 8000, 100, 1500) == 1500  # rows in memory
+    assert prepare._budget(usual, 8000, 100, 9000) == 2000  # a quarter of what is free
+    assert prepare._budget(usual, 8000, 3000, 9000) == 3000  # one start
+    assert prepare._budget(usual, 8000, 5000, 9000) == 4000  # never more than half
+    assert prepare._budget(said, 8000, 3000, 9000) == 700
+    assert prepare._budget(said, 1000, 3000, 9000) == 500
+
+
+def test_workers_of_a_cluster_share_the_memory(planted):
+    class Cluster:
+        """Workers of which two run on one machine."""
+
+        def __init__(self, free):
+            self.free = free
+
+        def run(self, function, **_):
+            return {"a": ("there", self.free), "b": ("there", self.free), "c": ("alone", 1e6)}
+
+    affinity, _ = planted("unaligned", times=4000, pairs=300, worms=4)
+    chosen = FactorizationSettings(compression="off")
+    problem = build_problem(affinity, chosen)
+    need = stored_megabytes(problem)
+    assert 10 < need < 100
+    how = (problem, chosen, 1, 1000, 0, 1.0)
+    with lent(Cluster(1e6)):
+        many, storage = plan_memory(*how)
+    assert storage == "stored"
+    with lent(Cluster(2 * 300.0)):  # half of 300 MB each
+        few, _ = plan_memory(*how)
+    assert few < many
+    with lent(Cluster(2 * 2 * 1.9 * need)):  # half of it would hold them, but they are there twice while they travel
+        assert plan_memory(*how)[1] == "streamed"
+    with (
+        lent(Cluster(1.0)),
+        pytest.raises(
+            InputError, match=r"each process of the cluster can have: .*one start needs .*Start fewer workers"
+        ),
+    ):
+        plan_memory(*how)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import resource
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from napari_dynamic_connectome.model import memory
+from napari_dynamic_connectome.model.cluster import free_mb_each, local_client
 from napari_dynamic_connectome.model.errors import InputError
 
 
@@ -19,6 +21,28 @@ def test_what_is_free_is_between_nothing_and_all() -> None:
     assert 1 < memory.free_mb() < 1e9
     assert memory.budget_mb(5) == 5
     assert memory.budget_mb(1e12) <= memory.free_mb()
+
+
+def test_workers_of_a_local_cluster_share_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = memory.free_mb()
+    monkeypatch.setenv(memory.PROCESSES, "4")
+    assert memory.free_mb() == pytest.approx(free / 4, rel=0.2)
+    assert memory.free_mb(alone=True) == pytest.approx(free, rel=0.2)
+    monkeypatch.delenv(memory.PROCESSES)
+    with local_client(2) as client:
+        assert set(client.run(os.getenv, memory.PROCESSES).values()) == {"3"}
+        assert free_mb_each(client) == pytest.approx(free / 3, rel=0.3)
+        assert client.submit(memory.worker_mb).result() is None
+
+
+def test_the_limit_of_a_worker_counts() -> None:
+    from distributed import Client
+
+    assert memory.worker_mb() is None
+    with Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, memory_limit=9e9) as client:
+        left = client.submit(memory.worker_mb).result()
+    assert left is not None
+    assert 5000 < left < 8950  # what is taken already counts, too
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS")

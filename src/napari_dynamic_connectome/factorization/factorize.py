@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..model.cluster import borrowed, lent
 from ..model.errors import InputError
 from ..model.execution import workers
 from ..model.progress import CancelCallback, ProgressCallback, part, report
@@ -108,7 +109,7 @@ def factorize(
     rank, starts = _whole(rank, "rank"), _whole(starts, "starts")
     _check_fixed(fixed, init, rank)
     wanted = known_pairs(affinity, init) if init is not None and "pair" in fixed else None
-    with workers(chosen.threads, cancel) as pool:
+    with workers(chosen.threads, cancel) as pool, lent(borrowed() if client is None else client):
         problem = build_problem(affinity, chosen, worms=worms, worm_weights=worm_weights, pairs_wanted=wanted)
         early = part(progress, 0.0, 0.3)
         prepared = prepare_problem(problem, rank, chosen, pool, starts=starts, seed=seed, progress=early)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..model.cluster import borrowed, on_cluster
+from ..model import memory
+from ..model.cluster import borrowed, free_mb_each, on_cluster
 from ..model.errors import InputError
 from ..model.execution import Workers, one_blas_thread
-from ..model.memory import budget_mb, free_mb
 from ..model.progress import ProgressCallback, part, report
 from .problem import Problem, Worm, build_problem
 from .settings import FactorizationSettings
@@ -196,41 +196,50 @@ def plan_memory(
     entries = sum(w.n_rows for w in problem.worms)
     table = entries * 32 if thin(problem) else problem.n_slots * len(problem.worms) * 8
     base = (problem.n_slots * len(problem.worms) + table + entries * 25) / MEGABYTE
-    base += compressed_megabytes(problem, size) if size else 0.0
+    client = borrowed()
+    copies = 1 if client is None else 2  # as it is, and as it travels
+    base += copies * compressed_megabytes(problem, size) if size else 0.0
     # factors twice (active and all starts), numerators, products of one round of worms
     each = rank * 8 * (4 * problem.n_slots + 4 * problem.n_times + worms_together(problem) * largest) / MEGABYTE
     rows = {"sparse": sparse_megabytes(problem, density), "stored": stored_megabytes(problem), "streamed": 0.0}
+    rows = {kind: copies * needed for kind, needed in rows.items()}
+    free = memory.free_mb() if client is None else free_mb_each(client)
     if settings.storage == "auto":
         liked = ["sparse", "stored"] if density <= SPARSE else ["stored"]
         some = min(starts, FEW) * each
-        budget = _budget(settings, base + each, min(base + some + rows[k] for k in liked))
+        budget = _budget(settings, free, base + each, min(base + some + rows[k] for k in liked))
         storage = next((k for k in liked if base + some + rows[k] <= budget), "streamed")
     else:
         storage = settings.storage
-        budget = _budget(settings, base + each + rows[storage], base + each + rows[storage])
+        budget = _budget(settings, free, base + each + rows[storage], base + each + rows[storage])
     need = base + each + rows[storage]
+    half, fewer = "half of the free memory", ""
+    if client is not None:
+        half, fewer = "half of the memory that each process of the cluster can have", "Start fewer workers. "
     if need > budget:
         raise InputError(
             f"the memory budget of {budget:.0f} MB is too small: one start needs {need:.0f} MB",
-            where="memory_mb" if budget == settings.memory_mb else "half of the free memory",
-            fix="Raise memory_mb, close other programs, lower the rank, or set storage='auto' and compression='off'.",
+            where="memory_mb" if budget == settings.memory_mb else half,
+            fix=f"{fewer}Raise memory_mb, close other programs, lower the rank, or set storage='auto' and compression='off'.",
         )
     return min(starts, max(int((budget - base - rows[storage]) / each), 1)), storage
 
 
-def _budget(settings: FactorizationSettings, least: float, liked: float) -> float:
+def _budget(settings: FactorizationSettings, free: float, least: float, liked: float) -> float:
     """Memory in MB that a fit may take.
 
     Parameters
     ----------
     settings : FactorizationSettings
+    free : float
+        Memory in MB that this process, and every worker of a cluster, can have.
     least, liked : float
         What one start needs, and what a few starts with their rows in memory do.
     """
     if settings.memory_mb is not None:
-        return budget_mb(settings.memory_mb)
-    usual = USUAL_MB if liked <= USUAL_MB else min(liked, free_mb() / 4)
-    return budget_mb(max(USUAL_MB, usual, least))
+        return min(settings.memory_mb, memory.SHARE * free)
+    usual = USUAL_MB if liked <= USUAL_MB else min(liked, free / 4)
+    return min(max(USUAL_MB, usual, least), memory.SHARE * free)
 
 
 def _worth_compressing(problem: Problem, settings: FactorizationSettings, size: int) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..model.cluster import borrowed, lent
 from ..model.errors import InputError
 from ..model.execution import workers
 from ..model.progress import CancelCallback, ProgressCallback, part
@@ -86,7 +87,7 @@ def sweep_ranks(
     """
     chosen = FactorizationSettings.parse(settings, where="factorization settings", **options)
     wanted = _check(ranks, starts, folds, fold_starts, held_out_share)
-    with workers(chosen.threads, cancel) as pool:
+    with workers(chosen.threads, cancel) as pool, lent(borrowed() if client is None else client):
         problem = build_problem(affinity, chosen, worms=worms, worm_weights=worm_weights)
         early = part(progress, 0.0, 0.1)
         prepared = prepare_problem(problem, max(wanted), chosen, pool, starts=starts, seed=seed, progress=early)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -12,6 +14,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from .errors import Cancelled, DynamicConnectomeError, MissingExtraError
+from .memory import PROCESSES, free_mb
 from .progress import CancelCallback
 
 S = TypeVar("S")
@@ -19,7 +22,8 @@ T = TypeVar("T")
 C = TypeVar("C")
 POLL_S = 0.1
 RETRIES = 2
-KEEPS_NOTHING = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
+ENVIRONMENT = "distributed.nanny.pre-spawn-environ."
+KEEPS_NOTHING = f"{ENVIRONMENT}MALLOC_TRIM_THRESHOLD_"
 WAITING = 4
 """Pieces with data of their own that wait at the scheduler, for each thread of the workers."""
 _lent: ContextVar[Any] = ContextVar("cluster", default=None)
@@ -119,6 +123,21 @@ def sent(client: Any, common: Any) -> Any:
         return client.submit(_identity, common, pure=False)
 
 
+def free_mb_each(client: Any) -> float:
+    """Memory in MB that every process of a cluster can have, this one and all workers, if each takes as much: the least.
+
+    Workers on one machine share what is free there, with this process if it runs there, too.
+    """
+    rooms = [*client.run(_room, on_error="ignore").values(), _room()]
+    sharing = Counter(machine for machine, _ in rooms)
+    return float(min(free / sharing[machine] for machine, free in rooms))
+
+
+def _room() -> tuple[str, float]:
+    """Name of this machine, and what is free for this process if it shares with nobody."""
+    return socket.gethostname(), free_mb(alone=True)
+
+
 def local_client(workers: int) -> Any:
     """Start a cluster of so many processes of one thread each on this machine; it ends when the client is closed.
 
@@ -132,8 +151,8 @@ def local_client(workers: int) -> Any:
         raise MissingExtraError("distributed", "cluster", "running on a dask cluster") from error
     before = dict(os.environ)
     try:
-        with dask.config.set({KEEPS_NOTHING: None}):
-            # each step watches its own memory
+        with dask.config.set({KEEPS_NOTHING: None, f"{ENVIRONMENT}{PROCESSES}": str(workers + 1)}):
+            # each step watches its own memory, and knows with how many others it shares the machine's
             return Client(n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0)
     finally:
         for name in set(os.environ) - set(before):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 from pathlib import Path
 
 from .errors import InputError
 
 SHARE = 0.5
 """Share of the free memory that one step may take."""
+PROCESSES = "DYNAMIC_CONNECTOME_PROCESSES"
+"""Environment variable of the workers of a local cluster: how many processes share the memory of the machine."""
 
 
 ADDRESS_MB = 700.0
@@ -20,8 +23,13 @@ START_MB = 2500.0
 """Address space that the program needs at its start: most of it is reserved and never used."""
 
 
-def free_mb() -> float:
+def free_mb(*, alone: bool = False) -> float:
     """Memory that can still be taken, in MB: of the machine, the container, and the limits of this process.
+
+    Parameters
+    ----------
+    alone : bool
+        Leave out that other workers of the same local cluster take their part.
 
     Returns
     -------
@@ -37,9 +45,9 @@ def free_mb() -> float:
         limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
         if limit != "max":
             found.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii")))
-    left = address_mb()
-    if left is not None:
-        found.append(left * 1e6)
+    for left in (address_mb(), worker_mb()):
+        if left is not None:
+            found.append(left * 1e6)
     if len(found) == 1:  # neither Linux nor a limit
         with contextlib.suppress(ImportError):
             import psutil  # type: ignore[import-untyped]
@@ -48,7 +56,30 @@ def free_mb() -> float:
     if len(found) == 1:
         with contextlib.suppress(ValueError, OSError, AttributeError):
             found.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return max(min(found), 0.0) / 1e6
+    return max(min(found), 0.0) / 1e6 / (1 if alone else _sharing())
+
+
+def _sharing() -> int:
+    """Processes that share the memory of this machine."""
+    text = os.environ.get(PROCESSES, "")
+    return max(int(text), 1) if text.isdigit() else 1
+
+
+def worker_mb() -> float | None:
+    """Memory in MB that the limit of this worker of a dask cluster leaves; None elsewhere, or without a limit."""
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import get_worker
+
+    try:
+        limit = get_worker().memory_manager.memory_limit
+    except (ValueError, AttributeError):  # not on a worker
+        return None
+    if not limit:
+        return None
+    import psutil
+
+    return float(max(limit - psutil.Process().memory_info().rss, 0) / 1e6)
 
 
 def address_mb() -> float | None:
