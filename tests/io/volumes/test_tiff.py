@@ -91,6 +91,12 @@ def test_imagej_hyperstack(tmp_path, voxels) -> None:
     assert volume.frame_rate_hz == pytest.approx(2.0)
 
 
+def test_imagej_says_the_unit_of_z_where_it_is_another(tmp_path, voxels) -> None:
+    said = {"axes": "TZYX", "unit": "um", "zunit": "nm", "spacing": 1500}
+    path = save(tmp_path / "a.tif", voxels, imagej=True, resolution=(4, 2), metadata=said)
+    assert open_volume(path).voxel_size_um == pytest.approx((1.5, 0.5, 0.25))
+
+
 def test_contiguous_tiff_is_mapped_not_loaded(tmp_path, voxels) -> None:
     path = save(tmp_path / "a.tif", voxels, metadata={"axes": "TZYX"})
     volume = open_volume(path)
@@ -361,6 +367,9 @@ def imagej(tags: dict[str, tuple[int, int]], **info: object) -> dict:
         ({"XResolution": (4, 1), "YResolution": (2, 1)}, {}, (np.nan,) * 3, np.nan),
         ({"XResolution": (4, 1), "YResolution": (2, 1)}, {"unit": "pixel", "spacing": 2}, (np.nan,) * 3, np.nan),
         ({"XResolution": (4, 2)}, {"unit": "mm", "spacing": 0.003}, (3, np.nan, 500), np.nan),
+        ({"XResolution": (4, 1), "YResolution": (2, 1)}, {"unit": "um", "zunit": "nm", "spacing": 1500}, (1.5, 0.5, 0.25), np.nan),
+        ({"XResolution": (4, 1), "YResolution": (2, 1)}, {"unit": "um", "zunit": "pixel", "spacing": 1}, (np.nan, 0.5, 0.25), np.nan),
+        ({"XResolution": (4, 1), "YResolution": (2, 1)}, {"unit": "um", "yunit": "mm", "spacing": 2}, (2, 500, 0.25), np.nan),
         ({"XResolution": (0, 1), "YResolution": (2, 3)}, {"unit": "um", "spacing": 0}, (np.nan, 1.5, np.nan), np.nan),
         ({}, {"unit": "um", "spacing": "2", "finterval": "x"}, (np.nan,) * 3, np.nan),
         ({}, {"finterval": 0.5}, (np.nan,) * 3, 2.0), ({}, {"finterval": 250, "tunit": "ms"}, (np.nan,) * 3, 4.0),

@@ -435,14 +435,15 @@ def _metadata(file: Any, where: str, asked: Mapping[str, Any]) -> dict[str, Any]
     elif file.is_imagej:
         info = file.imagej_metadata or {}
         unit = micrometres(info.get("unit"), where, asked=voxel)
+        # ImageJ says the units of y and z only where they are not that of x.
+        unit_y, unit_z = (micrometres(info[k], where, asked=voxel) if info.get(k) else unit for k in ("yunit", "zunit"))
         tags = file.pages[0].tags
-        if unit:
-            for index, tag in ((1, "YResolution"), (2, "XResolution")):
-                value = tags[tag].value if tag in tags else None
-                if value and value[0]:
-                    size[index] = value[1] / value[0] * unit
-            if isinstance(info.get("spacing"), (int, float)) and info["spacing"] > 0:
-                size[0] = float(info["spacing"]) * unit
+        for index, tag, factor in ((1, "YResolution", unit_y), (2, "XResolution", unit)):
+            value = tags[tag].value if tag in tags else None
+            if factor and value and value[0]:
+                size[index] = value[1] / value[0] * factor
+        if unit_z and isinstance(info.get("spacing"), (int, float)) and info["spacing"] > 0:
+            size[0] = float(info["spacing"]) * unit_z
         interval = info.get("finterval")
         if isinstance(interval, (int, float)) and interval > 0:
             factor = seconds(info.get("tunit") or "s", where, asked=clock)
