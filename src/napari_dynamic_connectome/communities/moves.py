@@ -24,11 +24,14 @@ from .shift import (
     shift,
     start_merging,
 )
+from .state import Problem, State
 
 MANY = 24
 STAY = np.bool_(False)
 SETTLE, BETWEEN = np.int64(20), np.int64(12)
 TRIED = 10
+TO_SETTLE, TO_MERGE, TO_IMPROVE, TO_DRAW = range(4)
+NO_SAMPLES = np.empty((0, 0, 0), dtype=np.int64)
 
 
 @njit(**INNER)
@@ -155,9 +158,9 @@ def sweep(p, st, level, beta, allow_new):
     return change
 
 
-@njit(**KEEP)
-def settle(p, st, level, most):
-    """Greedy sweeps until nothing changes, at most `most`."""
+@njit(**ONCE)
+def settling(p, st, level, most):
+    """See `settle`."""
     change = 0.0
     for _ in range(most):
         step = sweep(p, st, level, math.inf, STAY)
@@ -167,12 +170,9 @@ def settle(p, st, level, most):
     return change
 
 
-@njit(**KEEP)
-def draw(p, st, sweeps, out):
-    """Sample nested partitions at beta = 1, one a sweep, into `out` (sample, level, node) as slots.
-
-    Nodes of level 0 may found and close groups; groups of higher levels change their parents.
-    """
+@njit(**ONCE)
+def drawing(p, st, sweeps, out):
+    """See `draw`."""
     depth = st.size.shape[0]
     for k in range(sweeps):
         for level in range(max(depth - 1, 1)):
@@ -197,9 +197,9 @@ def merge_costs(p, st):
     return cost
 
 
-@njit(**KEEP)
-def merge_down(p, st, level, target):
-    """Merge groups, the cheapest first, until `target` are left; returns the change."""
+@njit(**ONCE)
+def merging(p, st, level, target):
+    """See `merge_down`."""
     change = 0.0
     while st.groups[level] > target:
         alive = group_list(st, level)
@@ -391,10 +391,10 @@ def remerge(p, st, level, r, s, style):
     return 0.0
 
 
-@njit(**KEEP)
-def improve(p, st, level, tries):
-    """One round of greedy moves at a level: sweeps, merges, splits, merge-and-splits; returns the change."""
-    change = settle(p, st, level, SETTLE)
+@njit(**ONCE)
+def improving(p, st, level, tries):
+    """See `improve`."""
+    change = settling(p, st, level, SETTLE)
     change += merge_better(p, st, level)
     for _ in range(tries):
         for r in group_list(st, level):
@@ -409,4 +409,40 @@ def improve(p, st, level, tries):
         if b >= a:
             b += 1
         change += remerge(p, st, level, alive[a], alive[b], choose(st.random, THREE))
-    return change + settle(p, st, level, SETTLE)
+    return change + settling(p, st, level, SETTLE)
+
+
+@njit(**KEEP)
+def act(p, st, what, level, number, out):
+    """Any of the four below: compiled together, what they share is compiled once, and so is what turns arrays into arguments."""
+    if what == TO_SETTLE:
+        return settling(p, st, level, number)
+    if what == TO_MERGE:
+        return merging(p, st, level, number)
+    if what == TO_IMPROVE:
+        return improving(p, st, level, number)
+    drawing(p, st, number, out)
+    return 0.0
+
+
+def settle(p: Problem, st: State, level: int, most: int) -> float:
+    """Greedy sweeps until nothing changes, at most `most`; returns the change."""
+    return float(act(p, st, TO_SETTLE, level, most, NO_SAMPLES))
+
+
+def merge_down(p: Problem, st: State, level: int, target: int) -> float:
+    """Merge groups, the cheapest first, until `target` are left; returns the change."""
+    return float(act(p, st, TO_MERGE, level, target, NO_SAMPLES))
+
+
+def improve(p: Problem, st: State, level: int, tries: int) -> float:
+    """One round of greedy moves at a level: sweeps, merges, splits, merge-and-splits; returns the change."""
+    return float(act(p, st, TO_IMPROVE, level, tries, NO_SAMPLES))
+
+
+def draw(p: Problem, st: State, sweeps: int, out: np.ndarray) -> None:
+    """Sample nested partitions at beta = 1, one a sweep, into `out` (sample, level, node) as slots.
+
+    Nodes of level 0 may found and close groups; groups of higher levels change their parents.
+    """
+    act(p, st, TO_DRAW, 0, sweeps, out)
