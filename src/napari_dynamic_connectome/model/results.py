@@ -24,8 +24,8 @@ Clock = Literal["common", "own"]
 CommunityKind = Literal["modules", "core"]
 State = Literal["member", "overlapping", "unsure", "background", "not observed"]
 CLAIMS = ("q_value", "inside", "outside", "ratio", "ratio_low", "ratio_high")
-SIDES = ("side_of", "side_in", "p_sides")
-"""Columns of claims where two communities were asked whether they are two sides of one group."""
+SIDES = ("side_of", "side_in", "p_sides", "opposed", "p_opposed")
+"""Columns of claims where communities were asked whether they are two sides of one group, and which other neurons move against them."""
 """Columns of `Communities.table` that come from `Communities.claims`."""
 
 
@@ -458,6 +458,8 @@ class Communities(Summary):
         pairs in the community, and of pairs of its members with others), ratio with ratio_low and ratio_high (95 % interval over
         its members). Where communities are hardly ever active together, also side_of (the community with which it is one group, of which
         one side falls when the other rises; NaN: none), side_in (the kind of that one) and p_sides (that chance moves them against each other as much, corrected).
+        For other communities opposed (names of neurons that move against it, with spaces between) and p_opposed (of the least sure of
+        them, or the smallest of all neurons; corrected).
     overlaps : pandas.DataFrame, optional
         Columns neuron, community (its own), other (where it belongs, too), pull (towards the other; see `communities.judge`).
     answer : str
@@ -542,7 +544,7 @@ class Communities(Summary):
         """One row a community: community, size, members, probability (mean), p_value (NaN where not tested).
 
         Where communities were compared with chance, also q_value, inside, outside, ratio, ratio_low, ratio_high, and side_of,
-        side_in and p_sides where they were asked (see `claims`), and how many members are `unsure` and `overlapping`. The background is in no row.
+        side_in, p_sides, opposed and p_opposed where they were asked (see `claims`), and how many members are `unsure` and `overlapping`. The background is in no row.
         """
         level = self.chosen_level if level is None else level
         rows = []
@@ -561,7 +563,7 @@ class Communities(Summary):
             if self.claims is not None:
                 known = level == self.chosen_level and community in self.claims.index
                 row |= {
-                    c: self.claims.loc[community, c] if known else "" if c == "side_in" else np.nan
+                    c: self.claims.loc[community, c] if known else "" if c in ("side_in", "opposed") else np.nan
                     for c in self._claimed
                 }
             if self.state is not None:

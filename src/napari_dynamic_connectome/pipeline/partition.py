@@ -22,6 +22,7 @@ from ..model.progress import CancelCallback, ProgressCallback, check_cancel, par
 from ..model.results import Communities, CommunityKind, Components
 from .evidence import CARRIED, Standing, compared_matrix, component_groups, spreads, standings, worm_power
 from .halves import split_alike, take_apart
+from .opposed import with_opposed
 from .settings import PipelineSettings
 from .sides import with_sides
 from .together import Together
@@ -117,7 +118,10 @@ def partition(
                 f"Component {key[0]} is components {others} at the times at which they are active together; see these."
             )
             judged[key] = replace(one, answer=answer, rule=answer)
-    return judged if cohort is None else with_sides(judged, components, cohort, settings, cancel)
+    if cohort is None:
+        return judged
+    sided = with_sides(judged, components, cohort, settings, cancel)
+    return with_opposed(sided, components, cohort, settings, cancel)
 
 
 def _in_one_worm(components: Components) -> dict[int, str]:

@@ -180,6 +180,8 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
             ),
             "side_in": ("kind of that community", ""),
             "p_sides": ("p value that the two sides move against each other as much by chance, corrected", ""),
+            "opposed": ("names of neurons that fall when it rises and rise when it falls, the surest first", ""),
+            "p_opposed": ("p value of the least sure of these, or the smallest of any neuron, corrected", ""),
             "unsure": ("number of members whose membership is unsure", ""),
             "overlapping": ("number of members that are in another community, too", ""),
         },

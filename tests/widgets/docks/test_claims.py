@@ -177,3 +177,25 @@ def test_two_sides_of_one_group_are_seen_in_the_table_and_in_the_facts(viewer, a
     work.session.set_communities({(1, "core"): replace(found, claims=elsewhere)})
     labels, said = seen()
     assert [label.endswith(" ⇄ modules") for label in labels] == [True, False] and "a group of modules" in said
+
+
+@pytest.mark.filled
+def test_neurons_that_move_against_a_group_are_seen_in_the_table_and_in_the_facts(
+    viewer, add_dock, work, qtbot
+) -> None:
+    from napari_dynamic_connectome.widgets.docks.communities_dock import CommunitiesDock
+
+    dock = add_dock(CommunitiesDock)
+    found = replace(judged(cohort()), kind="core")
+    claims = found.claims.assign(opposed=["AVBL RIBR", ""], p_opposed=[0.003, 0.6])
+    work.session.set_communities({(1, "core"): replace(found, claims=claims)})
+    seen = []
+    for community in (0, 1):
+        work.session.select(component=1, kind="core", level=found.chosen_level, community=community)
+        qtbot.wait(50)
+        dock.flush()
+        seen.append(" ".join(label.text() for label in dock.findChildren(QLabel)))
+    labels = [r["label"] for r in dock.table.rows_model.rows if r["community"] is not None]
+    assert [label.endswith("⇅2") for label in labels] == [True, False]
+    assert "AVBL RIBR: these move against it" in dock.table.rows_model.rows[0]["tip"]
+    assert "move against it" in seen[0] and "AVBL RIBR (p .003)" in seen[0] and "move against it" not in seen[1]

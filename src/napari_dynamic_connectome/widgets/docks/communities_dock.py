@@ -28,6 +28,8 @@ from .tests_panel import TestsPanel
 
 ORDER = 70
 JOIN = "\u2060"
+NAMED = 8
+"""Neurons that are named in one line of facts."""
 """Keeps what stands beside it on one line."""
 TIPS = {
     "community": "Every community in its colour.",
@@ -493,6 +495,10 @@ def _claim_lines(communities: Communities, chosen: int, level: int) -> list[tupl
     lines = [("corrected p", p_text(float(row["q_value"]))), ("inside", f"{row['ratio']:.1f} x outside{interval}")]
     if np.isfinite(row.get("side_of", np.nan)):
         lines.append(("two sides of one group", f"p {p_text(float(row['p_sides']))}"))
+    if row.get("opposed", ""):
+        names = row["opposed"].split()
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        lines.append(("move against it", f"{' '.join(names[:NAMED])}{more} (p {p_text(float(row['p_opposed']))})"))
     return lines
 
 

@@ -230,6 +230,9 @@ def community_rows(
         label = f"{style.label} ⇄ {other}" if other else style.label
         what = other if other != line["side_in"] else f"a group of {other}"
         tip = f"\nOne group with {what}: when the one rises, the other falls." if other else ""
+        if line["opposed"]:
+            label = f"{label} ⇅{len(line['opposed'].split())}"
+            tip += f"\n{line['opposed']}: these move against it; when it rises, they fall."
         look = {"label": label, "icon": swatch(style.color, dark), "chosen": line["community"] == chosen, "tip": tip}
         rows.append(line | look)
     none = int((communities.labels.isel(level=level).values < 0).sum())
@@ -247,6 +250,7 @@ def community_rows(
                 "lr": "",
                 "chosen": False,
                 "side": None,
+                "opposed": "",
                 "tip": "",
             }
         )
@@ -271,6 +275,7 @@ def _known(communities: Communities, level: int) -> list[dict[str, Any]]:
                 "lr": _pairs_together(members, pairs),
                 "side": None if np.isnan(line.get("side_of", np.nan)) else int(line["side_of"]),
                 "side_in": line.get("side_in", ""),
+                "opposed": line.get("opposed", ""),
             }
         )
     return rows
