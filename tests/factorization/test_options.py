@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from napari_dynamic_connectome.factorization import prepare as prepare_module
 from napari_dynamic_connectome.factorization.convert import from_cp_tensor, to_cp_tensor
 from napari_dynamic_connectome.factorization.factorize import factorize, project_worms
 from napari_dynamic_connectome.factorization.match import factor_match, match_components
-from napari_dynamic_connectome.factorization.prepare import plan_memory
+from napari_dynamic_connectome.factorization.prepare import FEW, plan_memory
 from napari_dynamic_connectome.factorization.problem import ArrayAffinity, build_problem
 from napari_dynamic_connectome.factorization.settings import FactorizationSettings
 from napari_dynamic_connectome.factorization.sources import stored_megabytes
@@ -244,13 +245,13 @@ def test_memory_without_a_number_grows_with_the_cohort(planted, monkeypatch):
     assert prepare._budget(usual, 8000, 100, 300) == 600  # enough
     assert prepare._budget(usual, 8000, 100, 1500) == 1500  # rows in memory
     assert prepare._budget(usual, 8000, 100, 9000) == 2000  # a quarter of what is free
-    assert prepare._budget(usual, 8000, 3000, 9000) == 3000  # one start
+    assert prepare._budget(usual, 8000, 3000, 9000) == 3000  # a few starts together
     assert prepare._budget(usual, 8000, 5000, 9000) == 4000  # never more than half
     assert prepare._budget(said, 8000, 3000, 9000) == 700
     assert prepare._budget(said, 1000, 3000, 9000) == 500
 
 
-def test_workers_of_a_cluster_share_the_memory(planted):
+def test_workers_of_a_cluster_share_the_memory(planted, monkeypatch):
     class Cluster:
         """Workers of which two run on one machine."""
 
@@ -274,6 +275,9 @@ def test_workers_of_a_cluster_share_the_memory(planted):
     assert few < many
     with lent(Cluster(2 * 2 * 1.9 * need)):  # half of it would hold them, but they are there twice while they travel
         assert plan_memory(*how)[1] == "streamed"
+    monkeypatch.setattr(prepare_module, "USUAL_MB", 0.0)
+    with lent(Cluster(2 * 1.5 * need)):  # a quarter of it has no room for so many, half of it has
+        assert plan_memory(problem, chosen, 2, 1000, 0, 1.0) == (FEW, "streamed")
     with (
         lent(Cluster(1.0)),
         pytest.raises(

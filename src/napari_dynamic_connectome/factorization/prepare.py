@@ -204,14 +204,14 @@ def plan_memory(
     rows = {"sparse": sparse_megabytes(problem, density), "stored": stored_megabytes(problem), "streamed": 0.0}
     rows = {kind: copies * needed for kind, needed in rows.items()}
     free = memory.free_mb() if client is None else free_mb_each(client)
+    some = min(starts, FEW) * each
     if settings.storage == "auto":
         liked = ["sparse", "stored"] if density <= SPARSE else ["stored"]
-        some = min(starts, FEW) * each
-        budget = _budget(settings, free, base + each, min(base + some + rows[k] for k in liked))
+        budget = _budget(settings, free, base + some, min(base + some + rows[k] for k in liked))
         storage = next((k for k in liked if base + some + rows[k] <= budget), "streamed")
     else:
         storage = settings.storage
-        budget = _budget(settings, free, base + each + rows[storage], base + each + rows[storage])
+        budget = _budget(settings, free, base + some + rows[storage], base + some + rows[storage])
     need = base + each + rows[storage]
     half, fewer = "half of the free memory", ""
     if client is not None:
@@ -225,7 +225,7 @@ def plan_memory(
     return min(starts, max(int((budget - base - rows[storage]) / each), 1)), storage
 
 
-def _budget(settings: FactorizationSettings, free: float, least: float, liked: float) -> float:
+def _budget(settings: FactorizationSettings, free: float, together: float, liked: float) -> float:
     """Memory in MB that a fit may take.
 
     Parameters
@@ -233,13 +233,14 @@ def _budget(settings: FactorizationSettings, free: float, least: float, liked: f
     settings : FactorizationSettings
     free : float
         Memory in MB that this process, and every worker of a cluster, can have.
-    least, liked : float
-        What one start needs, and what a few starts with their rows in memory do.
+    together, liked : float
+        What a few starts need together (every pass over values that are made again costs as much for one), and what they need with their
+        rows in memory.
     """
     if settings.memory_mb is not None:
         return min(settings.memory_mb, memory.SHARE * free)
     usual = USUAL_MB if liked <= USUAL_MB else min(liked, free / 4)
-    return min(max(USUAL_MB, usual, least), memory.SHARE * free)
+    return min(max(USUAL_MB, usual, together), memory.SHARE * free)
 
 
 def _worth_compressing(problem: Problem, settings: FactorizationSettings, size: int) -> bool:
