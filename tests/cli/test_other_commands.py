@@ -264,3 +264,24 @@ def test_two_commands_do_not_write_at_one_place(saved: Path, tmp_path: Path, cap
         assert main(["suggest-tests", str(saved)]) in (0, 2)
     assert "another program" not in capsys.readouterr().err
     assert not [p for p in (*tmp_path.iterdir(), *saved.parent.iterdir()) if p.name.endswith(".writing")]
+
+
+def test_demo_says_beforehand_what_it_takes(tmp_path, capsys, monkeypatch) -> None:
+    from napari_dynamic_connectome.cli.commands import demo
+    from napari_dynamic_connectome.simulation.render import render_recording
+    from napari_dynamic_connectome.simulation.simulate import simulate_recording
+
+    worm, _ = simulate_recording(seed=0)
+    some = worm.replace(traces=worm.traces.isel(time=slice(0, 4)), behaviour=worm.behaviour.isel(time=slice(0, 4)))
+    render_recording(some, tmp_path / "some.ome.zarr")
+    frames = [one.stat().st_size for one in (tmp_path / "some.ome.zarr" / "0").rglob("0") if one.is_file()]
+    assert len(frames) == 4 and np.mean(frames) * worm.n_times / 1e9 == pytest.approx(demo.SIMULATED_GB, rel=0.05)
+
+    def stopped(*_: object, **__: object) -> None:
+        raise InputError("far enough")
+
+    monkeypatch.setattr(demo, "write_simulation", stopped)
+    assert main(["demo", "-o", str(tmp_path / "loud")]) == 2
+    assert f"about {demo.SIMULATED_GB} GB in {tmp_path / 'loud'}" in capsys.readouterr().err
+    assert main(["demo", "-q", "-o", str(tmp_path / "quiet")]) == 2
+    assert "GB" not in capsys.readouterr().err

@@ -9,10 +9,10 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from .. import progress as shown
 from ..as_json import add_json, print_json, rows_of, run_of
 from ..numbers import seed_of
 from ..outputs import print_summary, run_and_write
-from ..progress import progress_bar
 from ..told import tell
 from ..window import has_screen
 from .simulate import write_simulation
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ...session.session import Session
 
 ORDER = 10
+SIMULATED_GB = 2.7
+"""What the simulated worms take on the disk, nearly all of it for the one that is drawn as a 4D volume."""
 
 
 def add(commands: Any) -> None:
@@ -60,7 +62,11 @@ def execute(options: argparse.Namespace) -> None:
         remove_folder(data)  # what an interrupted simulation left
         claim_folder(output)
         write_marker(data, {"made": True, **asked})
-        with progress_bar("simulate") as progress:
+        if not shown.QUIET:
+            tell(
+                f"the simulated worms take about {SIMULATED_GB} GB in {data}; the first run on a machine compiles, too"
+            )
+        with shown.progress_bar("simulate") as progress:
             write_simulation(data, worms=options.worms, render=1, seed=options.seed, progress=progress)
     settings = PipelineSettings.from_file(settings_file)
     session = run_and_write(settings, output)
