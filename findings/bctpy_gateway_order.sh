@@ -5,7 +5,7 @@
 #   neurons otherwise sorts the coefficients.
 # Seen: of two groups of three neurons and one link between them, the two neurons of a group without a link outwards have 0.69 and
 #   0.39; in another order the same neuron gets another value, up to 0.3 apart. Centralities of neighbours are looked up by their
-#   number inside the module, not in the network. All other measures of nodes tried (some 60) follow the order.
+#   number inside the module, not in the network. The other measures of nodes that were tried follow the order.
 # Why it matters: connector neurons are picked by it; which are picked depends on whether the table is sorted by name or by module.
 # Versions: bctpy 0.6.1, numpy 2.4.6, Python 3.11. Date: 2026-12-01.
 set -euo pipefail
