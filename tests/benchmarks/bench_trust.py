@@ -338,6 +338,8 @@ def bench_others(options: argparse.Namespace) -> None:
     from other_cohorts import NOTHING, PLANTED
 
     for name, make in {**PLANTED, **NOTHING}.items():
+        if options.only and not any(word in name for word in options.only):
+            continue
         claimed = false = 0
         found: list[float] = []
         for seed in options.seeds:
@@ -424,6 +426,7 @@ def main() -> None:
     parser.add_argument("--worms", type=int, default=10)
     parser.add_argument("--kinds", nargs="+", default=["white", "1", "5", "15"])
     parser.add_argument("--aligned", choices=("yes", "no", "both"), default="both")
+    parser.add_argument("--only", nargs="+", default=[], help="others: cohorts that have one of these in their name")
     options = parser.parse_args()
     benches[options.bench](options)
 
