@@ -4,8 +4,8 @@
 # Guess: a distance correlation is between 0 and 1, whatever the type of the numbers; one that is not supported is refused.
 # Seen: 397,070 for uint8 and 1.51 for uint16, where the same numbers as floats give 0.73; int16 raises OverflowError. Sums run over
 #   in the type of the input. The only warning says that it falls back to something that is not compiled. method="naive" is right.
-# Why it matters: mean intensities and states stored as small integers are what cameras and behaviour tables hold; for uint16 the
-#   result may also lie inside 0 to 1 and be wrong. Convert to float before.
+# Why it matters: mean intensities and states stored as small integers are what cameras and behaviour tables hold, and pairs are ranked
+#   by this number. Convert to float before. The like with int64 was reported there in 2023 (issue 59) and is mended.
 # Versions: dcor 0.7, numpy 2.4.6, numba 0.68.1, Python 3.11. Date: 2026-12-01.
 set -euo pipefail
 work=$(mktemp -d)

@@ -5,8 +5,8 @@
 #   are left out, and AWCL and AWCR of the tables become AWCOFF and AWCON, as it prints when it starts.
 # Seen: an unknown name has index -1, and rows with it are added to the last neuron, VD9: 4,141 chemical synapses onto it, and 405
 #   from it, where the tables list 21 and none between neurons. AWCL and AWCR are unknown, too: AWCOFF and AWCON have no synapse.
-# Why it matters: VD9 is the largest hub of this connectome, every motor neuron is two steps from every other through it, and the
-#   neurons of a chemosensory pair have no wiring. Nothing is said. The reader WormNeuroAtlasReader of cect hands it on.
+# Why it matters: VD9 is the largest hub of this connectome, and the neurons of a chemosensory pair have no wiring. Nothing is said. The
+#   reader WormNeuroAtlasReader of cect hands it on.
 # Versions: wormneuroatlas 0.0.7.3, numpy 2.3.5, Python 3.11. Date: 2026-12-01.
 set -euo pipefail
 work=$(mktemp -d)
@@ -41,6 +41,7 @@ pair = [chemical[:, place[name]].sum() for name in ("AWCOFF", "AWCON")]
 print(f"last neuron {last}: {into:.0f} synapses in and {out:.0f} out; its rows with neurons of the atlas say {own_in} and {own_out}")
 print(f"synapses from AWCOFF and AWCON: {pair}; rows of AWCL and AWCR: {awc}")
 assert last == "VD9" and own_in < 100 and own_out < 100 and awc > 300
+assert chemical.sum(axis=1).argmax() == place["VD9"], "VD9 is not the largest hub any more"
 assert into > 4000 and out > 300, "partners that the atlas does not know are left out now"
 assert pair == [0, 0], "AWCOFF and AWCON have synapses now"
 PY
