@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
+from napari_dynamic_connectome import find_communities
 from napari_dynamic_connectome.communities import settle as module
 from napari_dynamic_connectome.communities.null import NullResult
 from napari_dynamic_connectome.communities.scan import LEAST
@@ -336,3 +337,19 @@ def test_without_any_group_that_is_stronger_inside_it_is_one_group_and_says_why(
     np.fill_diagonal(weights, 1.0)  # does not count
     again = settle(result(weights, labels), weights, nulls(0.05, [(0.0,)] * 30), alpha=0.05, chance="such graphs")
     assert again.rule.startswith("one group: the weights depart from chance (p = 0.05 ")
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_groups_that_were_never_observed_together_are_not_one(seed):
+    rng = np.random.default_rng([seed, 21])
+    group = np.repeat([0, 1, 2, -1], [12, 12, 12, 44])
+    same = (group[:, None] == group) & (group[:, None] >= 0)
+    weights = np.triu(rng.gamma(2, np.where(same, 3.0, 0.5)), 1)
+    weights += weights.T
+    weights[:12, 12:24] = weights[12:24, :12] = np.nan
+    found = find_communities(weights, seed=seed)
+    labels = found.labels.values[found.chosen_level]
+    claimed = found.claims.index[found.claims["q_value"] <= 0.05]
+    assert len(claimed) == 3
+    for one in claimed:
+        assert len(np.unique(group[labels == one])) == 1

@@ -22,6 +22,7 @@ from ..model.results import Communities
 from .judge import Candidate, Tested, claim
 from .null import NullResult
 from .scan import LEAST
+from .seen import split_unseen, with_parts
 from .tail import counted_p_value, false_discovery
 
 Array = np.ndarray[Any, Any]
@@ -58,13 +59,14 @@ def settle(found: Communities, weights: Array, null: NullResult, *, alpha: float
     used = found.labels.values[-1] >= 0
     labels, ratios, support = assign(weights, observed, found.labels.values[0])
     ratios = np.where(observed, ratios, np.nan)
+    whole, (labels, of) = labels, split_unseen(ratios, labels)
     groups = [int(g) for g in np.unique(labels[labels >= 0])]
     own = _statistics(ratios, labels)
     pool = np.array([s for one in null.null_groups for s in (one or (0.0,))])
     p_values = [counted_p_value(s, pool) for s in own]
     listed = [Candidate(g, s, p) for g, s, p in zip(groups, own, p_values)]
     q_values = dict(zip(groups, np.maximum(false_discovery(p_values), null.p_value).tolist() if groups else []))
-    levels = np.stack([labels, np.where(used, 0, -1)])
+    levels = np.stack([whole, np.where(used, 0, -1)])
     coords = {"level": [0, 1], "neuron": found.labels["neuron"].values}
     probability = np.stack([support, np.where(used, 1.0, np.nan)])
     base = replace(
@@ -73,6 +75,7 @@ def settle(found: Communities, weights: Array, null: NullResult, *, alpha: float
         probability=xr.DataArray(probability, dims=("level", "neuron"), coords=coords, name="probability"),
         chosen_level=0,
     )
+    base = with_parts(base, labels, of) if of else base
     something = null.p_value <= alpha
     none_alone = min(q_values.values(), default=1.0) > alpha
     kept = claim(
@@ -103,7 +106,8 @@ def group_statistics(weights: Array, labels: Array) -> list[float]:
     observed = np.isfinite(weights)
     np.fill_diagonal(observed, False)
     labels, ratios, _ = assign(weights, observed, labels)
-    return _statistics(np.where(observed, ratios, np.nan), labels)
+    ratios = np.where(observed, ratios, np.nan)
+    return _statistics(ratios, split_unseen(ratios, labels)[0])
 
 
 def _statistics(ratios: Array, labels: Array) -> list[float]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -128,24 +129,29 @@ def take_apart(
     if not asked:
         return result, said
     cohort = partial_out_cohort(cohort, settings.confounds, cancel=cancel)
-    affinity = compute_affinity(cohort, settings.affinity, cancel=cancel)
-    shifter = Shifter(affinity, cohort, "circular shift", settings.chance.min_shift_s)
-    if shifter.why_not() or not shifter.simple:
-        return result, said
-    place = {name: k for k, name in enumerate(affinity.neurons)}
-    names = components.neurons
+    alpha, names = settings.chance.alpha, components.neurons
+    signs: list[Any] = ["opposite", "same"] if settings.affinity.sign == "same" else [settings.affinity.sign]
+    made: dict[str, Shifter] = {}
 
-    alpha, opposed = settings.chance.alpha, list[Shifter]()
+    def shifter_of(sign: Any) -> Shifter:
+        if sign not in made:
+            affinity = compute_affinity(cohort, settings.affinity.model_copy(update={"sign": sign}), cancel=cancel)
+            made[sign] = Shifter(affinity, cohort, "circular shift", settings.chance.min_shift_s)
+        return made[sign]
+
+    if shifter_of(signs[0]).why_not() or not shifter_of(signs[0]).simple:
+        return result, said
+    place = {name: k for k, name in enumerate(shifter_of(signs[0]).affinity.neurons)}
 
     def p_value_of(halves: Halves) -> float:
-        check_cancel(cancel)
+        """Of together, and of against each other if that is asked: the first one that is beyond chance."""
         one, other = ([place[names[k]] for k in some if names[k] in place] for some in (halves.one, halves.other))
-        p_value = sides_p_value(shifter, one, other, settings.seed)
-        if p_value > alpha and settings.affinity.sign == "same":
-            if not opposed:
-                chosen = settings.affinity.model_copy(update={"sign": "opposite"})
-                opposed.append(replace(shifter, affinity=compute_affinity(cohort, chosen, cancel=cancel)))
-            p_value = p_value if sides_p_value(opposed[0], one, other, settings.seed) > alpha else 0.0
+        p_value = 1.0
+        for sign in signs:
+            check_cancel(cancel)
+            p_value = sides_p_value(shifter_of(sign), one, other, settings.seed)
+            if p_value <= alpha:
+                break
         return p_value
 
     for key, group, members in asked:
