@@ -9,7 +9,7 @@ import pytest
 from numba import njit
 from numba.core.errors import TypingError
 
-from napari_dynamic_connectome.model.compiling import COMPILING, compiling_told
+from napari_dynamic_connectome.model.compiling import COMPILING, SELDOM, compiling_told
 
 
 def test_compiling_is_told_and_then_what_ran_before():
@@ -49,33 +49,43 @@ def test_outside_nothing_is_told():
     assert said == []
 
 
-def test_no_garbage_is_searched_meanwhile():
-    searched = []
+def test_garbage_is_searched_seldom_meanwhile():
+    searched, usual = [], gc.get_threshold()
 
     def watch(*what):
-        searched.append(gc.isenabled())
+        searched.append(gc.get_threshold())
 
-    for before in (True, False):
+    for before in (usual, (0, 10, 10), (123, 4, 5)):
         kernel = njit(lambda x: 4 * x)
         broken = njit(lambda x: x.nowhere)
-        (gc.enable if before else gc.disable)()
+        gc.set_threshold(*before)
         try:
             with compiling_told(watch):
                 kernel(1.0)
-                assert not searched[0] and gc.isenabled() == before
+                assert searched[0] == (SELDOM if before[0] else before) and gc.get_threshold() == before
                 with pytest.raises(TypingError):
                     broken(1.0)
-            assert gc.isenabled() == before
+            assert gc.get_threshold() == before
         finally:
-            gc.enable()
+            gc.set_threshold(*usual)
         del searched[:]
+
+
+def test_what_others_say_of_garbage_meanwhile_stays():
+    usual, kernel = gc.get_threshold(), njit(lambda x: 5 * x)
+    try:
+        with compiling_told(lambda *what: gc.set_threshold(321, 4, 5)):
+            kernel(1.0)
+        assert gc.get_threshold() == (321, 4, 5)
+    finally:
+        gc.set_threshold(*usual)
 
 
 def test_garbage_is_searched_again_where_the_telling_ends_first():
     """Another job compiles on when this one ends: its end is not told here."""
     from numba.core import event
 
-    begun, ended = threading.Event(), threading.Event()
+    begun, ended, usual = threading.Event(), threading.Event(), gc.get_threshold()
 
     def other():
         with event.trigger_event("numba:compile"):
@@ -85,8 +95,8 @@ def test_garbage_is_searched_again_where_the_telling_ends_first():
     thread = threading.Thread(target=other)
     with compiling_told(lambda *what: None):
         thread.start()
-        assert begun.wait(30) and not gc.isenabled()
-    assert gc.isenabled()
+        assert begun.wait(30) and gc.get_threshold() == SELDOM
+    assert gc.get_threshold() == usual
     ended.set()
     thread.join()
-    assert gc.isenabled()
+    assert gc.get_threshold() == usual

@@ -1,6 +1,6 @@
 """Say so while kernels are compiled: the first use on a machine takes longer than all later ones, and a user wants to know why.
 
-Meanwhile Python looks for no garbage: a compiler makes so many objects that the search through them is an eighth of its time.
+Meanwhile Python looks for garbage less often: a compiler makes so many objects that the search through them is an eighth of its time.
 """
 
 from __future__ import annotations
@@ -17,18 +17,24 @@ from .progress import ProgressCallback
 COMPILING = "compiling, once on this machine"
 
 
+SELDOM = (50_000, 20, 50)
+"""New objects, and searches of the next younger kind, after which Python looks for garbage meanwhile (700, 10, 10 as a rule). Compiling the kernels of
+the communities takes 25 instead of 28 CPU s and a peak of 490 MB instead of 440; without any search it is as quick and takes 620."""
+
+
 class _Garbage:
-    """Python's search for garbage rests while somebody who asked for it compiles; where it was off before, it stays off."""
+    """Python searches for garbage seldom while somebody who asked for it compiles; then as often as before."""
 
     def __init__(self) -> None:
-        self._lock, self._resting, self._searched = Lock(), set[tuple[int, int]](), False
+        self._lock, self._resting, self._before = Lock(), set[tuple[int, int]](), gc.get_threshold()
 
     def rest(self, who: int) -> None:
         """Until `go_on` from the same thread, or `end`."""
         with self._lock:
             if not self._resting:
-                self._searched = gc.isenabled()
-                gc.disable()
+                self._before = gc.get_threshold()
+                if self._before[0]:  # 0: never, as somebody wants it
+                    gc.set_threshold(*SELDOM)
             self._resting.add((who, get_ident()))
 
     def go_on(self, who: int) -> None:
@@ -42,8 +48,8 @@ class _Garbage:
         with self._lock:
             rested = bool(self._resting)
             self._resting -= those
-            if rested and not self._resting and self._searched:
-                gc.enable()
+            if rested and not self._resting and gc.get_threshold() == SELDOM:  # nobody else has said how often since
+                gc.set_threshold(*self._before)
 
 
 _garbage = _Garbage()
