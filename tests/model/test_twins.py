@@ -7,7 +7,7 @@ import pytest
 
 from napari_dynamic_connectome import Cohort, Recording, simulate_cohort
 from napari_dynamic_connectome.model.neurons import CANONICAL
-from napari_dynamic_connectome.model.twins import twins, twins_said
+from napari_dynamic_connectome.model.twins import _correlations, twins, twins_said
 
 NAMES = list(CANONICAL[:12])
 
@@ -46,3 +46,32 @@ def test_traces_that_say_nothing_are_left_out(constant):
     values = one.traces.values.copy()
     values[:, :3] = constant
     assert twins(Cohort([one, Recording.from_arrays(values, name="b", rate_hz=4, names=NAMES)])) == {"b": "a"}
+
+
+def test_correlations_of_all_pairs_are_those_of_numpy():
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=(6, 80)).cumsum(axis=1) + 1e4
+    values[1, 30:], values[2, :20], values[3] = np.nan, np.nan, 7.0
+    values[4, 8:] = np.nan  # hardly anything
+    found = _correlations(values)
+    for a in range(6):
+        for b in range(6):
+            both = np.isfinite(values[a]) & np.isfinite(values[b])
+            if {a, b} & {3, 4}:
+                assert np.isnan(found[a, b])
+            else:
+                assert found[a, b] == pytest.approx(np.corrcoef(values[a, both], values[b, both])[0, 1], abs=1e-9)
+
+
+def test_pairs_are_found_among_many_recordings_of_all_lengths():
+    rng, worms = np.random.default_rng(6), []
+    for k in range(30):
+        names, count = [CANONICAL[i] for i in rng.permutation(60)[:25]], int(rng.integers(400, 1500))
+        traces = rng.normal(size=(count, 25)).cumsum(axis=0)
+        worms.append(Recording.from_arrays(traces, name=f"w{k}", rate_hz=rng.uniform(2, 4), names=names))
+    part, other = worms[3].traces.values[:300, 4:20], worms[11].traces.values[::2]
+    names = [str(n) for n in worms[3].neurons["name"]][4:20]
+    worms.append(Recording.from_arrays(part, name="part", time_s=worms[3].time_s[:300], names=names))
+    names = [str(n) for n in worms[11].neurons["name"]]
+    worms.append(Recording.from_arrays(-2 + other, name="half", time_s=worms[11].time_s[::2], names=names))
+    assert twins(Cohort(worms)) == {"part": "w3", "half": "w11"}
