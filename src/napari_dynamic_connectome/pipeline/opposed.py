@@ -19,7 +19,8 @@ from ..communities.scan import LEAST
 from ..communities.tail import tail_p_value
 from ..comparison.confounds import partial_out_cohort
 from ..model.cohort import Cohort
-from ..model.progress import CancelCallback, check_cancel
+from ..model.execution import Workers, workers
+from ..model.progress import CancelCallback, ProgressCallback, check_cancel, report
 from ..model.results import Communities, CommunityKind, Components
 from .halves import HARDLY, weakest_halves
 from .settings import PipelineSettings
@@ -38,6 +39,7 @@ ALIKE = 0.75
 """Groups that share this much of the neurons of either are asked about once."""
 NAMED = 12
 """Neurons that are named in a sentence."""
+ROWS = 256
 
 
 def core_of(together: Together, members: Array) -> Array:
@@ -66,16 +68,23 @@ def means_with(affinity: AffinitySpec, core: Array) -> tuple[Array, Array]:
         pairs = np.flatnonzero(inside[:, 0] != inside[:, 1])
         if not len(pairs):
             continue
-        values = np.empty((len(pairs), block.n_times), np.float32)
-        block.features.fill(values, np.ascontiguousarray(block.columns[pairs]), 0, block.layers[0])
+        # a few rows at a time stay in the processor's cache
+        watched = block.observed.astype(np.float32)
+        room = np.empty((ROWS, block.n_times), np.float32)
+        sums = np.empty(len(pairs))
+        for first in range(0, len(pairs), ROWS):
+            some = pairs[first : first + ROWS]
+            values = room[: len(some)]
+            block.features.fill(values, np.ascontiguousarray(block.columns[some]), 0, block.layers[0])
+            sums[first : first + len(some)] = values @ watched
         other = np.where(inside[pairs, 0], ends[pairs, 1], ends[pairs, 0])
-        np.add.at(total, other, values[:, block.observed].sum(axis=1, dtype=float))
+        np.add.at(total, other, sums)
         np.add.at(number, other, float(block.observed.sum()))
     means = np.divide(total, number, out=np.full(count, np.nan), where=number > 0)
     return np.asarray(means), number / max(float(number.max()), 1.0)
 
 
-def opposed_p_values(shifter: Shifter, core: Array, seed: int) -> tuple[Array, Array]:
+def opposed_p_values(shifter: Shifter, core: Array, seed: int, pool: Workers | None = None) -> tuple[Array, Array]:
     """How far every neuron goes against a group, beside shifts of the group, and its p value.
 
     Parameters
@@ -85,6 +94,8 @@ def opposed_p_values(shifter: Shifter, core: Array, seed: int) -> tuple[Array, A
     core : ndarray of int
         Neurons of the affinity that move together.
     seed : int
+    pool : Workers, optional
+        Shifts are looked at side by side there.
 
     Returns
     -------
@@ -99,8 +110,12 @@ def opposed_p_values(shifter: Shifter, core: Array, seed: int) -> tuple[Array, A
     below .01; with the common one .064 and .014 (seeds 500 to 639 of `tests/pipeline/test_opposed.py`'s cohorts, on which it was chosen).
     """
     own, seen = means_with(shifter.affinity, core)
-    seeds = (FIRST_SEED + SHIFTS * seed + k for k in range(SHIFTS))
-    chance = np.stack([means_with(shifter.make(k, as_one=core.tolist()), core)[0] for k in seeds])
+    seeds = [FIRST_SEED + SHIFTS * seed + k for k in range(SHIFTS)]
+
+    def shifted(number: int) -> Array:
+        return means_with(shifter.make(number, as_one=core.tolist()), core)[0]
+
+    chance = np.stack([shifted(k) for k in seeds] if pool is None else pool.map(shifted, seeds))
     usual = chance.mean(axis=0)
     known = np.isfinite(own) & (usual > 0)
     own, chance, usual, seen = own[known], chance[:, known], usual[known], seen[known]
@@ -125,6 +140,7 @@ def with_opposed(
     cohort: Cohort,
     settings: PipelineSettings,
     cancel: CancelCallback | None = None,
+    progress: ProgressCallback | None = None,
 ) -> dict[Key, Communities]:
     """Say which neurons move against claimed communities.
 
@@ -136,7 +152,7 @@ def with_opposed(
     cohort : Cohort
         That the components were made from.
     settings : PipelineSettings
-    cancel : callable, optional
+    cancel, progress : callable, optional
 
     Returns
     -------
@@ -160,11 +176,16 @@ def with_opposed(
     place = {name: k for k, name in enumerate(affinity.neurons)}
     done: list[tuple[frozenset[str], Array, Array]] = []
     family = len({core for _, _, core in asked})
-    for key, group, core in asked:
+    for number, (key, group, core) in enumerate(asked):
         check_cancel(cancel)
+        report(progress, number / len(asked), "neurons that move against claimed groups")
         known = next((one for one in done if len(one[0] & core) >= ALIKE * len(one[0] | core)), None)
         if known is None:
-            known = (core, *opposed_p_values(shifter, np.array(sorted(place[n] for n in core)), settings.seed))
+            with workers(settings.factorization.threads, cancel) as pool:
+                known = (
+                    core,
+                    *opposed_p_values(shifter, np.array(sorted(place[n] for n in core)), settings.seed, pool),
+                )
             done.append(known)
         _, deviate, p_value = known
         p_value = np.minimum(p_value * family, 1.0)

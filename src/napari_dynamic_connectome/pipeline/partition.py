@@ -102,7 +102,7 @@ def partition(
         }
         found, said = take_apart(found, sure, components, cohort, settings, cancel)
         listed |= {key: _listed(components, key, found[key], chance) for key in said}
-    judged = _claimed(task, found, listed, before, part(progress, 0.9, 1), cancel, client)
+    judged = _claimed(task, found, listed, before, part(progress, 0.9, 0.95), cancel, client)
     alone = _in_one_worm(components)
     for key, one in judged.items():
         more = [
@@ -121,7 +121,7 @@ def partition(
     if cohort is None:
         return judged
     sided = with_sides(judged, components, cohort, settings, cancel)
-    return with_opposed(sided, components, cohort, settings, cancel)
+    return with_opposed(sided, components, cohort, settings, cancel, part(progress, 0.95, 1))
 
 
 def _in_one_worm(components: Components) -> dict[int, str]:
