@@ -11,10 +11,20 @@ SOURCES = Path(napari_dynamic_connectome.__file__).parent
 
 
 def test_only_young_garbage_is_collected_and_nothing_is_frozen() -> None:
-    found = []
+    collected, others = [], set()
     for path in SOURCES.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             called = node.func if isinstance(node, ast.Call) else None
-            if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) and called.value.id == "gc":
-                found.append((called.attr, [ast.literal_eval(a) for a in node.args]))
-    assert found and all(f in (("collect", [0]), ("collect", [1])) for f in found), found
+            if not (
+                isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) and called.value.id == "gc"
+            ):
+                continue
+            if called.attr == "collect":
+                collected.append([ast.literal_eval(a) for a in node.args])
+            else:
+                others.add((path.name, called.attr))
+    assert collected and all(generations in ([0], [1]) for generations in collected), collected
+    assert others == {
+        ("compiling.py", "get_threshold"),
+        ("compiling.py", "set_threshold"),
+    }  # while kernels are compiled
