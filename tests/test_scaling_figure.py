@@ -30,4 +30,4 @@ def test_what_was_not_run_is_said() -> None:
     runs = made.read_lines()
     assert made.missing(runs, "cpu_s") == ["900, 1 worker"]
     assert "900 worms with one worker" in (ROOT / "docs" / "pages" / "benchmarks.md").read_text("utf-8")
-    assert "| 900 | 2,150 (earlier build) | not run | 2,796, 3,706 |" in made.table(runs)
+    assert "| 900 | 2,150 (earlier build) | not run | 2,796, 3706 |" in made.table(runs)
