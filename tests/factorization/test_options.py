@@ -259,7 +259,7 @@ def test_workers_of_a_cluster_share_the_memory(planted, monkeypatch):
             self.free = free
 
         def run(self, function, **_):
-            return {"a": ("there", self.free), "b": ("there", self.free), "c": ("alone", 1e6)}
+            return {"a": ("there", self.free, 1e6), "b": ("there", self.free, 1e6), "c": ("alone", 1e6, 1e6)}
 
     affinity, _ = planted("unaligned", times=4000, pairs=300, worms=4)
     chosen = FactorizationSettings(compression="off")

@@ -27,7 +27,7 @@ def test_workers_of_a_local_cluster_share_what_is_free(monkeypatch: pytest.Monke
     free = memory.free_mb()
     monkeypatch.setenv(memory.PROCESSES, "4")
     assert memory.free_mb() == pytest.approx(free / 4, rel=0.2)
-    assert memory.free_mb(alone=True) == pytest.approx(free, rel=0.2)
+    assert memory.machine_mb() == pytest.approx(free, rel=0.2)
     monkeypatch.delenv(memory.PROCESSES)
     with local_client(2) as client:
         assert set(client.run(os.getenv, memory.PROCESSES).values()) == {"3"}
@@ -43,6 +43,16 @@ def test_the_limit_of_a_worker_counts() -> None:
         left = client.submit(memory.worker_mb).result()
     assert left is not None
     assert 5000 < left < 8950  # what is taken already counts, too
+
+
+def test_the_plan_counts_the_limits_of_workers_each_for_itself() -> None:
+    """Of what is free a worker has its part, of its limit all."""
+    from distributed import Client
+
+    limit = min(900.0, memory.machine_mb() / 4)
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with Client(**options, memory_limit=limit * 1e6) as client:
+        assert limit / 2 < free_mb_each(client) < limit - 20
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS")

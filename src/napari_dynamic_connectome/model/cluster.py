@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from .errors import Cancelled, DynamicConnectomeError, MissingExtraError
-from .memory import PROCESSES, free_mb
+from .memory import PROCESSES, limits_mb, machine_mb
 from .progress import CancelCallback
 
 S = TypeVar("S")
@@ -126,16 +126,16 @@ def sent(client: Any, common: Any) -> Any:
 def free_mb_each(client: Any) -> float:
     """Memory in MB that every process of a cluster can have, this one and all workers, if each takes as much: the least.
 
-    Workers on one machine share what is free there, with this process if it runs there, too.
+    Workers on one machine share what is free there, with this process if it runs there, too; limits of a worker are its own.
     """
     rooms = [*client.run(_room, on_error="ignore").values(), _room()]
-    sharing = Counter(machine for machine, _ in rooms)
-    return float(min(free / sharing[machine] for machine, free in rooms))
+    sharing = Counter(machine for machine, _, _ in rooms)
+    return float(min(min(free / sharing[machine], limit) for machine, free, limit in rooms))
 
 
-def _room() -> tuple[str, float]:
-    """Name of this machine, and what is free for this process if it shares with nobody."""
-    return socket.gethostname(), free_mb(alone=True)
+def _room(dask_worker: Any = None) -> tuple[str, float, float]:
+    """Name of this machine, what is free there in MB, and what the limits of this process leave; dask fills in the worker."""
+    return socket.gethostname(), machine_mb(), limits_mb(dask_worker)
 
 
 def local_client(workers: int) -> Any:

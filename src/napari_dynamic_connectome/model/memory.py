@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from .errors import InputError
 
@@ -23,19 +24,19 @@ START_MB = 2500.0
 """Address space that the program needs at its start: most of it is reserved and never used."""
 
 
-def free_mb(*, alone: bool = False) -> float:
-    """Memory that can still be taken, in MB: of the machine, the container, and the limits of this process.
-
-    Parameters
-    ----------
-    alone : bool
-        Leave out that other workers of the same local cluster take their part.
+def free_mb() -> float:
+    """Memory that can still be taken, in MB: this process's part of the machine and the container, and the limits of the process.
 
     Returns
     -------
     float
         Infinity where the system does not tell.
     """
+    return min(machine_mb() / _sharing(), limits_mb())
+
+
+def machine_mb() -> float:
+    """Memory in MB that is free on the machine or in the container, whoever takes it; infinity where the system does not tell."""
     found = [float("inf")]
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
@@ -45,10 +46,7 @@ def free_mb(*, alone: bool = False) -> float:
         limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
         if limit != "max":
             found.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii")))
-    for left in (address_mb(), worker_mb()):
-        if left is not None:
-            found.append(left * 1e6)
-    if len(found) == 1:  # neither Linux nor a limit
+    if len(found) == 1:  # not Linux
         with contextlib.suppress(ImportError):
             import psutil  # type: ignore[import-untyped]
 
@@ -56,7 +54,24 @@ def free_mb(*, alone: bool = False) -> float:
     if len(found) == 1:
         with contextlib.suppress(ValueError, OSError, AttributeError):
             found.append(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return max(min(found), 0.0) / 1e6 / (1 if alone else _sharing())
+    return max(min(found), 0.0) / 1e6
+
+
+def limits_mb(worker: Any = None) -> float:
+    """Memory in MB that the limits of this process leave: its address space, and what a worker of a dask cluster may take.
+
+    Parameters
+    ----------
+    worker : distributed.Worker, optional
+        The one that runs here, where `distributed.get_worker` does not know it.
+
+    Returns
+    -------
+    float
+        Infinity without limits.
+    """
+    found = (address_mb(), worker_mb(worker))
+    return max(min((left for left in found if left is not None), default=float("inf")), 0.0)
 
 
 def _sharing() -> int:
@@ -65,14 +80,14 @@ def _sharing() -> int:
     return max(int(text), 1) if text.isdigit() else 1
 
 
-def worker_mb() -> float | None:
+def worker_mb(worker: Any = None) -> float | None:
     """Memory in MB that the limit of this worker of a dask cluster leaves; None elsewhere, or without a limit."""
     if "distributed" not in sys.modules:
         return None
     from distributed import get_worker
 
     try:
-        limit = get_worker().memory_manager.memory_limit
+        limit = (worker or get_worker()).memory_manager.memory_limit
     except (ValueError, AttributeError):  # not on a worker
         return None
     if not limit:

@@ -24,9 +24,9 @@ Clock = Literal["common", "own"]
 CommunityKind = Literal["modules", "core"]
 State = Literal["member", "overlapping", "unsure", "background", "not observed"]
 CLAIMS = ("q_value", "inside", "outside", "ratio", "ratio_low", "ratio_high")
+"""Columns of `Communities.table` that come from `Communities.claims`."""
 SIDES = ("side_of", "side_in", "p_sides", "opposed", "p_opposed")
 """Columns of claims where communities were asked whether they are two sides of one group, and which other neurons move against them."""
-"""Columns of `Communities.table` that come from `Communities.claims`."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
