@@ -47,12 +47,17 @@ def twins_said(cohort: Cohort) -> str:
     found = twins(cohort)
     if not found:
         return ""
-    pairs = ", ".join(f"{later} is {first} once more" for later, first in found.items())
+    pairs = twins_named(cohort)
     left = len(cohort.recordings) - len(found)
     return (
         f"Mind that {pairs} (the same neurons have the same traces): this is a cohort of {counted(left, 'worm')}, and how many worms "
         "show something is counted too high."
     )
+
+
+def twins_named(cohort: Cohort) -> str:
+    """Which recordings are the same worm, as a list of a few words each; empty if none are."""
+    return ", ".join(f"{later} is {first} once more" for later, first in twins(cohort).items())
 
 
 def _found(cohort: Cohort) -> dict[str, str]:

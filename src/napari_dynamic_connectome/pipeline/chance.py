@@ -21,7 +21,7 @@ from ..model.evidence import Chance
 from ..model.execution import one_blas_thread, workers
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Components, RankSweep
-from ..model.twins import twins_said
+from ..model.twins import twins_named, twins_said
 from .evidence import (
     believable,
     carried,
@@ -225,7 +225,19 @@ def judge_components(
     )
     (components,) = refitted(affinity, {components.rank: components}, settings, kept, cancel).values()
     together = _together(affinity, fits)
-    return _judged(components, _chance(fits, {}, settings), own.alpha, together)
+    judged = _judged(components, _chance(fits, {}, settings), own.alpha, together)
+    return _warned(judged, twins_named(cohort))
+
+
+def _warned(components: Components, said: str) -> Components:
+    """Components with one more warning each, the background's aside."""
+    if not said or components.support is None:
+        return components
+    support = components.support.copy()
+    for number in support.index[~support["background"].astype(bool)]:
+        before = str(support.loc[number, "warning"])
+        support.loc[number, "warning"] = f"{before}; {said}" if before else said
+    return replace(components, support=support)
 
 
 def judge_sweep(
@@ -304,7 +316,8 @@ def judge_sweep(
     alone = {} if starts is None else starts.found
     fits, rank, counts, any_p = settle_rank(fits, groups, own.alpha, more, alone, apart, beside)
     chance, together = _chance(fits, counts, settings), beside(fits)
-    found = {r: _judged(c, chance, own.alpha, together) for r, c in compared.items()}
+    again = twins_named(cohort)
+    found = {r: _warned(_judged(c, chance, own.alpha, together), again) for r, c in compared.items()}
     reason = reason_for(
         rank,
         counts.get(rank, 0),
