@@ -75,6 +75,18 @@ def test_what_this_version_analyzed_was_asked(now):
     assert any(len(one.claims) for one in session.communities.values())
 
 
+def test_later_questions_are_missed_where_the_second_was_asked(now):
+    session = load_session(now / "session.zarr")
+    chance = {k: v for k, v in session.components.diagnostics["chance"].items() if k != "questions"}
+    session.components = replace(session.components, diagnostics={**session.components.diagnostics, "chance": chance})
+    assert session.components.unasked.startswith("whether groups were seen together, are one and are more than pairs")
+    assert "more active together" not in session.components.unasked
+    found = freshness(session)
+    assert found.stale == ("components", "communities") and session.components.unasked in found.lines[0]
+    row = next(n for n in session.components.support.index if not session.components.support.loc[n, "background"])
+    assert session.components.unasked in session.components.beware(row)
+
+
 def test_what_an_earlier_version_did_not_ask_is_said_with_all_its_claims(old, tmp_path, capsys):
     session = load_session(old / "session.zarr")
     found = freshness(session)

@@ -11,6 +11,9 @@ import pandas as pd
 NOTHING = "no structure beyond chance"
 SECOND_QUESTION = "whether the neurons are more active together than in shifted cohorts"
 """What components and communities are asked besides; see `pipeline.together`."""
+LATER_QUESTIONS = "whether groups were seen together, are one and are more than pairs"
+QUESTIONS = 3
+"""What is asked of components and communities beside surrogates: 1 the strongest group, 2 the second question, 3 the later ones, too."""
 EVENLY = 1 / 3
 """Coefficient of variation of the neurons' strengths up to which a component takes in nearly everyone (nine in ten, effectively:
 1 / (1 + variation squared))."""

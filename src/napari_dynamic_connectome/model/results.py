@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from .errors import InputError
-from .evidence import SECOND_QUESTION, Chance
+from .evidence import LATER_QUESTIONS, QUESTIONS, SECOND_QUESTION, Chance
 from .summary import NAMES, Summary, listed
 from .text import counted
 
@@ -128,10 +128,11 @@ class Components(Summary):
     def unasked(self) -> str:
         """What components that were compared with chance by an earlier version were not asked, in words; "" where they were."""
         chance = self.diagnostics.get("chance", {})
-        if not chance.get("surrogates") or chance.get("together") is not None:
+        second = chance.get("together") is not None
+        if not chance.get("surrogates") or (second and chance.get("questions", 2) >= QUESTIONS):
             return ""
         version = dict(self.provenance.get("versions", {})).get("napari-dynamic-connectome", "unknown")
-        return f"{SECOND_QUESTION} (analyzed with version {version})"
+        return f"{LATER_QUESTIONS if second else SECOND_QUESTION} (analyzed with version {version})"
 
     def beware(self, component: int) -> str:
         """What a reader should know before trusting a component: its warning, and what it was not asked; "" if there is nothing."""

@@ -17,7 +17,7 @@ from ..factorization.prepare import Prepared
 from ..factorization.starts import Starts
 from ..model.cohort import Cohort
 from ..model.errors import DynamicConnectomeError
-from ..model.evidence import Chance
+from ..model.evidence import QUESTIONS, Chance
 from ..model.execution import one_blas_thread, workers
 from ..model.progress import CancelCallback, ProgressCallback, check_cancel, part, report
 from ..model.results import Components, RankSweep
@@ -135,7 +135,12 @@ def _judged(components: Components, chance: Chance, alpha: float, together: Toge
         fitted = chance.top[rank].notna().to_numpy()
         tops = chance.top[rank].to_numpy(float)[fitted]
         modules = chance.top_modules[rank].dropna().to_numpy(float)
-        known |= {"surrogates": len(tops), "top": tops.tolist(), "top_modules": modules.tolist()}
+        known |= {
+            "questions": QUESTIONS,
+            "surrogates": len(tops),
+            "top": tops.tolist(),
+            "top_modules": modules.tolist(),
+        }
         known["pair"] = components.diagnostics["chance"]["pair"]
         known |= {} if together is None else together.noted(fitted)
     components = replace(components, diagnostics={**components.diagnostics, "chance": known})
