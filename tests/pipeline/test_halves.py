@@ -6,32 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.pipeline.test_sides import NAMES, following
 from tests.pipeline.test_surrogates import QUICK
 
 from napari_dynamic_connectome import Cohort, Recording, analyze
-from napari_dynamic_connectome.model.neurons import CANONICAL
 from napari_dynamic_connectome.pipeline.halves import HARDLY, split_alike, take_apart, weakest_halves
 from napari_dynamic_connectome.pipeline.partition import partition
 from napari_dynamic_connectome.pipeline.run import AnalysisResult
 from napari_dynamic_connectome.pipeline.settings import PipelineSettings
 from napari_dynamic_connectome.pipeline.together import Together
 
-NAMES = list(CANONICAL[:40])
 SETTINGS = PipelineSettings.parse(QUICK)
 
 
 def two_groups(seed: int) -> Cohort:
     """Seven and six neurons that follow courses of their own, and 27 others; four worms."""
-    rng = np.random.default_rng(seed)
-    kernel = np.exp(-0.5 * (np.arange(-12, 13) / 4) ** 2)
-    recordings = []
-    for worm in range(4):
-        traces = np.apply_along_axis(np.convolve, 0, rng.normal(size=(500, 40)), kernel, "same")
-        for members in (slice(0, 7), slice(7, 13)):
-            course = np.convolve(rng.normal(size=500), kernel, "same")
-            traces[:, members] = 0.5 * traces[:, members] + course[:, None]
-        recordings.append(Recording.from_arrays(traces, name=f"w{worm}", rate_hz=4, names=NAMES))
-    return Cohort(recordings)
+    return following(seed, [(slice(0, 7), 0, 1.0), (slice(7, 13), 1, 1.0)], courses=2, seen=40)
 
 
 @pytest.fixture(scope="module")

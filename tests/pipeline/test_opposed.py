@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.pipeline.test_sides import NAMES, UP, numbers, two_sided
+from tests.pipeline.test_sides import NAMES, UP, following, numbers, two_sided
 from tests.pipeline.test_surrogates import QUICK
 
-from napari_dynamic_connectome import Cohort, Recording, analyze, load_session, save_session
+from napari_dynamic_connectome import Cohort, analyze, load_session, save_session
 from napari_dynamic_connectome.affinity.compute import compute_affinity
 from napari_dynamic_connectome.affinity.shift import Shifter
 from napari_dynamic_connectome.pipeline.opposed import core_of, means_with, opposed_p_values, with_opposed
@@ -27,18 +27,7 @@ AGAINST = NAMES[7:9]
 
 def eight_against_two(seed: int) -> Cohort:
     """Seven neurons that follow a course, two that follow its opposite, and 31 others; four worms that miss four neurons each."""
-    rng = np.random.default_rng(seed)
-    kernel = np.exp(-0.5 * (np.arange(-12, 13) / 4) ** 2)
-    recordings = []
-    for worm in range(4):
-        traces = np.apply_along_axis(np.convolve, 0, rng.normal(size=(500, 40)), kernel, "same")
-        course = np.convolve(rng.normal(size=500), kernel, "same")
-        traces[:, :7] = 0.5 * traces[:, :7] + course[:, None]
-        traces[:, 7:9] = 0.5 * traces[:, 7:9] - course[:, None]
-        keep = np.sort(rng.permutation(40)[:36])
-        names = [NAMES[i] for i in keep]
-        recordings.append(Recording.from_arrays(traces[:, keep], name=f"w{worm}", rate_hz=4, names=names))
-    return Cohort(recordings)
+    return following(seed, [(slice(0, 7), 0, 1.0), (slice(7, 9), 0, -1.0)])
 
 
 @pytest.fixture(scope="module")

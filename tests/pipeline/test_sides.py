@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -26,20 +27,29 @@ UP, DOWN = NAMES[:7], NAMES[7:13]
 SETTINGS = PipelineSettings.parse(QUICK)
 
 
-def two_sided(seed: int, *, independent: bool = False) -> Cohort:
-    """Seven neurons that follow a course, six that follow its opposite (or a course of their own), and 27 others."""
+def following(seed: int, groups: Sequence[tuple[slice, int, float]], *, courses: int = 1, seen: int = 36) -> Cohort:
+    """Four worms of 40 neurons, of which some follow courses and the others nothing.
+
+    groups: neurons, the number of their course, and 1 or -1 (its opposite). seen: neurons that each worm shows.
+    """
     rng = np.random.default_rng(seed)
     kernel = np.exp(-0.5 * (np.arange(-12, 13) / 4) ** 2)
     recordings = []
     for worm in range(4):
         traces = np.apply_along_axis(np.convolve, 0, rng.normal(size=(500, 40)), kernel, "same")
-        one, other = (np.convolve(rng.normal(size=500), kernel, "same") for _ in range(2))
-        traces[:, :7] = 0.5 * traces[:, :7] + one[:, None]
-        traces[:, 7:13] = 0.5 * traces[:, 7:13] + (other if independent else -one)[:, None]
-        keep = np.sort(rng.permutation(40)[:36])
+        course = [np.convolve(rng.normal(size=500), kernel, "same") for _ in range(courses)]
+        for members, number, sign in groups:
+            traces[:, members] = 0.5 * traces[:, members] + sign * course[number][:, None]
+        keep = np.sort(rng.permutation(40)[:seen])
         names = [NAMES[i] for i in keep]
         recordings.append(Recording.from_arrays(traces[:, keep], name=f"w{worm}", rate_hz=4, names=names))
     return Cohort(recordings)
+
+
+def two_sided(seed: int, *, independent: bool = False) -> Cohort:
+    """Seven neurons that follow a course, six that follow its opposite (or a course of their own), and 27 others."""
+    other = (slice(7, 13), 1, 1.0) if independent else (slice(7, 13), 0, -1.0)
+    return following(seed, [(slice(0, 7), 0, 1.0), other], courses=2)
 
 
 def numbers(affinity, names: list[str]) -> list[int]:
