@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_dynamic_connectome.factorization import sources
 from napari_dynamic_connectome.factorization.factorize import factorize
 from napari_dynamic_connectome.factorization.kernels import thin_grams, update_grouped, update_own, update_shared
 from napari_dynamic_connectome.factorization.match import factor_match
@@ -90,6 +91,30 @@ def test_every_storage_gives_the_same_products(planted, storage):
             assert np.allclose(source.row_norms[w], (dense**2).sum(axis=1), rtol=1e-6)
             difference = dense - rows.T.astype(float) @ times
             assert source.residual(w, rows, times) == pytest.approx((difference**2).sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize("compression", ["on", "off"])
+def test_products_in_pieces_are_those_of_all_rows(planted, monkeypatch, compression):
+    affinity, _ = planted("unaligned", noise=0.1, times=600, pairs=300, worms=3, seen=0.8)
+    settings = FactorizationSettings(storage="stored", compression=compression, compressed_size=32)
+    rng = np.random.default_rng(0)
+    found = []
+    for rows in (sources.PIECE_ROWS, 64):  # all at once, in four or five pieces
+        monkeypatch.setattr(sources, "PIECE_ROWS", rows)
+        with workers(2) as pool:
+            prepared = prepare(affinity, 3, settings, pool, starts=2, seed=0)
+            source = prepared.compressed or prepared.exact
+            assert (len(source.row_pieces(0)) > 3) == (rows == 64)
+            if compression == "off":
+                for w, block in enumerate(affinity.blocks):
+                    factor = rng.random((5, len(block.values[0])), dtype=np.float32)
+                    product = factor @ block.values[0].astype(float)
+                    assert np.allclose(left_product(source, w, factor), product, rtol=3e-6)
+            factors = random_factors(prepared.problem, 3, [0, 1], 0)
+            Solver(prepared.problem, source, settings, pool).sweep(factors, rescale=True)
+            found.append(factors)
+    for one, two in zip(*((f.time, f.pair) for f in found), strict=True):
+        np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-5 * one.max())
 
 
 def test_coordinate_updates_reach_the_non_negative_least_squares_solution():
