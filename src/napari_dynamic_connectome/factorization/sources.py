@@ -214,10 +214,11 @@ class TileSource:
             return rows.residual(rows_factor, time_factor, np.ones(rows.n_rows, bool))
         total = 0.0
         wide = np.ascontiguousarray(rows_factor.T)
-        model = np.empty((ROW_TILE, TIME_TILE), np.float32)
+        room = np.empty(ROW_TILE * TIME_TILE, np.float32)
         for r0, r1, t0, t1, tile in self.tiles(worm):
-            fitted = np.matmul(wide[r0:r1], time_factor[:, t0:t1], out=model[: r1 - r0, : t1 - t0])
-            total += squared_distance(tile, fitted)
+            model = room[: tile.size].reshape(tile.shape)
+            np.matmul(wide[r0:r1], time_factor[:, t0:t1], out=model)
+            total += squared_distance(np.ascontiguousarray(tile), model)  # both of one layout: compiled once
         return total
 
 
