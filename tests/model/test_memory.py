@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 
@@ -33,6 +34,19 @@ def test_workers_of_a_local_cluster_share_what_is_free(monkeypatch: pytest.Monke
         assert set(client.run(os.getenv, memory.PROCESSES).values()) == {"3"}
         assert free_mb_each(client) == pytest.approx(free / 3, rel=0.3)
         assert client.submit(memory.worker_mb).result() is None
+
+
+def test_a_worker_that_is_started_again_leaves_this_process_its_memory() -> None:
+    def identity() -> int:
+        return os.getpid()
+
+    with local_client(1) as client:
+        first = client.submit(identity, pure=False).result()
+        os.kill(first, signal.SIGKILL)
+        assert client.submit(identity, pure=False).result(timeout=60) != first
+        assert set(client.run(os.getenv, memory.PROCESSES).values()) == {"2"}
+        assert memory.PROCESSES not in os.environ
+    assert memory.PROCESSES not in os.environ
 
 
 def test_the_limit_of_a_worker_counts() -> None:

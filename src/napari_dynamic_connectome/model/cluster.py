@@ -22,8 +22,9 @@ T = TypeVar("T")
 C = TypeVar("C")
 POLL_S = 0.1
 RETRIES = 2
-ENVIRONMENT = "distributed.nanny.pre-spawn-environ."
-KEEPS_NOTHING = f"{ENVIRONMENT}MALLOC_TRIM_THRESHOLD_"
+KEEPS_NOTHING = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
+SHARED_BY = f"distributed.nanny.environ.{PROCESSES}"
+"""Of the worker alone: what is set before it is spawned comes into the environment of this process, too, whenever a worker is started again."""
 WAITING = 4
 """Pieces with data of their own that wait at the scheduler, for each thread of the workers."""
 _lent: ContextVar[Any] = ContextVar("cluster", default=None)
@@ -151,7 +152,7 @@ def local_client(workers: int) -> Any:
         raise MissingExtraError("distributed", "cluster", "running on a dask cluster") from error
     before = dict(os.environ)
     try:
-        with dask.config.set({KEEPS_NOTHING: None, f"{ENVIRONMENT}{PROCESSES}": str(workers + 1)}):
+        with dask.config.set({KEEPS_NOTHING: None, SHARED_BY: str(workers + 1)}):
             # each step watches its own memory, and knows with how many others it shares the machine's
             return Client(n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit=0)
     finally:
